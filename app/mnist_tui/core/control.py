@@ -1,0 +1,106 @@
+"""What people ask of the training in progress; the loop looks at it between batches."""
+
+from __future__ import annotations
+
+import threading
+from enum import Enum, auto
+
+
+class Order(Enum):
+    """What the loop has to do next."""
+
+    GO_ON = auto()
+    STOP_RUN = auto()
+
+
+class RunControl:
+    """Stop, skip, pause and "more epochs", asked for by any thread, obeyed by the training thread.
+
+    `stop` ends the run and the queue, `skip` ends the run alone. Either can wait for the end of the epoch.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._paused = False
+        self._stop_queue = False
+        self._stop_run = False
+        self._after_epoch = False
+        self._epochs: int | None = None
+
+    # Asked by people ------------------------------------------------------------------------------
+
+    def stop(self, *, after_epoch: bool = False) -> None:
+        """End the run after this batch or this epoch and leave the rest of the queue waiting."""
+        with self._changed:
+            self._stop_queue = True
+            self._end_run(after_epoch)
+
+    def skip(self, *, after_epoch: bool = False) -> None:
+        """End the run after this batch or this epoch and go on with the next one."""
+        with self._changed:
+            self._end_run(after_epoch)
+
+    def pause(self) -> None:
+        """Hold the run before its next batch."""
+        with self._changed:
+            self._paused = True
+
+    def resume(self) -> None:
+        """Let a paused run go on."""
+        with self._changed:
+            self._paused = False
+            self._changed.notify_all()
+
+    def set_epochs(self, epochs: int) -> None:
+        """Give the run in progress another number of epochs; the loop never goes below what is done."""
+        with self._changed:
+            self._epochs = epochs
+
+    def _end_run(self, after_epoch: bool) -> None:
+        # A second, more urgent wish wins over "after the epoch".
+        self._after_epoch = after_epoch and (self._after_epoch or not self._stop_run)
+        self._stop_run = True
+        self._paused = False
+        self._changed.notify_all()
+
+    # Read by the training thread ------------------------------------------------------------------
+
+    def begin_run(self) -> None:
+        """Forget what was asked of the run before."""
+        with self._changed:
+            self._epochs = None
+            if not self._stop_queue:
+                self._stop_run = self._after_epoch = False
+
+    @property
+    def paused(self) -> bool:
+        """True while the run should hold."""
+        return self._paused
+
+    @property
+    def stopping(self) -> bool:
+        """True once the run was asked to end, now or after its epoch."""
+        return self._stop_run
+
+    @property
+    def queue_stopped(self) -> bool:
+        """True when no further run may start."""
+        return self._stop_queue
+
+    def between_batches(self) -> Order:
+        """Say whether to go on with the next batch."""
+        return Order.STOP_RUN if self._stop_run and not self._after_epoch else Order.GO_ON
+
+    def after_epoch(self) -> Order:
+        """Say whether to go on with the next epoch."""
+        return Order.STOP_RUN if self._stop_run else Order.GO_ON
+
+    def wait_until_resumed(self) -> None:
+        """Block the training thread while the run is paused."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._paused)
+
+    def epochs(self, current: int, done: int) -> int:
+        """Return the number of epochs to reach: what was asked for last, at least `done`."""
+        wish = self._epochs
+        return current if wish is None else max(wish, done, 1)

@@ -1,0 +1,378 @@
+"""The events of training: what the engine says, and all that anyone else listens to.
+
+Accuracies are fractions in [0, 1], times are seconds of a monotonic clock, `*_at` are ISO 8601 times in UTC.
+Every event is frozen, so it may cross threads.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any, ClassVar, Final
+
+from mnist_tui.core.spec import RunSpec
+
+SCHEMA: Final = 1
+"""Number of the JSON form; it rises when a name changes its meaning or goes away."""
+
+
+class Status(StrEnum):
+    """How a run stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    DIVERGED = "diverged"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def is_over(self) -> bool:
+        """True when no further epoch comes by itself."""
+        return self not in (Status.QUEUED, Status.RUNNING, Status.PAUSED)
+
+
+class Phase(StrEnum):
+    """What is done inside an epoch, or after the last one."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetInfo:
+    """The data of a run.
+
+    Attributes:
+        name: `mnist` or `digits`, for machines.
+        label: The name for people, such as `digits 8x8, not MNIST`.
+        n_train, n_validation, n_test: Images per part.
+        sha256: Digest of all pixels and labels, the same from whatever file they were read.
+        source: Where it was read from.
+        note: Why this dataset and not another, and how to get MNIST; empty when there is nothing to say.
+    """
+
+    name: str
+    label: str
+    n_train: int
+    n_validation: int
+    n_test: int
+    sha256: str
+    source: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """Where a run was computed.
+
+    Attributes:
+        device: `cpu`, `cuda` or `mps`.
+        device_name: The processor or GPU by its name.
+        threads: CPU threads of the training.
+        host: Name of the computer.
+        system: Operating system.
+        versions: Version of each package that can change a number.
+    """
+
+    device: str
+    device_name: str
+    threads: int
+    host: str
+    system: str
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Base of all events."""
+
+    type: ClassVar[str]
+    mergeable: ClassVar[bool] = False
+    """True where only the newest of several waiting events matters."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values, NaN and infinities as the texts `nan`, `inf` and `-inf`."""
+        record: dict[str, Any] = {"type": self.type, "schema": SCHEMA}
+        for f in fields(self):
+            record[f.name] = to_json_value(getattr(self, f.name))
+        return record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepStarted(Event):
+    """The queue begins to be worked off."""
+
+    type: ClassVar[str] = "sweep_started"
+    sweep: str
+    started_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparing(Event):
+    """Something that takes time before training: loading torch, fetching data.
+
+    Attributes:
+        message: What is being done.
+        fraction: Share that is done, `None` while unknown.
+    """
+
+    type: ClassVar[str] = "preparing"
+    mergeable: ClassVar[bool] = True
+    message: str
+    fraction: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(Event):
+    """A run begins; from here on it exists in the store."""
+
+    type: ClassVar[str] = "run_started"
+    run: str
+    sweep: str
+    spec: RunSpec
+    dataset: DatasetInfo
+    machine: Machine
+    parameters: int
+    started_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress(Event):
+    """Where a run stands inside an epoch; a few times per second at most.
+
+    Attributes:
+        epoch: The epoch in progress, from 1.
+        phase: What is being done.
+        batch, batches: Batches done and to do in this phase.
+        epoch_elapsed_s: Time spent in this epoch, pauses left out.
+        images_per_s: Training images per second in this epoch so far; 0 when not yet known.
+    """
+
+    type: ClassVar[str] = "progress"
+    mergeable: ClassVar[bool] = True
+    run: str
+    epoch: int
+    phase: Phase
+    batch: int
+    batches: int
+    epoch_elapsed_s: float
+    images_per_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochDone(Event):
+    """An epoch is complete: trained and validated.
+
+    Attributes:
+        train_loss, train_accuracy: Means over the training images, taken while the weights change.
+        val_loss, val_accuracy: Means over the validation images, after the epoch.
+        train_s, val_s: Time of the training and of the validation part.
+        images_per_s: Training images per second of `train_s`.
+        improvement_points: Change of the validation accuracy in percentage points; `None` for epoch 1.
+        error_reduction: Share of the validation errors that this epoch removed; `None` where undefined.
+        learning_rate: Adam's step size in this epoch.
+    """
+
+    type: ClassVar[str] = "epoch_done"
+    run: str
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+    train_s: float
+    val_s: float
+    images_per_s: float
+    improvement_points: float | None
+    error_reduction: float | None
+    learning_rate: float
+
+    @property
+    def epoch_s(self) -> float:
+        """Time of the whole epoch: training and validation."""
+        return self.train_s + self.val_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochsChanged(Event):
+    """The number of epochs of the run in progress was changed.
+
+    Attributes:
+        epoch: The epoch in which it was changed.
+        epochs: The new number.
+    """
+
+    type: ClassVar[str] = "epochs_changed"
+    run: str
+    epoch: int
+    epochs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPaused(Event):
+    """The run waits between two batches."""
+
+    type: ClassVar[str] = "run_paused"
+    run: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResumed(Event):
+    """The run goes on after a pause of `paused_s` seconds."""
+
+    type: ClassVar[str] = "run_resumed"
+    run: str
+    epoch: int
+    paused_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDone(Event):
+    """A run is over; `status` says how, the numbers stand for its finished epochs.
+
+    Attributes:
+        status: `finished`, `stopped`, `diverged` or `failed`.
+        reason: In words why it ended so; empty when it just finished.
+        epochs_done: Finished epochs.
+        last_epoch_accuracy: Training accuracy of the last epoch.
+        last_epoch_time_s: Training plus validation time of the last epoch.
+        last_val_accuracy: Validation accuracy after the last epoch.
+        best_val_accuracy, best_epoch: The best validation accuracy and the first epoch that reached it.
+        test_accuracy, test_loss: Measured once, with the weights after the last epoch; `None` if not measured.
+        total_training_time_s: Sum of all epoch times; loading, pauses and the test are not in it.
+    """
+
+    type: ClassVar[str] = "run_done"
+    run: str
+    status: Status
+    reason: str
+    epochs_done: int
+    last_epoch_accuracy: float | None
+    last_epoch_time_s: float | None
+    last_val_accuracy: float | None
+    best_val_accuracy: float | None
+    best_epoch: int | None
+    test_accuracy: float | None
+    test_loss: float | None
+    total_training_time_s: float
+    ended_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepDone(Event):
+    """The queue is empty or was stopped.
+
+    Attributes:
+        runs: Ids of the runs of this sweep, in the order they ran.
+        stopped: True when runs may still wait.
+    """
+
+    type: ClassVar[str] = "sweep_done"
+    sweep: str
+    runs: tuple[str, ...]
+    stopped: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice(Event):
+    """Something a person should know that ends no run: a fallback, a warning, an error before any run.
+
+    Attributes:
+        level: `information`, `warning` or `error`.
+        message: One sentence, and the next step.
+        exit_code: What the headless command should exit with; 0 when it is no error.
+    """
+
+    type: ClassVar[str] = "notice"
+    level: str
+    message: str
+    exit_code: int = 0
+
+
+EVENT_TYPES: Final[dict[str, type[Event]]] = {
+    cls.type: cls
+    for cls in (
+        SweepStarted,
+        Preparing,
+        RunStarted,
+        Progress,
+        EpochDone,
+        EpochsChanged,
+        RunPaused,
+        RunResumed,
+        RunDone,
+        SweepDone,
+        Notice,
+    )
+}
+
+_NONFINITE: Final = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+
+def to_json_value(value: Any) -> Any:
+    """Return `value` as plain JSON: numbers JSON cannot hold become texts, events' parts become objects."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    if isinstance(value, RunSpec):
+        return value.to_json()
+    if isinstance(value, DatasetInfo | Machine):
+        return {f.name: to_json_value(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_json_value(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [to_json_value(item) for item in value]
+    return str(value) if isinstance(value, StrEnum) else value
+
+
+def dumps(record: Mapping[str, Any]) -> str:
+    """Return one line of strict JSON."""
+    return json.dumps(to_json_value(record), allow_nan=False, ensure_ascii=False)
+
+
+def event_from_json(record: Mapping[str, Any]) -> Event:
+    """Read what `Event.to_json` wrote; keys of a newer version are left out.
+
+    Raises:
+        ValueError: The record is no event that this version knows.
+    """
+    cls = EVENT_TYPES.get(str(record.get("type")))
+    if cls is None:
+        raise ValueError(f"no event of type {record.get('type')!r}")
+    values = dict(_read_fields(cls, record))
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise ValueError(f"the event {cls.type} is not complete: {error}") from None
+
+
+def _read_fields(cls: type[Event], record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for f in fields(cls):
+        if f.name in record:
+            yield f.name, _read_value(f.name, record[f.name])
+
+
+def _read_value(name: str, value: Any) -> Any:
+    match name:
+        case "spec":
+            return RunSpec.from_json(value)
+        case "dataset":
+            return DatasetInfo(**value)
+        case "machine":
+            return Machine(**value)
+        case "status":
+            return Status(value)
+        case "phase":
+            return Phase(value)
+        case "runs":
+            return tuple(value)
+        case "run" | "sweep" | "reason" | "message":
+            return value
+    return _NONFINITE.get(value, value) if isinstance(value, str) else value

@@ -1,0 +1,84 @@
+"""The few numbers that are derived from others, each defined once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+NORMAL_95: Final = 1.959964
+"""Two-sided 95 % quantile of the normal distribution."""
+
+
+def improvement_points(previous: float | None, current: float | None) -> float | None:
+    """Return the change of an accuracy in percentage points; `None` for a first epoch or a lost value.
+
+    Args:
+        previous: The epoch before, as a fraction in [0, 1].
+        current: This epoch, likewise.
+    """
+    if previous is None or current is None or not (math.isfinite(previous) and math.isfinite(current)):
+        return None
+    return 100.0 * (current - previous)
+
+
+def error_reduction(previous: float | None, current: float | None) -> float | None:
+    """Return the share of the remaining errors that this epoch removed: (e0 - e1) / e0 with e = 1 - accuracy.
+
+    `None` where it is undefined: a first epoch, a lost value, or no errors left to remove.
+    """
+    if previous is None or current is None or not (math.isfinite(previous) and math.isfinite(current)):
+        return None
+    before, now = 1.0 - previous, 1.0 - current
+    return (before - now) / before if before > 0 else None
+
+
+def binomial_half_width(accuracy: float, n_images: int) -> float:
+    """Return half of the 95 % interval of an accuracy measured on `n_images` images, as a fraction.
+
+    Source: normal approximation of the binomial distribution.
+    """
+    p = min(max(accuracy, 0.0), 1.0)
+    return NORMAL_95 * math.sqrt(p * (1.0 - p) / n_images) if n_images > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A mean over repetitions with its sample standard deviation.
+
+    Attributes:
+        mean: The mean of the values.
+        std: Sample standard deviation (n - 1 in the denominator); `None` for a single value.
+        n: How many values there are.
+    """
+
+    mean: float
+    std: float | None
+    n: int
+
+
+def spread(values: Sequence[float]) -> Spread | None:
+    """Return mean and sample deviation; `None` when there is no value."""
+    n = len(values)
+    if n == 0:
+        return None
+    mean = math.fsum(values) / n
+    if n == 1:
+        return Spread(mean, None, 1)
+    variance = math.fsum((v - mean) ** 2 for v in values) / (n - 1)
+    return Spread(mean, math.sqrt(variance), n)
+
+
+def time_to_go_s(epoch_times_s: Sequence[float], epochs_left: int, elapsed_in_epoch_s: float) -> float | None:
+    """Return the seconds until the last epoch ends, from the mean of the last five epochs.
+
+    Args:
+        epoch_times_s: Training plus validation time of each finished epoch; pauses are not in it.
+        epochs_left: Epochs that are not finished, the one in progress included.
+        elapsed_in_epoch_s: Time already spent in the epoch in progress.
+    """
+    recent = epoch_times_s[-5:]
+    if not recent:
+        return None
+    return max(0.0, epochs_left * sum(recent) / len(recent) - elapsed_in_epoch_s)

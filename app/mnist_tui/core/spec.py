@@ -1,0 +1,179 @@
+"""What to train: one run, or a grid of runs."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime
+from itertools import product
+from typing import Any, Final
+
+from mnist_tui.errors import UsageError
+
+DATASETS: Final = ("auto", "mnist", "digits")
+DEVICES: Final = ("auto", "cpu", "cuda", "mps")
+FEATURE_STEPS: Final = (2, 4, 8, 16, 32, 64)
+"""The values that the features key steps through; any number in the allowed range can be typed."""
+
+MAX_EPOCHS: Final = 100_000
+MAX_FEATURES: Final = 512
+MAX_BATCH_SIZE: Final = 10_000
+MAX_SEED: Final = 2**63 - 1
+MAX_THREADS: Final = 256
+
+
+def _check_int(name: str, value: object, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise UsageError(
+            f"{name} must be a whole number from {low} to {high}, not {value!r}",
+            f"Choose another value for {name}",
+        )
+
+
+def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise UsageError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSpec:
+    """The settings of one run; with the device they fix every number that it gives.
+
+    Attributes:
+        epochs: Passes over the training images, 1 to 100,000.
+        features: Width of the bottleneck and of both convolutions, 1 to 512.
+        seed: Seeds the weights and the order of the batches, 0 or more.
+        batch_size: Images per step.
+        learning_rate: Adam's step size. Infinity is allowed: it makes a run diverge, which some want to see.
+        dataset: `mnist`, `digits`, or `auto`: MNIST where it can be had, else the digits.
+        device: `cpu`, `cuda`, `mps`, or `auto`: the fastest that is there.
+        threads: CPU threads of the training; `None` lets the engine choose. It changes the last bits of results.
+        split_seed: Seeds the choice of validation images; the same for all runs that are compared.
+    """
+
+    epochs: int = 10
+    features: int = 2
+    seed: int = 0
+    batch_size: int = 64
+    learning_rate: float = 0.001
+    dataset: str = "auto"
+    device: str = "auto"
+    threads: int | None = None
+    split_seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check_int("epochs", self.epochs, 1, MAX_EPOCHS)
+        _check_int("features", self.features, 1, MAX_FEATURES)
+        _check_int("seed", self.seed, 0, MAX_SEED)
+        _check_int("batch size", self.batch_size, 1, MAX_BATCH_SIZE)
+        _check_int("split seed", self.split_seed, 0, MAX_SEED)
+        if self.threads is not None:
+            _check_int("threads", self.threads, 1, MAX_THREADS)
+        rate = self.learning_rate
+        if isinstance(rate, bool) or not isinstance(rate, int | float) or math.isnan(rate) or rate <= 0:
+            raise UsageError(f"learning rate must be a number above 0, not {rate!r}", "0.001 is the usual choice")
+        _check_choice("dataset", self.dataset, DATASETS)
+        _check_choice("device", self.device, DEVICES)
+
+    @property
+    def title(self) -> str:
+        """The settings that people vary, short: `10 epochs x 2 features, seed 0`."""
+        return f"{self.epochs} epochs x {self.features} features, seed {self.seed}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as plain JSON values; an infinite learning rate becomes the text `inf`."""
+        record = asdict(self)
+        if math.isinf(self.learning_rate):
+            record["learning_rate"] = "inf"
+        return record
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> RunSpec:
+        """Read what `to_json` wrote; keys of a newer version are left out."""
+        known = {f.name for f in fields(cls)}
+        values = {key: value for key, value in record.items() if key in known}
+        if isinstance(values.get("learning_rate"), str):
+            values["learning_rate"] = float(values["learning_rate"])
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class SweepSpec:
+    """A grid of runs: every combination of epochs, features and seeds.
+
+    Attributes:
+        epochs: The epoch counts to try.
+        features: The bottleneck widths to try.
+        seeds: The seeds that each setting is repeated with.
+        base: The settings that all runs share.
+    """
+
+    epochs: tuple[int, ...] = (10,)
+    features: tuple[int, ...] = (2,)
+    seeds: tuple[int, ...] = (0,)
+    base: RunSpec = field(default_factory=RunSpec)
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "features", "seeds"):
+            if not getattr(self, name):
+                raise UsageError(f"{name} must name at least one value")
+
+    def runs(self) -> tuple[RunSpec, ...]:
+        """Return the runs, seeds varying slowest so that every setting has a first result early."""
+        grid = dict.fromkeys(product(self.seeds, self.features, self.epochs))
+        return tuple(replace(self.base, epochs=e, features=f, seed=s) for s, f, e in grid)
+
+
+REPORT_PRESET: Final = SweepSpec(epochs=(10, 20), features=(2,))
+"""The two runs of the report: 10 and 20 epochs at 2 features."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedRun:
+    """A run that waits for its turn.
+
+    Attributes:
+        run: The run's id, given before it starts so that it can be named, moved or removed.
+        spec: What to train.
+    """
+
+    run: str
+    spec: RunSpec
+
+
+def new_run_id(now: datetime | None = None) -> str:
+    """Return a new id that sorts by time: UTC date and time, then 24 random bits."""
+    return f"{now or datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def enqueue(specs: Iterable[RunSpec]) -> tuple[QueuedRun, ...]:
+    """Give every spec an id."""
+    return tuple(QueuedRun(new_run_id(), spec) for spec in specs)
+
+
+def parse_numbers(text: str, name: str) -> tuple[int, ...]:
+    """Read a list such as `10,20` or `0-4`, without repeats and in the given order.
+
+    Raises:
+        UsageError: The text holds something else than whole numbers, ranges and commas.
+    """
+    values: list[int] = []
+    for part in text.replace(" ", ",").split(","):
+        if not part:
+            continue
+        first, dash, last = part.partition("-")
+        try:
+            low = int(first)
+            high = int(last) if dash else low
+        except ValueError:
+            raise UsageError(
+                f"{name} must be whole numbers such as 10,20 or a range such as 0-4, not {text!r}"
+            ) from None
+        if high < low or high - low >= 1000:
+            raise UsageError(f"the range {part} for {name} must rise and hold at most 1,000 numbers")
+        values.extend(range(low, high + 1))
+    if not values:
+        raise UsageError(f"{name} must name at least one value, such as 10,20 or 0-4")
+    return tuple(dict.fromkeys(values))

@@ -1,0 +1,238 @@
+"""The only place where events become what is shown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mnist_tui.core.events import (
+    DatasetInfo,
+    EpochDone,
+    EpochsChanged,
+    Event,
+    Machine,
+    Notice,
+    Phase,
+    Preparing,
+    Progress,
+    RunDone,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    Status,
+    SweepDone,
+    SweepStarted,
+)
+from mnist_tui.core.metrics import time_to_go_s
+from mnist_tui.core.spec import RunSpec
+
+
+def summarise(
+    run: str,
+    history: Sequence[EpochDone],
+    *,
+    status: Status,
+    ended_at: str,
+    reason: str = "",
+    test_accuracy: float | None = None,
+    test_loss: float | None = None,
+) -> RunDone:
+    """Return the end of a run from its finished epochs."""
+    last = history[-1] if history else None
+    best = best_epoch(history)
+    return RunDone(
+        run=run,
+        status=status,
+        reason=reason,
+        epochs_done=len(history),
+        last_epoch_accuracy=last.train_accuracy if last else None,
+        last_epoch_time_s=last.epoch_s if last else None,
+        last_val_accuracy=last.val_accuracy if last else None,
+        best_val_accuracy=best.val_accuracy if best else None,
+        best_epoch=best.epoch if best else None,
+        test_accuracy=test_accuracy,
+        test_loss=test_loss,
+        total_training_time_s=math.fsum(e.epoch_s for e in history),
+        ended_at=ended_at,
+    )
+
+
+def best_epoch(history: Sequence[EpochDone]) -> EpochDone | None:
+    """Return the first epoch with the highest validation accuracy; a NaN is never the best."""
+    finite = [e for e in history if math.isfinite(e.val_accuracy)]
+    return max(finite, key=lambda e: (e.val_accuracy, -e.epoch), default=None)
+
+
+@dataclass(slots=True)
+class RunState:
+    """One run, live or past.
+
+    Attributes:
+        epochs: The number of epochs to reach; it may have been changed since the start.
+        history: Finished epochs in order. Past runs are listed without it and loaded when opened.
+        marks: Pauses, resumes and changed epochs, in order.
+        progress: The newest news of the epoch in progress.
+        result: The end of the run.
+    """
+
+    run: str
+    spec: RunSpec
+    sweep: str = ""
+    status: Status = Status.QUEUED
+    epochs: int = 0
+    dataset: DatasetInfo | None = None
+    machine: Machine | None = None
+    parameters: int | None = None
+    started_at: str = ""
+    history: list[EpochDone] = field(default_factory=list)
+    marks: list[EpochsChanged | RunPaused | RunResumed] = field(default_factory=list)
+    progress: Progress | None = None
+    result: RunDone | None = None
+
+    def __post_init__(self) -> None:
+        self.epochs = self.epochs or self.spec.epochs
+
+    @property
+    def epochs_done(self) -> int:
+        """Finished epochs."""
+        return len(self.history) if self.history or self.result is None else self.result.epochs_done
+
+    @property
+    def last(self) -> EpochDone | None:
+        """The newest finished epoch."""
+        return self.history[-1] if self.history else None
+
+    @property
+    def best(self) -> EpochDone | None:
+        """The epoch with the best validation accuracy."""
+        return best_epoch(self.history)
+
+    @property
+    def fraction(self) -> float:
+        """Share of the run that is done, in [0, 1]; the last epoch's test does not count."""
+        if self.status is Status.FINISHED:
+            return 1.0
+        return min(1.0, (self.epochs_done + self.epoch_fraction) / self.epochs)
+
+    @property
+    def epoch_fraction(self) -> float:
+        """Share of the epoch in progress that is trained, in [0, 1]."""
+        now = self.progress
+        if now is None or now.epoch <= self.epochs_done or not now.batches:
+            return 0.0
+        return 1.0 if now.phase is not Phase.TRAIN else now.batch / now.batches
+
+    @property
+    def elapsed_s(self) -> float:
+        """Training time so far: finished epochs and the one in progress."""
+        done = math.fsum(e.epoch_s for e in self.history)
+        now = self.progress
+        return done + (now.epoch_elapsed_s if now is not None and now.epoch > self.epochs_done else 0.0)
+
+    @property
+    def images_per_s(self) -> float | None:
+        """Training images per second now, or of the last epoch."""
+        now = self.progress
+        if now is not None and now.images_per_s > 0:
+            return now.images_per_s
+        return self.last.images_per_s if self.last else None
+
+    @property
+    def time_to_go_s(self) -> float | None:
+        """Seconds until the last epoch ends; during the first epoch an estimate from its share so far."""
+        if self.status.is_over:
+            return None
+        now = self.progress
+        in_epoch = now is not None and now.epoch > self.epochs_done
+        elapsed = now.epoch_elapsed_s if now is not None and in_epoch else 0.0
+        times = [e.epoch_s for e in self.history]
+        if not times and self.epoch_fraction > 0.05:
+            times = [elapsed / self.epoch_fraction]
+        return time_to_go_s(times, self.epochs - self.epochs_done, elapsed)
+
+
+@dataclass(slots=True)
+class SessionState:
+    """All that one session shows; only the thread that shows it may touch it.
+
+    Attributes:
+        runs: Runs of this session by id, in the order they started.
+        current: Id of the run in progress, or of the last one.
+        preparing: What is done before training, `None` otherwise.
+        active: True from the first event of a sweep to its last.
+        finished_sweep: The last sweep that ended.
+        notices: All notices, oldest first.
+    """
+
+    runs: dict[str, RunState] = field(default_factory=dict)
+    current: str | None = None
+    preparing: Preparing | None = None
+    active: bool = False
+    finished_sweep: SweepDone | None = None
+    notices: list[Notice] = field(default_factory=list)
+
+    @property
+    def run(self) -> RunState | None:
+        """The run in progress, or the last one."""
+        return self.runs.get(self.current) if self.current else None
+
+    def apply(self, event: Event) -> None:
+        """Take in one event."""
+        match event:
+            case SweepStarted():
+                self.active = True
+            case Preparing():
+                self.preparing = event
+            case RunStarted():
+                self.preparing = None
+                self.runs[event.run] = start_run(event)
+                self.current = event.run
+            case SweepDone():
+                self.active = False
+                self.preparing = None
+                self.finished_sweep = event
+            case Notice():
+                self.notices.append(event)
+            case Progress() | EpochDone() | EpochsChanged() | RunPaused() | RunResumed() | RunDone():
+                if (run := self.runs.get(event.run)) is not None:
+                    apply_to_run(run, event)
+            case _:
+                raise TypeError(f"unknown event {event!r}")
+
+
+def start_run(event: RunStarted) -> RunState:
+    """Return the state of a run that has just begun."""
+    return RunState(
+        run=event.run,
+        spec=event.spec,
+        sweep=event.sweep,
+        status=Status.RUNNING,
+        dataset=event.dataset,
+        machine=event.machine,
+        parameters=event.parameters,
+        started_at=event.started_at,
+    )
+
+
+def apply_to_run(run: RunState, event: Progress | EpochDone | EpochsChanged | RunPaused | RunResumed | RunDone) -> None:
+    """Take in one event of this run; an epoch that is already known is left as it is."""
+    match event:
+        case Progress():
+            run.progress = event
+        case EpochDone():
+            if event.epoch == len(run.history) + 1:
+                run.history.append(event)
+        case EpochsChanged():
+            run.epochs = event.epochs
+            run.marks.append(event)
+        case RunPaused():
+            run.status = Status.PAUSED
+            run.marks.append(event)
+        case RunResumed():
+            run.status = Status.RUNNING
+            run.marks.append(event)
+        case RunDone():
+            run.status = event.status
+            run.result = event
+            run.progress = None

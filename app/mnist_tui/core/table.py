@@ -1,0 +1,332 @@
+"""The comparison table: every column declared once, every row made from runs in one place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, TypeAlias
+
+from mnist_tui.core.events import SCHEMA, Status
+from mnist_tui.core.metrics import NORMAL_95, Spread, binomial_half_width, spread
+from mnist_tui.core.state import RunState
+
+TIME_NOISE: Final = 0.05
+"""Share by which times of single runs differ on a quiet machine; a smaller lead marks no winner."""
+
+
+Value: TypeAlias = Spread | float | str | None
+"""What a cell holds: a mean with its spread, a setting, a word, or nothing."""
+
+
+class Unit(StrEnum):
+    """What a column counts."""
+
+    COUNT = "count"
+    FRACTION = "fraction"
+    SECONDS = "s"
+    LOSS = "loss"
+    TEXT = "text"
+
+
+class Direction(StrEnum):
+    """Which end of a column is good."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    Attributes:
+        key: Machine name, with the unit at its end where it has one.
+        title: Name for people.
+        unit: Accuracies are fractions; times are seconds.
+        direction: Which end is good.
+        meaning: One sentence for help and exports.
+        images: Which part's images an accuracy was measured on, for its noise.
+        always: False for columns that are shown only where rows differ in them.
+    """
+
+    key: str
+    title: str
+    unit: Unit
+    direction: Direction
+    meaning: str
+    images: str = ""
+    always: bool = True
+
+
+REPORT_COLUMNS: Final = (
+    Column("epochs", "Epochs", Unit.COUNT, Direction.NONE, "Passes over the training images."),
+    Column("features", "Features", Unit.COUNT, Direction.NONE, "Width of the bottleneck."),
+    Column(
+        "last_epoch_accuracy",
+        "Last Epoch Accuracy",
+        Unit.FRACTION,
+        Direction.HIGHER,
+        "Training accuracy of the last epoch, taken while the weights change.",
+        "n_train",
+    ),
+    Column(
+        "last_epoch_time_s",
+        "Last Epoch Time",
+        Unit.SECONDS,
+        Direction.LOWER,
+        "Training plus validation time of the last epoch.",
+    ),
+    Column(
+        "last_val_accuracy",
+        "Last Val Accuracy",
+        Unit.FRACTION,
+        Direction.HIGHER,
+        "Validation accuracy after the last epoch.",
+        "n_validation",
+    ),
+    Column(
+        "test_accuracy",
+        "Test Accuracy",
+        Unit.FRACTION,
+        Direction.HIGHER,
+        "Test accuracy with the weights after the last epoch; it chooses nothing.",
+        "n_test",
+    ),
+    Column(
+        "total_training_time_s",
+        "Total Training Time",
+        Unit.SECONDS,
+        Direction.LOWER,
+        "Sum of all epoch times; loading, pauses and the test are not in it.",
+    ),
+)
+"""The report's columns, in its order and words."""
+
+MORE_COLUMNS: Final = (
+    Column(
+        "best_val_accuracy",
+        "Best Val Accuracy",
+        Unit.FRACTION,
+        Direction.HIGHER,
+        "Best validation accuracy of any epoch.",
+        "n_validation",
+    ),
+    Column("test_loss", "Test Loss", Unit.LOSS, Direction.LOWER, "Mean cross-entropy on the test images."),
+    Column("parameters", "Parameters", Unit.COUNT, Direction.NONE, "Trainable numbers in the network."),
+    Column("n_seeds", "Seeds", Unit.COUNT, Direction.NONE, "Runs behind the row: mean ± sample deviation."),
+    Column("status", "Status", Unit.TEXT, Direction.NONE, "How the run ended; only finished runs enter a mean."),
+    Column("dataset", "Dataset", Unit.TEXT, Direction.NONE, "What was learned.", always=False),
+    Column("device", "Device", Unit.TEXT, Direction.NONE, "Where it was computed.", always=False),
+    Column("threads", "Threads", Unit.COUNT, Direction.NONE, "CPU threads of the training.", always=False),
+    Column("batch_size", "Batch", Unit.COUNT, Direction.NONE, "Images per step.", always=False),
+    Column("learning_rate", "Learning Rate", Unit.LOSS, Direction.NONE, "Adam's step size.", always=False),
+)
+COLUMNS: Final = REPORT_COLUMNS + MORE_COLUMNS
+_MEASURED: Final = frozenset(
+    {
+        "last_epoch_accuracy",
+        "last_epoch_time_s",
+        "last_val_accuracy",
+        "test_accuracy",
+        "total_training_time_s",
+        "best_val_accuracy",
+        "test_loss",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One setting: a mean over its finished runs, or one run that did not finish.
+
+    Attributes:
+        runs: Ids of the runs behind it.
+        values: By column key: a `Spread` for measured columns, a plain value for settings, `None` where unknown.
+        images: Images per part, for the noise of accuracies.
+    """
+
+    runs: tuple[str, ...]
+    values: dict[str, Value]
+    images: dict[str, int]
+
+    def number(self, key: str) -> float | None:
+        """Return the value to sort by: the mean, or the setting itself."""
+        value = self.values.get(key)
+        if isinstance(value, Spread):
+            return value.mean
+        return None if isinstance(value, str) or value is None else float(value)
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonTable:
+    """Rows and the columns worth showing.
+
+    Attributes:
+        columns: The report's columns first, then the others; settings only where rows differ in them.
+        rows: In the order of epochs and features.
+        best: The keys (row index, column key) of values that lead by more than the noise.
+        footnotes: What a reader must know to trust the table.
+    """
+
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    best: frozenset[tuple[int, str]]
+    footnotes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the `comparison` record: means, with `<key>_std` beside them where n > 1."""
+        return {"type": "comparison", "schema": SCHEMA, "rows": [_row_to_json(row) for row in self.rows]}
+
+
+def build_table(runs: Iterable[RunState]) -> ComparisonTable:
+    """Group runs that differ only in their seed; runs that did not finish stand alone and enter no mean."""
+    groups: dict[tuple[Any, ...], list[RunState]] = {}
+    for run in runs:
+        if run.result is not None:
+            groups.setdefault(_group_key(run), []).append(run)
+    rows = sorted((_make_row(group) for group in groups.values()), key=_row_order)
+    columns = tuple(c for c in COLUMNS if c.always or len({row.values[c.key] for row in rows}) > 1)
+    best = frozenset((i, c.key) for c in columns if (i := _winner(rows, c)) is not None)
+    return ComparisonTable(columns, tuple(rows), best, _footnotes(rows, best))
+
+
+def format_value(column: Column, value: Value) -> str:
+    """Return a value as people read it: `47.94%`, `48.78 ± 2.01%`, `24.44 s`, `-` where there is none."""
+    if value is None:
+        return "-"
+    if isinstance(value, str):
+        return value
+    mean, std = (value.mean, value.std) if isinstance(value, Spread) else (value, None)
+    match column.unit:
+        case Unit.FRACTION:
+            return f"{_fixed(100 * mean, 2)}{_plus_minus(std, 100, 2)}%"
+        case Unit.SECONDS:
+            digits = 0 if column.key == "total_training_time_s" and abs(mean) >= 100 else 2
+            return f"{_fixed(mean, digits)}{_plus_minus(std, 1, digits)} s"
+        case Unit.LOSS:
+            if not isinstance(value, Spread):
+                return f"{mean:g}"
+            return f"{_fixed(mean, 4)}{_plus_minus(std, 1, 4)}"
+        case _:
+            return f"{mean:,.0f}" if math.isfinite(mean) else _fixed(mean, 0)
+
+
+def _fixed(number: float, digits: int) -> str:
+    if not math.isfinite(number):
+        return "NaN" if math.isnan(number) else "∞" if number > 0 else "-∞"
+    return f"{number:.{digits}f}" if abs(number) < 1e7 else f"{number:.3g}"
+
+
+def _plus_minus(std: float | None, scale: float, digits: int) -> str:
+    return "" if std is None else f" ± {_fixed(scale * std, digits)}"
+
+
+def _group_key(run: RunState) -> tuple[Any, ...]:
+    spec, machine, data = run.spec, run.machine, run.dataset
+    key = (
+        run.epochs,
+        spec.features,
+        spec.batch_size,
+        spec.learning_rate,
+        spec.split_seed,
+        data.sha256 if data else None,
+        (machine.device, machine.device_name, machine.threads) if machine else None,
+    )
+    return key if run.status is Status.FINISHED else (*key, run.run)
+
+
+def _make_row(group: Sequence[RunState]) -> Row:
+    first = group[0]
+    results = [run.result for run in group if run.result is not None]
+    measured = {key: spread([v for r in results if (v := getattr(r, key)) is not None]) for key in _MEASURED}
+    unfinished = first.status is not Status.FINISHED
+    status = f"{first.status} at {first.epochs_done}/{first.epochs}" if unfinished else str(first.status)
+    values: dict[str, Value] = {
+        "epochs": first.epochs,
+        "features": first.spec.features,
+        **measured,
+        "parameters": first.parameters,
+        "n_seeds": len(group),
+        "status": status,
+        "dataset": first.dataset.label if first.dataset else None,
+        "device": first.machine.device if first.machine else None,
+        "threads": first.machine.threads if first.machine else None,
+        "batch_size": first.spec.batch_size,
+        "learning_rate": first.spec.learning_rate,
+    }
+    data = first.dataset
+    images = {"n_train": data.n_train, "n_validation": data.n_validation, "n_test": data.n_test} if data else {}
+    return Row(tuple(run.run for run in group), values, images)
+
+
+def _row_order(row: Row) -> tuple[Any, ...]:
+    unfinished = row.values["status"] != str(Status.FINISHED)
+    return (unfinished, str(row.values["dataset"]), row.number("features"), row.number("epochs"), row.runs)
+
+
+def _winner(rows: Sequence[Row], column: Column) -> int | None:
+    """Return the row that leads this column by more than the noise; rows of other data compete in nothing."""
+    if column.direction is Direction.NONE or len({row.values["dataset"] for row in rows}) > 1:
+        return None
+    running = [
+        (i, value)
+        for i, row in enumerate(rows)
+        if row.values["status"] == str(Status.FINISHED)
+        and isinstance(value := row.values[column.key], Spread)
+        and math.isfinite(value.mean)
+    ]
+    if len(running) < 2:
+        return None
+    sign = 1 if column.direction is Direction.HIGHER else -1
+    running.sort(key=lambda item: sign * item[1].mean, reverse=True)
+    (first, lead), (second, runner_up) = running[0], running[1]
+    noise = math.hypot(_half_width(rows[first], column, lead), _half_width(rows[second], column, runner_up))
+    return first if abs(lead.mean - runner_up.mean) > noise else None
+
+
+def _half_width(row: Row, column: Column, value: Spread) -> float:
+    """Half of a 95 % interval of the mean: from the seeds where there are several, else from what is known."""
+    from_seeds = NORMAL_95 * value.std / math.sqrt(value.n) if value.std is not None else 0.0
+    if column.unit is Unit.FRACTION:
+        return max(from_seeds, binomial_half_width(value.mean, row.images.get(column.images, 0)))
+    return max(from_seeds, TIME_NOISE * abs(value.mean))
+
+
+def _footnotes(rows: Sequence[Row], best: frozenset[tuple[int, str]]) -> tuple[str, ...]:
+    notes = []
+    labels = dict.fromkeys(str(row.values["dataset"]) for row in rows if row.values["dataset"])
+    if labels:
+        notes.append("Dataset: " + ", ".join(labels) + ".")
+    if len(labels) > 1:
+        notes.append("Rows of different datasets cannot be compared; nothing is marked as best.")
+    if any(isinstance(row.values["n_seeds"], int) and row.values["n_seeds"] > 1 for row in rows):
+        notes.append("Several seeds of one setting: mean ± sample deviation (n - 1), n in the column Seeds.")
+    if best:
+        notes.append("Best value of a column marked where its lead is larger than the noise (95 %).")
+    if any(row.values["status"] != str(Status.FINISHED) for row in rows):
+        notes.append("Runs that did not finish stand alone and enter no mean.")
+    return tuple(notes)
+
+
+def _row_to_json(row: Row) -> dict[str, Any]:
+    record: dict[str, Any] = {}
+    for column in COLUMNS:
+        value = row.values[column.key]
+        if isinstance(value, Spread):
+            record[column.key] = value.mean
+            if value.std is not None:
+                record[f"{column.key}_std"] = value.std
+        else:
+            record[column.key] = value
+    record["runs"] = list(row.runs)
+    return record
+
+
+def sort_rows(rows: Sequence[Row], key: Callable[[Row], Any], *, reverse: bool) -> list[Row]:
+    """Return rows sorted by `key`, those without a value last in either direction."""
+    known = [row for row in rows if key(row) is not None]
+    unknown = [row for row in rows if key(row) is None]
+    return sorted(known, key=key, reverse=reverse) + unknown

@@ -1,0 +1,55 @@
+"""One tree of errors: what happened, what to do next, and the exit code that says so.
+
+MnistTuiError      1   anything else that went wrong
+├── UsageError     2   a value that cannot be used
+├── DataError      3   a dataset that is not to be had
+├── RunError       4   a run that failed or diverged
+└── StoreError     5   the store of past runs is locked or damaged
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class MnistTuiError(Exception):
+    """An error to show to a person: one sentence, then the next step.
+
+    Args:
+        what: What happened, as one sentence without a final full stop.
+        next_step: What the person can do about it, likewise; empty when there is nothing to do.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, next_step: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        return f"{self.what}. {self.next_step}." if self.next_step else f"{self.what}."
+
+
+class UsageError(MnistTuiError):
+    """A value given by a person that cannot be used."""
+
+    exit_code = 2
+
+
+class DataError(MnistTuiError):
+    """A dataset that is missing, damaged or out of reach."""
+
+    exit_code = 3
+
+
+class RunError(MnistTuiError):
+    """A run that failed or diverged."""
+
+    exit_code = 4
+
+
+class StoreError(MnistTuiError):
+    """The store of past runs is locked, damaged or not writable."""
+
+    exit_code = 5
