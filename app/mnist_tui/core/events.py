@@ -11,9 +11,10 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Literal
 
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.errors import UsageError
 
 SCHEMA: Final = 1
 """Number of the JSON form; it rises when a name changes its meaning or goes away."""
@@ -286,13 +287,13 @@ class Notice(Event):
     """Something a person should know that ends no run: a fallback, a warning, an error before any run.
 
     Attributes:
-        level: `information`, `warning` or `error`.
+        level: How grave it is.
         message: One sentence, and the next step.
         exit_code: What the headless command should exit with; 0 when it is no error.
     """
 
     type: ClassVar[str] = "notice"
-    level: str
+    level: Literal["information", "warning", "error"]
     message: str
     exit_code: int = 0
 
@@ -346,11 +347,10 @@ def event_from_json(record: Mapping[str, Any]) -> Event:
     cls = EVENT_TYPES.get(str(record.get("type")))
     if cls is None:
         raise ValueError(f"no event of type {record.get('type')!r}")
-    values = dict(_read_fields(cls, record))
     try:
-        return cls(**values)
-    except TypeError as error:
-        raise ValueError(f"the event {cls.type} is not complete: {error}") from None
+        return cls(**dict(_read_fields(cls, record)))
+    except (TypeError, AttributeError, UsageError) as error:
+        raise ValueError(f"the event {cls.type} cannot be read: {error}") from None
 
 
 def _read_fields(cls: type[Event], record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -359,20 +359,25 @@ def _read_fields(cls: type[Event], record: Mapping[str, Any]) -> Iterator[tuple[
             yield f.name, _read_value(f.name, record[f.name])
 
 
+def _known(cls: type[DatasetInfo | Machine], record: Mapping[str, Any]) -> dict[str, Any]:
+    names = {f.name for f in fields(cls)}
+    return {name: value for name, value in record.items() if name in names}
+
+
 def _read_value(name: str, value: Any) -> Any:
     match name:
         case "spec":
             return RunSpec.from_json(value)
         case "dataset":
-            return DatasetInfo(**value)
+            return DatasetInfo(**_known(DatasetInfo, value))
         case "machine":
-            return Machine(**value)
+            return Machine(**_known(Machine, value))
         case "status":
             return Status(value)
         case "phase":
             return Phase(value)
         case "runs":
             return tuple(value)
-        case "run" | "sweep" | "reason" | "message":
+        case "run" | "sweep" | "reason" | "message" | "level" | "started_at" | "ended_at":
             return value
     return _NONFINITE.get(value, value) if isinstance(value, str) else value

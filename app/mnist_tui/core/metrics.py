@@ -10,6 +10,13 @@ from typing import Final
 NORMAL_95: Final = 1.959964
 """Two-sided 95 % quantile of the normal distribution."""
 
+_STUDENT_95: Final = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
+
+
+def student_t_95(degrees: int) -> float:
+    """Return the two-sided 95 % quantile of Student's t; beyond 10 degrees of freedom that of 10, which is larger."""
+    return _STUDENT_95[min(max(degrees, 1), len(_STUDENT_95)) - 1]
+
 
 def improvement_points(previous: float | None, current: float | None) -> float | None:
     """Return the change of an accuracy in percentage points; `None` for a first epoch or a lost value.
@@ -59,15 +66,17 @@ class Spread:
 
 
 def spread(values: Sequence[float]) -> Spread | None:
-    """Return mean and sample deviation; `None` when there is no value."""
+    """Return mean and sample deviation, NaN where numbers are too large for them; `None` when there is no value."""
     n = len(values)
     if n == 0:
         return None
-    mean = math.fsum(values) / n
     if n == 1:
-        return Spread(mean, None, 1)
-    variance = math.fsum((v - mean) ** 2 for v in values) / (n - 1)
-    return Spread(mean, math.sqrt(variance), n)
+        return Spread(values[0], None, 1)
+    try:
+        mean = math.fsum(values) / n
+        return Spread(mean, math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1)), n)
+    except (ValueError, OverflowError):
+        return Spread(math.nan, math.nan, n)
 
 
 def time_to_go_s(epoch_times_s: Sequence[float], epochs_left: int, elapsed_in_epoch_s: float) -> float | None:

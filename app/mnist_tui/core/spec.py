@@ -94,8 +94,8 @@ class RunSpec:
         """Read what `to_json` wrote; keys of a newer version are left out."""
         known = {f.name for f in fields(cls)}
         values = {key: value for key, value in record.items() if key in known}
-        if isinstance(values.get("learning_rate"), str):
-            values["learning_rate"] = float(values["learning_rate"])
+        if values.get("learning_rate") == "inf":
+            values["learning_rate"] = math.inf
         return cls(**values)
 
 
@@ -164,13 +164,10 @@ def parse_numbers(text: str, name: str) -> tuple[int, ...]:
         if not part:
             continue
         first, dash, last = part.partition("-")
-        try:
-            low = int(first)
-            high = int(last) if dash else low
-        except ValueError:
-            raise UsageError(
-                f"{name} must be whole numbers such as 10,20 or a range such as 0-4, not {text!r}"
-            ) from None
+        if not all(number.isascii() and number.isdecimal() for number in ([first, last] if dash else [first])):
+            raise UsageError(f"{name} must be whole numbers such as 10,20 or a range such as 0-4, not {text!r}")
+        low = int(first)
+        high = int(last) if dash else low
         if high < low or high - low >= 1000:
             raise UsageError(f"the range {part} for {name} must rise and hold at most 1,000 numbers")
         values.extend(range(low, high + 1))

@@ -6,16 +6,17 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from mnist_tui.core.events import SCHEMA, Status
-from mnist_tui.core.metrics import NORMAL_95, Spread, binomial_half_width, spread
+from mnist_tui.core.metrics import Spread, binomial_half_width, spread, student_t_95
 from mnist_tui.core.state import RunState
 
 TIME_NOISE: Final = 0.05
 """Share by which times of single runs differ on a quiet machine; a smaller lead marks no winner."""
 
 
+T = TypeVar("T")
 Value: TypeAlias = Spread | float | str | None
 """What a cell holds: a mean with its spread, a setting, a word, or nothing."""
 
@@ -119,7 +120,10 @@ MORE_COLUMNS: Final = (
     Column("n_seeds", "Seeds", Unit.COUNT, Direction.NONE, "Runs behind the row: mean ± sample deviation."),
     Column("status", "Status", Unit.TEXT, Direction.NONE, "How the run ended; only finished runs enter a mean."),
     Column("dataset", "Dataset", Unit.TEXT, Direction.NONE, "What was learned.", always=False),
+    Column("data_digest", "Data Digest", Unit.TEXT, Direction.NONE, "Start of the data's SHA-256.", always=False),
+    Column("split_seed", "Split Seed", Unit.COUNT, Direction.NONE, "Chose the validation images.", always=False),
     Column("device", "Device", Unit.TEXT, Direction.NONE, "Where it was computed.", always=False),
+    Column("device_name", "Device Name", Unit.TEXT, Direction.NONE, "The processor or GPU.", always=False),
     Column("threads", "Threads", Unit.COUNT, Direction.NONE, "CPU threads of the training.", always=False),
     Column("batch_size", "Batch", Unit.COUNT, Direction.NONE, "Images per step.", always=False),
     Column("learning_rate", "Learning Rate", Unit.LOSS, Direction.NONE, "Adam's step size.", always=False),
@@ -136,6 +140,8 @@ _MEASURED: Final = frozenset(
         "test_loss",
     }
 )
+_SAME_DATA: Final = ("data_digest", "split_seed")
+_SAME_MACHINE: Final = (*_SAME_DATA, "device", "device_name", "threads")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,24 +188,29 @@ class ComparisonTable:
 
 
 def build_table(runs: Iterable[RunState]) -> ComparisonTable:
-    """Group runs that differ only in their seed; runs that did not finish stand alone and enter no mean."""
+    """Group runs that differ only in their seed; runs that did not finish stand alone and enter no mean.
+
+    A seed that was run again counts once, with its newest run: repeating a run is no new evidence.
+    """
     groups: dict[tuple[Any, ...], list[RunState]] = {}
     for run in runs:
         if run.result is not None:
             groups.setdefault(_group_key(run), []).append(run)
-    rows = sorted((_make_row(group) for group in groups.values()), key=_row_order)
+    rows = sorted((_make_row(_newest_per_seed(group)) for group in groups.values()), key=_row_order)
     columns = tuple(c for c in COLUMNS if c.always or len({row.values[c.key] for row in rows}) > 1)
     best = frozenset((i, c.key) for c in columns if (i := _winner(rows, c)) is not None)
     return ComparisonTable(columns, tuple(rows), best, _footnotes(rows, best))
 
 
 def format_value(column: Column, value: Value) -> str:
-    """Return a value as people read it: `47.94%`, `48.78 ± 2.01%`, `24.44 s`, `-` where there is none."""
+    """Return a value as people read it: `47.94%`, `48.78 ± 2.01%`, `24.44 s`, `–` where there is none."""
     if value is None:
-        return "-"
+        return "–"
     if isinstance(value, str):
         return value
     mean, std = (value.mean, value.std) if isinstance(value, Spread) else (value, None)
+    if not math.isfinite(mean):
+        return _fixed(mean, 0)
     match column.unit:
         case Unit.FRACTION:
             return f"{_fixed(100 * mean, 2)}{_plus_minus(std, 100, 2)}%"
@@ -211,7 +222,7 @@ def format_value(column: Column, value: Value) -> str:
                 return f"{mean:g}"
             return f"{_fixed(mean, 4)}{_plus_minus(std, 1, 4)}"
         case _:
-            return f"{mean:,.0f}" if math.isfinite(mean) else _fixed(mean, 0)
+            return f"{mean:,.0f}"
 
 
 def _fixed(number: float, digits: int) -> str:
@@ -238,6 +249,10 @@ def _group_key(run: RunState) -> tuple[Any, ...]:
     return key if run.status is Status.FINISHED else (*key, run.run)
 
 
+def _newest_per_seed(group: Sequence[RunState]) -> list[RunState]:
+    return list({run.spec.seed: run for run in sorted(group, key=lambda run: run.run)}.values())
+
+
 def _make_row(group: Sequence[RunState]) -> Row:
     first = group[0]
     results = [run.result for run in group if run.result is not None]
@@ -252,7 +267,10 @@ def _make_row(group: Sequence[RunState]) -> Row:
         "n_seeds": len(group),
         "status": status,
         "dataset": first.dataset.label if first.dataset else None,
+        "data_digest": first.dataset.sha256[:12] if first.dataset else None,
+        "split_seed": first.spec.split_seed,
         "device": first.machine.device if first.machine else None,
+        "device_name": first.machine.device_name if first.machine else None,
         "threads": first.machine.threads if first.machine else None,
         "batch_size": first.spec.batch_size,
         "learning_rate": first.spec.learning_rate,
@@ -268,8 +286,11 @@ def _row_order(row: Row) -> tuple[Any, ...]:
 
 
 def _winner(rows: Sequence[Row], column: Column) -> int | None:
-    """Return the row that leads this column by more than the noise; rows of other data compete in nothing."""
-    if column.direction is Direction.NONE or len({row.values["dataset"] for row in rows}) > 1:
+    """Return the row that leads this column by more than the noise.
+
+    Results on other data compete in nothing, and times from another machine tell nothing about a setting.
+    """
+    if column.direction is Direction.NONE:
         return None
     running = [
         (i, value)
@@ -278,7 +299,8 @@ def _winner(rows: Sequence[Row], column: Column) -> int | None:
         and isinstance(value := row.values[column.key], Spread)
         and math.isfinite(value.mean)
     ]
-    if len(running) < 2:
+    alike = _SAME_MACHINE if column.unit is Unit.SECONDS else _SAME_DATA
+    if len(running) < 2 or len({tuple(rows[i].values[key] for key in alike) for i, _ in running}) > 1:
         return None
     sign = 1 if column.direction is Direction.HIGHER else -1
     running.sort(key=lambda item: sign * item[1].mean, reverse=True)
@@ -289,7 +311,7 @@ def _winner(rows: Sequence[Row], column: Column) -> int | None:
 
 def _half_width(row: Row, column: Column, value: Spread) -> float:
     """Half of a 95 % interval of the mean: from the seeds where there are several, else from what is known."""
-    from_seeds = NORMAL_95 * value.std / math.sqrt(value.n) if value.std is not None else 0.0
+    from_seeds = student_t_95(value.n - 1) * value.std / math.sqrt(value.n) if value.std is not None else 0.0
     if column.unit is Unit.FRACTION:
         return max(from_seeds, binomial_half_width(value.mean, row.images.get(column.images, 0)))
     return max(from_seeds, TIME_NOISE * abs(value.mean))
@@ -300,8 +322,8 @@ def _footnotes(rows: Sequence[Row], best: frozenset[tuple[int, str]]) -> tuple[s
     labels = dict.fromkeys(str(row.values["dataset"]) for row in rows if row.values["dataset"])
     if labels:
         notes.append("Dataset: " + ", ".join(labels) + ".")
-    if len(labels) > 1:
-        notes.append("Rows of different datasets cannot be compared; nothing is marked as best.")
+    if len({row.values["data_digest"] for row in rows}) > 1:
+        notes.append("Rows of different datasets cannot be compared.")
     if any(isinstance(row.values["n_seeds"], int) and row.values["n_seeds"] > 1 for row in rows):
         notes.append("Several seeds of one setting: mean ± sample deviation (n - 1), n in the column Seeds.")
     if best:
@@ -325,7 +347,7 @@ def _row_to_json(row: Row) -> dict[str, Any]:
     return record
 
 
-def sort_rows(rows: Sequence[Row], key: Callable[[Row], Any], *, reverse: bool) -> list[Row]:
+def sort_rows(rows: Sequence[T], key: Callable[[T], Any], *, reverse: bool) -> list[T]:
     """Return rows sorted by `key`, those without a value last in either direction."""
     known = [row for row in rows if key(row) is not None]
     unknown = [row for row in rows if key(row) is None]

@@ -1,0 +1,217 @@
+"""The command line: reads arguments, opens one front end. Each branch imports what it needs, and only then.
+
+argparse and not a larger parser: it is in the standard library, costs 4 ms, and the commands are few.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from mnist_tui import __version__
+from mnist_tui.core.spec import DATASETS, DEVICES, REPORT_PRESET, RunSpec, SweepSpec, parse_numbers
+from mnist_tui.errors import MnistTuiError, UsageError
+
+EXPORT_FORMATS: Final = ("md", "csv", "json", "tex", "html")
+EPILOG: Final = """\
+exit codes: 0 done, 1 crash, 2 usage, 3 data not to be had, 4 a run failed or diverged,
+            5 store locked or damaged, 130 Ctrl+C, 143 SIGTERM
+places:     MNIST_TUI_HOME   runs, tables and logs
+            MNIST_TUI_DATA   a torchvision root that holds MNIST/raw/
+            MNIST_TUI_MIRRORS  addresses to download MNIST from, comma separated
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser for all commands."""
+    parser = argparse.ArgumentParser(
+        prog="mnist-tui",
+        description="Train a small CNN on MNIST in the terminal: watch it live, compare runs, export the table.\n"
+        "Without a command the app opens.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"mnist-tui {__version__}")
+    _add_settings(parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+
+    run = commands.add_parser("run", help="train without the app", description="Train a grid of runs without the app.")
+    _add_settings(run, grid=True)
+    run.add_argument("--preset", choices=("report",), help="the report's runs: 10 and 20 epochs at 2 features")
+    run.add_argument("--json", action="store_true", help="one JSON object per line on stdout: events, then the table")
+
+    demo = commands.add_parser(
+        "demo",
+        help="the app with scripted numbers",
+        description="Open the app with scripted numbers: nothing is learned.",
+    )
+    demo.add_argument("--delay", type=float, default=0.02, metavar="S", help="seconds per step (default: %(default)s)")
+
+    runs = commands.add_parser("runs", help="list past runs")
+    runs.add_argument("--json", action="store_true", help="one JSON object per run and line")
+    show = commands.add_parser("show", help="show one run with its epochs")
+    show.add_argument("run", metavar="RUN", help="its id, the beginning of it, or `last`")
+    show.add_argument("--json", action="store_true", help="one JSON object per event and line")
+
+    export = commands.add_parser("export", help="write the comparison table of past runs")
+    export.add_argument("runs", metavar="RUN", nargs="*", help="ids, beginnings of ids, or `last` (default: all runs)")
+    export.add_argument("--format", choices=EXPORT_FORMATS, default=None, help="default: from the file name, else md")
+    export.add_argument("-o", "--output", type=Path, metavar="FILE", help="write here instead of stdout")
+    export.add_argument("--force", action="store_true", help="replace FILE if it exists")
+
+    data = commands.add_parser("data", help="MNIST on this machine: status, fetch, verify")
+    data.add_argument("what", choices=("status", "fetch", "verify"))
+    data.add_argument("--json", action="store_true", help="one JSON object per line")
+
+    doctor = commands.add_parser("doctor", help="say what is on this machine and whether all is well")
+    doctor.add_argument("--json", action="store_true", help="one JSON object")
+    return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser, *, grid: bool = False) -> None:
+    usual = RunSpec()
+    settings = parser.add_argument_group("settings")
+    if grid:
+        settings.add_argument("--epochs", metavar="N,N", help="epochs, a list or a range (default: 10)")
+        settings.add_argument("--features", metavar="N,N", help="bottleneck widths, 1 to 512 (default: 2)")
+        settings.add_argument("--seeds", default="0", metavar="N,N", help="seeds, a list or a range (default: 0)")
+    else:
+        settings.add_argument("--epochs", type=int, default=usual.epochs, metavar="N", help="default: %(default)s")
+        settings.add_argument("--features", type=int, default=usual.features, metavar="N", help="default: %(default)s")
+        settings.add_argument("--seed", type=int, default=usual.seed, metavar="N", help="default: %(default)s")
+    settings.add_argument("--dataset", choices=DATASETS, default=usual.dataset, help="default: %(default)s")
+    settings.add_argument("--device", choices=DEVICES, default=usual.device, help="default: %(default)s")
+    settings.add_argument("--batch-size", type=int, default=usual.batch_size, metavar="N", help="default: %(default)s")
+    settings.add_argument("--lr", type=float, default=usual.learning_rate, metavar="X", help="default: %(default)s")
+    settings.add_argument(
+        "--threads", type=int, default=None, metavar="N", help="CPU threads (default: all, at most 4)"
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    args = build_parser().parse_args(argv)
+    try:
+        return _COMMANDS[args.command](args)
+    except MnistTuiError as error:
+        print(f"mnist-tui: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of our output has gone, as `| head` does; nothing is left to say to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _base_spec(args: argparse.Namespace) -> RunSpec:
+    return RunSpec(
+        dataset=args.dataset,
+        device=args.device,
+        batch_size=args.batch_size,
+        learning_rate=args.lr,
+        threads=args.threads,
+    )
+
+
+def _app(args: argparse.Namespace) -> int:
+    from mnist_tui.engine import run_sweep
+    from mnist_tui.tui.launch import launch
+
+    spec = replace(_base_spec(args), epochs=args.epochs, features=args.features, seed=args.seed)
+    return launch(run_sweep, spec)
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from functools import partial
+
+    from mnist_tui import demo
+    from mnist_tui.tui.launch import launch
+
+    return launch(partial(demo.run_sweep, delay_s=args.delay), RunSpec())
+
+
+def _run(args: argparse.Namespace) -> int:
+    from mnist_tui.headless import train
+
+    if args.preset and (args.epochs or args.features):
+        raise UsageError("--preset fixes epochs and features", "Leave out --preset, or --epochs and --features")
+    preset = REPORT_PRESET if args.preset else SweepSpec()
+    sweep = SweepSpec(
+        epochs=parse_numbers(args.epochs, "epochs") if args.epochs else preset.epochs,
+        features=parse_numbers(args.features, "features") if args.features else preset.features,
+        seeds=parse_numbers(args.seeds, "seeds"),
+        base=_base_spec(args),
+    )
+    return train(sweep.runs(), as_json=args.json)
+
+
+def _runs(args: argparse.Namespace) -> int:
+    from mnist_tui.report.listing import print_runs
+    from mnist_tui.store.database import Store
+    from mnist_tui.store.home import home
+
+    with Store.open_readonly(home()) as store:
+        print_runs(store.runs(), as_json=args.json)
+        for run, reason in store.unreadable:
+            print(f"mnist-tui: run {run} cannot be read: {reason}", file=sys.stderr)
+    return 0
+
+
+def _show(args: argparse.Namespace) -> int:
+    from mnist_tui.report.listing import print_run
+    from mnist_tui.store.database import Store
+    from mnist_tui.store.home import home
+
+    with Store.open_readonly(home()) as store:
+        print_run(store.run(args.run), as_json=args.json)
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    from mnist_tui.core.table import build_table
+    from mnist_tui.report.export import render
+    from mnist_tui.report.files import write_atomically
+    from mnist_tui.store.database import Store
+    from mnist_tui.store.home import home
+
+    with Store.open_readonly(home()) as store:
+        runs = [store.run(name) for name in args.runs] or store.runs()
+    table = build_table({run.run: run for run in runs}.values())
+    if not table.rows:
+        raise UsageError("there is no run to export yet", "Train one with mnist-tui or mnist-tui run")
+    suffix = args.output.suffix[1:].lower() if args.output else ""
+    text = render(table, args.format or (suffix if suffix in EXPORT_FORMATS else "md"))
+    if args.output is None:
+        sys.stdout.write(text)
+    else:
+        write_atomically(args.output, text, force=args.force)
+        print(f"Saved {args.output}", file=sys.stderr)
+    return 0
+
+
+def _data(args: argparse.Namespace) -> int:
+    from mnist_tui.headless import fetch_data, print_data_status, verify_data
+
+    return {"status": print_data_status, "fetch": fetch_data, "verify": verify_data}[args.what](as_json=args.json)
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from mnist_tui.doctor import examine
+
+    return examine(as_json=args.json)
+
+
+_COMMANDS: Final = {
+    None: _app,
+    "run": _run,
+    "demo": _demo,
+    "runs": _runs,
+    "show": _show,
+    "export": _export,
+    "data": _data,
+    "doctor": _doctor,
+}

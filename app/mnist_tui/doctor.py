@@ -1,0 +1,70 @@
+"""`mnist-tui doctor`: what is on this machine, and what would keep a run from working."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sqlite3
+import sys
+from importlib.metadata import version
+from typing import Any, Final
+
+from mnist_tui.core.events import dumps
+from mnist_tui.errors import DataError, MnistTuiError
+from mnist_tui.store.database import Store
+from mnist_tui.store.home import home
+from mnist_tui.terminal import capabilities
+
+PACKAGES: Final = ("mnist-tui", "torch", "torchvision", "textual", "rich", "plotext", "scikit-learn")
+LITTLE_SPACE_BYTES: Final = 200 * 1024**2
+
+
+def examine(*, as_json: bool) -> int:
+    """Print every finding; return 0 when all is well, else the exit code of the first problem."""
+    findings, problems, code = _examine()
+    if as_json:
+        print(dumps({"type": "doctor", **findings, "problems": problems}))
+        return code
+    width = max(map(len, findings))
+    for name, value in findings.items():
+        print(f"{name.replace('_', ' '):<{width}}  {value}")
+    for problem in problems:
+        print(f"problem: {problem}", file=sys.stderr)
+    if not problems:
+        print("All is well.")
+    return code
+
+
+def _examine() -> tuple[dict[str, Any], list[str], int]:
+    from mnist_tui.engine.data import data_status
+    from mnist_tui.engine.device import available_cores, choose_device, choose_threads, processor_name
+
+    findings: dict[str, Any] = {"python": platform.python_version(), "system": platform.platform()}
+    problems: list[str] = []
+    code = 0
+    for package in PACKAGES:
+        findings[package.replace("-", "_")] = version(package)
+    findings["processor"] = f"{processor_name()}, {available_cores()} cores usable"
+    findings["device"] = str(choose_device("auto"))
+    findings["threads"] = choose_threads(None)
+    findings["sqlite"] = sqlite3.sqlite_version
+    try:
+        place = home()
+        findings["home"] = str(place)
+        findings["free_space"] = f"{shutil.disk_usage(place).free / 1024**3:.1f} GiB"
+        with Store.open_readonly(place) as store:
+            findings["runs"] = len(store.runs())
+            problems += [f"run {run} cannot be read: {reason}" for run, reason in store.unreadable]
+        if shutil.disk_usage(place).free < LITTLE_SPACE_BYTES:
+            problems.append(f"little space is left on the disk of {place}.")
+    except MnistTuiError as error:
+        problems.append(str(error))
+        code = error.exit_code
+    for found in data_status():
+        findings[f"mnist_in_{found.place.origin.replace(' ', '_').lower()}"] = f"{found.state}, {found.place.folder}"
+        if found.state == "damaged":
+            problems.append(f"MNIST in {found.place.folder} is damaged: {found.detail}")
+            code = code or DataError.exit_code
+    terminal = capabilities()
+    findings["terminal"] = str(terminal)
+    return findings, problems, code

@@ -1,0 +1,20 @@
+"""The engine: settings in, events out. PyTorch lives here and nowhere else.
+
+Importing this package is cheap; PyTorch is loaded when the first event after `Preparing` is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from mnist_tui.core.control import RunControl
+from mnist_tui.core.events import Event, Preparing
+from mnist_tui.core.spec import QueuedRun
+
+
+def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event]:
+    """Train run after run; see `mnist_tui.engine.session.run_sweep`. Says first that PyTorch is being loaded."""
+    yield Preparing(message="loading PyTorch")
+    from mnist_tui.engine import session
+
+    yield from session.run_sweep(queue, control)

@@ -1,0 +1,337 @@
+"""The data: found, checked, split, as tensors. MNIST where it can be had, else the digits of scikit-learn."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import struct
+import zlib
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import platformdirs
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name that the field gives it
+from torch import Tensor
+from torchvision.datasets import MNIST
+
+from mnist_tui.core.events import DatasetInfo, Event, Notice, Preparing
+from mnist_tui.engine.fetch import NEXT_STEP, RemoteFile, fetch_files
+from mnist_tui.errors import DataError
+
+SIDE: Final = 28
+DIGITS_LABEL: Final = "digits 8x8, not MNIST"
+PARTS: Final = ("train images", "train labels", "test images", "test labels")
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What is known of MNIST: torchvision's file names, MD5 sums and mirrors.
+
+    Attributes:
+        files: Training images, training labels, test images, test labels, each as gzip.
+        mirrors: Addresses to download from, in order.
+        n_train, n_test: Images in each file.
+        n_validation: How many of the training images are set aside.
+        sha256: Digest of all pixels and labels; empty when it is not known.
+    """
+
+    files: tuple[RemoteFile, RemoteFile, RemoteFile, RemoteFile]
+    mirrors: tuple[str, ...]
+    n_train: int
+    n_test: int
+    n_validation: int
+    sha256: str
+
+
+def _mnist() -> Catalogue:
+    files = {name: RemoteFile(name, md5) for name, md5 in MNIST.resources}
+    order = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+    first, second, third, fourth = (files[f"{name}-ubyte.gz"] for name in order)
+    return Catalogue(
+        files=(first, second, third, fourth),
+        mirrors=tuple(MNIST.mirrors),
+        n_train=60_000,
+        n_test=10_000,
+        n_validation=10_000,
+        sha256="06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16",
+    )
+
+
+CATALOGUE: Final = _mnist()
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Images as float32 (N, 1, 28, 28) in [0, 1] and labels as int64 (N,), in memory as a whole."""
+
+    info: DatasetInfo
+    train_images: Tensor
+    train_labels: Tensor
+    validation_images: Tensor
+    validation_labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder that may hold MNIST.
+
+    Attributes:
+        folder: The folder with the files themselves, `<root>/MNIST/raw`.
+        origin: How it came to be looked at.
+    """
+
+    folder: Path
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceStatus:
+    """What was found in a place.
+
+    Attributes:
+        state: `good`, `missing`, or `damaged`.
+        detail: What is wrong with it; empty unless damaged.
+    """
+
+    place: Place
+    state: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    """The four parts as they lie in the files: uint8, images (N, 28, 28), labels (N,)."""
+
+    train_images: Tensor
+    train_labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
+    sha256: str
+    folder: Path
+
+
+class _Missing(Exception):  # noqa: N818 - an answer, not an error
+    """The folder holds nothing of MNIST."""
+
+
+def places() -> tuple[Place, ...]:
+    """Return where MNIST is looked for, in order; the first one given by a person, or the cache, is downloaded to."""
+    named = os.environ.get("MNIST_TUI_DATA")
+    roots = [(Path(named), "MNIST_TUI_DATA")] if named else []
+    roots += [(Path("data"), "the present folder"), (platformdirs.user_cache_path("mnist-tui") / "data", "the cache")]
+    return tuple(Place(root.absolute() / "MNIST" / "raw", origin) for root, origin in roots)
+
+
+def download_place() -> Place:
+    """Return where a download goes: the folder a person named, else the cache."""
+    return next(place for place in places() if place.origin in ("MNIST_TUI_DATA", "the cache"))
+
+
+def mirrors(catalogue: Catalogue = CATALOGUE) -> tuple[str, ...]:
+    """Return the addresses to download from; MNIST_TUI_MIRRORS, comma separated, replaces them."""
+    named = os.environ.get("MNIST_TUI_MIRRORS")
+    return tuple(part.strip() for part in named.split(",") if part.strip()) if named else catalogue.mirrors
+
+
+def prepare_dataset(choice: str, split_seed: int, catalogue: Catalogue = CATALOGUE) -> Generator[Event, None, Dataset]:
+    """Find, or fetch, the data; yield what happens and return it.
+
+    Args:
+        choice: `mnist`, `digits`, or `auto`: MNIST where it can be had, else the digits.
+        split_seed: Chooses the validation images.
+        catalogue: What is known of MNIST.
+
+    Raises:
+        DataError: MNIST was asked for and is not to be had.
+    """
+    if choice == "digits":
+        return load_digits(split_seed)
+    yield Preparing(message="reading MNIST")
+    try:
+        raw = yield from _find_or_fetch(catalogue)
+    except DataError as error:
+        if choice == "mnist":
+            raise
+        note = f"MNIST is not to be had ({error.what}). Get it with `mnist-tui data fetch`, then start again"
+        yield Notice(level="warning", message=f"Training on {DIGITS_LABEL}: {note}.")
+        digits = load_digits(split_seed)
+        return replace(digits, info=replace(digits.info, note=note))
+    return _split_mnist(raw, split_seed, catalogue)
+
+
+def _find_or_fetch(catalogue: Catalogue) -> Generator[Event, None, _Raw]:
+    for place in places():
+        try:
+            return _read(place.folder, catalogue)
+        except _Missing:
+            continue
+        except DataError as error:
+            yield Notice(
+                level="warning", message=f"MNIST in {place.folder} is damaged: {error.what}. Looking elsewhere."
+            )
+    folder = yield from fetch_data(catalogue)
+    try:
+        return _read(folder, catalogue)
+    except _Missing:
+        raise DataError(f"the files downloaded to {folder} have gone", NEXT_STEP) from None
+
+
+def fetch_data(catalogue: Catalogue = CATALOGUE) -> Generator[Preparing, None, Path]:
+    """Download what is missing or damaged; return the folder."""
+    folder = download_place().folder
+    yield from fetch_files(catalogue.files, mirrors(catalogue), folder)
+    return folder
+
+
+def data_status(catalogue: Catalogue = CATALOGUE) -> list[PlaceStatus]:
+    """Return what lies in every place: everything is read and checked."""
+    found = []
+    for place in places():
+        try:
+            _read(place.folder, catalogue)
+        except _Missing:
+            found.append(PlaceStatus(place, "missing"))
+        except DataError as error:
+            found.append(PlaceStatus(place, "damaged", error.what))
+        else:
+            found.append(PlaceStatus(place, "good"))
+    return found
+
+
+def _read(folder: Path, catalogue: Catalogue) -> _Raw:
+    """Read and check the four files of a folder."""
+    parts = [_read_part(folder, file) for file in catalogue.files]
+    if all(part is None for part in parts):
+        raise _Missing
+    for part, name in zip(parts, PARTS, strict=True):
+        if part is None:
+            raise DataError(f"the {name} are missing", NEXT_STEP)
+    digest = hashlib.sha256()
+    tensors = []
+    for part, name, count in zip(parts, PARTS, _counts(catalogue), strict=True):
+        tensor = parse_idx(part or b"", name, count)
+        digest.update(tensor.numpy().data)
+        tensors.append(tensor)
+    if catalogue.sha256 and digest.hexdigest() != catalogue.sha256:
+        raise DataError("the content is not that of MNIST", NEXT_STEP)
+    train_images, train_labels, test_images, test_labels = tensors
+    return _Raw(train_images, train_labels, test_images, test_labels, digest.hexdigest(), folder)
+
+
+def _counts(catalogue: Catalogue) -> tuple[int, int, int, int]:
+    return catalogue.n_train, catalogue.n_train, catalogue.n_test, catalogue.n_test
+
+
+def _read_part(folder: Path, file: RemoteFile) -> bytes | None:
+    """Return a part's bytes, from the packed file if it is right, else from the unpacked one; `None` if absent."""
+    packed, unpacked = folder / file.name, folder / file.name.removesuffix(".gz")
+    try:
+        if packed.exists() and (file.is_good_in(folder) or not unpacked.exists()):
+            if not file.is_good_in(folder):
+                raise DataError(f"{file.name} is not the right file: its MD5 differs", NEXT_STEP)
+            return gzip.decompress(packed.read_bytes())
+        return unpacked.read_bytes() if unpacked.exists() else None
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{file.name} cannot be read: {error}", NEXT_STEP) from error
+
+
+def parse_idx(content: bytes, name: str, count: int) -> Tensor:
+    """Return the numbers of an IDX file as uint8: images (count, 28, 28) or labels (count,).
+
+    Source: the IDX file format, as MNIST was published in: big-endian magic number, sizes, then bytes.
+
+    Raises:
+        DataError: It is no such file, or holds another number of items.
+    """
+    shape = (count, SIDE, SIDE) if name.endswith("images") else (count,)
+    header = struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape)
+    if content[:4] != header[:4]:
+        raise DataError(f"the {name} are no IDX file", NEXT_STEP)
+    if content[: len(header)] != header:
+        raise DataError(f"the {name} do not hold {count:,} items of the right size", NEXT_STEP)
+    if len(content) - len(header) != torch.Size(shape).numel():
+        raise DataError(f"the {name} are cut short or too long", NEXT_STEP)
+    tensor = torch.frombuffer(bytearray(content[len(header) :]), dtype=torch.uint8).reshape(shape)
+    if len(shape) == 1 and int(tensor.max()) > 9:
+        raise DataError(f"the {name} hold other numbers than 0 to 9", NEXT_STEP)
+    return tensor
+
+
+def _split_mnist(raw: _Raw, split_seed: int, catalogue: Catalogue) -> Dataset:
+    order = torch.randperm(catalogue.n_train, generator=torch.Generator().manual_seed(split_seed))
+    train, validation = order[catalogue.n_validation :], order[: catalogue.n_validation]
+    return Dataset(
+        info=DatasetInfo(
+            name="mnist",
+            label="MNIST",
+            n_train=len(train),
+            n_validation=len(validation),
+            n_test=catalogue.n_test,
+            sha256=raw.sha256,
+            source=str(raw.folder),
+        ),
+        train_images=_as_images(raw.train_images[train]),
+        train_labels=raw.train_labels[train].long(),
+        validation_images=_as_images(raw.train_images[validation]),
+        validation_labels=raw.train_labels[validation].long(),
+        test_images=_as_images(raw.test_images),
+        test_labels=raw.test_labels.long(),
+    )
+
+
+def _as_images(pixels: Tensor) -> Tensor:
+    return pixels.unsqueeze(1).float().div_(255)
+
+
+def load_digits(split_seed: int) -> Dataset:
+    """Return scikit-learn's 1,797 handwritten digits, 8x8, framed as MNIST frames its own: 20x20 amid 28x28.
+
+    The parts hold about 1,197, 300 and 300 images, each digit shared out alike.
+    """
+    from sklearn.datasets import load_digits as load
+
+    bunch = load()
+    pixels = torch.from_numpy(bunch.images).float().div_(16).unsqueeze(1)
+    images = F.pad(F.interpolate(pixels, size=(20, 20), mode="bilinear", align_corners=False), (4, 4, 4, 4))
+    labels = torch.from_numpy(bunch.target).long()
+    digest = hashlib.sha256(images.numpy().data)
+    digest.update(labels.numpy().data)
+    train, validation, test = _shared_out(labels, (1 / 6, 1 / 6), split_seed)
+    return Dataset(
+        info=DatasetInfo(
+            name="digits",
+            label=DIGITS_LABEL,
+            n_train=len(train),
+            n_validation=len(validation),
+            n_test=len(test),
+            sha256=digest.hexdigest(),
+            source="scikit-learn",
+        ),
+        train_images=images[train],
+        train_labels=labels[train],
+        validation_images=images[validation],
+        validation_labels=labels[validation],
+        test_images=images[test],
+        test_labels=labels[test],
+    )
+
+
+def _shared_out(labels: Tensor, shares: Sequence[float], seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return indices of training, validation and test images; every class gives the same share to each."""
+    generator = torch.Generator().manual_seed(seed)
+    parts: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
+    for label in range(10):
+        of_class = torch.nonzero(labels == label).flatten()
+        of_class = of_class[torch.randperm(len(of_class), generator=generator)]
+        first, second = (round(share * len(of_class)) for share in shares)
+        parts[1].append(of_class[:first])
+        parts[2].append(of_class[first : first + second])
+        parts[0].append(of_class[first + second :])
+    train, validation, test = (torch.cat(part) for part in parts)
+    return train, validation, test

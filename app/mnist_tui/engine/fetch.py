@@ -1,0 +1,159 @@
+"""Downloads files so that each is whole and right, or absent.
+
+requests and not pooch: progress is yielded as events, and pooch can only call back from inside a download.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import time
+from collections.abc import Generator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import requests
+from filelock import FileLock, Timeout
+
+from mnist_tui.core.events import Preparing
+from mnist_tui.errors import DataError
+
+CONNECT_TIMEOUT_S: Final = 5.0
+READ_TIMEOUT_S: Final = 20.0
+ROUNDS: Final = 2
+"""How often all mirrors are tried for a file."""
+BACK_OFF_S: Final = 0.5
+CHUNK_BYTES: Final = 1 << 16
+NEXT_STEP: Final = (
+    "Check the network and try again, or put the files into MNIST/raw/ of a folder named by MNIST_TUI_DATA"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file to download.
+
+    Attributes:
+        name: Its name, below the mirror's address and in the folder.
+        md5: The digest that the right file has.
+    """
+
+    name: str
+    md5: str
+
+    def is_good_in(self, folder: Path) -> bool:
+        """True when the folder holds the right file."""
+        with suppress(OSError), (folder / self.name).open("rb") as stream:
+            return hashlib.file_digest(stream, _md5).hexdigest() == self.md5
+        return False
+
+
+class _Unusable(Exception):  # noqa: N818 - says why one mirror did not do, and the next one is tried
+    pass
+
+
+def _md5() -> hashlib._Hash:
+    return hashlib.md5(usedforsecurity=False)
+
+
+def fetch_files(files: Sequence[RemoteFile], mirrors: Sequence[str], folder: Path) -> Generator[Preparing, None, None]:
+    """Download what the folder lacks; a second process waits and uses what the first one brought.
+
+    Raises:
+        DataError: No mirror gave a right file, or the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".download.lock")
+        while True:
+            try:
+                lock.acquire(timeout=0.2)
+                break
+            except Timeout:
+                yield Preparing(message="waiting for another download of the same files")
+        try:
+            for number, file in enumerate(files):
+                if not file.is_good_in(folder):
+                    yield from _fetch_file(file, mirrors, folder, number, len(files))
+        finally:
+            lock.release()
+    except requests.RequestException:
+        raise
+    except OSError as error:
+        raise DataError(
+            _explain_disk(folder, error), "Name another folder with MNIST_TUI_DATA, or make room"
+        ) from error
+
+
+def _explain_disk(folder: Path, error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk of {folder} is full"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"the folder {folder} cannot be written"
+    return f"the files could not be written to {folder}: {error.strerror or error}"
+
+
+def _fetch_file(
+    file: RemoteFile, mirrors: Sequence[str], folder: Path, number: int, total: int
+) -> Generator[Preparing, None, None]:
+    reasons: dict[str, str] = {}
+    for attempt in range(ROUNDS):
+        if attempt:
+            time.sleep(BACK_OFF_S)
+        for mirror in mirrors:
+            try:
+                yield from _fetch_from(mirror, file, folder, number, total)
+            except _Unusable as unusable:
+                reasons[mirror] = str(unusable)
+            else:
+                return
+    told = "; ".join(f"{mirror} {reason}" for mirror, reason in reasons.items()) or "no mirror is named"
+    raise DataError(f"MNIST could not be downloaded: {told}", NEXT_STEP)
+
+
+def _fetch_from(
+    mirror: str, file: RemoteFile, folder: Path, number: int, total: int
+) -> Generator[Preparing, None, None]:
+    """Download one file from one mirror into a file of its own, check it, and move it into place at once."""
+    part = folder / f".{file.name}.part-{os.getpid()}"
+    try:
+        digest, start = yield from _stream(f"{mirror.rstrip('/')}/{file.name}", part, file.name, number, total)
+        if digest != file.md5:
+            page = start.lstrip()[:1] == b"<"
+            raise _Unusable("sent a web page instead of the file" if page else "sent a file with the wrong content")
+        part.replace(folder / file.name)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _stream(
+    address: str, part: Path, name: str, number: int, total: int
+) -> Generator[Preparing, None, tuple[str, bytes]]:
+    """Write a response to a file; return its MD5 and its first bytes."""
+    digest, start, received = _md5(), b"", 0
+    try:
+        with requests.get(address, stream=True, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S)) as response:
+            response.raise_for_status()
+            expected = int(response.headers.get("Content-Length") or 0)
+            with part.open("wb") as stream:
+                for chunk in response.iter_content(CHUNK_BYTES):
+                    stream.write(chunk)
+                    digest.update(chunk)
+                    start = start or chunk[:64]
+                    received += len(chunk)
+                    share = min(1.0, received / expected) if expected else 0.0
+                    yield Preparing(message=f"downloading {name}", fraction=(number + share) / total)
+                stream.flush()
+                os.fsync(stream.fileno())
+    except requests.HTTPError as error:
+        raise _Unusable(f"answered {error.response.status_code}") from error
+    except requests.Timeout as error:
+        raise _Unusable("did not answer in time") from error
+    except requests.ConnectionError as error:
+        raise _Unusable("broke off" if received else "cannot be reached") from error
+    except requests.RequestException as error:
+        raise _Unusable("broke off" if received else f"failed: {type(error).__name__}") from error
+    return digest.hexdigest(), start

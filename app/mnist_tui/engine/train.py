@@ -1,0 +1,139 @@
+"""One network and its optimizer: an epoch of training, an evaluation. No events, no clock."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name that the field gives it
+from torch import Tensor
+
+from mnist_tui.core.spec import RunSpec
+from mnist_tui.engine.data import Dataset
+from mnist_tui.engine.model import CLASSES, build_model
+
+EVAL_BATCH: Final = 250
+"""Images per evaluation batch: large enough to be fast, small enough to stay in the cache."""
+
+CHANNELS_LAST_FROM: Final = 8
+"""From this width on, convolutions on the CPU are faster with the channels innermost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Mean loss (cross-entropy, natural logarithm) and accuracy (fraction) over one part of the data."""
+
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is done of an epoch or an evaluation.
+
+    Attributes:
+        done, total: Batches.
+        score: The result, in a last step of its own; `None` before.
+    """
+
+    done: int
+    total: int
+    score: Score | None = None
+
+
+def derive_seed(*parts: int | str) -> int:
+    """Return a 63-bit seed that follows from all parts, so that every use draws numbers of its own."""
+    digest = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+class Trainer:
+    """Trains one network on tensors that lie on the device as a whole.
+
+    The order of the batches follows from (seed, epoch), so an epoch can be repeated or resumed exactly.
+
+    Args:
+        spec: The settings of the run.
+        dataset: All images and labels.
+        device: Where to train.
+    """
+
+    def __init__(self, spec: RunSpec, dataset: Dataset, device: torch.device) -> None:
+        self._seed = spec.seed
+        self._batch_size = spec.batch_size
+        self._device = device
+        self._memory_format = torch.channels_last if spec.features >= CHANNELS_LAST_FROM else torch.contiguous_format
+        self.model = build_model(spec.features, derive_seed(spec.seed, "weights"))
+        self.model.to(device).to(memory_format=self._memory_format)
+        self._optimizer = torch.optim.Adam(self.model.parameters(), lr=spec.learning_rate, fused=device.type != "mps")
+        self._train = self._on_device(dataset.train_images, dataset.train_labels)
+        self._validation = self._on_device(dataset.validation_images, dataset.validation_labels)
+        self._test = self._on_device(dataset.test_images, dataset.test_labels)
+        # Logits are kept and scored once per epoch: cheaper than summing loss and hits in every step.
+        self._logits = torch.empty(len(dataset.train_labels), CLASSES, device=device)
+        self._last_loss: Tensor | None = None
+
+    def _on_device(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        return images.to(self._device), labels.to(self._device)
+
+    def train_epoch(self, epoch: int) -> Iterator[Step]:
+        """Train one epoch, a step at a time; loss and accuracy are those met on the way.
+
+        Args:
+            epoch: Number of the epoch, from 1; with the seed it fixes the order of the images.
+        """
+        images, labels = self._train
+        order = self._order(epoch)
+        batches = order.split(self._batch_size)
+        self.model.train()
+        for done, index in enumerate(batches, start=1):
+            batch = images.index_select(0, index).contiguous(memory_format=self._memory_format)
+            logits = self.model(batch)
+            loss = F.cross_entropy(logits, labels.index_select(0, index))
+            self._optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            self._optimizer.step()
+            self._last_loss = loss.detach()
+            start = (done - 1) * self._batch_size
+            self._logits[start : start + len(index)] = logits.detach()
+            yield Step(done, len(batches))
+        yield Step(len(batches), len(batches), _score(self._logits, labels.index_select(0, order)))
+
+    def _order(self, epoch: int) -> Tensor:
+        generator = torch.Generator().manual_seed(derive_seed(self._seed, "order", epoch))
+        return torch.randperm(len(self._logits), generator=generator).to(self._device)
+
+    @property
+    def is_finite(self) -> bool:
+        """False once the loss is NaN or infinite; a NaN in the weights never goes away. Waits for the device."""
+        return self._last_loss is None or bool(torch.isfinite(self._last_loss))
+
+    def validate(self) -> Iterator[Step]:
+        """Score the validation images, a batch at a time."""
+        return self._evaluate(*self._validation)
+
+    def test(self) -> Iterator[Step]:
+        """Score the test images, a batch at a time."""
+        return self._evaluate(*self._test)
+
+    def _evaluate(self, images: Tensor, labels: Tensor) -> Iterator[Step]:
+        self.model.eval()
+        scored = []
+        batches = images.split(EVAL_BATCH)
+        for done, images_of_batch in enumerate(batches, start=1):
+            # Entered for each batch: a mode must not leak to whoever runs between two steps of a generator.
+            with torch.inference_mode():
+                scored.append(self.model(images_of_batch.contiguous(memory_format=self._memory_format)))
+            yield Step(done, len(batches))
+        yield Step(len(batches), len(batches), _score(torch.cat(scored), labels))
+
+
+def _score(logits: Tensor, labels: Tensor) -> Score:
+    """Return the means over logits (N, 10) and labels (N,), summed in float64 where the device has it."""
+    with torch.inference_mode():
+        losses = F.cross_entropy(logits, labels, reduction="none").cpu().double()
+        hits = (logits.argmax(dim=1) == labels).sum()
+        return Score(loss=float(losses.mean()), accuracy=int(hits) / len(labels))

@@ -1,0 +1,97 @@
+"""What the commands without the app do: train, and look after the data."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mnist_tui.core.control import RunControl
+from mnist_tui.core.events import Notice, RunDone, Status, dumps
+from mnist_tui.core.spec import RunSpec, enqueue
+from mnist_tui.core.state import SessionState
+from mnist_tui.core.table import build_table
+from mnist_tui.engine import run_sweep
+from mnist_tui.errors import DataError
+from mnist_tui.report.console import ConsoleView
+from mnist_tui.report.files import save_comparison
+from mnist_tui.store.database import Store
+from mnist_tui.store.home import home
+from mnist_tui.terminal import interruptible
+
+
+def train(specs: Sequence[RunSpec], *, as_json: bool) -> int:
+    """Train all specs, show them on the console, save the comparison; return the exit code.
+
+    The first Ctrl+C ends the run after its batch and keeps what is finished; a second one leaves at once.
+    """
+    place = home()
+    control, state = RunControl(), SessionState()
+    worst = 0
+    with (
+        Store.open(place) as store,
+        ConsoleView(len(specs), as_json=as_json) as view,
+        interruptible(control.stop) as interruption,
+    ):
+        for event in run_sweep(enqueue(specs), control):
+            store.record(event)
+            state.apply(event)
+            view.show(event, state)
+            if isinstance(event, Notice):
+                worst = worst or event.exit_code
+            if isinstance(event, RunDone) and event.status in (Status.FAILED, Status.DIVERGED):
+                worst = worst or 4
+    table = build_table(state.runs.values())
+    if table.rows:
+        stem = f"comparison-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+        paths = save_comparison(table, place / "tables", stem)
+        print(f"Saved in {paths[0].parent}: {', '.join(path.name for path in paths)}", file=sys.stderr)
+    return interruption.exit_code or worst
+
+
+def print_data_status(*, as_json: bool) -> int:
+    """Print what lies where MNIST is looked for; 0 when one place is good, else 3."""
+    from mnist_tui.engine.data import data_status, download_place, mirrors
+
+    found = data_status()
+    for status in found:
+        place = status.place
+        if as_json:
+            record = {"folder": str(place.folder), "origin": place.origin, "state": status.state}
+            print(dumps({"type": "data_place", **record, "detail": status.detail}))
+        else:
+            detail = f": {status.detail}" if status.detail else ""
+            print(f"{status.state:<8} {place.folder}  ({place.origin}){detail}")
+    if not as_json:
+        print(f"downloads go to {download_place().folder}, from {', '.join(mirrors())}", file=sys.stderr)
+    return 0 if any(status.state == "good" for status in found) else DataError.exit_code
+
+
+def verify_data(*, as_json: bool) -> int:
+    """As `print_data_status`, and 3 as well when any place is damaged."""
+    from mnist_tui.engine.data import data_status
+
+    code = print_data_status(as_json=as_json)
+    return DataError.exit_code if any(status.state == "damaged" for status in data_status()) else code
+
+
+def fetch_data(*, as_json: bool) -> int:
+    """Download MNIST where it is not there yet; tell the folder on stdout."""
+    from mnist_tui.engine.data import fetch_data as fetch
+
+    steps = fetch()
+    told = ""
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            folder: Path = end.value
+            break
+        if as_json:
+            print(dumps(step.to_json()), flush=True)
+        elif step.message != told:
+            told = step.message
+            print(told, file=sys.stderr)
+    print(dumps({"type": "data_fetched", "folder": str(folder)}) if as_json else folder)
+    return 0

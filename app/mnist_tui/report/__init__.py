@@ -1,0 +1,1 @@
+"""Results outside the app: exports, files, the headless console, charts."""

@@ -1,0 +1,248 @@
+"""The headless view: events become lines and bars on stderr, the comparison goes to stdout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Final, Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from mnist_tui.core.events import (
+    EpochDone,
+    EpochsChanged,
+    Event,
+    Notice,
+    Phase,
+    Preparing,
+    RunDone,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    Status,
+    SweepDone,
+    dumps,
+)
+from mnist_tui.core.state import RunState, SessionState
+from mnist_tui.core.table import build_table
+from mnist_tui.report.listing import print_comparison, unfolded
+from mnist_tui.report.words import (
+    format_duration,
+    format_loss,
+    format_percent,
+    format_points,
+    format_rate,
+    format_seconds,
+    printable,
+    status_style,
+    status_text,
+)
+
+_NOTICE_STYLES: Final = {"warning": "yellow", "error": "bold red"}
+_PHASES: Final = {Phase.TRAIN: "training", Phase.VALIDATION: "validation", Phase.TEST: "test"}
+
+
+class ConsoleView:
+    """Shows a session without the app; use it as a context manager so that the cursor comes back.
+
+    A terminal on stderr gets bars and one line per epoch, anything else gets the lines alone. The end of a sweep
+    prints the comparison on stdout. With `as_json` stdout gets every event and at last the comparison, one object
+    per line, and stderr only warnings and errors.
+
+    Args:
+        total_runs: How many runs the queue holds.
+        as_json: Write for machines.
+        out, err: Where to write; standard output and standard error unless given.
+    """
+
+    def __init__(
+        self,
+        total_runs: int,
+        *,
+        as_json: bool = False,
+        out: Console | None = None,
+        err: Console | None = None,
+    ) -> None:
+        self._total_runs = total_runs
+        self._as_json = as_json
+        self._out = out or Console()
+        self._err = unfolded(err or Console(stderr=True))
+        self._bars = self._err.is_terminal and not self._err.is_dumb_terminal
+        self._live: Live | None = None
+        self._said = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop_live()
+
+    def show(self, event: Event, state: SessionState) -> None:
+        """Show one event that `state` has taken in already."""
+        if self._as_json:
+            self._write_json(event.to_json())
+            if isinstance(event, Notice) and event.level in _NOTICE_STYLES:
+                self._say(_notice_line(event))
+        else:
+            self._show_to_people(event, state)
+        if isinstance(event, SweepDone):
+            table = build_table(state.runs.values())
+            if self._as_json:
+                self._write_json(table.to_json())
+            elif table.rows:
+                print_comparison(table, self._out)
+
+    def _show_to_people(self, event: Event, state: SessionState) -> None:
+        if (line := self._line(event, state)) is not None:
+            self._say(line)
+        if isinstance(event, SweepDone):
+            self._stop_live()
+        elif self._bars:
+            self._update_live(state)
+
+    def _line(self, event: Event, state: SessionState) -> Text | None:
+        """Return the line that this event adds to the log, `None` when it adds none."""
+        match event:
+            case Notice():
+                return _notice_line(event)
+            case Preparing():
+                if self._bars or event.message == self._said:
+                    return None
+                self._said = event.message
+                return Text(printable(event.message), "dim")
+        run = state.run
+        if run is None:
+            return None
+        mark = Text(f"[{len(state.runs)}/{self._total_runs}] ", "dim")
+        match event:
+            case RunStarted():
+                return mark + _start_line(event)
+            case EpochDone():
+                return mark + _epoch_line(event, run.epochs)
+            case EpochsChanged():
+                return mark + Text(f"now {event.epochs} epochs")
+            case RunPaused():
+                return mark + _status(Status.PAUSED) + Text(f" in epoch {event.epoch}")
+            case RunResumed():
+                return mark + _status(Status.RUNNING) + Text(f" after a pause of {format_duration(event.paused_s)}")
+            case RunDone():
+                return mark + _end_line(event, run.epochs)
+        return None
+
+    def _say(self, line: Text) -> None:
+        self._err.print(line)
+
+    def _write_json(self, record: Mapping[str, Any]) -> None:
+        stream = self._out.file
+        stream.write(dumps(record) + "\n")
+        stream.flush()
+
+    def _update_live(self, state: SessionState) -> None:
+        if self._live is None:
+            # Only stderr passes through the live view: data on stdout must stay on stdout.
+            self._live = Live(console=self._err, auto_refresh=False, transient=True, redirect_stdout=False)
+            self._live.start()
+        self._live.update(_live_view(state, self._total_runs), refresh=True)
+
+    def _stop_live(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+
+def _status(status: Status) -> Text:
+    return Text(status_text(status), status_style(status))
+
+
+def _notice_line(event: Notice) -> Text:
+    words = printable(event.message)
+    style = _NOTICE_STYLES.get(event.level)
+    return Text.assemble((f"{event.level}: ", style), words) if style else Text(words)
+
+
+def _start_line(event: RunStarted) -> Text:
+    machine = event.machine
+    device = machine.device if machine.device == "cpu" else machine.device_name
+    return Text.assemble(
+        (event.spec.title, "bold"),
+        f"  {printable(event.dataset.label)}  {printable(device)}  ",
+        (printable(event.run), "dim"),
+    )
+
+
+def _epoch_line(event: EpochDone, epochs: int) -> Text:
+    number = f"{event.epoch:>{len(str(epochs))}}/{epochs}"
+    return Text(
+        f"epoch {number}  loss {format_loss(event.train_loss)}  train {format_percent(event.train_accuracy)}"
+        f"  val {format_percent(event.val_accuracy)} {format_points(event.improvement_points):>6}"
+        f"  {format_seconds(event.epoch_s)}"
+    )
+
+
+def _end_line(event: RunDone, epochs: int) -> Text:
+    line = _status(event.status)
+    if event.status is not Status.FINISHED:
+        line.append(f" after {event.epochs_done} of {epochs} epochs")
+    line.append(f"  val {format_percent(event.last_val_accuracy)}  test {format_percent(event.test_accuracy)}")
+    line.append(f"  {format_duration(event.total_training_time_s)}")
+    return line.append(f"  {printable(event.reason)}") if event.reason else line
+
+
+def _live_view(state: SessionState, total_runs: int) -> RenderableType:
+    """Return the bars below the log: what is prepared, or the run and its epoch."""
+    run = state.run
+    if state.preparing is not None:
+        message = printable(state.preparing.message)
+        return Group(
+            *([] if run is None else [_head(run, len(state.runs), total_runs)]),
+            _bars([(message, state.preparing.fraction, "")]),
+        )
+    if run is None:
+        return Text("")
+    return Group(_head(run, len(state.runs), total_runs), _bars(_run_bars(run)), _numbers(run))
+
+
+def _head(run: RunState, number: int, total_runs: int) -> Text:
+    head = Text.assemble((f"Run {number} of {total_runs}", "bold"), f"  {run.spec.title}  ", no_wrap=True)
+    return head + _status(run.status)
+
+
+def _run_bars(run: RunState) -> list[tuple[str, float | None, str]]:
+    now = run.progress
+    epoch = now.epoch if now is not None else min(run.epochs_done + 1, run.epochs)
+    share = now.batch / now.batches if now is not None and now.batches and epoch > run.epochs_done else 0.0
+    phase = _PHASES[now.phase] if now is not None else ""
+    left = run.time_to_go_s
+    to_go = f"{format_duration(left)} to go" if left is not None else ""
+    return [
+        (f"Epoch {epoch}/{run.epochs}", share, f"{phase} {format_rate(run.images_per_s)}"),
+        ("Run", run.fraction, to_go),
+    ]
+
+
+def _bars(lines: list[tuple[str, float | None, str]]) -> Table:
+    grid = Table.grid(padding=(0, 1), expand=True)
+    grid.add_column(no_wrap=True, overflow="ellipsis")
+    grid.add_column(ratio=1)
+    grid.add_column(justify="right", no_wrap=True)
+    grid.add_column(no_wrap=True)
+    for name, share, words in lines:
+        bar = ProgressBar(total=None if share is None else 1.0, completed=share or 0.0)
+        grid.add_row(Text(name), bar, "" if share is None else f"{share:.0%}", Text(words))
+    return grid
+
+
+def _numbers(run: RunState) -> Text:
+    last, best = run.last, run.best
+    if last is None:
+        return Text("no epoch finished yet", "dim")
+    text = f"last epoch: train {format_percent(last.train_accuracy)}, val {format_percent(last.val_accuracy)}"
+    if best is not None:
+        text += f"; best val {format_percent(best.val_accuracy)} in epoch {best.epoch}"
+    return Text(text, no_wrap=True, overflow="ellipsis")

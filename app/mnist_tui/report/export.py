@@ -1,0 +1,295 @@
+"""The comparison table as text: Markdown, LaTeX and HTML for people, CSV and JSON for machines.
+
+People get the report's titles and rounded values; machines get every column by its key, fractions, seconds and
+full precision. The same table always gives the same text.
+"""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rich.cells import cell_len
+
+from mnist_tui import __version__
+from mnist_tui.core.events import SCHEMA, Status, to_json_value
+from mnist_tui.core.table import COLUMNS, Column, ComparisonTable, Row, Unit, format_value
+from mnist_tui.errors import UsageError
+from mnist_tui.report.words import printable
+
+CAPTION: Final = "Comparison of training runs"
+UNFINISHED: Final = "†"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell as people read it.
+
+    Attributes:
+        text: One line, with no markup and nothing escaped.
+        best: True where the value leads its column by more than the noise.
+    """
+
+    text: str
+    best: bool
+
+
+def render(table: ComparisonTable, format_name: str, *, generated_at: str = "") -> str:
+    """Return the table as text that ends with a line break.
+
+    Args:
+        table: What to write.
+        format_name: One of `FORMATS`.
+        generated_at: ISO 8601 time for the JSON form; left out where it is empty.
+
+    Raises:
+        UsageError: There is no such format.
+    """
+    if format_name == "json":
+        return to_json(table, generated_at)
+    writer = _WRITERS.get(format_name)
+    if writer is None:
+        raise UsageError(f"there is no format {format_name!r}", f"Choose one of {', '.join(FORMATS)}")
+    return writer(table)
+
+
+def is_finished(row: Row) -> bool:
+    """Return True for a mean over finished runs, False for a run that ended otherwise."""
+    return row.values["status"] == str(Status.FINISHED)
+
+
+def people_cells(table: ComparisonTable) -> list[list[Cell]]:
+    """Return the rows as people read them; rows of unfinished runs begin with a dagger."""
+    rows = []
+    for i, row in enumerate(table.rows):
+        texts = [printable(format_value(c, row.values[c.key])) for c in table.columns]
+        if not is_finished(row):
+            texts[0] = f"{UNFINISHED} {texts[0]}"
+        rows.append([Cell(t, (i, c.key) in table.best) for t, c in zip(texts, table.columns, strict=True)])
+    return rows
+
+
+def people_footnotes(table: ComparisonTable) -> list[str]:
+    """Return what stands below the table, one line each."""
+    notes = [printable(note) for note in table.footnotes]
+    if not all(is_finished(row) for row in table.rows):
+        notes.append(f"{UNFINISHED} Did not finish: see the column Status.")
+    return notes
+
+
+def to_markdown(table: ComparisonTable) -> str:
+    """Return a GitHub table, padded so that it reads as plain text too."""
+    titles = [_escape_markdown(c.title) for c in table.columns]
+    body = [[_bold_markdown(cell) for cell in row] for row in people_cells(table)]
+    widths = [max(3, *(cell_len(line[i]) for line in [titles, *body])) for i in range(len(titles))]
+    rule = [f"{'-' * (w - 1)}:" if _is_number(c) else "-" * w for c, w in zip(table.columns, widths, strict=True)]
+    lines = [_markdown_line(line, table.columns, widths) for line in [titles, rule, *body]]
+    notes = [f"- {_escape_markdown(note)}" for note in people_footnotes(table)]
+    return "\n".join([*lines, *([""] if notes else []), *notes, ""])
+
+
+def to_csv(table: ComparisonTable) -> str:
+    """Return RFC 4180 lines: every column by its key, deviations beside their means, run ids at the end."""
+    records = table.to_json()["rows"]
+    header = [
+        key
+        for column in COLUMNS
+        for key in (column.key, f"{column.key}_std")
+        if key == column.key or any(key in record for record in records)
+    ]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow([*header, "runs"])
+    for record in records:
+        writer.writerow([*(_csv_value(record.get(key)) for key in header), _csv_value(" ".join(record["runs"]))])
+    return text.getvalue()
+
+
+def to_json(table: ComparisonTable, generated_at: str = "") -> str:
+    """Return one object of strict JSON: what wrote it, the columns with their meaning, the rows, the footnotes."""
+    record: dict[str, Any] = {"schema": SCHEMA}
+    if generated_at:
+        record["generated_at"] = generated_at
+    record |= {
+        "tool": "mnist-tui",
+        "version": __version__,
+        "columns": [
+            {"key": c.key, "title": c.title, "unit": c.unit, "direction": c.direction, "meaning": c.meaning}
+            for c in COLUMNS
+        ],
+        "rows": table.to_json()["rows"],
+        "footnotes": table.footnotes,
+    }
+    return json.dumps(to_json_value(record), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def to_latex(table: ComparisonTable) -> str:
+    """Return a floating table with booktabs rules, as wide as the line."""
+    lines = [[_escape_latex(c.title) for c in table.columns]]
+    lines += [[_bold_latex(cell) for cell in row] for row in people_cells(table)]
+    header, *body = [f"    {' & '.join(line)} \\\\" for line in lines]
+    notes = [f"  \\par\\footnotesize {_escape_latex(note)}" for note in people_footnotes(table)]
+    alignment = "".join("r" if _is_number(c) else "l" for c in table.columns)
+    return "\n".join(
+        [
+            r"% Needs \usepackage{booktabs} and \usepackage{graphicx}.",
+            r"\begin{table}",
+            r"  \centering",
+            rf"  \caption{{{_escape_latex(CAPTION)}}}",
+            r"  \label{tab:mnist-tui-comparison}",
+            r"  \resizebox{\linewidth}{!}{%",
+            rf"  \begin{{tabular}}{{{alignment}}}",
+            r"    \toprule",
+            header,
+            r"    \midrule",
+            *body,
+            r"    \bottomrule",
+            r"  \end{tabular}}",
+            *notes,
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def to_html(table: ComparisonTable) -> str:
+    """Return a page that needs nothing else and follows the reader's light or dark setting."""
+    head = "".join(
+        f'\n        <th scope="col"{_html_class(c)} title="{html.escape(c.meaning)}">{html.escape(c.title)}</th>'
+        for c in table.columns
+    )
+    body = "".join(_html_row(table, i, cells) for i, cells in enumerate(people_cells(table)))
+    notes = "".join(f"\n    <li>{html.escape(note)}</li>" for note in people_footnotes(table))
+    notes = f"\n  <ul>{notes}\n  </ul>" if notes else ""
+    return _PAGE.format(caption=html.escape(CAPTION), style=_STYLE, head=head, body=body, notes=notes)
+
+
+_WRITERS: Final[Mapping[str, Callable[[ComparisonTable], str]]] = {
+    "md": to_markdown,
+    "csv": to_csv,
+    "json": to_json,
+    "tex": to_latex,
+    "html": to_html,
+}
+FORMATS: Final = tuple(_WRITERS)
+"""The formats by name, which is also the ending of their files."""
+
+_STYLE: Final = """
+    :root { color-scheme: light dark; --text: #1b1b1b; --back: #ffffff; --line: #8a8a8a; --quiet: #5a5a5a; }
+    @media (prefers-color-scheme: dark) {
+      :root { --text: #e8e8e8; --back: #161616; --line: #7a7a7a; --quiet: #ababab; }
+    }
+    body { font: 1rem/1.5 system-ui, sans-serif; margin: 2rem; color: var(--text); background: var(--back); }
+    div { overflow-x: auto; }
+    table { border-collapse: collapse; }
+    caption { text-align: start; font-weight: bold; padding-block: 0.5rem; }
+    th, td { padding: 0.3rem 0.7rem; text-align: start; }
+    thead th { border-top: 2px solid var(--line); border-bottom: 1px solid var(--line); vertical-align: bottom; }
+    tbody tr:last-child > * { border-bottom: 2px solid var(--line); }
+    tbody th { font-weight: normal; }
+    .number { text-align: end; font-variant-numeric: tabular-nums; }
+    tbody .number { white-space: nowrap; }
+    .unfinished, ul { color: var(--quiet); }
+  """
+_PAGE: Final = """<!doctype html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <title>{caption}</title>
+  <style>{style}</style>
+</head>
+<body>
+  <div>
+  <table>
+    <caption>{caption}</caption>
+    <thead>
+      <tr>{head}
+      </tr>
+    </thead>
+    <tbody>{body}
+    </tbody>
+  </table>
+  </div>{notes}
+</body>
+</html>
+"""
+_LATEX: Final = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "_": r"\_",
+    "%": r"\%",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "±": r"$\pm$",
+    "∞": r"$\infty$",
+    "†": r"$\dagger$",
+    "\ufffd": "?",
+}
+_MARKDOWN: Final = re.compile(r"([\\`*_\[\]<>|&~$])")
+
+
+def _is_number(column: Column) -> bool:
+    return column.unit is not Unit.TEXT
+
+
+def _escape_markdown(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", text)
+
+
+def _bold_markdown(cell: Cell) -> str:
+    text = _escape_markdown(cell.text)
+    return f"**{text}**" if cell.best else text
+
+
+def _markdown_line(texts: list[str], columns: tuple[Column, ...], widths: list[int]) -> str:
+    parts = []
+    for text, column, width in zip(texts, columns, widths, strict=True):
+        space = " " * (width - cell_len(text))
+        parts.append(f"{space}{text}" if _is_number(column) else f"{text}{space}")
+    return f"| {' | '.join(parts)} |"
+
+
+def _csv_value(value: object) -> object:
+    """Return text that no spreadsheet takes for a formula; numbers stay as they are."""
+    value = to_json_value(value) if isinstance(value, float) else value
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) and value != "-inf":
+        return f"'{value}"
+    return value
+
+
+def _escape_latex(text: str) -> str:
+    return "".join(_LATEX.get(sign, sign) for sign in text)
+
+
+def _bold_latex(cell: Cell) -> str:
+    text = _escape_latex(cell.text)
+    return rf"\textbf{{{text}}}" if cell.best else text
+
+
+def _html_class(column: Column) -> str:
+    return ' class="number"' if _is_number(column) else ""
+
+
+def _html_row(table: ComparisonTable, i: int, cells: list[Cell]) -> str:
+    parts = []
+    for column, cell in zip(table.columns, cells, strict=True):
+        text = html.escape(cell.text)
+        text = f"<strong>{text}</strong>" if cell.best else text
+        tag, scope = ("th", ' scope="row"') if column is table.columns[0] else ("td", "")
+        parts.append(f"\n        <{tag}{scope}{_html_class(column)}>{text}</{tag}>")
+    unfinished = "" if is_finished(table.rows[i]) else ' class="unfinished"'
+    return f"\n      <tr{unfinished}>{''.join(parts)}\n      </tr>"

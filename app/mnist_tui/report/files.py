@@ -1,0 +1,154 @@
+"""Files for people: written whole or not at all, and never over another by accident."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from mnist_tui.core.table import ComparisonTable
+from mnist_tui.errors import MnistTuiError, UsageError
+from mnist_tui.report.export import render
+
+SAVED_FORMATS: Final = ("md", "csv", "json")
+_NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+
+
+def write_atomically(path: Path, text: str, *, force: bool = False) -> None:
+    """Write `text` as UTF-8, line ends as they are; after a crash the file is the old one, the new one or absent.
+
+    Args:
+        path: The file; its folder must exist.
+        text: All that the file will hold.
+        force: Replace a file that exists.
+
+    Raises:
+        UsageError: The file exists, or the path cannot be a file.
+        MnistTuiError: The disk is full, write-protected or failing.
+    """
+    with _explained(path):
+        _write(path, text, force=force)
+
+
+def save_comparison(
+    table: ComparisonTable, folder: Path, stem: str, formats: Sequence[str] = SAVED_FORMATS
+) -> tuple[Path, ...]:
+    """Write the table in several formats side by side; the name gets `-2`, `-3`, ... where it is taken.
+
+    Args:
+        table: The table to save.
+        folder: Where to; it is made where it is missing.
+        stem: The name of the files without its ending.
+        formats: Which formats; those that are saved by themselves unless given.
+
+    Raises:
+        MnistTuiError: As `write_atomically`.
+    """
+    with _explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        name = stem if number == 1 else f"{stem}-{number}"
+        texts = {folder / f"{name}.{ending}": render(table, ending) for ending in formats}
+        if not any(os.path.lexists(path) for path in texts) and _write_all(texts):
+            return tuple(texts)
+        number += 1
+
+
+def _write_all(texts: Mapping[Path, str]) -> bool:
+    """Write every file; write none and return False when another process takes one of the names meanwhile."""
+    written: list[Path] = []
+    try:
+        for path, text in texts.items():
+            with _explained(path):
+                try:
+                    _write(path, text, force=False)
+                except FileExistsError:
+                    _remove(written)
+                    return False
+            written.append(path)
+    except MnistTuiError:
+        _remove(written)
+        raise
+    return True
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def _write(path: Path, text: str, *, force: bool) -> None:
+    target = path.resolve() if force else path
+    # Renaming over a device such as /dev/null would replace the device itself.
+    if force and target.exists() and not target.is_file():
+        raise UsageError(f"{path} is no regular file", "Choose another name")
+    data = text.encode("utf-8", "backslashreplace")
+    temporary = target.parent / f".mnist-tui-{secrets.token_hex(8)}.tmp"
+    try:
+        # Not tempfile: it makes files private, and these are made to be shared as the umask says.
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if force:
+            temporary.replace(target)
+        else:
+            _move_to_new_name(temporary, target)
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+    _sync_folder(target.parent)
+
+
+def _move_to_new_name(temporary: Path, target: Path) -> None:
+    """Give the file its name; a link fails where the name is taken, with no moment in between."""
+    try:
+        os.link(temporary, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # No hard links here, as on FAT: the empty file holds the name for a moment.
+        target.touch(exist_ok=False)
+        temporary.replace(target)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn errors of the operating system into sentences."""
+    try:
+        yield
+    except OSError as error:
+        raise _explain(path, error) from None
+
+
+def _explain(path: Path, error: OSError) -> MnistTuiError:
+    match error.errno:
+        case errno.EEXIST:
+            return UsageError(f"{path} exists already", "Choose another name or add --force")
+        case errno.ENOENT:
+            return UsageError(f"the folder {path.parent} does not exist", "Create it or choose another folder")
+        case errno.ENOTDIR:
+            return UsageError(f"{path.parent} is no folder", "Choose another folder")
+        case errno.ENAMETOOLONG:
+            return UsageError(f"the name {path.name[:40]}... is too long for this disk", "Choose a shorter name")
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return MnistTuiError(f"{path.parent} cannot be written to", "Choose a folder that you may write to")
+        case errno.ENOSPC | errno.EDQUOT:
+            return MnistTuiError(f"the disk is full, {path} was not written", "Free some space and try again")
+        case _:
+            return MnistTuiError(
+                f"{path} could not be written: {error.strerror or error}", "Try again or choose another folder"
+            )

@@ -1,0 +1,215 @@
+"""Tables on the console: the comparison, the past runs, one run in full."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mnist_tui.core.events import SCHEMA, dumps, to_json_value
+from mnist_tui.core.state import RunState
+from mnist_tui.core.table import REPORT_COLUMNS, ComparisonTable, Unit
+from mnist_tui.report.export import people_cells, people_footnotes
+from mnist_tui.report.fitting import TextColumn, print_fitting
+from mnist_tui.report.words import (
+    NOTHING,
+    format_duration,
+    format_loss,
+    format_moment,
+    format_percent,
+    format_points,
+    format_rate,
+    format_seconds,
+    printable,
+    status_style,
+    status_text,
+)
+
+_PIPE_WIDTH: Final = 1000
+"""Columns of an output that is no terminal: enough that no line is ever folded."""
+
+
+def unfolded(console: Console) -> Console:
+    """Let lines be as long as they are where no terminal folds them, and return the console."""
+    if not console.is_terminal:
+        console.width = _PIPE_WIDTH
+    return console
+
+
+def print_comparison(table: ComparisonTable, out: Console | None = None) -> None:
+    """Print the table; on a narrow terminal columns that are not the report's give way and are named below."""
+    out = unfolded(out or Console())
+    rows = people_cells(table)
+    kept = {column.key for column in REPORT_COLUMNS} | {"status"}
+    if any((row.number("n_seeds") or 0) > 1 for row in table.rows):
+        kept.add("n_seeds")
+    columns = [
+        TextColumn(
+            column.title,
+            [Text(f"* {row[i].text}", "bold") if row[i].best else Text(row[i].text) for row in rows],
+            right=column.unit is not Unit.TEXT,
+            gives_way=0 if column.key in kept else 1 + i,
+        )
+        for i, column in enumerate(table.columns)
+    ]
+    hidden = print_fitting(columns, out)
+    notes = people_footnotes(table)
+    if table.best:
+        notes.append("* Best of its column.")
+    if hidden:
+        notes.append(f"Too narrow for: {', '.join(hidden)}. --json and export show them.")
+    for note in notes:
+        out.print(Text(note, "dim"))
+
+
+def print_runs(runs: Sequence[RunState], *, as_json: bool = False, out: Console | None = None) -> None:
+    """Print past runs in the given order: a table, or one JSON object per line."""
+    out = out or Console()
+    if as_json:
+        for run in runs:
+            out.file.write(dumps(run_to_json(run)) + "\n")
+        out.file.flush()
+    elif not runs:
+        out.print(Text("No runs yet. Start one with: mnist-tui run"))
+    else:
+        hidden = print_fitting(_runs_columns(runs), unfolded(out))
+        if hidden:
+            out.print(Text(f"Too narrow for: {', '.join(hidden)}. mnist-tui show RUN has all.", "dim"))
+
+
+def print_run(run: RunState, *, as_json: bool = False, out: Console | None = None) -> None:
+    """Print one run in full: settings, machine, result and every epoch; or one JSON object."""
+    out = out or Console()
+    if as_json:
+        record = run_to_json(run)
+        record |= {"history": [e.to_json() for e in run.history], "marks": [m.to_json() for m in run.marks]}
+        out.file.write(dumps(record) + "\n")
+        out.file.flush()
+        return
+    unfolded(out)
+    facts = Table.grid(padding=(0, 2))
+    for name, text in _facts(run):
+        facts.add_row(Text(name, "dim"), text)
+    out.print(facts)
+    if run.history:
+        out.line()
+        print_fitting(_epochs_columns(run), out)
+        notes = ["Improvement: change of the validation accuracy in percentage points."]
+        notes.append("Error Reduction: share of the validation errors that the epoch removed.")
+        if run.best is not None:
+            notes.append("* Best validation accuracy.")
+        for note in notes:
+            out.print(Text(note, "dim"))
+
+
+def run_to_json(run: RunState) -> dict[str, Any]:
+    """Return what is known of a run without its epochs, as plain JSON values."""
+    return {
+        "type": "run",
+        "schema": SCHEMA,
+        "run": run.run,
+        "sweep": run.sweep,
+        "status": str(run.status),
+        "epochs": run.epochs,
+        "epochs_done": run.epochs_done,
+        "started_at": run.started_at,
+        "parameters": run.parameters,
+        "spec": to_json_value(run.spec),
+        "dataset": to_json_value(run.dataset),
+        "machine": to_json_value(run.machine),
+        "result": run.result.to_json() if run.result else None,
+    }
+
+
+def _runs_columns(runs: Sequence[RunState]) -> list[TextColumn]:
+    def column(title: str, text: Callable[[RunState], str], *, right: bool = False, gives_way: int = 0) -> TextColumn:
+        return TextColumn(title, [Text(text(run)) for run in runs], right=right, gives_way=gives_way)
+
+    return [
+        column("Run", lambda run: printable(run.run)),
+        column("Started", lambda run: format_moment(run.started_at), gives_way=2),
+        TextColumn("Status", [Text(status_text(run.status), status_style(run.status)) for run in runs]),
+        column("Epochs", lambda run: f"{run.epochs_done}/{run.epochs}", right=True),
+        column("Features", lambda run: str(run.spec.features), right=True),
+        column("Seed", lambda run: str(run.spec.seed), right=True, gives_way=1),
+        column("Dataset", lambda run: printable(run.dataset.name) if run.dataset else NOTHING, gives_way=3),
+        column("Last Val Accuracy", lambda run: format_percent(_last_val_accuracy(run)), right=True),
+        column(
+            "Test Accuracy", lambda run: format_percent(run.result.test_accuracy if run.result else None), right=True
+        ),
+        column("Total Training Time", lambda run: format_duration(_total_training_time_s(run)), right=True),
+    ]
+
+
+def _last_val_accuracy(run: RunState) -> float | None:
+    if run.result is not None:
+        return run.result.last_val_accuracy
+    return run.last.val_accuracy if run.last else None
+
+
+def _total_training_time_s(run: RunState) -> float:
+    return run.result.total_training_time_s if run.result else run.elapsed_s
+
+
+def _epochs_columns(run: RunState) -> list[TextColumn]:
+    history, best = run.history, run.best
+
+    def column(title: str, texts: Iterable[str], gives_way: int = 0) -> TextColumn:
+        return TextColumn(title, [Text(text) for text in texts], right=True, gives_way=gives_way)
+
+    return [
+        column("Epoch", (f"* {e.epoch}" if e is best else str(e.epoch) for e in history)),
+        column("Train Loss", (format_loss(e.train_loss) for e in history)),
+        column("Train Accuracy", (format_percent(e.train_accuracy) for e in history)),
+        column("Val Loss", (format_loss(e.val_loss) for e in history)),
+        column("Val Accuracy", (format_percent(e.val_accuracy) for e in history)),
+        column("Improvement", (format_points(e.improvement_points) for e in history)),
+        column("Error Reduction", (format_percent(e.error_reduction, 1) for e in history), gives_way=1),
+        column("Time", (format_seconds(e.epoch_s) for e in history)),
+        column("Speed", (format_rate(e.images_per_s) for e in history), gives_way=2),
+    ]
+
+
+def _facts(run: RunState) -> list[tuple[str, Text]]:
+    spec, data, machine, result = run.spec, run.dataset, run.machine, run.result
+    status = Text(status_text(run.status), status_style(run.status))
+    if result is not None and result.reason:
+        status.append(f"  {printable(result.reason)}", "default")
+    facts = [
+        ("Run", Text(printable(run.run), "bold")),
+        ("Started", Text(format_moment(run.started_at))),
+        ("Status", status),
+        ("Epochs", Text(f"{run.epochs_done} of {run.epochs}")),
+        ("Features", Text(str(spec.features))),
+        ("Seed", Text(f"{spec.seed}, split seed {spec.split_seed}")),
+        ("Batch size", Text(str(spec.batch_size))),
+        ("Learning rate", Text(f"{spec.learning_rate:g}")),
+    ]
+    if run.parameters is not None:
+        facts.append(("Parameters", Text(f"{run.parameters:,}")))
+    if data is not None:
+        sizes = f"{data.n_train:,} / {data.n_validation:,} / {data.n_test:,}"
+        facts.append(("Dataset", Text(f"{printable(data.label)}: {sizes} images to train, validate, test")))
+    if machine is not None:
+        device = f"{machine.device}: {printable(machine.device_name)}, {machine.threads} threads"
+        versions = ", ".join(f"{printable(name)} {printable(v)}" for name, v in machine.versions.items())
+        facts += [
+            ("Device", Text(device)),
+            ("Computer", Text(f"{printable(machine.host)}, {printable(machine.system)}")),
+            ("Versions", Text(versions)),
+        ]
+    if result is not None:
+        best = f" in epoch {result.best_epoch}" if result.best_epoch is not None else ""
+        facts += [
+            ("Last Epoch Accuracy", Text(format_percent(result.last_epoch_accuracy))),
+            ("Last Epoch Time", Text(format_seconds(result.last_epoch_time_s))),
+            ("Last Val Accuracy", Text(format_percent(result.last_val_accuracy))),
+            ("Best Val Accuracy", Text(format_percent(result.best_val_accuracy) + best)),
+            ("Test Accuracy", Text(format_percent(result.test_accuracy))),
+            ("Test Loss", Text(format_loss(result.test_loss))),
+            ("Total Training Time", Text(format_duration(result.total_training_time_s))),
+        ]
+    return facts

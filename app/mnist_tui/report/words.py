@@ -1,0 +1,134 @@
+"""Words, signs and numbers as people read them, the same in the app and on the console."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from datetime import datetime
+from typing import Final
+
+from mnist_tui.core.events import Status
+
+NOTHING: Final = "–"
+"""What stands where there is no value."""
+
+_GLYPHS: Final = {
+    Status.QUEUED: "▷",
+    Status.RUNNING: "●",
+    Status.PAUSED: "‖",
+    Status.FINISHED: "✔",
+    Status.STOPPED: "■",
+    Status.DIVERGED: "≈",
+    Status.FAILED: "✖",
+    Status.INTERRUPTED: "!",
+}
+_STYLES: Final = {
+    Status.QUEUED: "dim",
+    Status.RUNNING: "cyan",
+    Status.PAUSED: "yellow",
+    Status.FINISHED: "green",
+    Status.STOPPED: "yellow",
+    Status.DIVERGED: "red",
+    Status.FAILED: "red",
+    Status.INTERRUPTED: "yellow",
+}
+_UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+def status_text(status: Status) -> str:
+    """Return a status with its sign, such as `✔ finished`; each sign is one cell wide."""
+    return f"{_GLYPHS[status]} {status}"
+
+
+def status_style(status: Status) -> str:
+    """Return the Rich style of a status; the sign of `status_text` says the same without colour."""
+    return _STYLES[status]
+
+
+def printable(text: str) -> str:
+    """Return text from outside as one line that cannot steer a terminal.
+
+    White space becomes single spaces; control, format and surrogate characters become `\ufffd`.
+    """
+    line = " ".join(text.split())
+    return "".join("\ufffd" if unicodedata.category(sign) in _UNSAFE else sign for sign in line)
+
+
+def format_duration(seconds: float | None) -> str:
+    """Return a time to read at a glance: `0.4 s`, `4 s`, `1m12s`, `2h05m`, `3d04h`."""
+    if seconds is None or not math.isfinite(seconds):
+        return _nonfinite(seconds)
+    if seconds < 0:
+        return f"−{format_duration(-seconds)}"
+    if 0.05 <= seconds < 0.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    minutes = round(seconds / 60)
+    if minutes < 24 * 60:
+        return f"{minutes // 60}h{minutes % 60:02}m"
+    hours = round(seconds / 3600)
+    return f"{hours // 24}d{hours % 24:02}h" if hours < 24_000 else f"{seconds / 86_400:.3g}d"
+
+
+def format_seconds(seconds: float | None) -> str:
+    """Return a measured time with two decimals: `24.44 s`."""
+    if seconds is None or not math.isfinite(seconds):
+        return _nonfinite(seconds)
+    return f"{_fixed(seconds, 2)} s"
+
+
+def format_percent(fraction: float | None, digits: int = 2) -> str:
+    """Return a fraction as a percentage: `47.94%` for 0.4794."""
+    if fraction is None or not math.isfinite(fraction):
+        return _nonfinite(fraction)
+    return f"{_fixed(100 * fraction, digits)}%"
+
+
+def format_points(points: float | None) -> str:
+    """Return a change in percentage points with its sign: `+0.41`, `−0.03`."""
+    if points is None or not math.isfinite(points):
+        return _nonfinite(points)
+    text = _fixed(abs(points), 2)
+    if text == "0.00":
+        return text
+    return f"+{text}" if points > 0 else f"−{text}"
+
+
+def format_loss(loss: float | None) -> str:
+    """Return a loss with four decimals: `1.3312`."""
+    return _nonfinite(loss) if loss is None or not math.isfinite(loss) else _fixed(loss, 4)
+
+
+def format_rate(images_per_s: float | None) -> str:
+    """Return a speed with at most three digits: `812 img/s`, `8.1k img/s`, `1.2M img/s`."""
+    if images_per_s is None or not math.isfinite(images_per_s) or images_per_s <= 0:
+        return f"{NOTHING} img/s"
+    if images_per_s < 999.5:
+        return f"{images_per_s:.0f} img/s"
+    thousands = images_per_s / 1e3
+    number, unit = (thousands, "k") if thousands < 999.5 else (thousands / 1e3, "M")
+    return f"{_fixed(number, 1 if number < 99.95 else 0)}{unit} img/s"
+
+
+def format_moment(iso: str) -> str:
+    """Return an ISO 8601 time as local date and time, such as `2026-03-01 14:05`; other text as it is."""
+    try:
+        return f"{datetime.fromisoformat(iso).astimezone():%Y-%m-%d %H:%M}"
+    except (ValueError, OverflowError):
+        return printable(iso) or NOTHING
+
+
+def _fixed(number: float, digits: int) -> str:
+    return f"{number:.{digits}f}" if abs(number) < 1e7 else f"{number:.3g}"
+
+
+def _nonfinite(number: float | None) -> str:
+    if number is None:
+        return NOTHING
+    if math.isnan(number):
+        return "NaN"
+    return "∞" if number > 0 else "−∞"

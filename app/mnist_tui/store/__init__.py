@@ -1,0 +1,1 @@
+"""What survives: runs and epochs in SQLite, tables and logs beside them."""

@@ -1,0 +1,71 @@
+"""The tables of the store and how values lie in them."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+VERSION: Final = 1
+"""PRAGMA user_version of the tables below."""
+
+TABLES: Final = """
+CREATE TABLE runs (
+    run TEXT PRIMARY KEY,
+    sweep TEXT NOT NULL,
+    status TEXT NOT NULL,
+    epochs INTEGER NOT NULL,          -- to reach; may be changed while the run is live
+    features INTEGER NOT NULL,
+    seed INTEGER NOT NULL,
+    dataset_name TEXT NOT NULL,
+    device TEXT NOT NULL,
+    threads INTEGER NOT NULL,
+    started_at TEXT NOT NULL,
+    started TEXT NOT NULL,            -- the event run_started, whole: spec, dataset with hash, machine, versions
+    done TEXT                         -- the event run_done, whole; NULL until then
+) STRICT;
+
+CREATE TABLE epochs (
+    run TEXT NOT NULL REFERENCES runs (run) ON DELETE CASCADE,
+    epoch INTEGER NOT NULL,
+    train_loss ANY, train_accuracy ANY, val_loss ANY, val_accuracy ANY,
+    train_s ANY NOT NULL, val_s ANY NOT NULL, images_per_s ANY,
+    improvement_points ANY, error_reduction ANY, learning_rate ANY,
+    PRIMARY KEY (run, epoch)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE marks (
+    id INTEGER PRIMARY KEY,
+    run TEXT NOT NULL REFERENCES runs (run) ON DELETE CASCADE,
+    after_epoch INTEGER NOT NULL,     -- finished epochs when it happened, to put it back in its place
+    event TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX marks_of_run ON marks (run);
+"""
+
+EPOCH_COLUMNS: Final = (
+    "train_loss",
+    "train_accuracy",
+    "val_loss",
+    "val_accuracy",
+    "train_s",
+    "val_s",
+    "images_per_s",
+    "improvement_points",
+    "error_reduction",
+    "learning_rate",
+)
+
+_NONFINITE: Final = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+
+def to_column(value: float | None) -> float | str | None:
+    """Return a number as it is stored: SQLite would turn NaN into NULL, so what is not finite becomes a word."""
+    if value is None or math.isfinite(value):
+        return value
+    return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+
+
+def from_column(value: float | str | None) -> float | None:
+    """Undo `to_column`."""
+    return _NONFINITE[value] if isinstance(value, str) else value

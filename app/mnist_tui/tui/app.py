@@ -1,0 +1,498 @@
+"""The terminal app: takes keys in, shows state, leaves every number to the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ClassVar, Final
+
+from textual import on
+from textual.app import App, ComposeResult, SystemCommand
+from textual.binding import BindingType
+from textual.screen import Screen
+from textual.widgets import DataTable, Footer, TabbedContent, TabPane
+
+from mnist_tui.core.events import EpochDone, Notice, RunDone, RunStarted, SweepDone, SweepStarted
+from mnist_tui.core.spec import FEATURE_STEPS, MAX_EPOCHS, MAX_FEATURES, REPORT_PRESET, RunSpec
+from mnist_tui.core.state import RunState, SessionState
+from mnist_tui.core.table import ComparisonTable, build_table
+from mnist_tui.errors import MnistTuiError
+from mnist_tui.report.export import FORMATS
+from mnist_tui.report.files import SAVED_FORMATS, save_comparison
+from mnist_tui.store.database import Store
+from mnist_tui.tui.commands import COMMANDS
+from mnist_tui.tui.screens.help import HelpScreen
+from mnist_tui.tui.screens.new_runs import NewRuns, NewRunsScreen
+from mnist_tui.tui.screens.number import NumberScreen
+from mnist_tui.tui.screens.quit import Leave, QuitScreen
+from mnist_tui.tui.screens.result import ResultScreen
+from mnist_tui.tui.session import Engine, TrainingSession
+from mnist_tui.tui.system import SystemProbe
+from mnist_tui.tui.widgets.live import LiveView
+from mnist_tui.tui.widgets.progress import ProgressStrip
+from mnist_tui.tui.widgets.runs import MAX_MARKED, RunsView
+from mnist_tui.tui.widgets.settings import SettingsBar
+from mnist_tui.tui.widgets.status import StatusLine
+from mnist_tui.tui.widgets.tables import SortableTable
+
+TICK_S: Final = 0.1
+SYSTEM_TICK_S: Final = 1.0
+EPOCH_STEPS: Final = (1, 2, 3, 4, 5, 10, 15, 20, 25, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000, 2000, 5000)
+"""The values that the epochs key steps through; any number can be typed."""
+THEMES: Final = ("textual-dark", "textual-light", "nord", "gruvbox", "catppuccin-latte")
+
+
+class MnistTuiApp(App[None]):
+    """Watch and steer training.
+
+    Args:
+        engine: What trains: settings in, events out. Called in the training thread alone.
+        home: Where runs and tables are kept.
+        spec: The settings to begin with.
+    """
+
+    TITLE = "mnist-tui"
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (50, "-narrow"), (76, "-normal"), (116, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (22, "-medium"), (34, "-tall")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [command.binding for command in COMMANDS]
+
+    def __init__(self, engine: Engine, home: Path, spec: RunSpec | None = None) -> None:
+        super().__init__()
+        self.spec = spec or RunSpec()
+        self.session = TrainingSession(engine, home)
+        self.state = SessionState()
+        self._home = home
+        self._past: dict[str, RunState] = {}
+        self._opened: RunState | None = None
+        self._curves: dict[str, RunState] = {}
+        self._comparison: ComparisonTable = build_table(())
+        self._probe = SystemProbe()
+        self._hold = False
+        self._errors = True
+        self._other_chart = False
+        self._leave_code: int | None = None
+        self._runs_total = 0
+
+    # Life -----------------------------------------------------------------------------------------
+
+    def compose(self) -> ComposeResult:
+        """Status, tabs, settings, progress, keys."""
+        yield StatusLine()
+        with TabbedContent(initial="live", id="tabs"):
+            with TabPane("1 Live", id="live"):
+                yield LiveView()
+            with TabPane("2 Runs", id="runs-pane"):
+                yield RunsView()
+        yield SettingsBar()
+        yield ProgressStrip()
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Read past runs, start the clocks, listen to signals."""
+        self._load_past()
+        self._show()
+        self._show_runs()
+        self.set_interval(TICK_S, self._tick)
+        self.set_interval(SYSTEM_TICK_S, self._read_system)
+        self.call_after_refresh(self._read_system)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._leave_on_signal, number)
+
+    def _leave_on_signal(self, number: int) -> None:
+        self.session.control.stop()
+        self.exit(return_code=128 + number)
+
+    def _tick(self) -> None:
+        """Take in what the training thread said since the last tick."""
+        events = self.session.mailbox.drain()
+        for event in events:
+            self.state.apply(event)
+            match event:
+                case Notice():
+                    self.notify(event.message, severity=event.level, timeout=10, markup=False)
+                case RunDone():
+                    self._run_is_over(event)
+                case SweepDone():
+                    self._sweep_is_over(event)
+        if events:
+            self._show()
+            if any(isinstance(e, SweepStarted | RunStarted | EpochDone | RunDone) for e in events):
+                self._show_runs()
+        if not self.session.active:
+            self._thread_is_idle()
+
+    def _thread_is_idle(self) -> None:
+        if self._leave_code is not None:
+            self.exit(return_code=self._leave_code)
+        elif self.state.active and not self.session.mailbox.drain():
+            # The thread ended without a last event: an error that a notice has told.
+            self.state.active = False
+            self.state.preparing = None
+            self._show()
+        elif self.session.queue.waiting and not self._hold and self._runs_total:
+            # Added while the thread was on its way out.
+            self.session.start()
+
+    def _run_is_over(self, event: RunDone) -> None:
+        run = self.state.runs.get(event.run)
+        if run is None:
+            return
+        self._past[run.run] = run
+        if event.reason and event.status != "stopped":
+            self.notify(f"Run {run.run} {event.status}: {event.reason}.", severity="warning", timeout=10, markup=False)
+
+    def _sweep_is_over(self, event: SweepDone) -> None:
+        if event.stopped:
+            self._hold = bool(self.session.queue.waiting)
+            return
+        runs = [self.state.runs[run] for run in event.runs if run in self.state.runs]
+        table = build_table(runs)
+        if not table.rows or self._leave_code is not None:
+            return
+        paths, problem = self._save(table, SAVED_FORMATS)
+        self.push_screen(ResultScreen(table, paths, problem))
+
+    def _save(self, table: ComparisonTable, formats: Sequence[str]) -> tuple[tuple[Path, ...], str]:
+        stem = f"comparison-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+        try:
+            return save_comparison(table, self._home / "tables", stem, formats), ""
+        except MnistTuiError as error:
+            return (), str(error)
+
+    def _load_past(self) -> None:
+        try:
+            with Store.open_readonly(self._home) as store:
+                self._past = {run.run: run for run in store.runs()}
+        except MnistTuiError as error:
+            self.notify(str(error), severity="error", timeout=10, markup=False)
+
+    # Showing --------------------------------------------------------------------------------------
+
+    @property
+    def _live(self) -> bool:
+        return self.session.active
+
+    def _show(self) -> None:
+        waiting = self.session.queue.waiting
+        run = self._opened or self.state.run
+        with self.batch_update():
+            self.query_one(StatusLine).show(
+                self.state, self._opened, len(waiting), stopping=self._live and self.session.control.stopping
+            )
+            self.query_one(LiveView).show(run)
+            self.query_one(SettingsBar).show(self.spec, live=self._live)
+            done = max(0, self._runs_total - len(waiting) - (1 if self._live else 0))
+            self.query_one(ProgressStrip).show(self.state.run, done, self._runs_total)
+        self.refresh_bindings()
+
+    def _show_runs(self) -> None:
+        view = self.query_one(RunsView)
+        with self.batch_update():
+            view.show_queue(self.session.queue.waiting)
+            runs = {**self._past, **self.state.runs}
+            ordered = sorted(runs.values(), key=lambda run: run.run, reverse=True)
+            curves = [self._with_epochs(run) for run in view.marked if run in runs]
+            self._comparison = view.show(ordered, curves, errors=self._errors)
+
+    def _with_epochs(self, run: str) -> RunState:
+        """Return a run with its epochs: from this session, else from the store."""
+        if run in self.state.runs:
+            return self.state.runs[run]
+        if run not in self._curves:
+            try:
+                with Store.open_readonly(self._home) as store:
+                    self._curves[run] = store.run(run)
+            except MnistTuiError as error:
+                self.notify(str(error), severity="error", markup=False)
+                self._curves[run] = self._past[run]
+        return self._curves[run]
+
+    def _read_system(self) -> None:
+        if self.screen.has_class("-wide"):
+            self.query_one(LiveView).show_load(self._probe.read())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Grey out what cannot be done now."""
+        if isinstance(self.screen, Screen) and self.screen.is_modal and action not in ("quit", "command_palette"):
+            return False
+        match action:
+            case "pause" | "stop" | "skip" | "live_epochs":
+                return True if self._live and self.state.active else None
+            case "open" | "mark" | "sort" | "reverse" | "remove":
+                return self.query_one(TabbedContent).active == "runs-pane"
+        return True
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Put every command into the palette, beside Textual's own for theme and screenshot."""
+        for command in COMMANDS:
+            if command.action != "command_palette":
+                yield SystemCommand(f"{command.title} ({command.label})", command.help, self._runner(command.action))
+        for own in super().get_system_commands(screen):
+            if own.title not in ("Quit", "Keys"):
+                yield own
+
+    def _runner(self, action: str) -> Callable[[], Awaitable[None]]:
+        async def run() -> None:
+            await self.run_action(action)
+
+        return run
+
+    # Training -------------------------------------------------------------------------------------
+
+    def _enqueue(self, specs: Iterable[RunSpec]) -> int:
+        added = len(self.session.queue.add(specs))
+        if not self._live and len(self.session.queue.waiting) == added:
+            self._runs_total = 0
+        self._runs_total += added
+        return added
+
+    def _start(self) -> None:
+        self._hold = False
+        self._opened = None
+        self.query_one(TabbedContent).active = "live"
+        self.session.start()
+        self._show()
+        self._show_runs()
+
+    def action_start(self) -> None:
+        """Start what waits, or the settings shown."""
+        if self._live:
+            self.notify("A run is live. n adds the next run to the queue.")
+            return
+        if not self.session.queue.waiting:
+            self._enqueue((self.spec,))
+        self._start()
+
+    def action_enqueue(self) -> None:
+        """Add the settings shown to the queue."""
+        self._enqueue((self.spec,))
+        self._tell_queued(1)
+
+    def _tell_queued(self, added: int) -> None:
+        when = "after the runs before" if self._live else "with r"
+        self.notify(f"{added} run{'s' if added != 1 else ''} queued; starts {when}.")
+        self._show()
+        self._show_runs()
+
+    def action_report_preset(self) -> None:
+        """Queue the report's two runs and start."""
+        added = self._enqueue(replace(REPORT_PRESET, base=self.spec).runs())
+        if self._live:
+            self._tell_queued(added)
+        else:
+            self._start()
+
+    def action_new_runs(self) -> None:
+        """Open the form."""
+        self.push_screen(NewRunsScreen(self.spec), self._take_new_runs)
+
+    def _take_new_runs(self, answer: NewRuns | None) -> None:
+        if answer is None:
+            return
+        runs = answer.sweep.runs()
+        self.spec = runs[0]
+        added = self._enqueue(runs)
+        if answer.start and not self._live:
+            self._start()
+        else:
+            self._tell_queued(added)
+
+    def action_pause(self) -> None:
+        """Hold the run, or let it go on."""
+        control = self.session.control
+        if control.paused:
+            control.resume()
+        else:
+            control.pause()
+        self._show()
+
+    def action_stop(self) -> None:
+        """End the run; the queue waits."""
+        self._hold = True
+        self.session.control.stop()
+        self._show()
+
+    def action_skip(self) -> None:
+        """End the run; the next one starts."""
+        self.session.control.skip()
+        self._show()
+
+    def action_live_epochs(self, step: int) -> None:
+        """Change the number of epochs of the run in progress."""
+        run = self.state.run
+        if run is None or run.status.is_over:
+            return
+        wish = min(MAX_EPOCHS, max(run.epochs + step, run.epochs_done + 1))
+        self.session.control.set_epochs(wish)
+        self.notify(f"This run: {wish} epochs, from now on.")
+
+    # Settings -------------------------------------------------------------------------------------
+
+    def _change(self, spec: RunSpec) -> None:
+        self.spec = spec
+        self._show()
+
+    def action_epochs(self, step: int) -> None:
+        """Step the epochs of the next run."""
+        self._change(replace(self.spec, epochs=_stepped(EPOCH_STEPS, self.spec.epochs, step)))
+
+    def action_features(self, step: int) -> None:
+        """Step the features of the next run."""
+        self._change(replace(self.spec, features=_stepped(FEATURE_STEPS, self.spec.features, step)))
+
+    def action_type_epochs(self) -> None:
+        """Ask for a number of epochs."""
+        self.push_screen(
+            NumberScreen("Epochs of the next run", self.spec.epochs, 1, MAX_EPOCHS),
+            lambda n: None if n is None else self._change(replace(self.spec, epochs=n)),
+        )
+
+    def action_type_features(self) -> None:
+        """Ask for a number of features."""
+        self.push_screen(
+            NumberScreen("Features of the next run", self.spec.features, 1, MAX_FEATURES),
+            lambda n: None if n is None else self._change(replace(self.spec, features=n)),
+        )
+
+    # Looking --------------------------------------------------------------------------------------
+
+    def action_tab(self, name: str) -> None:
+        """Show a tab and give its main table the focus."""
+        self.query_one(TabbedContent).active = "runs-pane" if name == "runs" else name
+        if name == "runs":
+            self._show_runs()
+            self.query_one("#runs", SortableTable).focus()
+        else:
+            self.query_one("#epochs").focus()
+
+    def action_scale(self) -> None:
+        """Switch between error on a log scale and accuracy."""
+        self._errors = not self._errors
+        self.query_one(LiveView).errors = self._errors
+        self._show()
+        self._show_runs()
+
+    def action_next_chart(self) -> None:
+        """Show the other chart where there is room for one."""
+        self._other_chart = not self._other_chart
+        self.screen.set_class(self._other_chart, "-other-chart")
+
+    def action_zoom(self) -> None:
+        """Show the focused pane alone."""
+        if self.screen.maximized is not None:
+            self.screen.minimize()
+        elif self.screen.focused is not None:
+            self.screen.action_maximize()
+
+    def action_theme(self) -> None:
+        """Take the next theme."""
+        at = THEMES.index(self.theme) if self.theme in THEMES else -1
+        self.theme = THEMES[(at + 1) % len(THEMES)]
+
+    def action_help(self) -> None:
+        """Show all keys."""
+        self.push_screen(HelpScreen())
+
+    # Runs tab -------------------------------------------------------------------------------------
+
+    def action_mark(self) -> None:
+        """Mark or unmark the run under the cursor."""
+        view = self.query_one(RunsView)
+        run = view.chosen
+        if run is None:
+            return
+        if not view.toggle_mark(run):
+            self.notify(f"At most {MAX_MARKED} runs can be marked; more curves cannot be told apart.")
+        self._show_runs()
+
+    def action_open(self) -> None:
+        """Open the run under the cursor in the Live tab."""
+        run = self.query_one(RunsView).chosen
+        if run is not None:
+            self._open(run)
+
+    @on(DataTable.RowSelected, "#runs")
+    def _open_selected(self, event: DataTable.RowSelected) -> None:
+        if event.row_key.value is not None:
+            self._open(event.row_key.value)
+
+    def _open(self, run: str) -> None:
+        live = self.state.run is not None and run == self.state.current
+        self._opened = None if live else self._with_epochs(run)
+        self.query_one(TabbedContent).active = "live"
+        self._show()
+
+    def key_escape(self) -> None:
+        """Go back from a past run to the present one."""
+        if self._opened is not None:
+            self._opened = None
+            self._show()
+
+    def _focused_table(self) -> SortableTable | None:
+        focused = self.screen.focused
+        return focused if isinstance(focused, SortableTable) else self.query_one("#runs", SortableTable)
+
+    def action_sort(self) -> None:
+        """Sort the focused table by its next column."""
+        if (table := self._focused_table()) is not None:
+            table.sort_next()
+
+    def action_reverse(self) -> None:
+        """Turn the focused table round."""
+        if (table := self._focused_table()) is not None:
+            table.turn_round()
+
+    def action_remove(self) -> None:
+        """Take the run under the cursor out of the queue."""
+        run = self.query_one(RunsView).chosen_waiting
+        if run is not None and self.session.queue.remove(run):
+            self._runs_total -= 1
+            self._show()
+            self._show_runs()
+
+    def action_export(self) -> None:
+        """Save the comparison in all formats and say where."""
+        self._show_runs()
+        if not self._comparison.rows:
+            self.notify("There is no finished run to export yet.", severity="warning")
+            return
+        paths, problem = self._save(self._comparison, FORMATS)
+        if problem:
+            self.notify(problem, severity="error", markup=False)
+        else:
+            names = ", ".join(path.name for path in paths)
+            self.notify(f"Saved in {paths[0].parent}: {names}", timeout=10, markup=False)
+
+    # Leaving --------------------------------------------------------------------------------------
+
+    async def action_quit(self) -> None:
+        """Leave at once, or ask when a run is live."""
+        if isinstance(self.screen, QuitScreen):
+            return
+        if self._live and self.state.active:
+            self.push_screen(QuitScreen(), self._leave)
+        else:
+            self.exit(return_code=0)
+
+    def _leave(self, how: Leave | None) -> None:
+        if how is None:
+            return
+        self._leave_code = 0
+        self._hold = True
+        self.session.control.stop(after_epoch=how == "finish")
+        self.notify("Leaving when the epoch is done." if how == "finish" else "Stopping.")
+        self._show()
+
+
+def _stepped(steps: tuple[int, ...], value: int, direction: int) -> int:
+    """Return the next step above or below `value`; the value itself at either end."""
+    if direction > 0:
+        return next((step for step in steps if step > value), value)
+    return next((step for step in reversed(steps) if step < value), value)

@@ -1,0 +1,35 @@
+"""Opens the app on a guarded terminal and cleans up after it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from mnist_tui.terminal import guarded_terminal
+
+from mnist_tui.core.spec import RunSpec
+from mnist_tui.errors import UsageError
+from mnist_tui.store.home import home
+from mnist_tui.tui.session import Engine
+
+LAST_WORDS_S: Final = 5.0
+"""How long leaving waits for the training thread to write down the end of its run."""
+
+
+def launch(engine: Engine, spec: RunSpec) -> int:
+    """Run the app; return its exit code.
+
+    Raises:
+        UsageError: There is no terminal to draw on.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("the app needs a terminal", "Use `mnist-tui run` to train without one")
+    place = home()
+    with guarded_terminal(place / "logs" / "app.log"):
+        from mnist_tui.tui.app import MnistTuiApp
+
+        app = MnistTuiApp(engine, place, spec)
+        app.run()
+        app.session.control.stop()
+        app.session.join(LAST_WORDS_S)
+    return app.return_code or 0

@@ -1,0 +1,39 @@
+"""What all dialogs share: a framed box in the middle, Esc to go back, an error line of their own."""
+
+from __future__ import annotations
+
+from typing import ClassVar, TypeVar
+
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+T = TypeVar("T")
+
+
+class Dialog(ModalScreen[T | None]):
+    """A modal box; its result is `None` when it is left without an answer."""
+
+    DEFAULT_CSS = """
+    Dialog {
+        align: center middle;
+        background: $background 60%;
+    }
+    Dialog > .dialog {
+        width: 64; max-width: 96%; height: auto; max-height: 96%;
+        background: $surface; border: round $primary; border-title-color: $foreground; padding: 0 1;
+    }
+    Dialog .error { color: $text-error; height: auto; }
+    Dialog .hint { color: $text-muted; height: auto; }
+    Dialog .buttons { height: auto; align-horizontal: right; }
+    Dialog Button { margin-left: 1; min-width: 10; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Back")]
+
+    def action_leave(self) -> None:
+        """Go back without an answer."""
+        self.dismiss(None)
+
+    def say(self, message: str) -> None:
+        """Show what is wrong with the values given."""
+        self.query_one(".error", Static).update(message)

@@ -1,0 +1,135 @@
+"""The form for a grid of runs and for all settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.widgets import Button, Input, Label, Select, Static
+
+from mnist_tui.core.spec import DATASETS, DEVICES, RunSpec, SweepSpec, parse_numbers
+from mnist_tui.errors import UsageError
+from mnist_tui.tui.screens.dialog import Dialog
+
+
+@dataclass(frozen=True, slots=True)
+class NewRuns:
+    """What the form gives back.
+
+    Attributes:
+        sweep: The runs.
+        start: True to start at once, False to leave them waiting.
+    """
+
+    sweep: SweepSpec
+    start: bool
+
+
+class NewRunsScreen(Dialog[NewRuns]):
+    """Epochs x features x seeds, learning rate, batch size, dataset, device.
+
+    Args:
+        spec: The values the form opens with.
+    """
+
+    DEFAULT_CSS = """
+    NewRunsScreen .row { height: 1; }
+    NewRunsScreen Label { width: 16; }
+    NewRunsScreen Input, NewRunsScreen Select { width: 1fr; }
+    NewRunsScreen VerticalScroll { height: auto; max-height: 100%; }
+    NewRunsScreen .buttons { margin-top: 1; }
+    """
+
+    def __init__(self, spec: RunSpec) -> None:
+        super().__init__()
+        self._spec = spec
+
+    def compose(self) -> ComposeResult:
+        """One line per setting."""
+        spec = self._spec
+        fields = (
+            ("epochs", "Epochs", str(spec.epochs), "10,20"),
+            ("features", "Features", str(spec.features), "2,4,8"),
+            ("seeds", "Seeds", str(spec.seed), "0-4"),
+            ("learning-rate", "Learning rate", f"{spec.learning_rate:g}", "0.001"),
+            ("batch-size", "Batch size", str(spec.batch_size), "64"),
+        )
+        with VerticalScroll(classes="dialog", can_focus=False) as box:
+            box.border_title = "New runs"
+            yield Static("Lists such as 10,20 and ranges such as 0-4 make a grid: every combination.", classes="hint")
+            for key, title, value, example in fields:
+                with Horizontal(classes="row"):
+                    yield Label(title)
+                    yield Input(value, id=key, placeholder=example, compact=True, select_on_focus=True)
+            for key, title, choices, value in (
+                ("dataset", "Dataset", DATASETS, spec.dataset),
+                ("device", "Device", DEVICES, spec.device),
+            ):
+                with Horizontal(classes="row"):
+                    yield Label(title)
+                    yield Select([(c, c) for c in choices], value=value, id=key, allow_blank=False, compact=True)
+            yield Static("", id="count", classes="hint")
+            yield Static("", classes="error", markup=False)
+            with Vertical(), Horizontal(classes="buttons"):
+                yield Button("Start", id="start", variant="primary", compact=True)
+                yield Button("Queue", id="queue", compact=True)
+                yield Button("Back", id="back", compact=True)
+
+    def on_mount(self) -> None:
+        """Say how many runs the form stands for."""
+        self._count()
+
+    def _read(self) -> SweepSpec:
+        def text(key: str) -> str:
+            return self.query_one(f"#{key}", Input).value.strip()
+
+        try:
+            rate, batch = float(text("learning-rate")), int(text("batch-size"))
+        except ValueError:
+            raise UsageError("learning rate and batch size must be numbers, such as 0.001 and 64") from None
+        base = replace(
+            self._spec,
+            learning_rate=rate,
+            batch_size=batch,
+            dataset=str(self.query_one("#dataset", Select).value),
+            device=str(self.query_one("#device", Select).value),
+        )
+        sweep = SweepSpec(
+            epochs=parse_numbers(text("epochs"), "epochs"),
+            features=parse_numbers(text("features"), "features"),
+            seeds=parse_numbers(text("seeds"), "seeds"),
+            base=base,
+        )
+        sweep.runs()
+        return sweep
+
+    @on(Input.Changed)
+    @on(Select.Changed)
+    def _count(self) -> None:
+        try:
+            runs = self._read().runs()
+        except UsageError as error:
+            self.query_one("#count", Static).update("")
+            self.say(str(error))
+            return
+        self.say("")
+        self.query_one("#count", Static).update(f"{len(runs)} run{'s' if len(runs) != 1 else ''}.")
+
+    @on(Input.Submitted)
+    def _submit(self) -> None:
+        self._give(start=True)
+
+    @on(Button.Pressed)
+    def _press(self, event: Button.Pressed) -> None:
+        if event.button.id == "back":
+            self.dismiss(None)
+        else:
+            self._give(start=event.button.id == "start")
+
+    def _give(self, *, start: bool) -> None:
+        try:
+            self.dismiss(NewRuns(self._read(), start))
+        except UsageError as error:
+            self.say(str(error))

@@ -1,0 +1,61 @@
+"""The comparison table, shown when the queue is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import Button, Static
+
+from mnist_tui.core.table import ComparisonTable
+from mnist_tui.tui.screens.dialog import Dialog
+from mnist_tui.tui.widgets.runs import comparison_rows
+from mnist_tui.tui.widgets.tables import SortableTable
+
+
+class ResultScreen(Dialog[None]):
+    """What the sweep gave and where it was saved.
+
+    Args:
+        table: The comparison of the sweep's runs.
+        paths: The files it was saved to; empty when that failed.
+        problem: Why it could not be saved.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,q", "leave", "Back")]
+    DEFAULT_CSS = """
+    ResultScreen > .dialog { width: 96%; }
+    ResultScreen SortableTable { height: auto; max-height: 60vh; }
+    """
+
+    def __init__(self, table: ComparisonTable, paths: Sequence[Path], problem: str = "") -> None:
+        super().__init__()
+        self._table, self._paths, self._problem = table, paths, problem
+
+    def compose(self) -> ComposeResult:
+        """Table, footnotes, paths."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = "The queue is done"
+            yield SortableTable(id="result")
+            yield Static(Text(" ".join(self._table.footnotes)), classes="hint")
+            if self._paths:
+                names = ", ".join(path.name for path in self._paths)
+                yield Static(Text(f"Saved in {self._paths[0].parent}: {names}"))
+            yield Static(Text(self._problem), classes="error")
+            yield Button("Close", variant="primary", compact=True)
+
+    def on_mount(self) -> None:
+        """Fill the table."""
+        table = self.query_one(SortableTable)
+        table.set_rows(self._table.columns, comparison_rows(self._table))
+        self.query_one(Button).focus()
+
+    @on(Button.Pressed)
+    def _close(self) -> None:
+        self.dismiss(None)

@@ -1,0 +1,134 @@
+"""The training thread, its queue and its mailbox. The screen never waits for it, and it never waits for the screen."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+from mnist_tui.core.control import RunControl
+from mnist_tui.core.events import Event, Notice
+from mnist_tui.core.spec import QueuedRun, RunSpec, enqueue
+from mnist_tui.errors import MnistTuiError
+from mnist_tui.store.database import Store
+
+Engine: TypeAlias = Callable[[Iterable[QueuedRun], RunControl], Iterator[Event]]
+
+
+class RunQueue:
+    """Runs that wait; the training thread takes them one by one, the screen adds and removes."""
+
+    def __init__(self) -> None:
+        self._runs: deque[QueuedRun] = deque()
+        self._lock = threading.Lock()
+
+    def add(self, specs: Iterable[RunSpec]) -> tuple[QueuedRun, ...]:
+        """Put runs at the end."""
+        added = enqueue(specs)
+        with self._lock:
+            self._runs.extend(added)
+        return added
+
+    def remove(self, run: str) -> bool:
+        """Take one run out; False when it is not waiting any more."""
+        with self._lock:
+            kept = [queued for queued in self._runs if queued.run != run]
+            removed = len(kept) < len(self._runs)
+            self._runs = deque(kept)
+        return removed
+
+    @property
+    def waiting(self) -> tuple[QueuedRun, ...]:
+        """What waits, in order."""
+        with self._lock:
+            return tuple(self._runs)
+
+    def __iter__(self) -> Iterator[QueuedRun]:
+        return self
+
+    def __next__(self) -> QueuedRun:
+        with self._lock:
+            if not self._runs:
+                raise StopIteration
+            return self._runs.popleft()
+
+
+class Mailbox:
+    """Events from the training thread to the screen. Only news that newer news replaces is merged."""
+
+    def __init__(self) -> None:
+        self._events: deque[Event] = deque()
+        self._lock = threading.Lock()
+
+    def put(self, event: Event) -> None:
+        """Add an event; never blocks for long."""
+        with self._lock:
+            if event.mergeable and self._events and self._events[-1].type == event.type:
+                self._events[-1] = event
+            else:
+                self._events.append(event)
+
+    def drain(self) -> list[Event]:
+        """Return all events since the last call, oldest first."""
+        with self._lock:
+            events = list(self._events)
+            self._events.clear()
+        return events
+
+
+class TrainingSession:
+    """Runs the engine in one daemon thread at a time.
+
+    A daemon thread and not a Textual worker: a worker that is cancelled says so while its thread runs on.
+
+    Args:
+        engine: What trains; it is called, and so loads PyTorch, inside the thread alone.
+        home: Where the store lies. Each event is recorded before the screen can see it.
+    """
+
+    def __init__(self, engine: Engine, home: Path) -> None:
+        self.queue = RunQueue()
+        self.mailbox = Mailbox()
+        self._engine = engine
+        self._home = home
+        self._control = RunControl()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def control(self) -> RunControl:
+        """What the present thread listens to."""
+        return self._control
+
+    @property
+    def active(self) -> bool:
+        """True while the training thread lives."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self) -> bool:
+        """Work off the queue; False when the thread is already at it."""
+        if self.active:
+            return False
+        self._control = RunControl()
+        self._thread = threading.Thread(target=self._work, args=(self._control,), name="training", daemon=True)
+        self._thread.start()
+        return True
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the thread; False when it still runs."""
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+        return not self.active
+
+    def _work(self, control: RunControl) -> None:
+        try:
+            with Store.open(self._home) as store:
+                for event in self._engine(self.queue, control):
+                    store.record(event)
+                    self.mailbox.put(event)
+        except MnistTuiError as error:
+            self.mailbox.put(Notice(level="error", message=str(error), exit_code=error.exit_code))
+        except Exception as error:  # noqa: BLE001 - a thread's last words: nobody else would hear them
+            message = f"Training ended by an error of the program: {type(error).__name__}: {error}"
+            self.mailbox.put(Notice(level="error", message=message, exit_code=1))

@@ -1,0 +1,124 @@
+"""Small panels beside the charts: the run, its improvement, the system."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from textual.content import Content
+from textual.widgets import Static
+
+from mnist_tui.core.state import RunState
+from mnist_tui.report.words import format_duration, format_percent, format_points
+from mnist_tui.tui.system import SystemLoad
+from mnist_tui.tui.widgets.progress import bar
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+GIB = 1024**3
+
+
+def _lines(pairs: Iterable[tuple[str, str | Content]]) -> Content:
+    rows = [Content.assemble((f"{name:<9}", "$text-muted"), value) for name, value in pairs]
+    return Content("\n").join(rows)
+
+
+class RunCard(Static):
+    """The settings of a run and its results so far."""
+
+    BORDER_TITLE = "Run"
+
+    def show(self, run: RunState | None) -> None:
+        """Show the run."""
+        if run is None:
+            self.update(
+                Content.styled(
+                    "No run yet.\nr starts one with the settings below,\nt the report's two runs.", "$text-muted"
+                )
+            )
+            return
+        spec, best, last, result = run.spec, run.best, run.last, run.result
+        pairs = [
+            ("epochs", f"{run.epochs_done} of {run.epochs}"),
+            ("features", f"{spec.features}  ({run.parameters:,} parameters)" if run.parameters else str(spec.features)),
+            ("adam", f"lr {spec.learning_rate:g}, batch {spec.batch_size}, seed {spec.seed}"),
+        ]
+        if run.dataset is not None:
+            data = run.dataset
+            pairs += [
+                ("data", data.label),
+                ("split", f"{data.n_train:,}/{data.n_validation:,}/{data.n_test:,}"),
+            ]
+        if run.machine is not None:
+            pairs.append(("device", f"{run.machine.device}, {run.machine.threads} threads"))
+        pairs.append(("time", format_duration(run.elapsed_s)))
+        if last is not None:
+            pairs.append(("val", f"{format_percent(last.val_accuracy)}, loss {last.val_loss:.4f}"))
+        if best is not None:
+            pairs.append(("best", f"{format_percent(best.val_accuracy)} in epoch {best.epoch}"))
+        if result is not None and result.test_accuracy is not None:
+            pairs.append(("test", f"{format_percent(result.test_accuracy)}, loss {result.test_loss:.4f}"))
+        if result is not None and result.reason:
+            pairs.append(("reason", result.reason))
+        pairs.append(("id", run.run))
+        self.update(_lines(pairs))
+
+
+class ImprovementCard(Static):
+    """How much the last epochs gained, and whether more are worth it."""
+
+    BORDER_TITLE = "Improvement per epoch"
+
+    def show(self, run: RunState | None) -> None:
+        """Show changes of the validation accuracy in percentage points."""
+        steps = [e for e in run.history if e.improvement_points is not None] if run else []
+        if not steps:
+            self.update(Content.styled("Known from the second epoch on.", "$text-muted"))
+            return
+        room = max(8, self.size.width - 2)
+        points = [e.improvement_points or 0.0 for e in steps]
+        last = steps[-1]
+        reduction = last.error_reduction
+        recent = points[-3:]
+        mean = math.fsum(recent) / len(recent)
+        pairs = [
+            ("last", f"{format_points(points[-1])} points"),
+            ("errors", "–" if reduction is None else f"{100 * reduction:+.1f}% removed"),
+            (f"last {len(recent)}", f"{format_points(mean)} points an epoch"),
+        ]
+        self.update(Content("\n").join([Content.styled(sparkline(points[-room:]), "$primary"), _lines(pairs)]))
+
+
+def sparkline(values: list[float]) -> str:
+    """Return one block per value; what does not improve is the lowest block."""
+    top = max((v for v in values if math.isfinite(v)), default=0.0)
+    if top <= 0:
+        return _BLOCKS[0] * len(values)
+    return "".join(_BLOCKS[min(7, max(0, round(7 * v / top)))] if math.isfinite(v) else " " for v in values)
+
+
+class SystemCard(Static):
+    """Processor, memory, and the GPU where there is one."""
+
+    BORDER_TITLE = "System"
+
+    def show(self, load: SystemLoad) -> None:
+        """Show one reading."""
+        room = max(6, self.size.width - 34)
+        rows: list[tuple[str, str | Content]] = [
+            ("cpu", Content.assemble(bar(load.cpu, room), f" {load.cpu:4.0%} of {load.cores} cores")),
+            (
+                "memory",
+                Content.assemble(
+                    bar(load.memory_used_bytes / load.memory_total_bytes, room),
+                    f" {load.memory_used_bytes / GIB:.1f} of {load.memory_total_bytes / GIB:.0f} GiB",
+                ),
+            ),
+            ("app", f"{load.process_bytes / GIB:.2f} GiB"),
+        ]
+        if load.gpu is None:
+            rows.append(("gpu", "none"))
+        else:
+            gpu = load.gpu
+            used = f"{gpu.memory_used_bytes / GIB:.1f} of {gpu.memory_total_bytes / GIB:.0f} GiB"
+            rows += [("gpu", Content.assemble(bar(gpu.load, room), f" {gpu.load:4.0%}")), ("", f"{gpu.name}, {used}")]
+        self.update(_lines(rows))

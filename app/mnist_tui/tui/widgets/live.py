@@ -1,0 +1,94 @@
+"""The Live tab: one run, in progress or past, on one screen."""
+
+from __future__ import annotations
+
+from mnist_tui.report.curves import accuracy_chart, loss_chart
+from mnist_tui.tui.widgets.plot import PlotView
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from mnist_tui.core.state import RunState
+from mnist_tui.report.words import format_duration, format_percent, status_text
+from mnist_tui.tui.system import SystemLoad
+from mnist_tui.tui.widgets.cards import ImprovementCard, RunCard, SystemCard, sparkline
+from mnist_tui.tui.widgets.epochs import EpochTable
+
+
+class StatusCard(Static):
+    """What stands on a screen too small for anything else."""
+
+    def show(self, run: RunState | None) -> None:
+        """Show the run in a few short lines."""
+        if run is None:
+            self.update("○ READY\n\nr start   t report\n2 runs    ? help   q quit")
+            return
+        last, best = run.last, run.best
+        lines = [f"{status_text(run.status)}  epoch {run.epochs_done}/{run.epochs}"]
+        if run.time_to_go_s is not None:
+            lines.append(f"{format_duration(run.time_to_go_s)} to go")
+        lines.append(f"features {run.spec.features}  seed {run.spec.seed}")
+        if last is not None and best is not None:
+            lines.append(f"val  {format_percent(last.val_accuracy)}  loss {last.val_loss:.4f}")
+            lines.append(f"best {format_percent(best.val_accuracy)} in epoch {best.epoch}")
+            lines.append(sparkline([e.val_accuracy for e in run.history][-36:]))
+        if run.result is not None and run.result.test_accuracy is not None:
+            lines.append(f"test {format_percent(run.result.test_accuracy)}")
+        lines.append("p pause  x stop  ? help  q quit")
+        self.update(Content("\n".join(lines)))
+
+
+class LiveView(Container):
+    """Charts of accuracy and loss, the table of epochs, the cards."""
+
+    DEFAULT_CSS = """
+    LiveView {
+        #charts { height: 2fr; }
+        #epochs { height: 1fr; min-height: 4; }
+        #right { width: 42; display: none; }
+        #status-card { display: none; padding: 0 1; }
+        PlotView { height: 1fr; width: 1fr; }
+        Static.card { height: auto; border: round $panel-lighten-1; border-title-color: $text-muted; padding: 0 1; }
+        #epochs { border: round $panel-lighten-1; border-title-color: $text-muted; scrollbar-size-vertical: 1; }
+        #epochs:focus { border: round $primary; }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(id="live-view")
+        self.errors = True
+        self._shown: tuple[object, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """Charts over epochs on the left, cards on the right."""
+        with Horizontal(id="live-body"):
+            with Vertical(id="left"):
+                with Container(id="charts"):
+                    yield PlotView(id="accuracy")
+                    yield PlotView(id="loss")
+                yield EpochTable()
+            with VerticalScroll(id="right", can_focus=False):
+                yield RunCard(classes="card")
+                yield ImprovementCard(classes="card")
+                yield SystemCard(classes="card")
+        yield StatusCard(id="status-card")
+
+    def show(self, run: RunState | None) -> None:
+        """Show a run; charts and table are touched only when an epoch came or the run changed."""
+        self.query_one(StatusCard).show(run)
+        self.query_one(RunCard).show(run)
+        shown = (run.run, len(run.history), run.epochs, run.status, self.errors) if run else (None, self.errors)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        accuracy = self.query_one("#accuracy", PlotView)
+        loss = self.query_one("#loss", PlotView)
+        accuracy.show(accuracy_chart(run, errors=self.errors))
+        loss.show(loss_chart(run))
+        self.query_one(EpochTable).show(run)
+        self.query_one(ImprovementCard).show(run)
+
+    def show_load(self, load: SystemLoad) -> None:
+        """Show a reading of the system."""
+        self.query_one(SystemCard).show(load)

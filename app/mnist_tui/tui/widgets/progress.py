@@ -1,0 +1,59 @@
+"""Three bars on one line: the epoch, the run, the queue."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.widgets import Static
+
+from mnist_tui.core.state import RunState
+
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def bar(fraction: float, width: int) -> Content:
+    """Return a bar of `width` cells, exact to an eighth of a cell."""
+    eighths = round(min(max(fraction, 0.0), 1.0) * width * 8)
+    full, part = divmod(eighths, 8)
+    filled = "█" * full + (_EIGHTHS[part] if part else "")
+    return Content.assemble(
+        (filled, "$primary on $surface-lighten-1"), (" " * (width - len(filled)), "on $surface-lighten-1")
+    )
+
+
+class ProgressStrip(Static):
+    """How far the epoch, the run and the queue are."""
+
+    DEFAULT_CSS = """
+    ProgressStrip { height: 1; padding: 0 1; text-wrap: nowrap; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(id="progress")
+        self._values: list[tuple[str, float, str]] = []
+
+    def show(self, run: RunState | None, runs_done: int, runs_total: int) -> None:
+        """Show the run's shares and, when there are several runs, the queue's."""
+        values: list[tuple[str, float, str]] = []
+        if run is not None:
+            epoch = 1.0 if run.status.is_over else run.epoch_fraction
+            values = [("epoch", epoch, f"{epoch:4.0%}"), ("run", run.fraction, f"{run.fraction:4.0%}")]
+        if runs_total > 1:
+            share = (runs_done + (run.fraction if run and not run.status.is_over else 0.0)) / runs_total
+            values.append(("queue", share, f"{runs_done}/{runs_total}"))
+        if values != self._values:
+            self._values = values
+            self._redraw()
+
+    def _redraw(self) -> None:
+        room = max(1, self.size.width - 2)
+        each = room // max(1, len(self._values))
+        parts = []
+        for name, share, text in self._values:
+            width = each - len(name) - len(text) - 4
+            drawn = bar(share, width) if width >= 3 else Content("")
+            parts.append(Content.assemble(f"{name} ", drawn, f" {text}"))
+        self.update(Content("  ").join(parts))
+
+    def on_resize(self) -> None:
+        """Draw the bars as long as there is room."""
+        self._redraw()

@@ -1,0 +1,183 @@
+"""The Runs tab: what waits, what ran, how it compares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from mnist_tui.report.curves import overlay_chart
+from mnist_tui.tui.widgets.plot import PlotView
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Container, Vertical
+from textual.widgets import DataTable, Static
+
+from mnist_tui.core.events import Status
+from mnist_tui.core.spec import QueuedRun
+from mnist_tui.core.state import RunState
+from mnist_tui.core.table import (
+    REPORT_COLUMNS,
+    Column,
+    ComparisonTable,
+    Direction,
+    Unit,
+    Value,
+    build_table,
+    format_value,
+)
+from mnist_tui.report.words import format_moment, status_style, status_text
+from mnist_tui.tui.widgets.tables import SortableTable, TableRow
+
+MAX_MARKED: Final = 8
+"""More curves than this cannot be told apart."""
+
+_RUN_COLUMNS: Final = (
+    *REPORT_COLUMNS,
+    Column("status", "Status", Unit.TEXT, Direction.NONE, "How the run ended."),
+    Column("seed", "Seed", Unit.COUNT, Direction.NONE, "Seed of weights and order."),
+    Column("best_val_accuracy", "Best Val", Unit.FRACTION, Direction.HIGHER, "Best validation accuracy."),
+    Column("dataset", "Dataset", Unit.TEXT, Direction.NONE, "What was learned."),
+    Column("device", "Device", Unit.TEXT, Direction.NONE, "Where it was computed."),
+    Column("started", "Started", Unit.TEXT, Direction.NONE, "When it began."),
+    Column("run", "Id", Unit.TEXT, Direction.NONE, "Name of the run for the command line."),
+)
+
+
+class RunsView(Container):
+    """Queue, past runs, comparison table and the curves of marked runs."""
+
+    DEFAULT_CSS = """
+    RunsView {
+        DataTable, PlotView, #comparison-pane { border: round $panel-lighten-1; border-title-color: $text-muted; }
+        DataTable:focus, PlotView:focus { border: round $primary; }
+        #queue { height: auto; max-height: 7; display: none; }
+        #queue.-waiting { display: block; }
+        #runs { height: 1fr; min-height: 5; }
+        #lower { height: 1fr; min-height: 5; }
+        #comparison { height: 1fr; border: none; }
+        #comparison:focus { border: none; }
+        #comparison-pane { height: 1fr; }
+        #footnotes { height: auto; max-height: 3; color: $text-muted; padding: 0 1; }
+        #overlay { height: 1fr; }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(id="runs-view")
+        self.marked: dict[str, int] = {}
+
+    def compose(self) -> ComposeResult:
+        """Queue on top, past runs, then comparison and chart."""
+        queue: DataTable[Text] = DataTable(id="queue", cursor_type="row", show_header=False, cell_padding=1)
+        queue.border_title = "Waiting"
+        yield queue
+        yield SortableTable(id="runs")
+        with Container(id="lower"):
+            with Vertical(id="comparison-pane"):
+                yield SortableTable(id="comparison")
+                yield Static(id="footnotes")
+            yield PlotView(id="overlay")
+
+    def on_mount(self) -> None:
+        """Name the panes."""
+        self.query_one("#queue", DataTable).add_columns("Status", "Settings", "Id")
+        self.query_one("#runs").border_title = "Runs"
+        self.query_one("#comparison-pane").border_title = "Comparison"
+
+    @property
+    def chosen(self) -> str | None:
+        """Id of the run under the cursor of the table of runs."""
+        return self.query_one("#runs", SortableTable).current_key
+
+    @property
+    def chosen_waiting(self) -> str | None:
+        """Id of the waiting run under the cursor, when the queue has the focus."""
+        queue = self.query_one("#queue", DataTable)
+        if not queue.has_focus or not queue.row_count:
+            return None
+        return queue.coordinate_to_cell_key(queue.cursor_coordinate).row_key.value
+
+    def toggle_mark(self, run: str) -> bool:
+        """Mark or unmark a run; False when too many are marked already. A mark keeps its colour."""
+        if run in self.marked:
+            del self.marked[run]
+            return True
+        free = [slot for slot in range(MAX_MARKED) if slot not in self.marked.values()]
+        if free:
+            self.marked[run] = free[0]
+        return bool(free)
+
+    def show_queue(self, waiting: Sequence[QueuedRun]) -> None:
+        """Show what waits."""
+        queue = self.query_one("#queue", DataTable)
+        queue.set_class(bool(waiting), "-waiting")
+        if [queued.run for queued in waiting] == [key.value for key in queue.rows]:
+            return
+        queue.clear()
+        for queued in waiting:
+            queue.add_row(Text(status_text(Status.QUEUED)), Text(queued.spec.title), Text(queued.run), key=queued.run)
+
+    def show(self, runs: Sequence[RunState], curves: Sequence[RunState], *, errors: bool) -> ComparisonTable:
+        """Show runs (newest first) and the curves of the marked ones; return the comparison on screen.
+
+        Args:
+            runs: All runs, without their epochs.
+            curves: The marked runs with their epochs.
+            errors: Draw error on a log scale instead of accuracy.
+        """
+        self.query_one("#runs", SortableTable).set_rows(_RUN_COLUMNS, [self._run_row(run) for run in runs])
+        chosen = [run for run in runs if run.run in self.marked] or list(runs)
+        table = build_table(chosen)
+        self.query_one("#comparison", SortableTable).set_rows(table.columns, comparison_rows(table))
+        self.query_one("#comparison-pane").border_title = (
+            f"Comparison of {len(self.marked)} marked runs" if self.marked else "Comparison of all runs"
+        )
+        self.query_one("#footnotes", Static).update(Text(" ".join(table.footnotes)))
+        colours = {run.run: self.marked[run.run] for run in curves}
+        self.query_one("#overlay", PlotView).show(overlay_chart(curves, colours, errors=errors))
+        return table
+
+    def _run_row(self, run: RunState) -> TableRow:
+        result = run.result
+        values: dict[str, Value] = {
+            "epochs": run.epochs,
+            "features": run.spec.features,
+            "status": f"{status_text(run.status)} {run.epochs_done}/{run.epochs}",
+            "seed": run.spec.seed,
+            "dataset": run.dataset.label if run.dataset else None,
+            "device": run.machine.device if run.machine else None,
+            "started": format_moment(run.started_at),
+            "run": run.run,
+        }
+        for column in _RUN_COLUMNS:
+            if column.key not in values:
+                values[column.key] = getattr(result, column.key) if result is not None else None
+        cells = {c.key: _cell(c, values[c.key]) for c in _RUN_COLUMNS}
+        cells["status"].stylize(status_style(run.status))
+        order: dict[str, float | str | None] = {c.key: _order(values[c.key], None) for c in _RUN_COLUMNS}
+        order["started"] = run.started_at
+        slot = self.marked.get(run.run)
+        return TableRow(run.run, " " if slot is None else f"●{slot + 1}", cells, order)
+
+
+def comparison_rows(table: ComparisonTable) -> list[TableRow]:
+    """Return the rows of a comparison table for a `SortableTable`; a star marks the best of a column."""
+    return [
+        TableRow(
+            key=row.runs[0],
+            label=" ",
+            cells={c.key: _cell(c, row.values[c.key], best=(i, c.key) in table.best) for c in table.columns},
+            order={c.key: _order(row.values[c.key], row.number(c.key)) for c in table.columns},
+        )
+        for i, row in enumerate(table.rows)
+    ]
+
+
+def _cell(column: Column, value: Value, *, best: bool = False) -> Text:
+    text = format_value(column, value)
+    shown = f"★ {text}" if best else text
+    return Text(shown, style="bold" if best else "", justify="left" if column.unit is Unit.TEXT else "right")
+
+
+def _order(value: Value, number: float | None) -> float | str | None:
+    return value if value is None or isinstance(value, str | int | float) else number

@@ -1,0 +1,271 @@
+"""The engine on the built-in digits: an epoch takes a fraction of a second."""
+
+import math
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+import torch
+
+from mnist_tui.core.control import RunControl
+from mnist_tui.core.events import (
+    EpochDone,
+    EpochsChanged,
+    Notice,
+    Phase,
+    Progress,
+    RunDone,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    Status,
+    SweepDone,
+    SweepStarted,
+)
+from mnist_tui.core.spec import RunSpec, enqueue
+from mnist_tui.engine import session
+from mnist_tui.engine.session import run_sweep
+from mnist_tui.engine.train import Trainer
+
+SPEC = RunSpec(epochs=2, features=4, dataset="digits", device="cpu", threads=1)
+
+
+def train(*specs, control=None):
+    return list(run_sweep(enqueue(specs or (SPEC,)), control or RunControl()))
+
+
+def of(events, kind):
+    return [event for event in events if isinstance(event, kind)]
+
+
+def numbers(events):
+    return [
+        (e.epoch, e.train_loss, e.train_accuracy, e.val_loss, e.val_accuracy, e.error_reduction)
+        for e in of(events, EpochDone)
+    ] + [(e.test_accuracy, e.test_loss) for e in of(events, RunDone)]
+
+
+def test_a_run_tells_its_story_in_order():
+    events = train()
+    story = [e.type for e in events if not isinstance(e, Progress)]
+    assert [kind for kind in story if kind != "preparing"] == [
+        "sweep_started", "run_started", "epoch_done", "epoch_done", "run_done", "sweep_done",
+    ]  # fmt: skip
+    done = of(events, RunDone)[0]
+    epochs = of(events, EpochDone)
+    assert done.status is Status.FINISHED
+    assert done.epochs_done == 2
+    assert done.last_epoch_accuracy == epochs[-1].train_accuracy
+    assert done.last_val_accuracy == epochs[-1].val_accuracy
+    assert done.last_epoch_time_s == epochs[-1].train_s + epochs[-1].val_s
+    assert done.total_training_time_s == pytest.approx(sum(e.epoch_s for e in epochs))
+    assert of(events, SweepDone)[0].runs == (done.run,)
+    assert of(events, RunStarted)[0].dataset.name == "digits"
+    assert {p.phase for p in of(events, Progress)} == {Phase.TRAIN, Phase.VALIDATION, Phase.TEST}
+
+
+def test_improvement_is_the_change_of_validation_accuracy():
+    first, second = of(train(), EpochDone)
+    assert first.improvement_points is None
+    assert second.improvement_points == pytest.approx(100 * (second.val_accuracy - first.val_accuracy))
+    assert second.error_reduction == pytest.approx(
+        (second.val_accuracy - first.val_accuracy) / (1 - first.val_accuracy)
+    )
+
+
+@pytest.mark.parametrize("features", [1, 2, 3, 4, 8, 32, 64])
+def test_every_width_trains_to_the_end(features):
+    done = of(train(replace(SPEC, features=features, epochs=1)), RunDone)[0]
+    assert done.status is Status.FINISHED
+
+
+def test_it_learns_and_more_features_learn_more():
+    def test_accuracy(features):
+        return of(train(replace(SPEC, features=features, epochs=8, batch_size=16)), RunDone)[0].test_accuracy
+
+    narrow, wide = test_accuracy(1), test_accuracy(16)
+    assert wide > 0.85
+    assert wide > narrow + 0.2
+
+
+def test_the_same_spec_gives_the_same_numbers_bit_for_bit():
+    torch.manual_seed(1)
+    first = numbers(train())
+    torch.manual_seed(2)
+    assert numbers(train()) == first
+
+
+def test_another_seed_gives_other_numbers():
+    assert numbers(train()) != numbers(train(replace(SPEC, seed=1)))
+
+
+def test_the_order_of_images_differs_between_epochs_and_covers_every_image():
+    dataset = _digits()
+    trainer = Trainer(SPEC, dataset, torch.device("cpu"))
+    orders = [trainer._order(epoch).tolist() for epoch in (1, 2)]
+    assert orders[0] != orders[1]
+    assert sorted(orders[0]) == sorted(orders[1]) == list(range(dataset.info.n_train))
+
+
+def _digits():
+    train(replace(SPEC, epochs=1))
+    return session._prepared["digits", 0]
+
+
+def test_scores_are_those_of_the_plain_formula():
+    dataset = _digits()
+    trainer = Trainer(SPEC, dataset, torch.device("cpu"))
+    *_, last = trainer.validate()
+    with torch.inference_mode():
+        logits = trainer.model(dataset.validation_images)
+    loss = torch.nn.functional.cross_entropy(logits, dataset.validation_labels)
+    hits = (logits.argmax(1) == dataset.validation_labels).sum()
+    assert last.score.loss == pytest.approx(float(loss), rel=1e-5)
+    assert last.score.accuracy == int(hits) / len(dataset.validation_labels)
+
+
+def test_train_score_covers_all_images_also_with_a_smaller_last_batch():
+    dataset = _digits()
+    spec = replace(SPEC, batch_size=1000, learning_rate=1e-30)
+    trainer = Trainer(spec, dataset, torch.device("cpu"))
+    with torch.inference_mode():
+        logits = trainer.model(dataset.train_images)
+    *steps, last = trainer.train_epoch(1)
+    assert [step.done for step in steps] == [1, 2]
+    assert last.score.accuracy == int((logits.argmax(1) == dataset.train_labels).sum()) / dataset.info.n_train
+
+
+def steer(control, spec, act):
+    """Run one spec and call `act(event)` on every event, as a listener in the same thread would."""
+    events = []
+    for event in run_sweep(enqueue(spec), control):
+        events.append(event)
+        act(event)
+    return events
+
+
+def test_stop_ends_the_run_before_its_next_epoch_and_leaves_the_rest_waiting():
+    control = RunControl()
+    queue = iter(enqueue([replace(SPEC, epochs=50), SPEC]))
+    events = []
+    for event in run_sweep(queue, control):
+        events.append(event)
+        if isinstance(event, EpochDone) and event.epoch == 2:
+            control.stop()
+    done = of(events, RunDone)
+    assert [(d.status, d.epochs_done) for d in done] == [(Status.STOPPED, 2)]
+    assert done[0].reason
+    assert of(events, SweepDone)[0].stopped
+    assert len(list(queue)) == 1
+
+
+def test_stop_in_the_middle_of_an_epoch_keeps_the_finished_ones():
+    control = RunControl()
+
+    def act(event):
+        if isinstance(event, Progress) and event.epoch == 3:
+            control.stop()
+
+    events = steer(control, [replace(SPEC, epochs=50)], act)
+    done = of(events, RunDone)[0]
+    assert (done.status, done.epochs_done, done.test_accuracy) == (Status.STOPPED, 2, None)
+    assert done.last_val_accuracy == of(events, EpochDone)[-1].val_accuracy
+
+
+def test_stop_after_the_epoch_finishes_it_and_tests():
+    control = RunControl()
+
+    def act(event):
+        if isinstance(event, Progress) and event.epoch == 2:
+            control.stop(after_epoch=True)
+
+    done = of(steer(control, [replace(SPEC, epochs=50)], act), RunDone)[0]
+    assert (done.status, done.epochs_done) == (Status.STOPPED, 2)
+    assert done.test_accuracy is not None
+
+
+def test_skip_goes_on_with_the_next_run():
+    control = RunControl()
+
+    def act(event):
+        if isinstance(event, EpochDone) and event.epoch == 1:
+            control.skip()
+
+    events = steer(control, [replace(SPEC, epochs=50), replace(SPEC, epochs=1)], act)
+    assert [d.status for d in of(events, RunDone)] == [Status.STOPPED, Status.FINISHED]
+
+
+def test_a_pause_is_told_and_enters_no_time_and_no_number():
+    reference = numbers(train())
+    control = RunControl()
+
+    def act(event):
+        if isinstance(event, Progress) and event.epoch == 2 and event.phase is Phase.TRAIN:
+            control.pause()
+        if isinstance(event, RunPaused):
+            control.resume()
+
+    events = steer(control, [SPEC], act)
+    assert of(events, RunPaused)
+    assert [e.paused_s >= 0 for e in of(events, RunResumed)] == [True] * len(of(events, RunPaused))
+    assert numbers(events) == reference
+
+
+def test_epochs_can_be_raised_and_lowered_while_the_run_is_live():
+    control = RunControl()
+
+    def act(event):
+        if isinstance(event, EpochDone) and event.epoch == 1:
+            control.set_epochs(4)
+        if isinstance(event, EpochDone) and event.epoch == 3:
+            control.set_epochs(1)
+
+    events = steer(control, [SPEC], act)
+    assert [(e.epoch, e.epochs) for e in of(events, EpochsChanged)] == [(1, 4), (3, 3)]
+    done = of(events, RunDone)[0]
+    assert (done.status, done.epochs_done) == (Status.FINISHED, 3)
+
+
+@pytest.mark.parametrize("rate", [1e9, math.inf])
+def test_a_loss_that_runs_away_ends_the_run_as_diverged_and_the_next_one_starts(rate):
+    events = train(replace(SPEC, learning_rate=rate, epochs=20), replace(SPEC, epochs=1))
+    first, second = of(events, RunDone)
+    assert first.status is Status.DIVERGED
+    assert first.epochs_done < 20
+    assert "finite" in first.reason
+    assert second.status is Status.FINISHED
+
+
+def test_a_failure_ends_the_run_with_its_reason_and_the_queue_goes_on(monkeypatch):
+    calls = []
+    original = Trainer.train_epoch
+
+    def broken(self, epoch):
+        calls.append(epoch)
+        if len(calls) == 2:
+            raise ValueError("the flux capacitor is empty")
+        return original(self, epoch)
+
+    monkeypatch.setattr(Trainer, "train_epoch", broken)
+    events = train(SPEC, replace(SPEC, epochs=1))
+    first, second = of(events, RunDone)
+    assert (first.status, first.epochs_done) == (Status.FAILED, 1)
+    assert "the flux capacitor is empty" in first.reason
+    assert second.status is Status.FINISHED
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_a_device_that_is_not_there_is_told_with_the_next_step():
+    events = train(replace(SPEC, device="cuda"))
+    notice = of(events, Notice)[0]
+    assert notice.exit_code == 2
+    assert "--device" in notice.message
+    assert isinstance(events[-1], SweepDone)
+    assert isinstance(events[0], SweepStarted)
+
+
+def test_progress_never_goes_backwards_within_a_phase():
+    progress = of(train(replace(SPEC, batch_size=1, epochs=1)), Progress)
+    training = [p.batch for p in progress if p.phase is Phase.TRAIN]
+    assert training == sorted(training)
+    assert all(a.epoch_elapsed_s <= b.epoch_elapsed_s for a, b in pairwise(progress) if a.phase is b.phase)

@@ -1,0 +1,135 @@
+import math
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mnist_tui.core.spec import REPORT_PRESET, RunSpec, SweepSpec, enqueue, new_run_id, parse_numbers
+from mnist_tui.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"epochs": 0}, "epochs must be a whole number from 1 to 100000, not 0"),
+        ({"epochs": 100_001}, "epochs must be a whole number from 1 to 100000, not 100001"),
+        ({"epochs": True}, "epochs must be a whole number from 1 to 100000, not True"),
+        ({"epochs": 1.5}, "epochs must be a whole number from 1 to 100000, not 1.5"),
+        ({"features": 0}, "features must be a whole number from 1 to 512, not 0"),
+        ({"features": 513}, "features must be a whole number from 1 to 512, not 513"),
+        ({"seed": -1}, "seed must be a whole number from 0 to"),
+        ({"seed": 2**63}, "seed must be a whole number from 0 to"),
+        ({"batch_size": 0}, "batch size must be a whole number from 1 to 10000, not 0"),
+        ({"threads": 0}, "threads must be a whole number from 1 to 256, not 0"),
+        ({"split_seed": -1}, "split seed must be a whole number from 0 to"),
+        ({"learning_rate": 0.0}, "learning rate must be a number above 0, not 0.0"),
+        ({"learning_rate": math.nan}, "learning rate must be a number above 0, not nan"),
+        ({"learning_rate": "fast"}, "learning rate must be a number above 0, not 'fast'"),
+        ({"dataset": "cifar"}, "dataset must be one of auto, mnist, digits, not 'cifar'"),
+        ({"device": "tpu"}, "device must be one of auto, cpu, cuda, mps, not 'tpu'"),
+    ],
+)
+def test_a_setting_out_of_range_is_named_with_what_is_allowed(values, sentence):
+    with pytest.raises(UsageError) as caught:
+        RunSpec(**values)
+    assert sentence in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"epochs": 1, "features": 1, "seed": 0, "batch_size": 1, "threads": 1},
+        {"epochs": 100_000, "features": 512, "seed": 2**63 - 1, "batch_size": 10_000, "threads": 256},
+        {"learning_rate": math.inf},
+    ],
+)
+def test_the_ends_of_every_range_are_allowed_and_survive_json(values):
+    spec = RunSpec(**values)
+    assert RunSpec.from_json(spec.to_json()) == spec
+
+
+def test_settings_of_a_newer_version_are_left_out():
+    assert RunSpec.from_json({"epochs": 3, "dropout": 0.5}) == RunSpec(epochs=3)
+
+
+def test_the_title_names_what_people_vary():
+    assert RunSpec(epochs=20, features=4, seed=7).title == "20 epochs x 4 features, seed 7"
+
+
+def test_a_grid_gives_every_setting_a_first_result_before_the_second_seed():
+    grid = SweepSpec(epochs=(10, 20), features=(2, 4), seeds=(0, 1), base=RunSpec(batch_size=32))
+    order = [(s.seed, s.features, s.epochs) for s in grid.runs()]
+    assert order == [
+        (0, 2, 10),
+        (0, 2, 20),
+        (0, 4, 10),
+        (0, 4, 20),
+        (1, 2, 10),
+        (1, 2, 20),
+        (1, 4, 10),
+        (1, 4, 20),
+    ]
+    assert {s.batch_size for s in grid.runs()} == {32}
+
+
+def test_a_value_given_twice_is_run_once():
+    assert len(SweepSpec(epochs=(10, 10), seeds=(1, 1)).runs()) == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda: SweepSpec(epochs=()), "epochs"),
+        (lambda: SweepSpec(features=()), "features"),
+        (lambda: SweepSpec(seeds=()), "seeds"),
+    ],
+)
+def test_a_grid_without_values_is_refused(make, name):
+    with pytest.raises(UsageError, match=f"{name} must name at least one value"):
+        make()
+
+
+def test_the_report_preset_is_10_and_20_epochs_at_2_features():
+    assert [(s.epochs, s.features) for s in REPORT_PRESET.runs()] == [(10, 2), (20, 2)]
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("10", (10,)),
+        ("10,20", (10, 20)),
+        ("10 20", (10, 20)),
+        (" 10, 20 ,", (10, 20)),
+        ("0-4", (0, 1, 2, 3, 4)),
+        ("20,10", (20, 10)),
+        ("3,1-3,3", (3, 1, 2)),
+        ("7-7", (7,)),
+        ("0-999", tuple(range(1000))),
+    ],
+)
+def test_lists_and_ranges_of_numbers_are_read_in_their_order(text, numbers):
+    assert parse_numbers(text, "seeds") == numbers
+
+
+@pytest.mark.parametrize("text", ["", " ", ",", "ten", "1.5", "-1", "1-", "1-2-3", "4-0", "0-1000", "1;2", "0x10"])
+def test_other_texts_are_refused_with_the_name_of_the_setting(text):
+    with pytest.raises(UsageError, match="seeds"):
+        parse_numbers(text, "seeds")
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 10**9), min_size=1, unique=True))
+def test_a_written_list_of_numbers_is_read_back(numbers):
+    assert parse_numbers(",".join(map(str, numbers)), "seeds") == tuple(numbers)
+
+
+def test_run_ids_sort_by_time_and_differ_within_a_second():
+    first = new_run_id(datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC))
+    later = new_run_id(datetime(2026, 3, 1, 12, 0, 1, tzinfo=UTC))
+    assert first.startswith("20260301-120000-")
+    assert first < later
+    queue = enqueue([RunSpec(seed=seed) for seed in range(50)])
+    assert len({item.run for item in queue}) == 50
+    assert [item.spec.seed for item in queue] == list(range(50))

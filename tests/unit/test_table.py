@@ -1,0 +1,247 @@
+import math
+import statistics
+from dataclasses import replace
+
+import pytest
+
+from mnist_tui.core.events import Status
+from mnist_tui.core.metrics import Spread
+from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.state import RunState
+from mnist_tui.core.table import COLUMNS, ComparisonTable, Row, build_table, format_value, sort_rows
+from tests.builders import CPU, DIGITS, MNIST, run_state
+
+REPORT_TITLES = [
+    "Epochs",
+    "Features",
+    "Last Epoch Accuracy",
+    "Last Epoch Time",
+    "Last Val Accuracy",
+    "Test Accuracy",
+    "Total Training Time",
+]
+columns = {column.key: column for column in COLUMNS}
+
+
+def best_keys(table: ComparisonTable, row: int) -> set[str]:
+    return {key for i, key in table.best if i == row}
+
+
+def setting(features: int, test_accuracy: float | None, **changes) -> RunState:
+    """Return a run whose accuracies are all about `test_accuracy`."""
+    spec = RunSpec(epochs=3, features=features, seed=changes.pop("seed", 0))
+    accuracy = test_accuracy or 0.0
+    name = changes.pop("run", f"run-{features}-{spec.seed}")
+    return run_state(
+        name, **({"spec": spec, "val_accuracies": (accuracy,) * 3, "test_accuracy": test_accuracy} | changes)
+    )
+
+
+def test_the_columns_begin_with_the_titles_of_the_report():
+    table = build_table([run_state()])
+    assert [column.title for column in table.columns][:7] == REPORT_TITLES
+    assert [column.title for column in table.columns][7:] == [
+        "Best Val Accuracy",
+        "Test Loss",
+        "Parameters",
+        "Seeds",
+        "Status",
+    ]
+
+
+def test_one_run_gives_its_own_numbers_without_a_deviation():
+    (row,) = build_table([run_state(val_accuracies=(0.3, 0.5, 0.4), test_accuracy=0.45)]).rows
+    assert row.values["last_val_accuracy"] == Spread(0.4, None, 1)
+    assert row.values["best_val_accuracy"] == Spread(0.5, None, 1)
+    assert row.values["test_accuracy"] == Spread(0.45, None, 1)
+    assert row.values["total_training_time_s"] == Spread(12.0, None, 1)
+    assert row.values["n_seeds"] == 1
+
+
+def test_runs_that_differ_only_in_their_seed_become_one_row():
+    tests = [0.44, 0.47, 0.49]
+    table = build_table([setting(2, accuracy, seed=seed) for seed, accuracy in enumerate(tests)])
+    (row,) = table.rows
+    value = row.values["test_accuracy"]
+    assert isinstance(value, Spread)
+    assert value.mean == pytest.approx(statistics.fmean(tests))
+    assert value.std == pytest.approx(statistics.stdev(tests))
+    assert value.n == row.values["n_seeds"] == 3
+    assert any("n - 1" in note for note in table.footnotes)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"spec": RunSpec(epochs=4)},
+        {"spec": RunSpec(epochs=3, features=4)},
+        {"spec": RunSpec(epochs=3, batch_size=32)},
+        {"spec": RunSpec(epochs=3, learning_rate=0.01)},
+        {"spec": RunSpec(epochs=3, split_seed=1)},
+        {"dataset": DIGITS},
+        {"machine": replace(CPU, threads=1)},
+        {"machine": replace(CPU, device="cuda")},
+    ],
+)
+def test_runs_that_differ_in_anything_else_stay_apart(other):
+    assert len(build_table([run_state("a"), run_state("b", **other)]).rows) == 2
+
+
+def test_settings_are_shown_only_where_rows_differ_in_them():
+    def shown(*runs):
+        return {column.key for column in build_table(runs).columns}
+
+    assert "threads" not in shown(run_state("a"), run_state("b"))
+    assert "threads" in shown(run_state("a"), run_state("b", machine=replace(CPU, threads=1)))
+    assert "dataset" in shown(run_state("a"), run_state("b", dataset=DIGITS))
+
+
+def test_a_clear_lead_is_marked_in_the_direction_of_its_column():
+    table = build_table([setting(2, 0.48, epoch_s=4.0), setting(8, 0.95, epoch_s=8.0)])
+    assert best_keys(table, 0) == {"last_epoch_time_s", "total_training_time_s"}
+    assert best_keys(table, 1) == {"last_epoch_accuracy", "last_val_accuracy", "best_val_accuracy", "test_accuracy"}
+    assert any("larger than the noise" in note for note in table.footnotes)
+
+
+def test_a_lead_within_the_noise_is_not_marked():
+    # The 95 % interval of each is about 0.0019, that of their difference 0.0027.
+    assert (1, "test_accuracy") not in build_table([setting(2, 0.9900), setting(8, 0.9920)]).best
+    assert (1, "test_accuracy") in build_table([setting(2, 0.9900), setting(8, 0.9940)]).best
+
+
+def test_fewer_images_make_more_noise():
+    pair = [(2, 0.970), (8, 0.985)]
+    assert (1, "test_accuracy") in build_table([setting(f, a) for f, a in pair]).best
+    assert (1, "test_accuracy") not in build_table([setting(f, a, dataset=DIGITS) for f, a in pair]).best
+
+
+def test_seeds_that_scatter_widen_the_noise():
+    calm = [setting(2, 0.50 + 0.001 * s, seed=s) for s in range(3)]
+    calm += [setting(8, 0.55 + 0.001 * s, seed=s) for s in range(3)]
+    wild = [setting(2, 0.50 + 0.05 * s, seed=s) for s in range(3)]
+    wild += [setting(8, 0.55 + 0.05 * s, seed=s) for s in range(3)]
+    assert (1, "test_accuracy") in build_table(calm).best
+    assert (1, "test_accuracy") not in build_table(wild).best
+
+
+def test_a_single_row_or_a_tie_has_no_winner():
+    assert not build_table([setting(2, 0.9)]).best
+    assert not build_table([setting(2, 0.9), setting(8, 0.9)]).best
+
+
+def test_nothing_is_marked_where_datasets_are_mixed():
+    table = build_table([setting(2, 0.48), setting(8, 0.95, dataset=DIGITS)])
+    assert not table.best
+    assert any("cannot be compared" in note for note in table.footnotes)
+    assert any("digits 8x8, not MNIST" in note for note in table.footnotes)
+
+
+def test_a_seed_that_was_run_again_counts_once_with_its_newest_run():
+    table = build_table([setting(2, 0.48, run="old"), setting(2, 0.50, run="young")])
+    assert [row.runs for row in table.rows] == [("young",)]
+    assert table.rows[0].values["n_seeds"] == 1
+    assert table.rows[0].values["test_accuracy"] == Spread(0.50, None, 1)
+
+
+def test_times_of_different_machines_have_no_winner_but_accuracies_have():
+    other = replace(CPU, device="cuda", device_name="Example GPU")
+    table = build_table([setting(2, 0.48, epoch_s=4.0), setting(8, 0.95, epoch_s=1.0, machine=other)])
+    assert best_keys(table, 1) == {"last_epoch_accuracy", "last_val_accuracy", "best_val_accuracy", "test_accuracy"}
+    assert {"device", "device_name"} <= {column.key for column in table.columns}
+
+
+def test_the_same_label_over_other_data_does_not_compete():
+    table = build_table([setting(2, 0.48), setting(8, 0.95, dataset=replace(MNIST, sha256="c" * 64))])
+    assert not table.best
+    assert "data_digest" in {column.key for column in table.columns}
+
+
+@pytest.mark.parametrize("status", [Status.STOPPED, Status.DIVERGED, Status.FAILED, Status.INTERRUPTED])
+def test_an_unfinished_run_stands_alone_comes_last_and_is_never_best(status):
+    runs = [
+        setting(2, 0.99, run="early", val_accuracies=(0.99,), status=status),
+        setting(2, 0.48, run="done", seed=1),
+        setting(4, 0.60, run="other"),
+    ]
+    table = build_table(runs)
+    assert [row.runs for row in table.rows] == [("done",), ("other",), ("early",)]
+    assert table.rows[-1].values["status"] == f"{status} at 1/3"
+    assert table.rows[0].values["last_val_accuracy"] == Spread(0.48, None, 1), "it entered no mean"
+    assert not best_keys(table, 2)
+    assert best_keys(table, 1) >= {"last_val_accuracy", "test_accuracy"}
+    assert any("did not finish" in note for note in table.footnotes)
+
+
+def test_lost_values_are_kept_and_win_nothing():
+    table = build_table(
+        [
+            setting(2, 0.48),
+            setting(4, 0.60),
+            setting(8, None, run="lost", val_accuracies=(0.2, math.nan), status=Status.DIVERGED),
+        ]
+    )
+    value = table.rows[2].values["last_val_accuracy"]
+    assert isinstance(value, Spread)
+    assert math.isnan(value.mean)
+    assert (1, "last_val_accuracy") in table.best
+
+
+def test_rows_come_by_features_and_then_epochs():
+    grid = [RunSpec(epochs=e, features=f) for e, f in [(20, 8), (10, 8), (20, 2), (10, 2)]]
+    table = build_table([run_state(f"run-{i}", spec=spec) for i, spec in enumerate(grid)])
+    assert [(row.values["features"], row.values["epochs"]) for row in table.rows] == [
+        (2, 10),
+        (2, 20),
+        (8, 10),
+        (8, 20),
+    ]
+
+
+def test_runs_without_a_result_are_left_out():
+    assert build_table([RunState(run="waiting", spec=RunSpec())]).rows == ()
+
+
+def test_the_comparison_record_holds_means_deviations_and_run_ids():
+    (record,) = build_table([setting(2, 0.4, seed=0), setting(2, 0.5, seed=1)]).to_json()["rows"]
+    assert record["test_accuracy"] == pytest.approx(0.45)
+    assert record["test_accuracy_std"] == pytest.approx(statistics.stdev([0.4, 0.5]))
+    assert record["n_seeds"] == 2
+    assert record["runs"] == ["run-2-0", "run-2-1"]
+    assert record["dataset"] == MNIST.label
+    (single,) = build_table([setting(2, 0.4)]).to_json()["rows"]
+    assert not [key for key in single if key.endswith("_std")], "one run has no deviation"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        ("test_accuracy", Spread(0.4794, None, 1), "47.94%"),
+        ("test_accuracy", Spread(0.48777, 0.02013, 3), "48.78 ± 2.01%"),
+        ("test_accuracy", None, "–"),
+        ("test_accuracy", Spread(math.nan, None, 1), "NaN"),
+        ("last_epoch_time_s", Spread(24.444, None, 1), "24.44 s"),
+        ("last_epoch_time_s", Spread(244.444, 1.5, 2), "244.44 ± 1.50 s"),
+        ("total_training_time_s", Spread(99.5, None, 1), "99.50 s"),
+        ("total_training_time_s", Spread(244.4, 1.6, 2), "244 ± 2 s"),
+        ("test_loss", Spread(1.33119, None, 1), "1.3312"),
+        ("test_loss", Spread(math.inf, math.nan, 2), "∞"),
+        ("test_loss", Spread(-math.inf, None, 1), "-∞"),
+        ("test_loss", Spread(3e38, None, 1), "3e+38"),
+        ("learning_rate", 0.001, "0.001"),
+        ("learning_rate", math.inf, "∞"),
+        ("parameters", 13_392, "13,392"),
+        ("status", "stopped at 3/10", "stopped at 3/10"),
+    ],
+)
+def test_values_are_rounded_for_people(key, value, text):
+    assert format_value(columns[key], value) == text
+
+
+def test_sorting_keeps_rows_without_a_value_last_in_either_direction():
+    rows = [Row((name,), {"test_accuracy": value}, {}) for name, value in [("a", None), ("b", 0.2), ("c", 0.7)]]
+
+    def order(*, reverse: bool) -> str:
+        return "".join(r.runs[0] for r in sort_rows(rows, lambda row: row.number("test_accuracy"), reverse=reverse))
+
+    assert order(reverse=False) == "bca"
+    assert order(reverse=True) == "cba"
