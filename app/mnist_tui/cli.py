@@ -128,10 +128,10 @@ def _app(args: argparse.Namespace) -> int:
 def _demo(args: argparse.Namespace) -> int:
     from functools import partial
 
-    from mnist_tui import demo
+    from mnist_tui.demo import run_sweep
     from mnist_tui.tui.launch import launch
 
-    return launch(partial(demo.run_sweep, delay_s=args.delay), RunSpec())
+    return launch(partial(run_sweep, delay_s=args.delay), RunSpec())
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -34,7 +34,7 @@ from mnist_tui.engine.device import choose_device, choose_threads, describe_mach
 from mnist_tui.engine.train import Score, Step, Trainer
 from mnist_tui.errors import MnistTuiError
 
-PROGRESS_INTERVAL_S: Final = 0.1
+PROGRESS_INTERVAL_S: Final = 0.2
 
 _prepared: dict[tuple[str, int], Dataset] = {}
 """The dataset of this process: reading and checking it once is enough. Touched by the training thread alone."""

@@ -114,6 +114,11 @@ def format_rate(images_per_s: float | None) -> str:
     return f"{_fixed(number, 1 if number < 99.95 else 0)}{unit} img/s"
 
 
+def format_device(device: str, threads: int) -> str:
+    """Return a device as `cuda`, or `cpu, 2 threads`."""
+    return f"{device}, {threads} thread{'s' if threads != 1 else ''}" if device == "cpu" else device
+
+
 def format_moment(iso: str) -> str:
     """Return an ISO 8601 time as local date and time, such as `2026-03-01 14:05`; other text as it is."""
     try:

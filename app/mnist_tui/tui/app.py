@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -16,15 +15,15 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widgets import DataTable, Footer, TabbedContent, TabPane
 
-from mnist_tui.core.events import EpochDone, Notice, RunDone, RunStarted, SweepDone, SweepStarted
+from mnist_tui.core.events import EpochDone, Notice, RunDone, RunStarted, Status, SweepDone, SweepStarted
 from mnist_tui.core.spec import FEATURE_STEPS, MAX_EPOCHS, MAX_FEATURES, REPORT_PRESET, RunSpec
 from mnist_tui.core.state import RunState, SessionState
 from mnist_tui.core.table import ComparisonTable, build_table
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.report.export import FORMATS
-from mnist_tui.report.files import SAVED_FORMATS, save_comparison
-from mnist_tui.store.database import Store
+from mnist_tui.report.files import SAVED_FORMATS
 from mnist_tui.tui.commands import COMMANDS
+from mnist_tui.tui.library import Library
 from mnist_tui.tui.screens.help import HelpScreen
 from mnist_tui.tui.screens.new_runs import NewRuns, NewRunsScreen
 from mnist_tui.tui.screens.number import NumberScreen
@@ -60,17 +59,17 @@ class MnistTuiApp(App[None]):
     ENABLE_COMMAND_PALETTE = True
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (50, "-narrow"), (76, "-normal"), (116, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (22, "-medium"), (34, "-tall")]  # noqa: RUF012
-    BINDINGS: ClassVar[list[BindingType]] = [command.binding for command in COMMANDS]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        command.binding for command in sorted(COMMANDS, key=lambda command: command.footer or len(COMMANDS))
+    ]
 
     def __init__(self, engine: Engine, home: Path, spec: RunSpec | None = None) -> None:
         super().__init__()
         self.spec = spec or RunSpec()
         self.session = TrainingSession(engine, home)
         self.state = SessionState()
-        self._home = home
-        self._past: dict[str, RunState] = {}
+        self.library = Library(home, self.state.runs)
         self._opened: RunState | None = None
-        self._curves: dict[str, RunState] = {}
         self._comparison: ComparisonTable = build_table(())
         self._probe = SystemProbe()
         self._hold = False
@@ -78,6 +77,7 @@ class MnistTuiApp(App[None]):
         self._other_chart = False
         self._leave_code: int | None = None
         self._runs_total = 0
+        self._possible = (False, False)
 
     # Life -----------------------------------------------------------------------------------------
 
@@ -91,11 +91,14 @@ class MnistTuiApp(App[None]):
                 yield RunsView()
         yield SettingsBar()
         yield ProgressStrip()
-        yield Footer(show_command_palette=False)
+        yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
         """Read past runs, start the clocks, listen to signals."""
-        self._load_past()
+        try:
+            self.library.load()
+        except MnistTuiError as error:
+            self._complain(error)
         self._show()
         self._show_runs()
         self.set_interval(TICK_S, self._tick)
@@ -141,12 +144,10 @@ class MnistTuiApp(App[None]):
             self.session.start()
 
     def _run_is_over(self, event: RunDone) -> None:
-        run = self.state.runs.get(event.run)
-        if run is None:
-            return
-        self._past[run.run] = run
-        if event.reason and event.status != "stopped":
-            self.notify(f"Run {run.run} {event.status}: {event.reason}.", severity="warning", timeout=10, markup=False)
+        if event.reason and event.status is not Status.STOPPED:
+            self.notify(
+                f"Run {event.run} {event.status}: {event.reason}.", severity="warning", timeout=10, markup=False
+            )
 
     def _sweep_is_over(self, event: SweepDone) -> None:
         if event.stopped:
@@ -156,22 +157,13 @@ class MnistTuiApp(App[None]):
         table = build_table(runs)
         if not table.rows or self._leave_code is not None:
             return
-        paths, problem = self._save(table, SAVED_FORMATS)
-        self.push_screen(ResultScreen(table, paths, problem))
-
-    def _save(self, table: ComparisonTable, formats: Sequence[str]) -> tuple[tuple[Path, ...], str]:
-        stem = f"comparison-{datetime.now(UTC):%Y%m%d-%H%M%S}"
         try:
-            return save_comparison(table, self._home / "tables", stem, formats), ""
+            self.push_screen(ResultScreen(table, self.library.save(table, SAVED_FORMATS)))
         except MnistTuiError as error:
-            return (), str(error)
+            self.push_screen(ResultScreen(table, (), str(error)))
 
-    def _load_past(self) -> None:
-        try:
-            with Store.open_readonly(self._home) as store:
-                self._past = {run.run: run for run in store.runs()}
-        except MnistTuiError as error:
-            self.notify(str(error), severity="error", timeout=10, markup=False)
+    def _complain(self, error: MnistTuiError) -> None:
+        self.notify(str(error), severity="error", timeout=10, markup=False)
 
     # Showing --------------------------------------------------------------------------------------
 
@@ -190,29 +182,27 @@ class MnistTuiApp(App[None]):
             self.query_one(SettingsBar).show(self.spec, live=self._live)
             done = max(0, self._runs_total - len(waiting) - (1 if self._live else 0))
             self.query_one(ProgressStrip).show(self.state.run, done, self._runs_total)
-        self.refresh_bindings()
+        # The footer is built anew each time, so only when what it greys out has changed.
+        possible = (self._live, self.state.active)
+        if possible != self._possible:
+            self._possible = possible
+            self.refresh_bindings()
 
     def _show_runs(self) -> None:
         view = self.query_one(RunsView)
         with self.batch_update():
             view.show_queue(self.session.queue.waiting)
-            runs = {**self._past, **self.state.runs}
-            ordered = sorted(runs.values(), key=lambda run: run.run, reverse=True)
-            curves = [self._with_epochs(run) for run in view.marked if run in runs]
-            self._comparison = view.show(ordered, curves, errors=self._errors)
+            runs = self.library.runs()
+            known = {run.run for run in runs}
+            curves = [opened for run in view.marked if run in known and (opened := self._with_epochs(run))]
+            self._comparison = view.show(runs, curves, errors=self._errors)
 
-    def _with_epochs(self, run: str) -> RunState:
-        """Return a run with its epochs: from this session, else from the store."""
-        if run in self.state.runs:
-            return self.state.runs[run]
-        if run not in self._curves:
-            try:
-                with Store.open_readonly(self._home) as store:
-                    self._curves[run] = store.run(run)
-            except MnistTuiError as error:
-                self.notify(str(error), severity="error", markup=False)
-                self._curves[run] = self._past[run]
-        return self._curves[run]
+    def _with_epochs(self, run: str) -> RunState | None:
+        try:
+            return self.library.with_epochs(run)
+        except MnistTuiError as error:
+            self._complain(error)
+            return None
 
     def _read_system(self) -> None:
         if self.screen.has_class("-wide"):
@@ -463,9 +453,10 @@ class MnistTuiApp(App[None]):
         if not self._comparison.rows:
             self.notify("There is no finished run to export yet.", severity="warning")
             return
-        paths, problem = self._save(self._comparison, FORMATS)
-        if problem:
-            self.notify(problem, severity="error", markup=False)
+        try:
+            paths = self.library.save(self._comparison, FORMATS)
+        except MnistTuiError as error:
+            self._complain(error)
         else:
             names = ", ".join(path.name for path in paths)
             self.notify(f"Saved in {paths[0].parent}: {names}", timeout=10, markup=False)

@@ -19,7 +19,7 @@ class Command:
         title: One or two words for footer and palette.
         help: One sentence: what it does and when it takes effect.
         group: Heading on the help screen.
-        footer: True for the few that the footer has room for.
+        footer: Place in the footer, from 1; 0 for those that it has no room for.
     """
 
     action: str
@@ -28,7 +28,7 @@ class Command:
     title: str
     help: str
     group: str
-    footer: bool = False
+    footer: int = 0
 
     @property
     def binding(self) -> Binding:
@@ -38,7 +38,7 @@ class Command:
             self.key,
             self.action,
             self.title,
-            show=self.footer,
+            show=bool(self.footer),
             key_display=self.label,
             tooltip=self.help,
             id=identity,
@@ -59,9 +59,9 @@ COMMANDS: Final = (
         "Start",
         "Start the waiting runs; with none waiting, the settings shown.",
         _TRAIN,
-        footer=True,
+        footer=3,
     ),
-    Command("enqueue", "n", "n", "Queue", "Add a run with the settings shown to the queue.", _TRAIN, footer=True),
+    Command("enqueue", "n", "n", "Queue", "Add a run with the settings shown to the queue.", _TRAIN, footer=10),
     Command(
         "report_preset",
         "t",
@@ -69,13 +69,13 @@ COMMANDS: Final = (
         "Report",
         "Queue and start the report's two runs: 10 and 20 epochs, 2 features.",
         _TRAIN,
-        footer=True,
+        footer=4,
     ),
     Command(
         "new_runs", "N", "N", "New runs…", "Form for a grid of epochs x features x seeds, and all settings.", _TRAIN
     ),
     Command(
-        "pause", "p", "p", "Pause", "Hold the run before its next batch, or let it go on; at once.", _TRAIN, footer=True
+        "pause", "p", "p", "Pause", "Hold the run before its next batch, or let it go on; at once.", _TRAIN, footer=5
     ),
     Command(
         "stop",
@@ -84,19 +84,17 @@ COMMANDS: Final = (
         "Stop",
         "End the run after this batch and keep its finished epochs; waiting runs stay waiting.",
         _TRAIN,
-        footer=True,
+        footer=6,
     ),
     Command("skip", "k", "k", "Skip", "End the run after this batch and go on with the next one waiting.", _TRAIN),
     Command("live_epochs(1)", "plus", "+", "More epochs", "One epoch more for the run in progress; at once.", _TRAIN),
     Command(
         "live_epochs(-1)", "minus", "-", "Fewer epochs", "One epoch less for the run in progress; at once.", _TRAIN
     ),
-    Command("epochs(1)", "e", "e", "Epochs +", "More epochs; takes effect with the next run.", _NEXT, footer=True),
+    Command("epochs(1)", "e", "e", "Epochs", "More epochs; takes effect with the next run.", _NEXT, footer=7),
     Command("epochs(-1)", "w", "w", "Epochs -", "Fewer epochs; takes effect with the next run.", _NEXT),
     Command("type_epochs", "E", "E", "Type epochs", "Type any number of epochs for the next run.", _NEXT),
-    Command(
-        "features(1)", "f", "f", "Features +", "More features (2, 4, 8 … 64); with the next run.", _NEXT, footer=True
-    ),
+    Command("features(1)", "f", "f", "Features", "More features (2, 4, 8 … 64); with the next run.", _NEXT, footer=8),
     Command("features(-1)", "d", "d", "Features -", "Fewer features; takes effect with the next run.", _NEXT),
     Command(
         "type_features", "F", "F", "Type features", "Type any number of features, 1 to 512, for the next run.", _NEXT
@@ -107,10 +105,10 @@ COMMANDS: Final = (
         "scale",
         "y",
         "y",
-        "Error/accuracy",
+        "Scale",
         "Show accuracy on a linear scale, or error on a log scale.",
         _VIEW,
-        footer=True,
+        footer=11,
     ),
     Command("next_chart", "c", "c", "Other chart", "Small screens: show the other chart.", _VIEW),
     Command("zoom", "z", "z", "Zoom", "Show the focused pane alone; again or Esc to go back.", _VIEW),
@@ -129,11 +127,11 @@ COMMANDS: Final = (
         "Export",
         "Save the comparison of the marked runs, or of all, as Markdown, CSV, JSON, LaTeX and HTML.",
         _APP,
-        footer=True,
+        footer=9,
     ),
-    Command("help", "question_mark,f1", "?", "Help", "Show this help.", _APP, footer=True),
+    Command("help", "question_mark,f1", "?", "Help", "Show this help.", _APP, footer=1),
     Command("command_palette", "ctrl+p", "Ctrl+P", "Palette", "Find any of these by name.", _APP),
-    Command("quit", "q,ctrl+q", "q", "Quit", "Leave; asks first when a run is live.", _APP, footer=True),
+    Command("quit", "q", "q", "Quit", "Leave; asks first when a run is live.", _APP, footer=2),
 )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Button, Input, Label, Select, Static
 
 from mnist_tui.core.spec import DATASETS, DEVICES, RunSpec, SweepSpec, parse_numbers
@@ -72,7 +72,7 @@ class NewRunsScreen(Dialog[NewRuns]):
                     yield Select([(c, c) for c in choices], value=value, id=key, allow_blank=False, compact=True)
             yield Static("", id="count", classes="hint")
             yield Static("", classes="error", markup=False)
-            with Vertical(), Horizontal(classes="buttons"):
+            with Horizontal(classes="buttons"):
                 yield Button("Start", id="start", variant="primary", compact=True)
                 yield Button("Queue", id="queue", compact=True)
                 yield Button("Back", id="back", compact=True)

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from mnist_tui.core.state import RunState
-from mnist_tui.report.words import format_duration, format_percent, format_points
+from mnist_tui.report.words import format_device, format_duration, format_percent, format_points
 from mnist_tui.tui.system import SystemLoad
 from mnist_tui.tui.widgets.progress import bar
 
@@ -22,7 +22,24 @@ def _lines(pairs: Iterable[tuple[str, str | Content]]) -> Content:
     return Content("\n").join(rows)
 
 
-class RunCard(Static):
+class Card(Static):
+    """A panel whose layout is looked at again only when its number of lines changes."""
+
+    DEFAULT_CSS = "Card { height: auto; }"
+
+    def __init__(self) -> None:
+        super().__init__(classes="card")
+        self._shown = Content("")
+
+    def put(self, content: Content) -> None:
+        """Show this content."""
+        if content != self._shown:
+            taller = content.plain.count("\n") != self._shown.plain.count("\n")
+            self._shown = content
+            self.update(content, layout=taller)
+
+
+class RunCard(Card):
     """The settings of a run and its results so far."""
 
     BORDER_TITLE = "Run"
@@ -30,7 +47,7 @@ class RunCard(Static):
     def show(self, run: RunState | None) -> None:
         """Show the run."""
         if run is None:
-            self.update(
+            self.put(
                 Content.styled(
                     "No run yet.\nr starts one with the settings below,\nt the report's two runs.", "$text-muted"
                 )
@@ -49,7 +66,7 @@ class RunCard(Static):
                 ("split", f"{data.n_train:,}/{data.n_validation:,}/{data.n_test:,}"),
             ]
         if run.machine is not None:
-            pairs.append(("device", f"{run.machine.device}, {run.machine.threads} threads"))
+            pairs.append(("device", format_device(run.machine.device, run.machine.threads)))
         pairs.append(("time", format_duration(run.elapsed_s)))
         if last is not None:
             pairs.append(("val", f"{format_percent(last.val_accuracy)}, loss {last.val_loss:.4f}"))
@@ -60,10 +77,10 @@ class RunCard(Static):
         if result is not None and result.reason:
             pairs.append(("reason", result.reason))
         pairs.append(("id", run.run))
-        self.update(_lines(pairs))
+        self.put(_lines(pairs))
 
 
-class ImprovementCard(Static):
+class ImprovementCard(Card):
     """How much the last epochs gained, and whether more are worth it."""
 
     BORDER_TITLE = "Improvement per epoch"
@@ -72,7 +89,7 @@ class ImprovementCard(Static):
         """Show changes of the validation accuracy in percentage points."""
         steps = [e for e in run.history if e.improvement_points is not None] if run else []
         if not steps:
-            self.update(Content.styled("Known from the second epoch on.", "$text-muted"))
+            self.put(Content.styled("Known from the second epoch on.", "$text-muted"))
             return
         room = max(8, self.size.width - 2)
         points = [e.improvement_points or 0.0 for e in steps]
@@ -85,7 +102,7 @@ class ImprovementCard(Static):
             ("errors", "–" if reduction is None else f"{100 * reduction:+.1f}% removed"),
             (f"last {len(recent)}", f"{format_points(mean)} points an epoch"),
         ]
-        self.update(Content("\n").join([Content.styled(sparkline(points[-room:]), "$primary"), _lines(pairs)]))
+        self.put(Content("\n").join([Content.styled(sparkline(points[-room:]), "$primary"), _lines(pairs)]))
 
 
 def sparkline(values: list[float]) -> str:
@@ -96,7 +113,7 @@ def sparkline(values: list[float]) -> str:
     return "".join(_BLOCKS[min(7, max(0, round(7 * v / top)))] if math.isfinite(v) else " " for v in values)
 
 
-class SystemCard(Static):
+class SystemCard(Card):
     """Processor, memory, and the GPU where there is one."""
 
     BORDER_TITLE = "System"
@@ -121,4 +138,4 @@ class SystemCard(Static):
             gpu = load.gpu
             used = f"{gpu.memory_used_bytes / GIB:.1f} of {gpu.memory_total_bytes / GIB:.0f} GiB"
             rows += [("gpu", Content.assemble(bar(gpu.load, room), f" {gpu.load:4.0%}")), ("", f"{gpu.name}, {used}")]
-        self.update(_lines(rows))
+        self.put(_lines(rows))

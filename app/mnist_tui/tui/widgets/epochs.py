@@ -13,11 +13,11 @@ from mnist_tui.report.words import format_percent, format_points
 
 _COLUMNS = (
     ("epoch", "Epoch"),
-    ("train_accuracy", "Train acc"),
-    ("val_accuracy", "Val acc"),
+    ("train_accuracy", "Accuracy"),
+    ("val_accuracy", "Val acc."),
     ("improvement", "Δ points"),
     ("error_reduction", "Err. red."),
-    ("train_loss", "Train loss"),
+    ("train_loss", "Loss"),
     ("val_loss", "Val loss"),
     ("time", "Time"),
 )

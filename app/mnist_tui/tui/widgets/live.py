@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from mnist_tui.report.curves import accuracy_chart, loss_chart
-from mnist_tui.tui.widgets.plot import PlotView
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
 from mnist_tui.core.state import RunState
+from mnist_tui.report.curves import accuracy_chart, loss_chart
 from mnist_tui.report.words import format_duration, format_percent, status_text
 from mnist_tui.tui.system import SystemLoad
 from mnist_tui.tui.widgets.cards import ImprovementCard, RunCard, SystemCard, sparkline
 from mnist_tui.tui.widgets.epochs import EpochTable
+from mnist_tui.tui.widgets.plot import PlotView
 
 
 class StatusCard(Static):
@@ -49,7 +49,7 @@ class LiveView(Container):
         #right { width: 42; display: none; }
         #status-card { display: none; padding: 0 1; }
         PlotView { height: 1fr; width: 1fr; }
-        Static.card { height: auto; border: round $panel-lighten-1; border-title-color: $text-muted; padding: 0 1; }
+        Card { height: auto; border: round $panel-lighten-1; border-title-color: $text-muted; padding: 0 1; }
         #epochs { border: round $panel-lighten-1; border-title-color: $text-muted; scrollbar-size-vertical: 1; }
         #epochs:focus { border: round $primary; }
     }
@@ -69,14 +69,16 @@ class LiveView(Container):
                     yield PlotView(id="loss")
                 yield EpochTable()
             with VerticalScroll(id="right", can_focus=False):
-                yield RunCard(classes="card")
-                yield ImprovementCard(classes="card")
-                yield SystemCard(classes="card")
+                yield RunCard()
+                yield ImprovementCard()
+                yield SystemCard()
         yield StatusCard(id="status-card")
 
     def show(self, run: RunState | None) -> None:
         """Show a run; charts and table are touched only when an epoch came or the run changed."""
-        self.query_one(StatusCard).show(run)
+        small = self.query_one(StatusCard)
+        if small.display:
+            small.show(run)
         self.query_one(RunCard).show(run)
         shown = (run.run, len(run.history), run.epochs, run.status, self.errors) if run else (None, self.errors)
         if shown == self._shown:

@@ -52,7 +52,7 @@ class ProgressStrip(Static):
             width = each - len(name) - len(text) - 4
             drawn = bar(share, width) if width >= 3 else Content("")
             parts.append(Content.assemble(f"{name} ", drawn, f" {text}"))
-        self.update(Content("  ").join(parts))
+        self.update(Content("  ").join(parts), layout=False)
 
     def on_resize(self) -> None:
         """Draw the bars as long as there is room."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual.content import Content
+from textual.style import Style
 from textual.widgets import Static
 
 from mnist_tui.core.spec import RunSpec
@@ -20,18 +21,21 @@ class SettingsBar(Static):
 
     def show(self, spec: RunSpec, *, live: bool) -> None:
         """Show the settings; while a run is live, say that they are for the next one."""
+        quiet = "$text-muted"
         parts = [
-            Content.from_markup("[bold]Next run[/]" if live else "[bold]Settings[/]"),
-            Content.from_markup(
-                "[@click=app.epochs(-1)]◂[/] [bold]$n[/] epochs [@click=app.epochs(1)]▸[/]", n=str(spec.epochs)
-            ),
-            Content.from_markup(
-                "[@click=app.features(-1)]◂[/] [bold]$n[/] features [@click=app.features(1)]▸[/]", n=str(spec.features)
-            ),
-            Content.from_markup("[$text-muted]seed $n[/]", n=str(spec.seed)),
-            Content.from_markup("[$text-muted]lr $n[/]", n=f"{spec.learning_rate:g}"),
-            Content.from_markup("[$text-muted]batch $n[/]", n=str(spec.batch_size)),
-            Content.from_markup("[$text-muted]data $d[/]", d=spec.dataset),
-            Content.from_markup("[$text-muted]device $d[/]", d=spec.device),
+            Content.styled("Next run" if live else "Settings", "bold"),
+            _stepper("epochs", spec.epochs),
+            _stepper("features", spec.features),
+            Content.styled(f"seed {spec.seed}", quiet),
+            Content.styled(f"lr {spec.learning_rate:g}", quiet),
+            Content.styled(f"batch {spec.batch_size}", quiet),
+            Content.styled(f"data {spec.dataset}", quiet),
+            Content.styled(f"device {spec.device}", quiet),
         ]
-        self.update(Content("  ").join(parts))
+        self.update(Content("  ").join(parts), layout=False)
+
+
+def _stepper(name: str, value: int) -> Content:
+    """Return a value between two arrows that can be clicked."""
+    less, more = (Style.from_meta({"@click": f"app.{name}({step})"}) for step in (-1, 1))
+    return Content.assemble(("◂", less), (f" {value} ", "bold"), f"{name} ", ("▸", more))

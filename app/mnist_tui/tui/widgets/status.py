@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from mnist_tui.core.events import Phase
 from mnist_tui.core.state import RunState, SessionState
-from mnist_tui.report.words import format_duration, format_rate, status_text
+from mnist_tui.report.words import format_device, format_duration, format_rate, status_text
 
 Part = tuple[int, str, str]
 """Importance (0 stays longest), style, text."""
@@ -51,8 +51,9 @@ class StatusLine(Static):
             parts += self._run_parts(run, stopping and past is None)
         if waiting:
             parts.append((4, "", f"{waiting} waiting"))
-        self._parts = parts
-        self._refit()
+        if parts != self._parts:
+            self._parts = parts
+            self._refit()
 
     def _run_parts(self, run: RunState, stopping: bool) -> list[Part]:
         over = run.status.is_over
@@ -73,14 +74,14 @@ class StatusLine(Static):
         if run.images_per_s:
             parts.append((7, "$text-muted", format_rate(run.images_per_s)))
         if run.machine is not None:
-            parts.append((8, "$text-muted", f"{run.machine.device}, {run.machine.threads} threads"))
+            parts.append((8, "$text-muted", format_device(run.machine.device, run.machine.threads)))
         if run.dataset is not None:
             fallback = run.dataset.name != "mnist"
             parts.append((1 if fallback else 5, "bold $warning" if fallback else "", run.dataset.label))
         return parts
 
     def _refit(self) -> None:
-        self.update(fit(self._parts, max(1, self.size.width - 2)))
+        self.update(fit(self._parts, max(1, self.size.width - 2)), layout=False)
 
     def on_resize(self) -> None:
         """Choose again what fits."""

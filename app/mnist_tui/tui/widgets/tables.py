@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations, pairwise
 
 from rich.text import Text
 from textual import on
@@ -49,6 +50,13 @@ class SortableTable(DataTable[Text]):
                 self._sort = None
             self._refill()
 
+    def on_resize(self) -> None:
+        """Break titles into three lines where the report's columns would not fit otherwise."""
+        lines = 2 if self.size.width >= 100 else 3
+        if lines != self.header_height:
+            self.header_height = lines
+            self._refill()
+
     @property
     def current_key(self) -> str | None:
         """Key of the row under the cursor."""
@@ -80,7 +88,11 @@ class SortableTable(DataTable[Text]):
         self.clear(columns=True)
         for column in self._shown:
             arrow = "" if column.key != self._sort else " ▼" if self._reverse else " ▲"
-            self.add_column(Text(_two_lines(column.title) + arrow, justify="right"), key=column.key)
+            title = Text(_broken(column.title, self.header_height) + arrow, justify="right")
+            # Measured here: a table that is refilled while it is hidden keeps drawing with the widths of its titles.
+            cells = (row.cells[column.key].cell_len for row in self._rows)
+            widest = max((*(line.cell_len for line in title.split()), *cells))
+            self.add_column(title, key=column.key, width=widest)
         rows = list(self._rows)
         if self._sort is not None:
             sort = self._sort
@@ -93,10 +105,13 @@ class SortableTable(DataTable[Text]):
             self.move_cursor(row=self.get_row_index(current), animate=False)
 
 
-def _two_lines(title: str) -> str:
-    """Break a title where its two lines become most equal."""
+def _broken(title: str, lines: int) -> str:
+    """Break a title into so many lines, as narrow as its words allow; short titles stand on the last lines."""
     words = title.split()
-    if len(words) < 2:
-        return f"\n{title}"
-    breaks = [(" ".join(words[:i]), " ".join(words[i:])) for i in range(1, len(words))]
-    return "\n".join(min(breaks, key=lambda pair: max(map(len, pair))))
+    count = min(lines, len(words))
+    ways = [
+        [" ".join(words[i:j]) for i, j in pairwise((0, *breaks, len(words)))]
+        for breaks in combinations(range(1, len(words)), count - 1)
+    ]
+    best = min(ways, key=lambda way: max(map(len, way)))
+    return "\n".join([""] * (lines - count) + best)

@@ -1,0 +1,246 @@
+"""Guards the terminal: nothing but the app writes to it, signals leave it clean. Also says what it can show."""
+
+from __future__ import annotations
+
+import codecs
+import ctypes
+import faulthandler
+import io
+import logging
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Final, Literal, TextIO
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+    from _typeshed import ReadableBuffer
+
+TAIL_BYTES: Final = 64 * 1024
+"""How much of the log's end is read back at most."""
+
+
+# Stray output -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A guarded terminal.
+
+    Attributes:
+        log: Where stray output goes; the null device when nothing is guarded or no log can be written.
+        start: Where this session's part of the log begins, in bytes.
+    """
+
+    log: Path
+    start: int = 0
+
+    def tail(self, lines: int = 20) -> list[str]:
+        """Return the last lines that this session left in the log, also after the terminal was given back."""
+        with suppress(OSError), self.log.open("rb") as file:
+            file.seek(max(self.start, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+            return file.read().decode("utf-8", "replace").splitlines()[-lines:]
+        return []
+
+
+@contextmanager
+def guarded_terminal(log_path: Path) -> Iterator[Guard]:
+    """Send what is written to file descriptors 1 and 2, except by the app itself, to a log.
+
+    A print, a warning or a C library's message would land in the middle of the screen. Textual draws through
+    `sys.__stderr__` and measures through `sys.__stdout__`, so these get a descriptor of their own for the real
+    terminal. `sys.stdout` and `sys.stderr` stay on 1 and 2: the traceback of a crash goes to the log.
+
+    A descriptor that is no terminal stays as it is. Nothing changes where neither of them is one, or where
+    `TEXTUAL_DRIVER` chooses another way to draw.
+    """
+    terminals = [fd for fd in (2, 1) if os.isatty(fd)]
+    if not terminals or os.environ.get("TEXTUAL_DRIVER"):
+        yield Guard(Path(os.devnull))
+        return
+    with ExitStack() as undo:
+        path, log = _open_log(log_path)
+        undo.enter_context(log)
+        log.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} process {os.getpid()}\n")
+        guard = Guard(path, os.fstat(log.fileno()).st_size)
+        screen = undo.enter_context(_open_screen(terminals[0]))
+        for fd in terminals:
+            real = os.dup(fd)
+            undo.callback(os.close, real)
+            undo.callback(os.dup2, real, fd)
+        undo.callback(_flush)
+        undo.callback(_set_originals, sys.__stdout__, sys.__stderr__)
+        _flush()
+        _set_originals(screen, screen)
+        for fd in terminals:
+            os.dup2(log.fileno(), fd)
+        _log_faults(log, undo)
+        _log_warnings(log, undo)
+        yield guard
+
+
+class _Terminal(io.FileIO):
+    """A terminal that may hang up: what it can no longer show is dropped.
+
+    An error would end Textual's writer thread, and the app would wait for it forever.
+    """
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return memoryview(data).nbytes
+
+
+def _open_screen(fd: int) -> TextIO:
+    encoding = sys.__stderr__.encoding if sys.__stderr__ else "utf-8"
+    # "replace" writes one cell where a character cannot be encoded; an escape would shift the rest of the line.
+    buffer = io.BufferedWriter(_Terminal(os.dup(fd), "w"))
+    return io.TextIOWrapper(buffer, encoding, errors="replace", newline="\n", line_buffering=True)
+
+
+def _open_log(path: Path) -> tuple[Path, TextIO]:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError:
+        # Training matters more than its log.
+        path = Path(os.devnull)
+        fd = os.open(path, os.O_WRONLY)
+    return path, os.fdopen(fd, "w", encoding="utf-8", errors="replace", buffering=1)
+
+
+def _flush() -> None:
+    """Write out what Python and the C library still hold for descriptors 1 and 2."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    ctypes.CDLL(None).fflush(None)
+
+
+def _set_originals(out: TextIO | None, err: TextIO | None) -> None:
+    # Constants for type checkers, but Textual looks them up when it starts.
+    setattr(sys, "__stdout__", out)  # noqa: B010
+    setattr(sys, "__stderr__", err)  # noqa: B010
+
+
+def _log_faults(log: TextIO, undo: ExitStack) -> None:
+    if faulthandler.is_enabled():
+        undo.callback(faulthandler.enable, 2)
+    faulthandler.enable(log)
+    undo.callback(faulthandler.disable)
+
+
+def _log_warnings(log: TextIO, undo: ExitStack) -> None:
+    # On the root, so that what libraries log as a warning or an error is kept as well.
+    handler = logging.StreamHandler(log)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.getLogger().addHandler(handler)
+    undo.callback(logging.getLogger().removeHandler, handler)
+    logging.captureWarnings(True)
+    undo.callback(logging.captureWarnings, False)
+
+
+# Signals ------------------------------------------------------------------------------------------
+
+
+def install_signal_handlers(loop: AbstractEventLoop, on_signal: Callable[[int], None]) -> None:
+    """Let an app leave the terminal in order after SIGTERM and SIGHUP; by itself Textual would leave it as it is.
+
+    Args:
+        loop: The loop that the app runs in; its end brings back the usual handlers.
+        on_signal: Called in the loop with the exit code: 143 after SIGTERM, 129 after SIGHUP.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, on_signal, 128 + number)
+
+
+class Interruption:
+    """Whether a person, or the system, asked the command to end.
+
+    Attributes:
+        exit_code: 0, or 130 after Ctrl+C and 143 after SIGTERM.
+    """
+
+    def __init__(self) -> None:
+        self.exit_code = 0
+
+
+@contextmanager
+def interruptible(on_first: Callable[[], None]) -> Iterator[Interruption]:
+    """Let the first Ctrl+C or SIGTERM ask for an orderly end, and a second one end the process at once.
+
+    Ending at once is safe: what was shown is on the disk already. A signal that the parent process chose to
+    ignore, as `nohup` or a shell's background jobs do, stays ignored. For the main thread alone.
+
+    Args:
+        on_first: Called in the signal handler, so between any two instructions of the main thread.
+    """
+    interruption = Interruption()
+
+    def obey(number: int, _frame: FrameType | None) -> None:
+        if interruption.exit_code:
+            if os.isatty(2):
+                os.write(2, b"\x1b[?25h\n")  # a progress display hides the cursor
+            os._exit(128 + number)
+        interruption.exit_code = 128 + number
+        on_first()
+
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, obey) for number in numbers}
+    try:
+        yield interruption
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+# Abilities ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the terminal can show.
+
+    Attributes:
+        columns, rows: Its size in cells; 80 x 24 where there is none.
+        colours: How many it is known to show.
+        unicode: True when braille and box drawing can be written in the locale's encoding.
+        term: What it calls itself; empty when it does not say.
+    """
+
+    columns: int
+    rows: int
+    colours: Literal["truecolor", "256", "16", "none"]
+    unicode: bool
+    term: str
+
+    def __str__(self) -> str:
+        colours = {"truecolor": "true colour", "none": "no colours"}.get(self.colours, f"{self.colours} colours")
+        signs = "Unicode" if self.unicode else "ASCII only"
+        return f"{self.term or 'TERM is not set'}, {self.columns}x{self.rows}, {colours}, {signs}"
+
+
+def capabilities() -> Capabilities:
+    """Return what the environment, the locale and the terminal's size tell."""
+    size = shutil.get_terminal_size()
+    term = os.environ.get("TERM", "")
+    unicode = codecs.lookup(sys.stdout.encoding).name.startswith("utf")
+    return Capabilities(size.columns, size.lines, _colours(term), unicode, term)
+
+
+def _colours(term: str) -> Literal["truecolor", "256", "16", "none"]:
+    if os.environ.get("NO_COLOR") or term in ("", "dumb"):
+        return "none"
+    if os.environ.get("COLORTERM", "").lower() in ("truecolor", "24bit") or term.endswith("-direct"):
+        return "truecolor"
+    return "256" if "256color" in term else "16"

@@ -1,0 +1,63 @@
+"""Past runs as the app knows them, and where tables are saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mnist_tui.core.state import RunState
+from mnist_tui.core.table import ComparisonTable
+from mnist_tui.report.files import save_comparison
+from mnist_tui.store.database import Store
+
+
+class Library:
+    """Runs of the store beside those of this session.
+
+    Args:
+        home: Where the store lies.
+        live: The runs of this session, by id; they are newer than what the store was read for.
+    """
+
+    def __init__(self, home: Path, live: Mapping[str, RunState]) -> None:
+        self._home = home
+        self._live = live
+        self._past: dict[str, RunState] = {}
+        self._opened: dict[str, RunState] = {}
+
+    def load(self) -> None:
+        """Read all past runs, without their epochs.
+
+        Raises:
+            StoreError: The store is damaged.
+        """
+        with Store.open_readonly(self._home) as store:
+            self._past = {run.run: run for run in store.runs()}
+
+    def runs(self) -> list[RunState]:
+        """Return all runs, the newest first."""
+        return sorted({**self._past, **self._live}.values(), key=lambda run: run.run, reverse=True)
+
+    def with_epochs(self, run: str) -> RunState:
+        """Return a run with its epochs: from this session, else from the store.
+
+        Raises:
+            StoreError: The store is damaged.
+            UsageError: There is no such run any more.
+        """
+        if run in self._live:
+            return self._live[run]
+        if run not in self._opened:
+            with Store.open_readonly(self._home) as store:
+                self._opened[run] = store.run(run)
+        return self._opened[run]
+
+    def save(self, table: ComparisonTable, formats: Sequence[str]) -> tuple[Path, ...]:
+        """Save a comparison under a name of its own; return the files.
+
+        Raises:
+            MnistTuiError: It cannot be written.
+        """
+        stem = f"comparison-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+        return save_comparison(table, self._home / "tables", stem, formats)
