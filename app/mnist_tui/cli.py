@@ -89,7 +89,7 @@ def _add_settings(parser: argparse.ArgumentParser, *, grid: bool = False) -> Non
     settings.add_argument("--batch-size", type=int, default=usual.batch_size, metavar="N", help="default: %(default)s")
     settings.add_argument("--lr", type=float, default=usual.learning_rate, metavar="X", help="default: %(default)s")
     settings.add_argument(
-        "--threads", type=int, default=None, metavar="N", help="CPU threads (default: all, at most 4)"
+        "--threads", type=int, default=None, metavar="N", help="CPU threads (default: all cores but one, at most 4)"
     )
 
 

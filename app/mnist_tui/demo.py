@@ -231,7 +231,7 @@ def _score(spec: RunSpec, epoch: int, part: str, images: int) -> tuple[float, fl
     noise = random.Random(key).gauss(0.0, 0.004)  # noqa: S311 - no secret
     ceiling = 1.0 - min(0.75, 1.02 / spec.features + 0.01)
     speed = min(0.8, 0.4 * math.sqrt(spec.learning_rate / 0.001))
-    error = 1.0 - ceiling + 0.8 * (ceiling - 0.1) * math.exp(-speed * epoch)
+    error = 1.0 - ceiling + 0.6 * (ceiling - 0.1) * math.exp(-speed * epoch)
     # Noise in proportion: a curve that is nearly at 100 % stays below it.
     error *= 1.0 + noise / max(0.1, error)
     return 2.4 * error**0.9, round((1.0 - error) * images) / images

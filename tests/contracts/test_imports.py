@@ -16,7 +16,9 @@ def test_the_arrows_between_the_rooms_hold():
     assert result.returncode == 0, result.stdout
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "--help"], ["runs"], ["runs", "--json"], ["export"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["run", "--help"], ["runs"], ["runs", "--json"], ["export"]]
+)
 def test_quick_commands_load_nothing_heavy(arguments, tmp_path):
     script = (
         "import sys\n"

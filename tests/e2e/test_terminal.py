@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.pty_app import PtyApp
 
 APP = """
-import asyncio, ctypes, logging, os, sys, threading, warnings
+import asyncio, ctypes, logging, os, sys, time, warnings
 from pathlib import Path
 from textual.app import App
 from textual.widgets import Static
@@ -24,6 +24,12 @@ class Tiny(App):
 
     def on_mount(self):
         install_signal_handlers(asyncio.get_running_loop(), lambda code: self.exit(return_code=code))
+        if "busy" in sys.argv:
+            self.set_interval(0.02, self.draw)
+
+    def draw(self):
+        os.write(2, b"drawn\\n")
+        self.query_one("#what").update(f"ready {time.monotonic()}")
 
     def on_resize(self, event):
         self.query_one("#what").update(f"ready {event.size.width}x{event.size.height}")
@@ -61,6 +67,8 @@ except KeyError as error:
     print("caught", error)
 for line in guard.tail(3) if app.return_code == 1 else ():
     print("tail:", line)
+if "busy" in sys.argv:
+    sys.exit(app.return_code)
 print("printed after", sys.stdout is sys.__stdout__, file=sys.stdout)
 print("told after", sys.stderr is sys.__stderr__, file=sys.stderr)
 os.write(2, b"written after\\n")
@@ -137,10 +145,24 @@ def test_signals_give_the_terminal_back(log, number, code):
 
 
 def test_the_app_ends_when_its_window_is_closed(log):
-    with tiny(log) as app:
+    with tiny(log, "busy") as app:
         app.wait_for("ready")
         app.hang_up()
-        assert app.wait_exit() > 0
+        assert app.wait_exit() == 129
+
+
+def test_an_app_that_outlives_its_window_can_still_be_ended(log):
+    def drawn():
+        return log.read_text().count("drawn")
+
+    command = ["/bin/sh", "-c", f'trap "" HUP; exec {sys.executable} -c "$APP" {log} busy']
+    with PtyApp(command, environment={"APP": APP}) as app:
+        app.wait_for("ready")
+        app.hang_up()
+        before = drawn()
+        app.wait_for(lambda: drawn() > before + 100)
+        app.signal(signal.SIGTERM)
+        assert app.wait_exit() == 143
 
 
 def test_a_crash_gives_the_terminal_back_and_its_last_lines_can_be_shown(log):
@@ -276,6 +298,7 @@ def test_an_ignored_interrupt_stays_ignored():
         app.signal(signal.SIGINT)
         app.signal(signal.SIGTERM)
         assert app.wait_exit() == 143
+        assert "kept what is finished" in app.display
 
 
 # Abilities ----------------------------------------------------------------------------------------

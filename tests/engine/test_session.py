@@ -120,6 +120,7 @@ def test_scores_are_those_of_the_plain_formula():
         logits = trainer.model(dataset.validation_images)
     loss = torch.nn.functional.cross_entropy(logits, dataset.validation_labels)
     hits = (logits.argmax(1) == dataset.validation_labels).sum()
+    assert last.score is not None
     assert last.score.loss == pytest.approx(float(loss), rel=1e-5)
     assert last.score.accuracy == int(hits) / len(dataset.validation_labels)
 
@@ -132,6 +133,7 @@ def test_train_score_covers_all_images_also_with_a_smaller_last_batch():
         logits = trainer.model(dataset.train_images)
     *steps, last = trainer.train_epoch(1)
     assert [step.done for step in steps] == [1, 2]
+    assert last.score is not None
     assert last.score.accuracy == int((logits.argmax(1) == dataset.train_labels).sum()) / dataset.info.n_train
 
 

@@ -1,7 +1,7 @@
 """Series become cells. plotext draws the curves; axes and labels are ours, since its ticks are not round.
 
 plotext 6.1 ends the whole process on a NaN and takes memory without bound for points far outside its limits, so it
-is only ever given finite numbers scaled to [0, 1].
+is only ever given finite numbers in [0, 1].
 """
 
 from __future__ import annotations
@@ -10,20 +10,37 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, TypeAlias
 
 import plotext
+from rich.cells import cell_len, set_cell_size
 
 from mnist_tui.report.ticks import linear_ticks, log_ticks, tick_labels, whole_ticks
 
 AXIS: Final = -1
-"""Ink of axes and labels; the inks of series are 0 and above."""
-HUGE: Final = 1e150
+"""Ink of the axes' lines; the inks of series are 0 and above."""
+TEXT: Final = -2
+"""Ink of the ticks' labels."""
+
+_HUGE: Final = 1e300
 """Larger numbers are drawn as this: their differences would overflow."""
-MIN_CANVAS: Final = (12, 3)
+_DECADES: Final = 300.0
+"""The same for exponents of ten."""
+_FAR: Final = 1e9
+"""The same for epochs."""
+_MIN_CANVAS: Final = (12, 3)
 """Columns and rows below which numbers say more than a curve."""
-LABEL_ROWS: Final = 3
-"""Rows between two labels of the y axis."""
+_ROOMY: Final = 9
+"""Rows from which the labels of the x axis have a row of their own."""
+_ROWS_PER_LABEL: Final = 3
+_COLUMNS_PER_SIGN: Final = 3
+_BLOCKS: Final = "▁▂▃▄▅▆▇█"
+_X_NAME: Final = "epoch"
+_ESCAPE: Final = re.compile(r"\x1b\[[0-9;]*m")
+_ASCII: Final = str.maketrans("│┤─┬└●○–…" + _BLOCKS, "|+-++@o-." + "__..--^^") | dict.fromkeys(
+    range(0x2801, 0x2900), "*"
+)
 
 Run: TypeAlias = tuple[str, int]
 """Some cells of one ink."""
@@ -38,9 +55,10 @@ class Series:
 
     Attributes:
         name: For the legend.
-        x, y: Its points; `None`, NaN and infinities are gaps.
+        x, y: Its points in order of x; `None`, NaN and infinities are gaps.
         ink: Slot of its colour, 0 or above.
-        dashed: Draw it with gaps and a sign at each point where there is room, so that colour is not the only sign.
+        dashed: Draw it with gaps, so that colour is not the only sign.
+        points: Put a ring on its points: on all where there is room, else on round multiples and the last.
         note: Numbers beside the name.
     """
 
@@ -49,6 +67,7 @@ class Series:
     y: tuple[float | None, ...]
     ink: int
     dashed: bool = False
+    points: bool = False
     note: str = ""
 
 
@@ -58,43 +77,72 @@ class Chart:
 
     Attributes:
         title: What is drawn.
-        series: The curves; later ones lie on top.
-        epochs: The x axis goes from 1 to this.
+        series: The curves.
+        x_limits: First and last epoch.
         log_y: Logarithmic y axis; values of 0 and below are gaps.
         percent: y values are fractions, labelled as percentages.
+        y_limits: The y axis from and to; from the values where it is `None` or cannot be drawn.
         note: More beside the title, where there is room.
     """
 
     title: str
     series: tuple[Series, ...]
-    epochs: int
-    note: str = ""
+    x_limits: tuple[float, float]
     log_y: bool = False
     percent: bool = False
+    y_limits: tuple[float, float] | None = None
+    note: str = ""
 
 
-def rasterise(chart: Chart, width: int, height: int) -> list[list[Run]]:
-    """Return exactly `height` rows whose cells add up to `width`. Any numbers and any size from 1x1 on will do."""
+def rasterise(chart: Chart, width: int, height: int, *, ascii_only: bool = False) -> list[list[Run]]:
+    """Return exactly `height` rows whose cells add up to `width`. Any numbers and any size from 1x1 on will do.
+
+    Args:
+        chart: What to draw.
+        width: Size in cells.
+        height: Size in cells.
+        ascii_only: Use no sign outside ASCII.
+    """
+    rows = _draw(chart, width, height)
+    return [[(text.translate(_ASCII), ink) for text, ink in row] for row in rows] if ascii_only else rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Plane:
+    """The area of the curves: its limits, in exponents of ten on a log axis, and its size in cells."""
+
+    left: float
+    right: float
+    low: float
+    high: float
+    columns: int
+    rows: int
+
+    def shares(self, point: Point) -> Point:
+        """Return a point as shares of the width and height; far outside they are held at a million."""
+        x, y = (point[0] - self.left) / (self.right - self.left), (point[1] - self.low) / (self.high - self.low)
+        return min(max(x, -1e6), 1e6), min(max(y, -1e6), 1e6)
+
+    def cell(self, shares: Point) -> tuple[int, int]:
+        """Return row and column of a point in [0, 1], rounding as plotext does."""
+        return int((1.0 - shares[1]) * (self.rows - 1) + 0.5), int(shares[0] * (self.columns - 1) + 0.5)
+
+
+def _draw(chart: Chart, width: int, height: int) -> list[list[Run]]:
     curves = [_finite_runs(series, log=chart.log_y) for series in chart.series]
-    low, high = _limits([y for runs in curves for run in runs for _, y in run], chart)
-    values = _y_ticks(chart, low, high, max(2, (height - 2) // LABEL_ROWS))
-    labels = tick_labels([10**v if chart.log_y else v for v in values], percent=chart.percent)
-    margin = max(map(len, labels)) + 1
-    columns, rows = width - margin, height - 2
-    if columns < MIN_CANVAS[0] or rows < MIN_CANVAS[1]:
+    low, high = _y_limits([y for runs in curves for run in runs for _, y in run], chart)
+    rows = height - (2 if height >= _ROOMY else 1)
+    ticks = _y_ticks(chart, low, high, max(2, rows // _ROWS_PER_LABEL)) if any(curves) or chart.percent else {}
+    margin = max(map(len, ticks), default=0) + 1
+    plane = _Plane(*_x_limits(chart.x_limits), low, high, width - margin, rows)
+    if plane.columns < _MIN_CANVAS[0] or rows < _MIN_CANVAS[1]:
         return _as_numbers(chart, width, height)
-    right = max(2.0, float(chart.epochs), *(x for runs in curves for run in runs for x, _ in run))
-    scaled = [
-        [[((x - 1.0) / (right - 1.0), (y - low) / (high - low)) for x, y in run] for run in runs] for runs in curves
-    ]
-    canvas = _layers(chart.series, scaled, columns, rows)
-    ticks = {_row((v - low) / (high - low), rows): label for v, label in zip(values, labels, strict=True)}
+    labels = {plane.cell((0.0, plane.shares((plane.left, y))[1]))[0]: label for label, y in ticks.items()}
     body = []
-    for row in range(rows):
-        label = ticks.get(row, "")
-        axis = f"{label:>{margin - 1}}{'┤' if label else '│'}"
-        body.append([(axis, AXIS), *_merged(canvas[row])])
-    return [*body, *_x_axis(right, margin, columns)]
+    for row, cells in enumerate(_layers(chart.series, curves, plane)):
+        label = labels.get(row, "")
+        body.append(_merged([(f"{label:>{margin - 1}}", TEXT), ("┤" if label else "│", AXIS), *cells]))
+    return [*body, *_x_axis(plane, margin, own_row=height >= _ROOMY)]
 
 
 # Numbers ----------------------------------------------------------------------------------------------
@@ -103,138 +151,236 @@ def rasterise(chart: Chart, width: int, height: int) -> list[list[Run]]:
 def _finite_runs(series: Series, *, log: bool) -> list[list[Point]]:
     """Split a curve at its gaps; on a log axis take the logarithm here, so that everything after is linear."""
     runs: list[list[Point]] = [[]]
-    for x, y in zip(series.x, series.y, strict=True):
+    for x, y in zip(series.x, series.y, strict=False):
         if y is None or not math.isfinite(y) or not math.isfinite(x) or (log and y <= 0):
             runs.append([])
         else:
-            runs[-1].append((x, math.log10(y) if log else min(max(y, -HUGE), HUGE)))
+            value = min(max(math.log10(y), -_DECADES), _DECADES) if log else min(max(y, -_HUGE), _HUGE)
+            runs[-1].append((min(max(x, -_HUGE), _HUGE), value))
     return [run for run in runs if run]
 
 
-def _limits(values: Sequence[float], chart: Chart) -> tuple[float, float]:
+def _y_limits(values: Sequence[float], chart: Chart) -> tuple[float, float]:
+    """Return the y axis from and to, as exponents of ten on a log axis."""
+    if chart.y_limits is not None:
+        start, end = chart.y_limits
+        if math.isfinite(start) and math.isfinite(end) and start < end and (start > 0 or not chart.log_y):
+            return _widened(math.log10(start), math.log10(end)) if chart.log_y else _widened(start, end)
     if not values:
         return (-2.0, 0.0) if chart.log_y else (0.0, 1.0)
-    low, high = min(values), max(values)
-    room = 0.04 * (high - low) or (0.15 if chart.log_y else abs(high) * 0.05 or 0.5)
-    low, high = low - room, high + room
-    if chart.percent and not chart.log_y:
-        low, high = max(low, 0.0), min(high, 1.0)
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
+    start, end = min(values), max(values)
+    floor, ceiling = -math.inf, math.inf
+    if chart.percent and end <= (0.0 if chart.log_y else 1.0):
+        ceiling = 0.0 if chart.log_y else 1.0
+        floor = 0.0 if start >= 0 and not chart.log_y else floor
+    low, high = _widened(start, end)
+    room = 0.04 * (high - low) if (low, high) == (start, end) else 0.0
+    return max(low - room, floor), min(high + room, ceiling)
 
 
-def _y_ticks(chart: Chart, low: float, high: float, most: int) -> list[float]:
-    if chart.log_y:
-        return [math.log10(v) for v in log_ticks(10**low, 10**high, most) if v > 0]
-    return linear_ticks(low, high, most)
+def _x_limits(limits: tuple[float, float]) -> tuple[float, float]:
+    start, end = limits
+    if not (math.isfinite(start) and math.isfinite(end)) or start > end:
+        return 1.0, 2.0
+    start, end = max(start, -_FAR), min(end, _FAR)
+    return (start, end) if end - start >= 1.0 else (start - 0.5, end + 0.5)
 
 
-def _thinned(run: Sequence[Point], columns: int) -> Iterator[Point]:
-    """Keep the first, lowest, highest and last point of each column: extremes survive, cost stays bounded."""
-    if len(run) <= 2 * columns:
-        yield from run
-        return
-    buckets: dict[int, list[Point]] = {}
-    for point in run:
-        buckets.setdefault(int(point[0] * columns), []).append(point)
-    for bucket in buckets.values():
-        kept = {bucket[0], min(bucket, key=lambda p: p[1]), max(bucket, key=lambda p: p[1]), bucket[-1]}
-        yield from sorted(kept)
+def _widened(low: float, high: float) -> tuple[float, float]:
+    """Return limits that are far enough apart to be told apart: a constant gets room on both sides."""
+    low, high = max(low, -_HUGE), min(high, _HUGE)
+    largest = max(abs(low), abs(high))
+    if high - low > max(1e-9 * largest, 1e-250):
+        return low, high
+    room = 0.05 * largest if largest > 1e-200 else 0.5
+    return low - room, high + room
+
+
+def _y_ticks(chart: Chart, low: float, high: float, most: int) -> dict[str, float]:
+    """Return the place of each label."""
+    values = log_ticks(low, high, most) if chart.log_y else linear_ticks(low, high, most)
+    labels = tick_labels(values, percent=chart.percent, even=not chart.log_y)
+    return {label: math.log10(v) if chart.log_y else v for label, v in zip(labels, values, strict=True)}
 
 
 # Cells ------------------------------------------------------------------------------------------------
 
 
-def _row(share: float, rows: int) -> int:
-    return min(rows - 1, max(0, (4 * rows - 1 - round(share * (4 * rows - 1))) // 4))
-
-
-def _column(share: float, columns: int) -> int:
-    return min(columns - 1, max(0, round(share * (2 * columns - 1)) // 2))
-
-
-def _layers(series: Sequence[Series], curves: Sequence[list[list[Point]]], columns: int, rows: int) -> list[list[Run]]:
+def _layers(series: Sequence[Series], curves: Sequence[list[list[Point]]], plane: _Plane) -> list[list[Run]]:
     """Return one (character, ink) per cell. Where curves share a cell they take turns by column, like dashes."""
-    claims: dict[tuple[int, int], list[Run]] = {}
-    signs: dict[tuple[int, int], Run] = {}
+    strokes: dict[tuple[int, int], list[Run]] = {}
+    signs: dict[tuple[int, int], list[Run]] = {}
     for one, runs in zip(series, curves, strict=True):
-        points = sum(map(len, runs))
-        spaced = points <= columns // 4
-        for (row, column), character in _drawn(runs, columns, rows):
-            if not one.dashed or spaced or column % 3:
-                claims.setdefault((row, column), []).append((character, one.ink))
-        if points == 1 or (one.dashed and spaced):
-            sign = "○" if one.dashed else "●"
-            for x, y in (point for run in runs for point in run):
-                signs[_row(y, rows), _column(x, columns)] = (sign, one.ink)
-    canvas = [[(" ", AXIS)] * columns for _ in range(rows)]
-    for (row, column), claim in claims.items():
-        canvas[row][column] = claim[column % len(claim)]
-    for (row, column), cell in signs.items():
-        canvas[row][column] = cell
+        for (row, column), character in _strokes(runs, plane):
+            if not one.dashed or column % 3:
+                strokes.setdefault((row, column), []).append((character, one.ink))
+        for cell in dict.fromkeys(_signed(one, runs, plane)):
+            signs.setdefault(cell, []).append(("○" if one.points else "●", one.ink))
+    canvas = [[(" ", AXIS)] * plane.columns for _ in range(plane.rows)]
+    for (row, column), claims in (strokes | signs).items():
+        canvas[row][column] = claims[column % len(claims)]
     return canvas
 
 
-_ESCAPE: Final = re.compile(r"\x1b\[[0-9;]*m")
+def _signed(series: Series, runs: Sequence[Sequence[Point]], plane: _Plane) -> Iterator[tuple[int, int]]:
+    """Return the cells that get a sign: points without neighbours, and a ring's points."""
+    step = _sign_step(plane)
+    alone = len(runs) <= plane.columns // _COLUMNS_PER_SIGN
+    for run in runs:
+        for point in run:
+            ringed = series.points and (point[0] % step == 0 or point is runs[-1][-1])
+            shares = plane.shares(point)
+            if (ringed or (alone and len(run) == 1)) and _inside(shares):
+                yield plane.cell(shares)
 
 
-def _drawn(runs: Iterable[Sequence[Point]], columns: int, rows: int) -> Iterator[tuple[tuple[int, int], str]]:
-    """Let plotext draw the curve in braille; return its cells that are not blank."""
+def _sign_step(plane: _Plane) -> int:
+    """Return the round number of epochs that leaves enough columns between two signs."""
+    wanted = _COLUMNS_PER_SIGN * (plane.right - plane.left) / plane.columns
+    scale: int = 10 ** max(0, math.ceil(math.log10(wanted)) - 1)
+    return next((step for step in (scale, 2 * scale, 5 * scale) if step >= wanted), 10 * scale)
+
+
+def _strokes(runs: Sequence[Sequence[Point]], plane: _Plane) -> Iterator[tuple[tuple[int, int], str]]:
+    """Let plotext draw a curve in braille; return its cells that are not blank."""
+    parts = [part for run in runs for part in _clipped([plane.shares(point) for point in run])]
+    if not parts:
+        return
     figure = type(plotext.figure)(plotext.terminal)
-    figure.plot_size(columns, rows)
+    figure.plot_size(plane.columns, plane.rows)
     figure.axes(False)
     for ruler in (figure.ruler("x"), figure.ruler("y", "left")):
         ruler.lim(0, 1)
         ruler.ticks([])
+    points: list[Point] = []
+    starts: list[int] = []
+    for part in parts:
+        starts.append(len(points))
+        points += _thinned(part, plane.columns)
     marker = plotext.marker("braille", pixel=16)
-    for run in runs:
-        points = list(_thinned(run, columns))
-        x, y = [p[0] for p in points], [p[1] for p in points]
-        figure.draw(figure.signal(x, y, marker=marker, yside="left").lines(len(points) > 1))
+    signal = figure.signal([x for x, _ in points], [y for _, y in points], marker=marker, yside="left").lines(True)
+    for start in starts:
+        signal.line(start, False)
+    figure.draw(signal)
     lines = _ESCAPE.sub("", figure.build().string()).split("\n")
-    for row, line in enumerate(lines[:rows]):
-        for column, character in enumerate(line[:columns]):
+    for row, line in enumerate(lines[: plane.rows]):
+        for column, character in enumerate(line[: plane.columns]):
             if character not in " \u2800":
                 yield (row, column), character
+
+
+def _inside(shares: Point) -> bool:
+    return 0.0 <= shares[0] <= 1.0 and 0.0 <= shares[1] <= 1.0
+
+
+def _clipped(run: Sequence[Point]) -> Iterator[list[Point]]:
+    """Return the parts of a curve inside the unit square (Liang and Barsky's method)."""
+    if all(map(_inside, run)):
+        yield list(run)
+        return
+    part: list[Point] = []
+    for (x, y), (next_x, next_y) in pairwise(run):
+        dx, dy = next_x - x, next_y - y
+        enter, leave = 0.0, 1.0
+        for delta, room in ((-dx, x), (dx, 1.0 - x), (-dy, y), (dy, 1.0 - y)):
+            if delta < 0:
+                enter = max(enter, room / delta)
+            elif delta > 0:
+                leave = min(leave, room / delta)
+            elif room < 0:
+                leave = -1.0
+        if enter <= leave:
+            begin, end = ((_unit(x + t * dx), _unit(y + t * dy)) for t in (enter, leave))
+            part = part or [begin]
+            part.append(end)
+        if part and leave < 1.0:
+            yield part
+            part = []
+    if part:
+        yield part
+
+
+def _unit(share: float) -> float:
+    return min(max(share, 0.0), 1.0)
+
+
+def _thinned(run: Sequence[Point], columns: int) -> Iterable[Point]:
+    """Keep the first, lowest, highest and last point of each column: extremes survive, cost stays bounded."""
+    if len(run) <= 2 * columns:
+        return run
+    buckets: dict[int, list[Point]] = {}
+    for point in run:
+        buckets.setdefault(int(point[0] * columns), []).append(point)
+    kept: list[Point] = []
+    for bucket in buckets.values():
+        ends = min(bucket, key=lambda p: p[1]), max(bucket, key=lambda p: p[1])
+        kept += sorted({bucket[0], *ends, bucket[-1]})
+    return kept
 
 
 def _merged(cells: Iterable[Run]) -> list[Run]:
     """Join neighbours of one ink; blanks take any."""
     runs: list[Run] = []
-    for character, ink in cells:
-        if runs and (runs[-1][1] == ink or character == " "):
-            runs[-1] = (runs[-1][0] + character, runs[-1][1])
+    for text, ink in cells:
+        if runs and (runs[-1][1] == ink or text.isspace() or not text):
+            runs[-1] = (runs[-1][0] + text, runs[-1][1])
         else:
-            runs.append((character, ink))
+            runs.append((text, ink))
     return runs
 
 
-def _x_axis(right: float, margin: int, columns: int) -> list[list[Run]]:
-    """Return the axis with its ticks, and the row of labels below it, which ends with the axis's name."""
-    last = math.floor(right)
-    name = " epoch"
-    line, labels = ["─"] * columns, [" "] * columns
-    most = max(2, columns // (len(str(last)) + 5))
-    free = 0
-    for tick in whole_ticks(1, last, most):
-        column = _column((tick - 1.0) / (right - 1.0), columns)
+def _x_axis(plane: _Plane, margin: int, *, own_row: bool) -> list[list[Run]]:
+    """Return the axis with its labels: in a row of their own, or in the line itself where rows are few."""
+    columns = plane.columns
+    first, last = math.ceil(plane.left), math.floor(plane.right)
+    line, labels = ["─"] * columns, [" " if own_row else "─"] * columns
+    free = gap = 0
+    for tick in whole_ticks(first, last, max(2, columns // (len(str(last)) + 5))):
+        _, column = plane.cell((plane.shares((tick, 0.0))[0], 0.0))
         text = str(tick)
         start = min(max(column - len(text) // 2, 0), columns - len(text))
-        if start < free:
-            continue
-        line[column] = "┬"
-        labels[start : start + len(text)] = text
-        free = start + len(text) + 1
-    if free + len(name) <= columns:
-        labels[columns - len(name) :] = name
+        if start >= free:
+            line[column] = "┬"
+            labels[start : start + len(text)] = text
+            gap, free = start - free, start + len(text) + 1
+    if free + len(_X_NAME) < columns:
+        labels[columns - len(_X_NAME) :] = _X_NAME
+    elif gap > len(_X_NAME) + 2:
+        start = free - 1 - len(str(last)) - len(_X_NAME) - 1
+        labels[start : start + len(_X_NAME) + 1] = f"{_X_NAME} "
     corner = " " * (margin - 1)
-    return [[(corner + "└" + "".join(line), AXIS)], [(corner + " " + "".join(labels), AXIS)]]
+    if own_row:
+        return [[(f"{corner}└{''.join(line)}", AXIS)], [(f"{corner} {''.join(labels)}", TEXT)]]
+    return [_merged([(f"{corner}└", AXIS), *((sign, AXIS if sign == "─" else TEXT) for sign in labels)])]
 
 
 def _as_numbers(chart: Chart, width: int, height: int) -> list[list[Run]]:
-    """Where there is no room for a curve: the newest value of each series."""
+    """Where there is no room for a curve: name, shape and newest value of each series, as far as they fit."""
     rows: list[list[Run]] = []
+    longest = max((cell_len(series.name) for series in chart.series), default=0)
     for series in chart.series[:height]:
-        last = next((y for y in reversed(series.y) if y is not None and math.isfinite(y)), None)
-        value = "–" if last is None else f"{100 * last:.2f}%" if chart.percent else f"{last:.4g}"
-        rows.append([(f"{series.name} {value}"[:width].ljust(width), series.ink)])
-    return rows + [[(" " * width, AXIS)]] * (height - len(rows))
+        values = [y for y in series.y if y is not None and math.isfinite(y)]
+        exact, short = "–", "–"
+        if values:
+            exact, short = (
+                f"{100 * values[-1]:.{d}f}%" if chart.percent else f"{values[-1]:.{2 * d}g}" for d in (2, 0)
+            )
+        choices = (
+            f"{set_cell_size(series.name, longest)} {_sparkline(values, width - longest - len(exact) - 2)} {exact}",
+            f"{series.name} {exact}",
+            exact,
+            short,
+        )
+        text = next((choice for choice in choices if cell_len(choice) <= width), "…")
+        rows.append([(set_cell_size(text, width), series.ink)])
+    return rows + [[(" " * width, TEXT)]] * (height - len(rows))
+
+
+def _sparkline(values: Sequence[float], width: int) -> str:
+    """Return the newest values as blocks; wider than any room where there is none."""
+    shown = values[-max(width, 1) :]
+    if width < 2 or len(shown) < 2:
+        return " " * max(width, 1)
+    low, high = _widened(min(shown), max(shown))
+    scaled = (min(max(y, -_HUGE), _HUGE) / 2 for y in shown)
+    return "".join(_BLOCKS[round(7 * _unit((y - low / 2) / (high / 2 - low / 2)))] for y in scaled).ljust(width)

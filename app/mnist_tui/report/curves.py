@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -13,6 +14,7 @@ from mnist_tui.report.words import format_loss, format_percent
 TRAIN_INK: Final = 0
 VALIDATION_INK: Final = 1
 EMPTY_EPOCHS: Final = 10
+"""What the axis shows before there is a run."""
 
 
 def accuracy_chart(run: RunState | None, *, errors: bool) -> Chart:
@@ -21,23 +23,57 @@ def accuracy_chart(run: RunState | None, *, errors: bool) -> Chart:
     def shown(accuracy: float) -> float:
         return 1.0 - accuracy if errors else accuracy
 
-    series = _train_and_validation(
-        run, lambda e: shown(e.train_accuracy), lambda e: shown(e.val_accuracy), format_percent
-    )
     best = run.best if run else None
-    title = "Error (log)" if errors else "Accuracy"
-    note = f"best {format_percent(shown(best.val_accuracy))} @{best.epoch}" if best is not None else ""
-    return Chart(title, series, run.epochs if run else EMPTY_EPOCHS, note, log_y=errors, percent=True)
+    return Chart(
+        title="Error (log)" if errors else "Accuracy",
+        series=_train_and_validation(
+            run, lambda e: shown(e.train_accuracy), lambda e: shown(e.val_accuracy), format_percent
+        ),
+        x_limits=_epochs(run),
+        log_y=errors,
+        percent=True,
+        note=f"best {format_percent(shown(best.val_accuracy))} @{best.epoch}" if best else "",
+    )
 
 
 def loss_chart(run: RunState | None) -> Chart:
     """Return training and validation loss over epochs."""
-    series = _train_and_validation(run, lambda e: e.train_loss, lambda e: e.val_loss, format_loss)
-    note = ""
-    if run and run.history:
-        best = min(run.history, key=lambda e: e.val_loss)
-        note = f"best {format_loss(best.val_loss)} @{best.epoch}"
-    return Chart("Loss", series, run.epochs if run else EMPTY_EPOCHS, note)
+    finite = [e for e in run.history if math.isfinite(e.val_loss)] if run else []
+    best = min(finite, key=lambda e: e.val_loss, default=None)
+    return Chart(
+        title="Loss",
+        series=_train_and_validation(run, lambda e: e.train_loss, lambda e: e.val_loss, format_loss),
+        x_limits=_epochs(run),
+        note=f"best {format_loss(best.val_loss)} @{best.epoch}" if best else "",
+    )
+
+
+def overlay_chart(runs: Sequence[RunState], slots: Mapping[str, int], *, errors: bool) -> Chart:
+    """Return the validation curve of each run, in the colour and with the line of its slot."""
+    series = tuple(
+        Series(
+            name=f"●{slots[run.run] + 1}",
+            x=tuple(float(e.epoch) for e in run.history),
+            y=tuple(_finite(1.0 - e.val_accuracy if errors else e.val_accuracy) for e in run.history),
+            ink=slots[run.run],
+            dashed=slots[run.run] // 2 % 2 == 1,
+            points=slots[run.run] % 2 == 1,
+            note=f"{run.epochs} ep x {run.spec.features} f s{run.spec.seed}",
+        )
+        for run in runs
+    )
+    return Chart(
+        title="Val error (log)" if errors else "Val accuracy",
+        series=series,
+        x_limits=(1.0, max((_epochs(run)[1] for run in runs), default=float(EMPTY_EPOCHS))),
+        log_y=errors,
+        percent=True,
+        note="" if series else "Space marks runs to compare",
+    )
+
+
+def _epochs(run: RunState | None) -> tuple[float, float]:
+    return 1.0, float(max(run.epochs, len(run.history)) if run else EMPTY_EPOCHS)
 
 
 def _train_and_validation(
@@ -49,27 +85,21 @@ def _train_and_validation(
     history = run.history if run else []
     x = tuple(float(e.epoch) for e in history)
     return tuple(
-        Series(name, x, tuple(map(value, history)), ink, dashed, text(value(history[-1])) if history else "")
-        for name, value, ink, dashed in (
+        Series(
+            name=name,
+            x=x,
+            y=tuple(_finite(value(e)) for e in history),
+            ink=ink,
+            points=points,
+            note=text(value(history[-1])) if history else "",
+        )
+        for name, value, ink, points in (
             ("train", train, TRAIN_INK, False),
             ("val", validation, VALIDATION_INK, True),
         )
     )
 
 
-def overlay_chart(runs: Sequence[RunState], slots: Mapping[str, int], *, errors: bool) -> Chart:
-    """Return the validation curve of each run, in the colour of its slot."""
-    series = tuple(
-        Series(
-            name=f"{slots[run.run] + 1}: {run.epochs}x{run.spec.features} s{run.spec.seed}",
-            x=tuple(float(e.epoch) for e in run.history),
-            y=tuple(1.0 - e.val_accuracy if errors else e.val_accuracy for e in run.history),
-            ink=slots[run.run],
-            dashed=slots[run.run] % 2 == 1,
-        )
-        for run in runs
-    )
-    title = "Validation error (log)" if errors else "Validation accuracy"
-    note = "" if series else "Space marks runs to compare"
-    epochs = max((run.epochs for run in runs), default=EMPTY_EPOCHS)
-    return Chart(title, series, epochs, note, log_y=errors, percent=True)
+def _finite(value: float) -> float | None:
+    """Return a gap for what cannot be drawn; a NaN would also make equal charts differ."""
+    return value if math.isfinite(value) else None

@@ -4,59 +4,92 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
-_STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
+_STEPS: Final = (1.0, 2.0, 2.5, 5.0)
+_SLACK: Final = 1e-9
+"""Share of a step by which a tick may lie outside: 0.1 has no exact binary form."""
 
 
 def linear_ticks(low: float, high: float, most: int) -> list[float]:
-    """Return at most `most` round values in [low, high], at least one where there is room for it."""
-    if not high > low or most < 1:
-        return [low]
-    magnitude = 10.0 ** math.floor(math.log10((high - low) / most))
-    for step in (factor * scale for scale in (magnitude, 10 * magnitude) for factor in _STEPS):
-        first = math.ceil(low / step - 1e-9)
-        last = math.floor(high / step + 1e-9)
-        if last - first + 1 <= most:
-            return [n * step for n in range(first, last + 1)] or [low]
-    return [low]
+    """Return 2 to `most` values in [low, high] that are multiples of 1, 2, 2.5 or 5 times a power of ten."""
+    magnitude = 10.0 ** (math.floor(math.log10(high - low)) - 2)
+    finer = [low, high]
+    while True:
+        for factor in _STEPS:
+            step = factor * magnitude
+            first, last = math.ceil(low / step - _SLACK), math.floor(high / step + _SLACK)
+            count = last - first + 1
+            if count < 2:
+                return finer
+            if count <= most:
+                return [n * step for n in range(first, last + 1)]
+            finer = [first * step, last * step]
+        magnitude *= 10
 
 
 def whole_ticks(low: int, high: int, most: int) -> list[int]:
-    """Return round whole numbers in [low, high], the first number among them; for epochs."""
-    if high <= low or most < 2:
-        return [low]
-    magnitude = 1
+    """Return at most `most` whole numbers in [low, high], `low` and multiples of 1, 2 or 5 times a power of ten."""
+    most, magnitude = max(1, most), 1
     while True:
         for step in (magnitude, 2 * magnitude, 5 * magnitude):
-            ticks = [n for n in range(step * (low // step), high + 1, step) if n >= low]
-            if low not in ticks:
-                # A label of the first epoch and one right beside it would run together.
-                ticks = [low, *(n for n in ticks if n - low >= step / 2)]
-            if len(ticks) <= most:
-                return ticks
+            # A label right beside the first one would run into it.
+            first = step * math.ceil((low + max(1, step // 2)) / step)
+            rest = range(first, high + 1, step)
+            if len(rest) < most:
+                return [low, *rest]
         magnitude *= 10
 
 
 def log_ticks(low: float, high: float, most: int) -> list[float]:
-    """Return at most `most` values 1, 2, 5 of each decade in [low, high], which are above 0."""
-    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    """Return 2 to `most` values between the exponents `low` and `high` of ten: 1, 2, 5 of each decade.
+
+    Whole decades where that is too many, evenly spaced values where it is too few.
+    """
+    decades = range(math.ceil(low - _SLACK), math.floor(high + _SLACK) + 1)
+    if len(decades) > most:
+        return [10.0**decade for decade in decades[:: math.ceil((len(decades) - 1) / (most - 1))]]
     for factors in ((1, 2, 5), (1, 3), (1,)):
-        ticks = [f * 10.0**d for d in decades for f in factors if low * (1 - 1e-9) <= f * 10.0**d <= high * (1 + 1e-9)]
+        values = [factor * 10.0**decade for decade in (decades.start - 1, *decades) for factor in factors]
+        ticks = [value for value in values if low - _SLACK <= math.log10(value) <= high + _SLACK]
         if 2 <= len(ticks) <= most:
             return ticks
-    if len(ticks) > most:
-        return ticks[:: math.ceil(len(ticks) / most)]
-    return linear_ticks(low, high, most)
+    return linear_ticks(10.0**low, 10.0**high, most)
 
 
-def tick_labels(values: Sequence[float], *, percent: bool) -> list[str]:
-    """Return the values as text, with as many decimals as tell them apart."""
-    shown = [100 * v for v in values] if percent else list(values)
+def tick_labels(values: Sequence[float], *, percent: bool, even: bool = True) -> list[str]:
+    """Return the values as text, with as many decimals as tell them apart.
+
+    Args:
+        values: In rising order.
+        percent: They are fractions, shown as percentages.
+        even: Give all the same number of decimals; else each only those that it needs.
+    """
+    shown = [100 * value for value in values] if percent else list(values)
     sign = "%" if percent else ""
-    if any(abs(v) >= 1e5 or 0 < abs(v) < 1e-4 for v in shown):
-        return [f"{v:.2g}{sign}" for v in shown]
-    for digits in range(5):
-        if all(abs(v - round(v, digits)) <= 1e-6 * max(1.0, abs(v)) for v in shown):
+    step = min((b - a for a, b in pairwise(shown)), default=1.0)
+    largest = max(map(abs, shown), default=0.0)
+    if largest >= 1e5 or 0 < largest < 1e-3:
+        return [f"{text}{sign}" for text in _scientific(shown)]
+
+    def decimals(value: float) -> int:
+        return next((d for d in range(12) if abs(value - round(value, d)) <= 1e-3 * step), 12)
+
+    digits = [decimals(value) for value in shown]
+    if even:
+        digits = [max(digits, default=0)] * len(digits)
+    # Adding zero turns -0.0 into 0.0.
+    return [f"{round(value, d) + 0.0:.{d}f}{sign}" for value, d in zip(shown, digits, strict=True)]
+
+
+def _scientific(values: Sequence[float]) -> list[str]:
+    labels: list[str] = []
+    for digits in range(1, 16):
+        labels = [f"{value:.{digits}g}".replace("e+", "e").replace("e0", "e").replace("e-0", "e-") for value in values]
+        if len(set(labels)) == len(values) and all(
+            math.isclose(float(text), value, rel_tol=1e-6, abs_tol=1e-6 * max(map(abs, values)))
+            for text, value in zip(labels, values, strict=True)
+        ):
             break
-    return [f"{round(v, digits) + 0.0:.{digits}f}{sign}" for v in shown]
+    return labels

@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 from typing import Final
 
-from mnist_tui.terminal import guarded_terminal
-
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.errors import UsageError
 from mnist_tui.store.home import home
+from mnist_tui.terminal import guarded_terminal
 from mnist_tui.tui.session import Engine
 
 LAST_WORDS_S: Final = 5.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import ClassVar, Final
 
 from rich.cells import cell_len, set_cell_size
@@ -10,9 +12,11 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mnist_tui.report.charts import AXIS, Chart, Run, rasterise
+from mnist_tui.report.charts import AXIS, TEXT, Chart, Run, Series, rasterise
 
-INKS: Final = 8
+INKS: Final = 10
+_TITLE: Final = -3
+_COMPONENTS: Final = {AXIS: "plot--axis", TEXT: "plot--text", _TITLE: "plot--title"}
 
 
 class PlotView(Widget):
@@ -20,12 +24,13 @@ class PlotView(Widget):
 
     ALLOW_MAXIMIZE = True
     can_focus = True
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"plot--axis", "plot--title", *(f"plot--ink-{i}" for i in range(INKS))}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {*_COMPONENTS.values(), *(f"plot--ink-{i}" for i in range(INKS))}
     # Okabe and Ito's set, lightened and darkened until each has a contrast of 3:1 on the themes' backgrounds.
     DEFAULT_CSS = """
     PlotView {
         height: 1fr; padding: 0 1;
-        & > .plot--axis { color: $foreground 60%; }
+        & > .plot--axis { color: $foreground 50%; }
+        & > .plot--text { color: $foreground 70%; }
         & > .plot--title { color: $foreground; text-style: bold; }
         & > .plot--ink-0 { color: #56B4E9; }
         & > .plot--ink-1 { color: #E69F00; }
@@ -35,6 +40,8 @@ class PlotView(Widget):
         & > .plot--ink-5 { color: #A78BFA; }
         & > .plot--ink-6 { color: #F0E442; }
         & > .plot--ink-7 { color: #BBBBBB; }
+        & > .plot--ink-8 { color: #8DD35F; }
+        & > .plot--ink-9 { color: #FF8A9A; }
         &:light {
             & > .plot--ink-0 { color: #0072B2; }
             & > .plot--ink-1 { color: #A85C00; }
@@ -44,16 +51,19 @@ class PlotView(Widget):
             & > .plot--ink-5 { color: #6D3FC0; }
             & > .plot--ink-6 { color: #7A6A00; }
             & > .plot--ink-7 { color: #555555; }
+            & > .plot--ink-8 { color: #3F7A12; }
+            & > .plot--ink-9 { color: #A8243A; }
         }
         &:focus > .plot--title { text-style: bold underline; }
     }
     """
 
-    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's own name
-        super().__init__(id=id)
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id, classes=classes)
         self._chart: Chart | None = None
         self._rows: list[list[Run]] = []
-        self._drawn: tuple[Chart | None, int, int] | None = None
+        self._drawn: tuple[Chart, int, int] | None = None
+        self._strips: list[Strip] = []
 
     def show(self, chart: Chart) -> None:
         """Draw this chart; nothing happens when it is the one on screen."""
@@ -61,42 +71,72 @@ class PlotView(Widget):
             self._chart = chart
             self.refresh()
 
+    def notify_style_update(self) -> None:
+        """Forget the colours and keep the cells."""
+        super().notify_style_update()
+        self._strips = []
+
     def render_line(self, y: int) -> Strip:
         """Return one line of the chart."""
         width, height = self.size
-        if self._chart is None or width < 1 or height < 1:
+        if self._chart is None or width < 1:
             return Strip.blank(width, self.rich_style)
         if self._drawn != (self._chart, width, height):
             body = rasterise(self._chart, width, height - 1) if height > 1 else []
-            self._rows = [self._head(self._chart, width), *body]
+            self._rows = [legend(self._chart, width), *body]
             self._drawn = (self._chart, width, height)
-        if y >= len(self._rows):
-            return Strip.blank(width, self.rich_style)
-        return Strip([Segment(text, self._ink(ink)) for text, ink in self._rows[y]], width)
+            self._strips = []
+        if not self._strips:
+            self._strips = [Strip([Segment(text, self._style(ink)) for text, ink in row], width) for row in self._rows]
+        return self._strips[y] if y < len(self._strips) else Strip.blank(width, self.rich_style)
 
-    def _ink(self, ink: int) -> Style:
-        name = "plot--axis" if ink == AXIS else "plot--title" if ink < AXIS else f"plot--ink-{ink % INKS}"
-        return self.get_component_rich_style(name)
+    def _style(self, ink: int) -> Style:
+        return self.get_visual_style(_COMPONENTS.get(ink, f"plot--ink-{ink % INKS}")).rich_style
 
-    @staticmethod
-    def _head(chart: Chart, width: int) -> list[Run]:
-        """Return title and legend; what does not fit is left out, notes first."""
-        for beside_title, beside_names in ((True, True), (True, False), (False, False)):
-            head: list[Run] = [(chart.title, AXIS - 1)]
-            if beside_title and chart.note:
-                head.append((f"  {chart.note}", AXIS))
-            for series in chart.series:
-                note = f" {series.note}" if beside_names and series.note else ""
-                head += [("  ", AXIS), (f"{'─○─' if series.dashed else '───'} {series.name}{note}", series.ink)]
-            if sum(cell_len(text) for text, _ in head) <= width:
-                break
-        fitted: list[Run] = []
-        room = width
-        for text, ink in head:
-            if cell_len(text) > room:
-                fitted.append((set_cell_size(text, room - 1) + "…" if room > 1 else " " * room, ink))
-                room = 0
-                break
-            fitted.append((text, ink))
-            room -= cell_len(text)
-        return [*fitted, (" " * room, AXIS)]
+
+def legend(chart: Chart, width: int) -> list[Run]:
+    """Return title and names of the curves in `width` cells; notes go first where they do not fit."""
+    runs = next((runs for runs in _legends(chart) if _cells(runs) <= width), None) or [*_legends(chart)][-1]
+    if _cells(runs) > width:
+        runs = list(_cut(runs, width))
+    return [*runs, (" " * (width - _cells(runs)), TEXT)]
+
+
+def _legends(chart: Chart) -> Iterator[list[Run]]:
+    """Return legends from long to short."""
+    bare = tuple(replace(series, note="") for series in chart.series)
+    short = chart.title.partition(" (")[0]
+    yield _legend(chart.title, chart.series, chart.note)
+    if chart.note:
+        # A note on the chart says more than the first curve's, which is the training.
+        later = (*bare[:1], *chart.series[1:])
+        yield _legend(chart.title, later, chart.note)
+        yield _legend(chart.title, later, "")
+        yield _legend(short, later, "")
+    yield _legend(short, chart.series, "")
+    yield _legend(chart.title, bare, "")
+    yield _legend(short, bare, "")
+
+
+def _legend(title: str, curves: tuple[Series, ...], note: str) -> list[Run]:
+    runs: list[Run] = [(title, _TITLE)]
+    for series in curves:
+        stroke = "╌" if series.dashed else "─"
+        line = f"{stroke}○{stroke}" if series.points else 2 * stroke
+        runs += [("  ", TEXT), (" ".join(filter(None, (line, series.name, series.note))), series.ink)]
+    return [*runs, (f"  {note}", TEXT)] if note else runs
+
+
+def _cells(runs: list[Run]) -> int:
+    return sum(cell_len(text) for text, _ in runs)
+
+
+def _cut(runs: list[Run], width: int) -> Iterator[Run]:
+    room = width
+    for text, ink in runs:
+        if cell_len(text) > room:
+            if room:
+                yield set_cell_size(text, room - 1) + "…", ink
+            return
+        yield text, ink
+        room -= cell_len(text)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from mnist_tui.report.curves import overlay_chart
-from mnist_tui.tui.widgets.plot import PlotView
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
@@ -25,7 +23,9 @@ from mnist_tui.core.table import (
     build_table,
     format_value,
 )
+from mnist_tui.report.curves import overlay_chart
 from mnist_tui.report.words import format_moment, status_style, status_text
+from mnist_tui.tui.widgets.plot import PlotView
 from mnist_tui.tui.widgets.tables import SortableTable, TableRow
 
 MAX_MARKED: Final = 8

@@ -1,0 +1,21 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMAND = str(Path(sys.executable).with_name("mnist-tui"))
+"""The installed command."""
+
+
+@pytest.fixture
+def places(tmp_path):
+    """Return an environment in which runs, data and downloads are kept from those of the person who tests."""
+    (tmp_path / "work").mkdir()
+    return {
+        "MNIST_TUI_HOME": str(tmp_path / "home"),
+        "MNIST_TUI_DATA": str(tmp_path / "data"),
+        # A closed port of this machine: like no network, but at once.
+        "MNIST_TUI_MIRRORS": "http://127.0.0.1:9/",
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "HOME": str(tmp_path),
+    }

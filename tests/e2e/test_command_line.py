@@ -1,0 +1,172 @@
+"""The commands without the app, as a shell or a script would use them."""
+
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+
+from tests.e2e.conftest import COMMAND
+
+PATIENCE_S = 120
+
+
+def run(places, *arguments, check=None, **options):
+    result = subprocess.run(
+        [COMMAND, *arguments],
+        env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **places},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        **options,
+    )
+    if check is not None:
+        assert result.returncode == check, result.stderr
+    assert "Traceback" not in result.stderr
+    return result
+
+
+def test_run_tells_events_as_json_lines_and_the_table_last(places):
+    out = run(places, "run", "--dataset", "digits", "--epochs", "1,2", "--features", "4", "--json", check=0).stdout
+    records = [json.loads(line) for line in out.splitlines()]
+    kinds = [record["type"] for record in records]
+    assert kinds[-1] == "comparison"
+    assert kinds.count("epoch_done") == 3
+    assert kinds.count("run_done") == 2
+    rows = records[-1]["rows"]
+    assert [(row["epochs"], row["features"], row["status"]) for row in rows] == [
+        (1, 4, "finished"),
+        (2, 4, "finished"),
+    ]
+    done = next(record for record in records if record["type"] == "run_done")
+    assert rows[0]["test_accuracy"] == done["test_accuracy"]
+    assert rows[0]["dataset"] == "digits 8x8, not MNIST"
+
+
+def test_what_was_run_can_be_listed_shown_and_exported(places, tmp_path):
+    first = run(places, "run", "--dataset", "digits", "--epochs", "2", "--seeds", "0-1", check=0)
+    assert "Last Epoch" in first.stdout
+    assert "epoch 2/2" in first.stderr.replace("epoch  ", "epoch ")
+    assert "Saved in" in first.stderr
+    listed = [json.loads(line) for line in run(places, "runs", "--json", check=0).stdout.splitlines()]
+    assert len(listed) == 2
+    assert "finished" in run(places, "runs", check=0).stdout
+    shown = run(places, "show", "last", check=0).stdout
+    assert "digits 8x8, not MNIST" in shown
+    table = run(places, "export", check=0).stdout
+    assert table.splitlines()[0].startswith("| Epochs | Features | Last Epoch Accuracy |")
+    assert "±" in table
+    target = tmp_path / "table.csv"
+    run(places, "export", "-o", str(target), check=0)
+    before = target.read_text()
+    assert before.startswith("epochs,features,last_epoch_accuracy")
+    refused = run(places, "export", "-o", str(target), "--format", "md", check=2)
+    assert "--force" in refused.stderr
+    assert target.read_text() == before
+    run(places, "export", "-o", str(target), "--format", "md", "--force", check=0)
+    assert target.read_text() != before
+
+
+def test_the_same_command_twice_gives_the_same_numbers(places):
+    def numbers():
+        out = run(places, "run", "--dataset", "digits", "--epochs", "1", "--json", check=0).stdout
+        return [
+            (r["train_loss"], r["val_loss"], r["val_accuracy"])
+            for r in map(json.loads, out.splitlines())
+            if r["type"] == "epoch_done"
+        ]
+
+    assert numbers() == numbers()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_keeps_what_is_finished(places, number, code):
+    with subprocess.Popen(
+        [COMMAND, "run", "--dataset", "digits", "--epochs", "5000", "--json"],
+        env={"PATH": os.environ["PATH"], **places},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        told = 0
+        for line in process.stdout:
+            record = json.loads(line)
+            if record["type"] == "epoch_done":
+                told += 1
+                if told == 2:
+                    process.send_signal(number)
+        assert "Traceback" not in process.stderr.read()
+        assert process.wait(PATIENCE_S) == code
+    (listed,) = [json.loads(line) for line in run(places, "runs", "--json", check=0).stdout.splitlines()]
+    assert listed["status"] == "stopped"
+    assert listed["epochs_done"] >= told
+
+
+def test_a_diverged_run_is_named_and_sets_the_exit_code(places):
+    result = run(places, "run", "--dataset", "digits", "--epochs", "3", "--lr", "inf", "--json", check=4)
+    last = json.loads(result.stdout.splitlines()[-1])
+    assert last["rows"][0]["status"].startswith("diverged")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ([], 2, "mnist-tui run"),
+        (["run", "--features", "0"], 2, "from 1 to 512"),
+        (["run", "--epochs", "many"], 2, "whole numbers"),
+        (["run", "--preset", "report", "--epochs", "3"], 2, "--preset"),
+        (["run", "--lr", "0"], 2, "above 0"),
+        (["run", "--device", "mps", "--dataset", "digits"], 2, "--device"),
+        (["run", "--dataset", "mnist", "--epochs", "1"], 3, "MNIST_TUI_DATA"),
+        (["data", "fetch"], 3, "MNIST_TUI_DATA"),
+        (["show", "nothing"], 2, "mnist-tui runs"),
+        (["export"], 2, "no run to export"),
+    ],
+)
+def test_errors_are_one_sentence_the_next_step_and_an_exit_code(places, arguments, code, words):
+    result = run(places, *arguments, check=code)
+    assert words in result.stderr
+    assert not result.stdout
+
+
+def test_data_status_names_every_place(places, tmp_path):
+    result = run(places, "data", "status", check=3, cwd=tmp_path / "work")
+    assert result.stdout.count("missing") == 3
+    assert str(tmp_path / "data") in result.stdout
+
+
+def test_doctor_says_what_is_there(places):
+    result = run(places, "doctor", "--json", check=0)
+    record = json.loads(result.stdout)
+    assert record["problems"] == []
+    assert record["torch"]
+
+
+def test_a_closed_pipe_is_no_error(places):
+    run(places, "run", "--dataset", "digits", "--epochs", "1", check=0)
+    shell = f"{COMMAND} show last --json | head -n 1"
+    result = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", shell],
+        env={"PATH": os.environ["PATH"], **places},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert result.stdout.count("\n") == 1
+    assert not result.stderr
+
+
+@pytest.mark.skipif("MNIST_TUI_DATA" not in os.environ, reason="MNIST_TUI_DATA names no folder with real MNIST")
+def test_real_mnist_learns_as_the_report_did(places):
+    real = places | {"MNIST_TUI_DATA": os.environ["MNIST_TUI_DATA"]}
+    result = run(real, "run", "--dataset", "mnist", "--epochs", "2", "--features", "8", "--json", check=0)
+    row = json.loads(result.stdout.splitlines()[-1])["rows"][0]
+    assert row["dataset"] == "MNIST"
+    # Between 52 and 70 % after two epochs over the seeds that were tried; chance is 10 %.
+    assert row["test_accuracy"] > 0.4

@@ -1,0 +1,42 @@
+"""The app with the scripted engine, where nothing is random and no clock is read."""
+
+import itertools
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from mnist_tui.core import spec as spec_module
+from mnist_tui.demo import run_sweep
+from mnist_tui.tui.app import MnistTuiApp
+from mnist_tui.tui.system import SystemLoad, SystemProbe
+
+GIB = 1024**3
+
+
+@pytest.fixture(autouse=True)
+def settled(monkeypatch, tmp_path):
+    """Run ids count, the load stands still, the time zone is UTC, the home is `home` below an empty folder."""
+    numbers = itertools.count(1)
+    monkeypatch.setattr(spec_module, "new_run_id", lambda: f"20260101-120000-{next(numbers):06d}")
+    load = SystemLoad(0.5, 2, GIB, 6 * GIB, 24 * GIB, None)
+    monkeypatch.setattr(SystemProbe, "read", lambda self: load)
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def home() -> Path:
+    return Path("home")
+
+
+@pytest.fixture
+def make_app(home):
+    """Return a function that makes the app; `delay_s` is the time of one of 20 steps of an epoch."""
+
+    def make(delay_s: float = 0.0, engine=None) -> MnistTuiApp:
+        return MnistTuiApp(engine or partial(run_sweep, delay_s=delay_s), home)
+
+    return make
