@@ -6,6 +6,7 @@ argparse and not a larger parser: it is in the standard library, costs 4 ms, and
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -95,9 +96,16 @@ def _add_settings(parser: argparse.ArgumentParser, *, grid: bool = False) -> Non
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
+    # A locale that cannot write ± or a path gets an escape, not an error.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     args = build_parser().parse_args(argv)
     try:
         return _COMMANDS[args.command](args)
+    except KeyboardInterrupt:
+        # Before training began, or after it ended: nothing is left to write down.
+        return 130
     except MnistTuiError as error:
         print(f"mnist-tui: {error}", file=sys.stderr)
         return error.exit_code

@@ -51,11 +51,12 @@ def _examine() -> tuple[dict[str, Any], list[str], int]:
     try:
         place = home()
         findings["home"] = str(place)
-        findings["free_space"] = f"{shutil.disk_usage(place).free / 1024**3:.1f} GiB"
+        free = shutil.disk_usage(next(folder for folder in (place, *place.parents) if folder.is_dir())).free
+        findings["free_space"] = f"{free / 1024**3:.1f} GiB"
         with Store.open_readonly(place) as store:
             findings["runs"] = len(store.runs())
             problems += [f"run {run} cannot be read: {reason}" for run, reason in store.unreadable]
-        if shutil.disk_usage(place).free < LITTLE_SPACE_BYTES:
+        if free < LITTLE_SPACE_BYTES:
             problems.append(f"little space is left on the disk of {place}.")
     except MnistTuiError as error:
         problems.append(str(error))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from mnist_tui.core.control import RunControl
@@ -15,7 +14,7 @@ from mnist_tui.core.table import build_table
 from mnist_tui.engine import run_sweep
 from mnist_tui.errors import DataError
 from mnist_tui.report.console import ConsoleView
-from mnist_tui.report.files import save_comparison
+from mnist_tui.report.files import comparison_stem, save_comparison, saved_text
 from mnist_tui.store.database import Store
 from mnist_tui.store.home import home
 from mnist_tui.terminal import interruptible
@@ -44,9 +43,8 @@ def train(specs: Sequence[RunSpec], *, as_json: bool) -> int:
                 worst = worst or 4
     table = build_table(state.runs.values())
     if table.rows:
-        stem = f"comparison-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-        paths = save_comparison(table, place / "tables", stem)
-        print(f"Saved in {paths[0].parent}: {', '.join(path.name for path in paths)}", file=sys.stderr)
+        paths = save_comparison(table, place / "tables", comparison_stem())
+        print(saved_text(paths), file=sys.stderr)
     return interruption.exit_code or worst
 
 

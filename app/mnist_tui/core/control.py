@@ -22,6 +22,7 @@ class RunControl:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._paused = False
+        self._held = False
         self._stop_queue = False
         self._stop_run = False
         self._after_epoch = False
@@ -55,6 +56,11 @@ class RunControl:
         """Give the run in progress another number of epochs; the loop never goes below what is done."""
         with self._changed:
             self._epochs = epochs
+
+    def wait_until_held(self, timeout_s: float) -> bool:
+        """Block until the training thread holds; False when it has not come so far in time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._held, timeout_s)
 
     def _end_run(self, after_epoch: bool) -> None:
         # A second, more urgent wish wins over "after the epoch".
@@ -98,7 +104,10 @@ class RunControl:
     def wait_until_resumed(self) -> None:
         """Block the training thread while the run is paused."""
         with self._changed:
+            self._held = True
+            self._changed.notify_all()
             self._changed.wait_for(lambda: not self._paused)
+            self._held = False
 
     def epochs(self, current: int, done: int) -> int:
         """Return the number of epochs to reach: what was asked for last, at least `done`."""

@@ -67,7 +67,8 @@ def fetch_files(files: Sequence[RemoteFile], mirrors: Sequence[str], folder: Pat
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".download.lock")
+        # Whoever gives a download up need not be the thread that began it.
+        lock = FileLock(folder / ".download.lock", thread_local=False)
         while True:
             try:
                 lock.acquire(timeout=0.2)
@@ -118,7 +119,9 @@ def _fetch_from(
     mirror: str, file: RemoteFile, folder: Path, number: int, total: int
 ) -> Generator[Preparing, None, None]:
     """Download one file from one mirror into a file of its own, check it, and move it into place at once."""
-    part = folder / f".{file.name}.part-{os.getpid()}"
+    # One name for all processes, which the lock keeps apart: what a killed one left is written over.
+    part = folder / f".{file.name}.part"
+    yield Preparing(message=f"downloading {file.name}", fraction=number / total)
     try:
         digest, start = yield from _stream(f"{mirror.rstrip('/')}/{file.name}", part, file.name, number, total)
         if digest != file.md5:
@@ -133,11 +136,15 @@ def _stream(
     address: str, part: Path, name: str, number: int, total: int
 ) -> Generator[Preparing, None, tuple[str, bytes]]:
     """Write a response to a file; return its MD5 and its first bytes."""
-    digest, start, received = _md5(), b"", 0
+    digest, start, received, answered = _md5(), b"", 0, False
+    timeout = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
     try:
-        with requests.get(address, stream=True, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S)) as response:
+        with requests.get(address, stream=True, timeout=timeout, headers={"Accept-Encoding": "identity"}) as response:
             response.raise_for_status()
-            expected = int(response.headers.get("Content-Length") or 0)
+            answered = True
+            expected = response.raw.length_remaining or 0
+            # Some servers call the gzip of the file itself an encoding; the file is wanted as it lies there.
+            response.raw.headers.pop("Content-Encoding", None)
             with part.open("wb") as stream:
                 for chunk in response.iter_content(CHUNK_BYTES):
                     stream.write(chunk)
@@ -153,7 +160,7 @@ def _stream(
     except requests.Timeout as error:
         raise _Unusable("did not answer in time") from error
     except requests.ConnectionError as error:
-        raise _Unusable("broke off" if received else "cannot be reached") from error
+        raise _Unusable("broke off" if answered else "cannot be reached") from error
     except requests.RequestException as error:
-        raise _Unusable("broke off" if received else f"failed: {type(error).__name__}") from error
+        raise _Unusable("broke off" if answered else f"failed: {type(error).__name__}") from error
     return digest.hexdigest(), start

@@ -142,7 +142,7 @@ class _Run:
             yield self._done(Status.FAILED, _reason(error))
 
     def _train(self, trainer: Trainer) -> Generator[Event, None, RunDone]:
-        while len(self._history) < self._epochs:
+        while not self._is_complete:
             done = yield from self._epoch(trainer, len(self._history) + 1)
             self._history.append(done)
             yield done
@@ -151,11 +151,14 @@ class _Run:
             yield from self._take_new_epochs(done.epoch)
             if self._control.after_epoch() is Order.STOP_RUN:
                 break
-        stopped = len(self._history) < self._epochs
         test = yield from self._drive(trainer.test(), Phase.TEST, len(self._history), trainer, _Stopwatch())
-        if stopped:
+        if not self._is_complete:
             return self._done(Status.STOPPED, "stopped by request after a whole epoch", test)
         return self._done(Status.FINISHED, "", test)
+
+    @property
+    def _is_complete(self) -> bool:
+        return len(self._history) >= self._epochs
 
     def _epoch(self, trainer: Trainer, epoch: int) -> Generator[Event, None, EpochDone]:
         clock = _Stopwatch()
@@ -217,7 +220,8 @@ class _Run:
             self._control.wait_until_resumed()
             clock.leave_out(paused.elapsed_s)
             yield RunResumed(run=self._run, epoch=epoch, paused_s=paused.elapsed_s)
-        if self._control.between_batches() is Order.STOP_RUN:
+        # A run that has all its epochs gets its test: that is a moment's work.
+        if self._control.between_batches() is Order.STOP_RUN and not self._is_complete:
             raise _Stopped
 
     def _take_new_epochs(self, epoch: int) -> Iterator[Event]:

@@ -366,7 +366,7 @@ def _as_numbers(chart: Chart, width: int, height: int) -> list[list[Run]]:
                 f"{100 * values[-1]:.{d}f}%" if chart.percent else f"{values[-1]:.{2 * d}g}" for d in (2, 0)
             )
         choices = (
-            f"{set_cell_size(series.name, longest)} {_sparkline(values, width - longest - len(exact) - 2)} {exact}",
+            f"{set_cell_size(series.name, longest)} {_blocks(values, width - longest - len(exact) - 2)} {exact}",
             f"{series.name} {exact}",
             exact,
             short,
@@ -376,11 +376,28 @@ def _as_numbers(chart: Chart, width: int, height: int) -> list[list[Run]]:
     return rows + [[(" " * width, TEXT)]] * (height - len(rows))
 
 
-def _sparkline(values: Sequence[float], width: int) -> str:
+def _blocks(values: Sequence[float], width: int) -> str:
     """Return the newest values as blocks; wider than any room where there is none."""
     shown = values[-max(width, 1) :]
-    if width < 2 or len(shown) < 2:
-        return " " * max(width, 1)
-    low, high = _widened(min(shown), max(shown))
-    scaled = (min(max(y, -_HUGE), _HUGE) / 2 for y in shown)
-    return "".join(_BLOCKS[round(7 * _unit((y - low / 2) / (high / 2 - low / 2)))] for y in scaled).ljust(width)
+    return sparkline(shown).ljust(width) if width >= 2 and len(shown) >= 2 else " " * max(width, 1)
+
+
+def sparkline(values: Sequence[float], *, low: float | None = None) -> str:
+    """Return one block per value, blanks for those that are not finite.
+
+    Args:
+        values: Any numbers.
+        low: What the lowest block stands for; the lowest value where it is `None`.
+    """
+    finite = [min(max(y, -_HUGE), _HUGE) for y in values if math.isfinite(y)]
+    if not finite:
+        return " " * len(values)
+    start = min(finite) if low is None else low
+    start, end = (start, start + 1.0) if max(finite) <= start else _widened(start, max(finite))
+
+    def block(value: float) -> str:
+        # Halves, since the difference of two huge numbers would overflow.
+        share = (min(max(value, -_HUGE), _HUGE) / 2 - start / 2) / (end / 2 - start / 2)
+        return _BLOCKS[round(7 * _unit(share))]
+
+    return "".join(block(y) if math.isfinite(y) else " " for y in values)

@@ -32,7 +32,7 @@ def accuracy_chart(run: RunState | None, *, errors: bool) -> Chart:
         x_limits=_epochs(run),
         log_y=errors,
         percent=True,
-        note=f"best {format_percent(shown(best.val_accuracy))} @{best.epoch}" if best else "",
+        note=f"best {format_percent(shown(best.val_accuracy))} @{best.epoch}" if best else "no epoch yet",
     )
 
 

@@ -7,6 +7,7 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +33,17 @@ def write_atomically(path: Path, text: str, *, force: bool = False) -> None:
     """
     with _explained(path):
         _write(path, text, force=force)
+
+
+def comparison_stem() -> str:
+    """Return a name for the comparison of this moment, in UTC, without an ending."""
+    return f"comparison-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+
+
+def saved_text(paths: Sequence[Path]) -> str:
+    """Say where a table was saved, each ending once: `Saved in /home/tables: name.md, .csv, .json`."""
+    first, *others = paths
+    return f"Saved in {first.parent}: " + ", ".join((first.name, *(path.suffix for path in others)))
 
 
 def save_comparison(

@@ -11,8 +11,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from filelock import FileLock, Timeout
-
 from mnist_tui.core.events import (
     EpochDone,
     EpochsChanged,
@@ -28,6 +26,7 @@ from mnist_tui.core.events import (
 from mnist_tui.core.state import RunState, apply_to_run, start_run, summarise
 from mnist_tui.errors import StoreError, UsageError
 from mnist_tui.store.home import make_home
+from mnist_tui.store.lock import RunLock, is_held
 from mnist_tui.store.schema import EPOCH_COLUMNS, TABLES, VERSION, from_column, to_column
 
 DATABASE: Final = "runs.db"
@@ -50,7 +49,7 @@ class Store:
     def __init__(self, connection: sqlite3.Connection | None, home: Path) -> None:
         self._connection = connection
         self._home = home
-        self._held: dict[str, FileLock] = {}
+        self._held: dict[str, RunLock] = {}
         self.unreadable: list[tuple[str, str]] = []
         """Runs that the last `runs()` could not read, with the reason."""
 
@@ -174,19 +173,17 @@ class Store:
         with self._transaction() as connection:
             connection.executemany("DELETE FROM runs WHERE run = ?", [(run,) for run in runs])
 
-    # A run in progress is held by a lock of the kernel, which lets go when the process dies, however it dies.
-
-    def _lock(self, run: str) -> FileLock:
-        folder = self._home / _LOCKS
-        make_home(folder)
-        return FileLock(folder / f"{run}.lock", mode=0o600)
+    def _lock_path(self, run: str) -> Path:
+        return self._home / _LOCKS / f"{run}.lock"
 
     def _hold(self, run: str) -> None:
-        lock = self._lock(run)
+        if run in self._held:
+            return
+        make_home(self._home / _LOCKS)
+        lock = RunLock(self._lock_path(run))
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise StoreError(f"the run {run} is in progress in another process") from None
+            if not lock.acquire():
+                raise StoreError(f"the run {run} is in progress in another process")
         except OSError as error:
             raise StoreError(f"the run {run} cannot be locked in {self._home}: {error.strerror or error}") from error
         self._held[run] = lock
@@ -194,24 +191,6 @@ class Store:
     def _let_go(self, run: str) -> None:
         if (lock := self._held.pop(run, None)) is not None:
             lock.release()
-            Path(lock.lock_file).unlink(missing_ok=True)
-
-    def _is_held(self, run: str) -> bool:
-        if run in self._held:
-            return True
-        path = self._home / _LOCKS / f"{run}.lock"
-        if not path.exists():
-            return False
-        lock = FileLock(path, mode=0o600)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            return True
-        except OSError:
-            # A home that cannot be written cannot be trained in either.
-            return False
-        lock.release()
-        return False
 
     # Reading --------------------------------------------------------------------------------------
 
@@ -226,7 +205,7 @@ class Store:
         for row in self._query("SELECT run, status, epochs, started, done FROM runs ORDER BY run"):
             try:
                 runs.append(self._read_run(*row))
-            except (ValueError, TypeError, KeyError, AttributeError, UsageError) as error:
+            except _DAMAGE as error:
                 self.unreadable.append((str(row[0]), f"{type(error).__name__}: {error}"))
         return runs
 
@@ -242,7 +221,7 @@ class Store:
             if not isinstance(end, RunDone):
                 raise ValueError("its last event is not run_done")
             state.result = end
-        elif not self._is_held(run):
+        elif not is_held(self._lock_path(run)):
             history = self._history(run)
             ended_at = event.started_at
             state.status = Status.INTERRUPTED
@@ -266,8 +245,8 @@ class Store:
             end = state.result
             for event in self._middle(run):
                 apply_to_run(state, event)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise StoreError(f"the run {run} cannot be read: {error}", "Delete it, or restore a backup") from error
+        except _DAMAGE as error:
+            raise _unreadable(run, error) from error
         state.epochs = int(row[2])
         if end is not None:
             apply_to_run(state, end)
@@ -277,11 +256,14 @@ class Store:
         """Replay the events of a run: its start, epochs and marks in order, its end."""
         run = self._find(name)
         ((started, done),) = self._query("SELECT started, done FROM runs WHERE run = ?", run)
-        yield event_from_json(json.loads(started))
-        yield from self._middle(run)
-        if done is not None:
-            yield event_from_json(json.loads(done))
-        elif (result := self.run(run).result) is not None:
+        try:
+            yield event_from_json(json.loads(started))
+            yield from self._middle(run)
+            if done is not None:
+                yield event_from_json(json.loads(done))
+        except _DAMAGE as error:
+            raise _unreadable(run, error) from error
+        if done is None and (result := self.run(run).result) is not None:
             yield result
 
     def _middle(self, run: str) -> Iterator[EpochDone | EpochsChanged | RunPaused | RunResumed]:
@@ -318,6 +300,15 @@ class Store:
             return []
         with _explained(self._home / DATABASE):
             return self._connection.execute(query, values).fetchall()
+
+
+_DAMAGE: Final = (ValueError, TypeError, KeyError, AttributeError, UsageError)
+"""What reading a damaged record raises."""
+
+
+def _unreadable(run: str, error: Exception) -> StoreError:
+    what = error.what if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"
+    return StoreError(f"the run {run} cannot be read: {what}", "Delete it, or restore a backup")
 
 
 _SET_STATUS: Final = "UPDATE runs SET status = ? WHERE run = ?"
@@ -359,6 +350,9 @@ def _connect(address: str) -> sqlite3.Connection:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        # Before anything is changed: it may be another program's.
+        _check_version(connection, path)
     # SQLite answers with the mode it really took; where WAL is not to be had (network disks), roll back instead.
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     connection.execute(f"PRAGMA synchronous = {'FULL' if mode == 'wal' else 'EXTRA'}")

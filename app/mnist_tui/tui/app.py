@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from textual import on
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
-from textual.widgets import DataTable, Footer, TabbedContent, TabPane
+from textual.widgets import DataTable, TabbedContent, TabPane
 
 from mnist_tui.core.events import EpochDone, Notice, RunDone, RunStarted, Status, SweepDone, SweepStarted
 from mnist_tui.core.spec import FEATURE_STEPS, MAX_EPOCHS, MAX_FEATURES, REPORT_PRESET, RunSpec
@@ -21,8 +20,9 @@ from mnist_tui.core.state import RunState, SessionState
 from mnist_tui.core.table import ComparisonTable, build_table
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.report.export import FORMATS
-from mnist_tui.report.files import SAVED_FORMATS
-from mnist_tui.tui.commands import COMMANDS
+from mnist_tui.report.files import SAVED_FORMATS, saved_text
+from mnist_tui.terminal import install_signal_handlers
+from mnist_tui.tui.commands import COMMANDS, LIVE_ACTIONS, RUNS_ACTIONS
 from mnist_tui.tui.library import Library
 from mnist_tui.tui.screens.help import HelpScreen
 from mnist_tui.tui.screens.new_runs import NewRuns, NewRunsScreen
@@ -31,7 +31,9 @@ from mnist_tui.tui.screens.quit import Leave, QuitScreen
 from mnist_tui.tui.screens.result import ResultScreen
 from mnist_tui.tui.session import Engine, TrainingSession
 from mnist_tui.tui.system import SystemProbe
+from mnist_tui.tui.widgets.keys import KeyBar
 from mnist_tui.tui.widgets.live import LiveView
+from mnist_tui.tui.widgets.plot import PlotView
 from mnist_tui.tui.widgets.progress import ProgressStrip
 from mnist_tui.tui.widgets.runs import MAX_MARKED, RunsView
 from mnist_tui.tui.widgets.settings import SettingsBar
@@ -39,6 +41,8 @@ from mnist_tui.tui.widgets.status import StatusLine
 from mnist_tui.tui.widgets.tables import SortableTable
 
 TICK_S: Final = 0.1
+HOLD_S: Final = 2.0
+"""How long Ctrl+Z waits for the end of a batch."""
 SYSTEM_TICK_S: Final = 1.0
 EPOCH_STEPS: Final = (1, 2, 3, 4, 5, 10, 15, 20, 25, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000, 2000, 5000)
 """The values that the epochs key steps through; any number can be typed."""
@@ -59,9 +63,7 @@ class MnistTuiApp(App[None]):
     ENABLE_COMMAND_PALETTE = True
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (50, "-narrow"), (76, "-normal"), (116, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (22, "-medium"), (34, "-tall")]  # noqa: RUF012
-    BINDINGS: ClassVar[list[BindingType]] = [
-        command.binding for command in sorted(COMMANDS, key=lambda command: command.footer or len(COMMANDS))
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [command.binding for command in COMMANDS]
 
     def __init__(self, engine: Engine, home: Path, spec: RunSpec | None = None) -> None:
         super().__init__()
@@ -72,12 +74,8 @@ class MnistTuiApp(App[None]):
         self._opened: RunState | None = None
         self._comparison: ComparisonTable = build_table(())
         self._probe = SystemProbe()
-        self._hold = False
         self._errors = True
-        self._other_chart = False
         self._leave_code: int | None = None
-        self._runs_total = 0
-        self._possible = (False, False)
 
     # Life -----------------------------------------------------------------------------------------
 
@@ -91,7 +89,7 @@ class MnistTuiApp(App[None]):
                 yield RunsView()
         yield SettingsBar()
         yield ProgressStrip()
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Read past runs, start the clocks, listen to signals."""
@@ -104,16 +102,17 @@ class MnistTuiApp(App[None]):
         self.set_interval(TICK_S, self._tick)
         self.set_interval(SYSTEM_TICK_S, self._read_system)
         self.call_after_refresh(self._read_system)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._leave_on_signal, number)
+        install_signal_handlers(asyncio.get_running_loop(), self._leave_on_signal)
 
-    def _leave_on_signal(self, number: int) -> None:
-        self.session.control.stop()
-        self.exit(return_code=128 + number)
+    def _leave_on_signal(self, code: int) -> None:
+        self.session.stop()
+        self.exit(return_code=code)
 
     def _tick(self) -> None:
         """Take in what the training thread said since the last tick."""
+        if not self.is_running:
+            # On the way out the widgets are gone before the clock is.
+            return
         events = self.session.mailbox.drain()
         for event in events:
             self.state.apply(event)
@@ -139,9 +138,8 @@ class MnistTuiApp(App[None]):
             self.state.active = False
             self.state.preparing = None
             self._show()
-        elif self.session.queue.waiting and not self._hold and self._runs_total:
-            # Added while the thread was on its way out.
-            self.session.start()
+        else:
+            self.session.go_on()
 
     def _run_is_over(self, event: RunDone) -> None:
         if event.reason and event.status is not Status.STOPPED:
@@ -151,7 +149,6 @@ class MnistTuiApp(App[None]):
 
     def _sweep_is_over(self, event: SweepDone) -> None:
         if event.stopped:
-            self._hold = bool(self.session.queue.waiting)
             return
         runs = [self.state.runs[run] for run in event.runs if run in self.state.runs]
         table = build_table(runs)
@@ -180,13 +177,8 @@ class MnistTuiApp(App[None]):
             )
             self.query_one(LiveView).show(run)
             self.query_one(SettingsBar).show(self.spec, live=self._live)
-            done = max(0, self._runs_total - len(waiting) - (1 if self._live else 0))
-            self.query_one(ProgressStrip).show(self.state.run, done, self._runs_total)
-        # The footer is built anew each time, so only when what it greys out has changed.
-        possible = (self._live, self.state.active)
-        if possible != self._possible:
-            self._possible = possible
-            self.refresh_bindings()
+            self.query_one(KeyBar).show(live=self._live and self.state.active)
+            self.query_one(ProgressStrip).show(self.state.run, self.session.done, self.session.total)
 
     def _show_runs(self) -> None:
         view = self.query_one(RunsView)
@@ -209,14 +201,13 @@ class MnistTuiApp(App[None]):
             self.query_one(LiveView).show_load(self._probe.read())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Grey out what cannot be done now."""
+        """Refuse what cannot be done now."""
         if isinstance(self.screen, Screen) and self.screen.is_modal and action not in ("quit", "command_palette"):
             return False
-        match action:
-            case "pause" | "stop" | "skip" | "live_epochs":
-                return True if self._live and self.state.active else None
-            case "open" | "mark" | "sort" | "reverse" | "remove":
-                return self.query_one(TabbedContent).active == "runs-pane"
+        if action in LIVE_ACTIONS:
+            return self._live and self.state.active
+        if action in RUNS_ACTIONS:
+            return self.query_one(TabbedContent).active == "runs-pane"
         return True
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
@@ -236,15 +227,7 @@ class MnistTuiApp(App[None]):
 
     # Training -------------------------------------------------------------------------------------
 
-    def _enqueue(self, specs: Iterable[RunSpec]) -> int:
-        added = len(self.session.queue.add(specs))
-        if not self._live and len(self.session.queue.waiting) == added:
-            self._runs_total = 0
-        self._runs_total += added
-        return added
-
     def _start(self) -> None:
-        self._hold = False
         self._opened = None
         self.query_one(TabbedContent).active = "live"
         self.session.start()
@@ -257,12 +240,12 @@ class MnistTuiApp(App[None]):
             self.notify("A run is live. n adds the next run to the queue.")
             return
         if not self.session.queue.waiting:
-            self._enqueue((self.spec,))
+            self.session.add((self.spec,))
         self._start()
 
     def action_enqueue(self) -> None:
         """Add the settings shown to the queue."""
-        self._enqueue((self.spec,))
+        self.session.add((self.spec,))
         self._tell_queued(1)
 
     def _tell_queued(self, added: int) -> None:
@@ -273,7 +256,7 @@ class MnistTuiApp(App[None]):
 
     def action_report_preset(self) -> None:
         """Queue the report's two runs and start."""
-        added = self._enqueue(replace(REPORT_PRESET, base=self.spec).runs())
+        added = self.session.add(replace(REPORT_PRESET, base=self.spec).runs())
         if self._live:
             self._tell_queued(added)
         else:
@@ -288,7 +271,7 @@ class MnistTuiApp(App[None]):
             return
         runs = answer.sweep.runs()
         self.spec = runs[0]
-        added = self._enqueue(runs)
+        added = self.session.add(runs)
         if answer.start and not self._live:
             self._start()
         else:
@@ -305,8 +288,7 @@ class MnistTuiApp(App[None]):
 
     def action_stop(self) -> None:
         """End the run; the queue waits."""
-        self._hold = True
-        self.session.control.stop()
+        self.session.stop()
         self._show()
 
     def action_skip(self) -> None:
@@ -371,15 +353,21 @@ class MnistTuiApp(App[None]):
 
     def action_next_chart(self) -> None:
         """Show the other chart where there is room for one."""
-        self._other_chart = not self._other_chart
-        self.screen.set_class(self._other_chart, "-other-chart")
+        if self.query_one(TabbedContent).active == "live":
+            self.query_one(LiveView).toggle_class("-second")
+        else:
+            self.query_one(RunsView).next_pane()
 
     def action_zoom(self) -> None:
-        """Show the focused pane alone."""
+        """Show the focused chart or table alone; with none focused, the first chart."""
         if self.screen.maximized is not None:
             self.screen.minimize()
-        elif self.screen.focused is not None:
-            self.screen.action_maximize()
+            return
+        pane = self.screen.focused
+        if not isinstance(pane, PlotView | DataTable):
+            live = self.query_one(TabbedContent).active == "live"
+            pane = self.query_one("#accuracy" if live else "#overlay", PlotView)
+        self.screen.maximize(pane, container=False)
 
     def action_theme(self) -> None:
         """Take the next theme."""
@@ -442,8 +430,7 @@ class MnistTuiApp(App[None]):
     def action_remove(self) -> None:
         """Take the run under the cursor out of the queue."""
         run = self.query_one(RunsView).chosen_waiting
-        if run is not None and self.session.queue.remove(run):
-            self._runs_total -= 1
+        if run is not None and self.session.remove(run):
             self._show()
             self._show_runs()
 
@@ -458,10 +445,20 @@ class MnistTuiApp(App[None]):
         except MnistTuiError as error:
             self._complain(error)
         else:
-            names = ", ".join(path.name for path in paths)
-            self.notify(f"Saved in {paths[0].parent}: {names}", timeout=10, markup=False)
+            self.notify(saved_text(paths), timeout=10, markup=False)
 
     # Leaving --------------------------------------------------------------------------------------
+
+    def action_suspend_process(self) -> None:
+        """Give the shell back; training holds meanwhile, so that no epoch counts the time away."""
+        control = self.session.control
+        hold = self._live and not control.paused
+        if hold:
+            control.pause()
+            control.wait_until_held(HOLD_S)
+        super().action_suspend_process()
+        if hold:
+            control.resume()
 
     async def action_quit(self) -> None:
         """Leave at once, or ask when a run is live."""
@@ -476,8 +473,7 @@ class MnistTuiApp(App[None]):
         if how is None:
             return
         self._leave_code = 0
-        self._hold = True
-        self.session.control.stop(after_epoch=how == "finish")
+        self.session.stop(after_epoch=how == "finish")
         self.notify("Leaving when the epoch is done." if how == "finish" else "Stopping.")
         self._show()
 

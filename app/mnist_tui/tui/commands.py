@@ -31,6 +31,11 @@ class Command:
     footer: int = 0
 
     @property
+    def name(self) -> str:
+        """The action without its arguments."""
+        return self.action.partition("(")[0]
+
+    @property
     def binding(self) -> Binding:
         """The Textual binding for this command."""
         identity = self.action.replace("('", ".").replace("')", "").replace("(", ".").replace(")", "")
@@ -38,7 +43,7 @@ class Command:
             self.key,
             self.action,
             self.title,
-            show=bool(self.footer),
+            show=False,
             key_display=self.label,
             tooltip=self.help,
             id=identity,
@@ -110,7 +115,7 @@ COMMANDS: Final = (
         _VIEW,
         footer=11,
     ),
-    Command("next_chart", "c", "c", "Other chart", "Small screens: show the other chart.", _VIEW),
+    Command("next_chart", "c", "c", "Other pane", "Small screens: show the next chart or table of the tab.", _VIEW),
     Command("zoom", "z", "z", "Zoom", "Show the focused pane alone; again or Esc to go back.", _VIEW),
     Command("theme", "v", "v", "Theme", "Next theme; the palette (Ctrl+P) lists all.", _VIEW),
     Command(
@@ -131,8 +136,15 @@ COMMANDS: Final = (
     ),
     Command("help", "question_mark,f1", "?", "Help", "Show this help.", _APP, footer=1),
     Command("command_palette", "ctrl+p", "Ctrl+P", "Palette", "Find any of these by name.", _APP),
+    Command("suspend_process", "ctrl+z", "Ctrl+Z", "Shell", "Give the shell back until `fg`; training holds.", _APP),
     Command("quit", "q", "q", "Quit", "Leave; asks first when a run is live.", _APP, footer=2),
 )
+
+
+RUNS_ACTIONS: Final = frozenset({"open", "mark", "sort", "reverse", "remove"})
+"""What needs the Runs tab."""
+LIVE_ACTIONS: Final = frozenset({"pause", "stop", "skip", "live_epochs"})
+"""What needs a live run."""
 
 
 def key_table() -> str:

@@ -6,7 +6,7 @@ import sys
 from typing import Final
 
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.errors import UsageError
+from mnist_tui.errors import MnistTuiError, UsageError
 from mnist_tui.store.home import home
 from mnist_tui.terminal import guarded_terminal
 from mnist_tui.tui.session import Engine
@@ -24,11 +24,18 @@ def launch(engine: Engine, spec: RunSpec) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("the app needs a terminal", "Use `mnist-tui run` to train without one")
     place = home()
-    with guarded_terminal(place / "logs" / "app.log"):
+    with guarded_terminal(place / "logs" / "app.log") as guard:
         from mnist_tui.tui.app import MnistTuiApp
 
         app = MnistTuiApp(engine, place, spec)
         app.run()
         app.session.control.stop()
         app.session.join(LAST_WORDS_S)
-    return app.return_code or 0
+    code = app.return_code or 0
+    if code == 1:
+        last = guard.tail(5)
+        raise MnistTuiError(
+            "the app ended by an error of its own" + (f" ({last[-1].strip()})" if last else ""),
+            f"Finished epochs are kept; the whole story is in {guard.log}",
+        )
+    return code

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import ComparisonTable
-from mnist_tui.report.files import save_comparison
+from mnist_tui.report.files import comparison_stem, save_comparison
 from mnist_tui.store.database import Store
 
 
@@ -59,5 +58,4 @@ class Library:
         Raises:
             MnistTuiError: It cannot be written.
         """
-        stem = f"comparison-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-        return save_comparison(table, self._home / "tables", stem, formats)
+        return save_comparison(table, self._home / "tables", comparison_stem(), formats)

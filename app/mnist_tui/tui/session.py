@@ -95,6 +95,8 @@ class TrainingSession:
         self._home = home
         self._control = RunControl()
         self._thread: threading.Thread | None = None
+        self._wanted = False
+        self._total = 0
 
     @property
     def control(self) -> RunControl:
@@ -106,14 +108,51 @@ class TrainingSession:
         """True while the training thread lives."""
         return self._thread is not None and self._thread.is_alive()
 
+    @property
+    def total(self) -> int:
+        """Runs that were queued since the queue was last empty."""
+        return self._total
+
+    @property
+    def done(self) -> int:
+        """Those of them that are over."""
+        return max(0, self._total - len(self.queue.waiting) - (1 if self.active else 0))
+
+    def add(self, specs: Iterable[RunSpec]) -> int:
+        """Queue runs; return how many. They start by themselves only while the queue is being worked off."""
+        if not self.active and not self.queue.waiting:
+            self._total = 0
+        added = len(self.queue.add(specs))
+        self._total += added
+        return added
+
+    def remove(self, run: str) -> bool:
+        """Take a waiting run out; False when it is not waiting any more."""
+        removed = self.queue.remove(run)
+        self._total -= removed
+        return removed
+
     def start(self) -> bool:
         """Work off the queue; False when the thread is already at it."""
         if self.active:
             return False
+        self._wanted = True
         self._control = RunControl()
         self._thread = threading.Thread(target=self._work, args=(self._control,), name="training", daemon=True)
         self._thread.start()
         return True
+
+    def stop(self, *, after_epoch: bool = False) -> None:
+        """End the run, now or after its epoch; what waits stays waiting."""
+        self._wanted = False
+        self._control.stop(after_epoch=after_epoch)
+
+    def go_on(self) -> bool:
+        """Start again what was queued while the thread was on its way out; True when there was something."""
+        if self.active:
+            return False
+        self._wanted = self._wanted and bool(self.queue.waiting)
+        return self._wanted and self.start()
 
     def join(self, timeout_s: float) -> bool:
         """Wait for the thread; False when it still runs."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.table import Column, Table
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.content import Content
 from textual.widgets import Static
 
 from mnist_tui.core.table import COLUMNS
@@ -28,17 +29,21 @@ class HelpScreen(Dialog[None]):
         with VerticalScroll(classes="dialog") as box:
             box.border_title = "Keys and words (Esc goes back)"
             for group in dict.fromkeys(command.group for command in COMMANDS):
-                lines = [
-                    Content.assemble((f"{command.label:>7}  ", "bold $text-accent"), command.help)
-                    for command in COMMANDS
-                    if command.group == group
-                ]
-                yield Static(Content("\n").join([Content.styled(group, "bold"), *lines, Content("")]))
-            words = [Content.assemble((f"{column.title}: ", "bold $text-accent"), column.meaning) for column in COLUMNS]
+                keys = [(command.label, command.help) for command in COMMANDS if command.group == group]
+                yield Static(_page(group, keys))
+            words = [(column.title, column.meaning) for column in COLUMNS]
             words += [
-                Content.assemble(("Δ points: ", "bold $text-accent"), "Change of the validation accuracy, in points."),
-                Content.assemble(
-                    ("Err. red.: ", "bold $text-accent"), "Share of the validation errors that the epoch removed."
-                ),
+                ("Δ points", "Change of the validation accuracy, in percentage points."),
+                ("Err. red.", "Share of the validation errors that the epoch removed."),
             ]
-            yield Static(Content("\n").join([Content.styled("Words", "bold"), *words]))
+            yield Static(_page("Words", words))
+
+
+def _page(title: str, entries: Sequence[tuple[str, str]]) -> Table:
+    """Return names beside what they mean, which may take several lines."""
+    page = Table.grid(Column(style="bold", max_width=20), Column(ratio=1), padding=(0, 2, 0, 0), expand=True)
+    page.title, page.title_justify, page.title_style = title, "left", "bold underline"
+    for name, meaning in entries:
+        page.add_row(name, meaning)
+    page.add_row()
+    return page

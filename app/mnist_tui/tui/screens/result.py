@@ -10,10 +10,11 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import VerticalScroll
 from textual.widgets import Button, Static
 
 from mnist_tui.core.table import ComparisonTable
+from mnist_tui.report.files import saved_text
 from mnist_tui.tui.screens.dialog import Dialog
 from mnist_tui.tui.widgets.runs import comparison_rows
 from mnist_tui.tui.widgets.tables import SortableTable
@@ -40,13 +41,13 @@ class ResultScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """Table, footnotes, paths."""
-        with Vertical(classes="dialog") as box:
+        with VerticalScroll(classes="dialog", can_focus=False) as box:
             box.border_title = "The queue is done"
-            yield SortableTable(id="result")
+            box.border_subtitle = "Esc goes back"
+            yield SortableTable(id="result", fitting=True)
             yield Static(Text(" ".join(self._table.footnotes)), classes="hint")
             if self._paths:
-                names = ", ".join(path.name for path in self._paths)
-                yield Static(Text(f"Saved in {self._paths[0].parent}: {names}"))
+                yield Static(Text(saved_text(self._paths)))
             yield Static(Text(self._problem), classes="error")
             yield Button("Close", variant="primary", compact=True)
 
@@ -54,7 +55,7 @@ class ResultScreen(Dialog[None]):
         """Fill the table."""
         table = self.query_one(SortableTable)
         table.set_rows(self._table.columns, comparison_rows(self._table))
-        self.query_one(Button).focus()
+        table.focus()
 
     @on(Button.Pressed)
     def _close(self) -> None:

@@ -9,11 +9,11 @@ from textual.content import Content
 from textual.widgets import Static
 
 from mnist_tui.core.state import RunState
+from mnist_tui.report.charts import sparkline
 from mnist_tui.report.words import format_device, format_duration, format_percent, format_points
 from mnist_tui.tui.system import SystemLoad
 from mnist_tui.tui.widgets.progress import bar
 
-_BLOCKS = "▁▂▃▄▅▆▇█"
 GIB = 1024**3
 
 
@@ -102,15 +102,7 @@ class ImprovementCard(Card):
             ("errors", "–" if reduction is None else f"{100 * reduction:+.1f}% removed"),
             (f"last {len(recent)}", f"{format_points(mean)} points an epoch"),
         ]
-        self.put(Content("\n").join([Content.styled(sparkline(points[-room:]), "$primary"), _lines(pairs)]))
-
-
-def sparkline(values: list[float]) -> str:
-    """Return one block per value; what does not improve is the lowest block."""
-    top = max((v for v in values if math.isfinite(v)), default=0.0)
-    if top <= 0:
-        return _BLOCKS[0] * len(values)
-    return "".join(_BLOCKS[min(7, max(0, round(7 * v / top)))] if math.isfinite(v) else " " for v in values)
+        self.put(Content("\n").join([Content.styled(sparkline(points[-room:], low=0.0), "$primary"), _lines(pairs)]))
 
 
 class SystemCard(Card):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from rich.text import Text
 from textual.widgets import DataTable
 
 from mnist_tui.core.events import EpochDone
 from mnist_tui.core.state import RunState
-from mnist_tui.report.words import format_percent, format_points
+from mnist_tui.report.words import format_loss, format_percent, format_points, format_seconds
 
-_COLUMNS = (
+_COLUMNS: Final = (
     ("epoch", "Epoch"),
     ("train_accuracy", "Accuracy"),
     ("val_accuracy", "Val acc."),
@@ -23,6 +24,12 @@ _COLUMNS = (
 )
 
 
+_NARROW: Final = frozenset({"epoch", "val_accuracy", "improvement", "val_loss", "time"})
+"""What is kept where not all columns fit."""
+_ALL_FIT: Final = 74
+"""Cells that all columns need."""
+
+
 class EpochTable(DataTable[Text]):
     """One row per epoch, the newest at the bottom and in view; a star marks the best."""
 
@@ -31,20 +38,29 @@ class EpochTable(DataTable[Text]):
 
     def __init__(self) -> None:
         super().__init__(id="epochs", cursor_type="row", zebra_stripes=True, cell_padding=1)
-        self._run: str | None = None
+        self._run: RunState | None = None
         self._best = 0
+        self._keys: list[str] = []
 
-    def on_mount(self) -> None:
-        """Set up the columns."""
-        for key, title in _COLUMNS:
-            self.add_column(Text(title, justify="right"), key=key)
+    def on_resize(self) -> None:
+        """Keep as many columns as fit."""
+        keys = [key for key, _ in _COLUMNS if self.size.width >= _ALL_FIT or key in _NARROW]
+        if keys != self._keys:
+            self._keys = keys
+            self.clear(columns=True)
+            for key, title in _COLUMNS:
+                if key in keys:
+                    self.add_column(Text(title, justify="right"), key=key)
+            run, self._run = self._run, None
+            self.show(run)
 
     def show(self, run: RunState | None) -> None:
         """Add the epochs that are not there yet."""
-        if run is None or run.run != self._run:
+        if run is None or self._run is None or run.run != self._run.run:
             self.clear()
-            self._run, self._best = run.run if run else None, 0
-        if run is None:
+            self._best = 0
+        self._run = run
+        if run is None or not self._keys:
             return
         following = self.cursor_row >= self.row_count - 1
         for epoch in run.history[self.row_count :]:
@@ -60,17 +76,17 @@ class EpochTable(DataTable[Text]):
 
     def _cells(self, epoch: EpochDone) -> list[Text]:
         reduction = epoch.error_reduction
-        texts = (
-            str(epoch.epoch),
-            format_percent(epoch.train_accuracy),
-            format_percent(epoch.val_accuracy),
-            format_points(epoch.improvement_points),
-            "–" if reduction is None or not math.isfinite(reduction) else f"{100 * reduction:+.1f}%",
-            f"{epoch.train_loss:.4f}",
-            f"{epoch.val_loss:.4f}",
-            f"{epoch.epoch_s:.2f} s",
-        )
-        return [Text(text, justify="right") for text in texts]
+        texts = {
+            "epoch": str(epoch.epoch),
+            "train_accuracy": format_percent(epoch.train_accuracy),
+            "val_accuracy": format_percent(epoch.val_accuracy),
+            "improvement": format_points(epoch.improvement_points),
+            "error_reduction": "–" if reduction is None or not math.isfinite(reduction) else f"{100 * reduction:+.1f}%",
+            "train_loss": format_loss(epoch.train_loss),
+            "val_loss": format_loss(epoch.val_loss),
+            "time": format_seconds(epoch.epoch_s),
+        }
+        return [Text(texts[key], justify="right") for key in self._keys]
 
     def _mark_best(self, epoch: EpochDone, *, best: bool) -> None:
         text = format_percent(epoch.val_accuracy)

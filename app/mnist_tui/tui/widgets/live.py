@@ -5,24 +5,25 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
 
 from mnist_tui.core.state import RunState
+from mnist_tui.report.charts import sparkline
 from mnist_tui.report.curves import accuracy_chart, loss_chart
 from mnist_tui.report.words import format_duration, format_percent, status_text
 from mnist_tui.tui.system import SystemLoad
-from mnist_tui.tui.widgets.cards import ImprovementCard, RunCard, SystemCard, sparkline
+from mnist_tui.tui.widgets.cards import Card, ImprovementCard, RunCard, SystemCard
 from mnist_tui.tui.widgets.epochs import EpochTable
 from mnist_tui.tui.widgets.plot import PlotView
 
 
-class StatusCard(Static):
+class StatusCard(Card):
     """What stands on a screen too small for anything else."""
 
     def show(self, run: RunState | None) -> None:
         """Show the run in a few short lines."""
         if run is None:
-            self.update("○ READY\n\nr start   t report\n2 runs    ? help   q quit")
+            keys = ("r    start", "t    the report's two runs", "e f  more epochs, more features", "2    past runs")
+            self.put(Content("\n".join(("No run yet.", "", *keys))))
             return
         last, best = run.last, run.best
         lines = [f"{status_text(run.status)}  epoch {run.epochs_done}/{run.epochs}"]
@@ -35,8 +36,7 @@ class StatusCard(Static):
             lines.append(sparkline([e.val_accuracy for e in run.history][-36:]))
         if run.result is not None and run.result.test_accuracy is not None:
             lines.append(f"test {format_percent(run.result.test_accuracy)}")
-        lines.append("p pause  x stop  ? help  q quit")
-        self.update(Content("\n".join(lines)))
+        self.put(Content("\n".join(lines)))
 
 
 class LiveView(Container):
@@ -47,9 +47,9 @@ class LiveView(Container):
         #charts { height: 2fr; }
         #epochs { height: 1fr; min-height: 4; }
         #right { width: 42; display: none; }
-        #status-card { display: none; padding: 0 1; }
+        StatusCard { display: none; border: none; }
         PlotView { height: 1fr; width: 1fr; }
-        Card { height: auto; border: round $panel-lighten-1; border-title-color: $text-muted; padding: 0 1; }
+        .card { height: auto; border: round $panel-lighten-1; border-title-color: $text-muted; padding: 0 1; }
         #epochs { border: round $panel-lighten-1; border-title-color: $text-muted; scrollbar-size-vertical: 1; }
         #epochs:focus { border: round $primary; }
     }
@@ -72,13 +72,11 @@ class LiveView(Container):
                 yield RunCard()
                 yield ImprovementCard()
                 yield SystemCard()
-        yield StatusCard(id="status-card")
+        yield StatusCard()
 
     def show(self, run: RunState | None) -> None:
         """Show a run; charts and table are touched only when an epoch came or the run changed."""
-        small = self.query_one(StatusCard)
-        if small.display:
-            small.show(run)
+        self.query_one(StatusCard).show(run)
         self.query_one(RunCard).show(run)
         shown = (run.run, len(run.history), run.epochs, run.status, self.errors) if run else (None, self.errors)
         if shown == self._shown:

@@ -29,7 +29,7 @@ class ProgressStrip(Static):
 
     def __init__(self) -> None:
         super().__init__(id="progress")
-        self._values: list[tuple[str, float, str]] = []
+        self._values: list[tuple[str, float, str]] | None = None
 
     def show(self, run: RunState | None, runs_done: int, runs_total: int) -> None:
         """Show the run's shares and, when there are several runs, the queue's."""
@@ -45,8 +45,11 @@ class ProgressStrip(Static):
             self._redraw()
 
     def _redraw(self) -> None:
+        if not self._values:
+            self.update(Content.styled("Nothing trains.", "$text-muted"), layout=False)
+            return
         room = max(1, self.size.width - 2)
-        each = room // max(1, len(self._values))
+        each = room // len(self._values)
         parts = []
         for name, share, text in self._values:
             width = each - len(name) - len(text) - 4

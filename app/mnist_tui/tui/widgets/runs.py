@@ -65,6 +65,7 @@ class RunsView(Container):
     def __init__(self) -> None:
         super().__init__(id="runs-view")
         self.marked: dict[str, int] = {}
+        self._pane = 0
 
     def compose(self) -> ComposeResult:
         """Queue on top, past runs, then comparison and chart."""
@@ -83,6 +84,13 @@ class RunsView(Container):
         self.query_one("#queue", DataTable).add_columns("Status", "Settings", "Id")
         self.query_one("#runs").border_title = "Runs"
         self.query_one("#comparison-pane").border_title = "Comparison"
+
+    def next_pane(self) -> None:
+        """Show the next pane where there is no room for all; see app.tcss for what fits when."""
+        panes = 3 if self.screen.has_class("-short") or self.screen.has_class("-flat") else 2
+        self._pane = (self._pane + 1) % panes
+        for number in (1, 2):
+            self.set_class(self._pane == number, f"-pane-{number}")
 
     @property
     def chosen(self) -> str | None:
@@ -157,7 +165,8 @@ class RunsView(Container):
         order: dict[str, float | str | None] = {c.key: _order(values[c.key], None) for c in _RUN_COLUMNS}
         order["started"] = run.started_at
         slot = self.marked.get(run.run)
-        return TableRow(run.run, " " if slot is None else f"●{slot + 1}", cells, order)
+        sign = status_text(run.status)[0]
+        return TableRow(run.run, sign if slot is None else f"{sign} ●{slot + 1}", cells, order)
 
 
 def comparison_rows(table: ComparisonTable) -> list[TableRow]:
@@ -165,7 +174,7 @@ def comparison_rows(table: ComparisonTable) -> list[TableRow]:
     return [
         TableRow(
             key=row.runs[0],
-            label=" ",
+            label="",
             cells={c.key: _cell(c, row.values[c.key], best=(i, c.key) in table.best) for c in table.columns},
             order={c.key: _order(row.values[c.key], row.number(c.key)) for c in table.columns},
         )

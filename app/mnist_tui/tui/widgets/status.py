@@ -40,7 +40,7 @@ class StatusLine(Static):
         run = past or session.run
         parts: list[Part] = [(9, "bold $primary", "mnist-tui")]
         if past is not None:
-            parts.append((0, "bold $warning", "◂ PAST RUN (Esc: back)"))
+            parts.append((0, "bold $text-warning", "◂ PAST RUN (Esc: back)"))
         if session.preparing is not None and past is None:
             share = session.preparing.fraction
             done = "" if share is None else f" {share:.0%}"
@@ -77,7 +77,7 @@ class StatusLine(Static):
             parts.append((8, "$text-muted", format_device(run.machine.device, run.machine.threads)))
         if run.dataset is not None:
             fallback = run.dataset.name != "mnist"
-            parts.append((1 if fallback else 5, "bold $warning" if fallback else "", run.dataset.label))
+            parts.append((1 if fallback else 5, "bold $text-warning" if fallback else "", run.dataset.label))
         return parts
 
     def _refit(self) -> None:

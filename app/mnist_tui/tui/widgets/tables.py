@@ -10,7 +10,7 @@ from rich.text import Text
 from textual import on
 from textual.widgets import DataTable
 
-from mnist_tui.core.table import Column, sort_rows
+from mnist_tui.core.table import REPORT_COLUMNS, Column, sort_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +31,29 @@ class TableRow:
 
 
 class SortableTable(DataTable[Text]):
-    """A table whose heading, or a key, sorts it. Titles break into two lines so that the report's columns fit."""
+    """A table whose heading, or a key, sorts it. Titles break into lines so that the report's columns fit.
+
+    Args:
+        id: Its id.
+        fitting: Leave out columns after the report's where they do not fit as a whole, instead of scrolling to them.
+    """
 
     ALLOW_MAXIMIZE = True
 
-    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's own name
+    DEFAULT_CSS = """
+    SortableTable {
+        & > .datatable--header-cursor { background: $surface; color: $foreground; }
+        & > .datatable--header-hover { background: $surface; }
+    }
+    """
+
+    def __init__(self, *, id: str, fitting: bool = False) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id, cursor_type="row", zebra_stripes=True, header_height=2, cell_padding=1)
         self._shown: tuple[Column, ...] = ()
         self._rows: tuple[TableRow, ...] = ()
         self._sort: str | None = None
         self._reverse = False
+        self._fitting = fitting
 
     def set_rows(self, columns: Sequence[Column], rows: Sequence[TableRow]) -> None:
         """Show these rows, in the chosen order, with the cursor on the row it was on."""
@@ -53,7 +66,7 @@ class SortableTable(DataTable[Text]):
     def on_resize(self) -> None:
         """Break titles into three lines where the report's columns would not fit otherwise."""
         lines = 2 if self.size.width >= 100 else 3
-        if lines != self.header_height:
+        if lines != self.header_height or self._fitting:
             self.header_height = lines
             self._refill()
 
@@ -86,13 +99,20 @@ class SortableTable(DataTable[Text]):
     def _refill(self) -> None:
         current = self.current_key
         self.clear(columns=True)
+        self.show_row_labels = any(row.label for row in self._rows)
+        shown: list[Column] = []
+        used = 0
         for column in self._shown:
             arrow = "" if column.key != self._sort else " ▼" if self._reverse else " ▲"
             title = Text(_broken(column.title, self.header_height) + arrow, justify="right")
             # Measured here: a table that is refilled while it is hidden keeps drawing with the widths of its titles.
             cells = (row.cells[column.key].cell_len for row in self._rows)
             widest = max((*(line.cell_len for line in title.split()), *cells))
+            used += widest + 2 * self.cell_padding
+            if self._fitting and used > self.size.width and column not in REPORT_COLUMNS:
+                break
             self.add_column(title, key=column.key, width=widest)
+            shown.append(column)
         rows = list(self._rows)
         if self._sort is not None:
             sort = self._sort
@@ -100,7 +120,7 @@ class SortableTable(DataTable[Text]):
         elif self._reverse:
             rows.reverse()
         for row in rows:
-            self.add_row(*(row.cells[c.key] for c in self._shown), key=row.key, label=Text(row.label))
+            self.add_row(*(row.cells[c.key] for c in shown), key=row.key, label=Text(row.label))
         if current is not None and current in self.rows:
             self.move_cursor(row=self.get_row_index(current), animate=False)
 
