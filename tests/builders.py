@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -171,4 +172,6 @@ def check_golden(name: str, text: str) -> None:
     if os.environ.get("UPDATE_GOLDENS") == "1":
         path.write_bytes(text.encode())
     assert path.exists(), f"{path.name} is missing: run again with UPDATE_GOLDENS=1"
-    assert text == path.read_bytes().decode()
+    golden = path.read_bytes().decode()
+    difference = "\n".join(difflib.unified_diff(golden.splitlines(), text.splitlines(), name, "now", lineterm=""))
+    assert text == golden, difference

@@ -31,14 +31,15 @@ def linear_ticks(low: float, high: float, most: int) -> list[float]:
 
 def whole_ticks(low: int, high: int, most: int) -> list[int]:
     """Return at most `most` whole numbers in [low, high], `low` and multiples of 1, 2 or 5 times a power of ten."""
-    most, magnitude = max(1, most), 1
+    most, magnitude, finer = max(1, most), 1, range(0)
     while True:
         for step in (magnitude, 2 * magnitude, 5 * magnitude):
             # A label right beside the first one would run into it.
             first = step * math.ceil((low + max(1, step // 2)) / step)
             rest = range(first, high + 1, step)
             if len(rest) < most:
-                return [low, *rest]
+                return [low, *(rest or finer[-1:])][:most]
+            finer = rest
         magnitude *= 10
 
 
@@ -70,8 +71,8 @@ def tick_labels(values: Sequence[float], *, percent: bool, even: bool = True) ->
     sign = "%" if percent else ""
     step = min((b - a for a, b in pairwise(shown)), default=1.0)
     largest = max(map(abs, shown), default=0.0)
-    if largest >= 1e5 or 0 < largest < 1e-3:
-        return [f"{text}{sign}" for text in _scientific(shown)]
+    if largest >= 1e5 or 0 < largest < 1e-3 or (not even and min(map(abs, shown), default=1.0) < 1e-6):
+        return [f"{text}{sign}" for text in _scientific(shown, step)]
 
     def decimals(value: float) -> int:
         return next((d for d in range(12) if abs(value - round(value, d)) <= 1e-3 * step), 12)
@@ -83,12 +84,12 @@ def tick_labels(values: Sequence[float], *, percent: bool, even: bool = True) ->
     return [f"{round(value, d) + 0.0:.{d}f}{sign}" for value, d in zip(shown, digits, strict=True)]
 
 
-def _scientific(values: Sequence[float]) -> list[str]:
+def _scientific(values: Sequence[float], step: float) -> list[str]:
     labels: list[str] = []
     for digits in range(1, 16):
         labels = [f"{value:.{digits}g}".replace("e+", "e").replace("e0", "e").replace("e-0", "e-") for value in values]
         if len(set(labels)) == len(values) and all(
-            math.isclose(float(text), value, rel_tol=1e-6, abs_tol=1e-6 * max(map(abs, values)))
+            math.isclose(float(text), value, rel_tol=1e-12, abs_tol=1e-3 * step)
             for text, value in zip(labels, values, strict=True)
         ):
             break

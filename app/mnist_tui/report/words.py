@@ -98,6 +98,13 @@ def format_points(points: float | None) -> str:
     return f"+{text}" if points > 0 else f"−{text}"
 
 
+def format_reduction(share: float | None) -> str:
+    """Return a share of the errors with its sign: `+12.3%`, `−0.8%`."""
+    if share is None or not math.isfinite(share):
+        return _nonfinite(share)
+    return f"{'−' if share < 0 else '+'}{_fixed(100 * abs(share), 1)}%"
+
+
 def format_loss(loss: float | None) -> str:
     """Return a loss with four decimals: `1.3312`."""
     return _nonfinite(loss) if loss is None or not math.isfinite(loss) else _fixed(loss, 4)

@@ -197,7 +197,7 @@ class MnistTuiApp(App[None]):
             return None
 
     def _read_system(self) -> None:
-        if self.screen.has_class("-wide"):
+        if self.is_running and self.screen.has_class("-wide"):
             self.query_one(LiveView).show_load(self._probe.read())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
@@ -340,9 +340,8 @@ class MnistTuiApp(App[None]):
         self.query_one(TabbedContent).active = "runs-pane" if name == "runs" else name
         if name == "runs":
             self._show_runs()
-            self.query_one("#runs", SortableTable).focus()
-        else:
-            self.query_one("#epochs").focus()
+        # Not focus(), which comes later than the next key may.
+        self.screen.set_focus(self.query_one("#runs" if name == "runs" else "#epochs"))
 
     def action_scale(self) -> None:
         """Switch between error on a log scale and accuracy."""

@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from mnist_tui.core.state import RunState
 from mnist_tui.report.charts import sparkline
-from mnist_tui.report.words import format_device, format_duration, format_percent, format_points
+from mnist_tui.report.words import format_device, format_duration, format_percent, format_points, format_reduction
 from mnist_tui.tui.system import SystemLoad
 from mnist_tui.tui.widgets.progress import bar
 
@@ -93,13 +93,11 @@ class ImprovementCard(Card):
             return
         room = max(8, self.size.width - 2)
         points = [e.improvement_points or 0.0 for e in steps]
-        last = steps[-1]
-        reduction = last.error_reduction
         recent = points[-3:]
         mean = math.fsum(recent) / len(recent)
         pairs = [
             ("last", f"{format_points(points[-1])} points"),
-            ("errors", "–" if reduction is None else f"{100 * reduction:+.1f}% removed"),
+            ("errors", f"{format_reduction(steps[-1].error_reduction)} removed"),
             (f"last {len(recent)}", f"{format_points(mean)} points an epoch"),
         ]
         self.put(Content("\n").join([Content.styled(sparkline(points[-room:], low=0.0), "$primary"), _lines(pairs)]))

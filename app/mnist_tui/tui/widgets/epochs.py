@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 from rich.text import Text
@@ -10,7 +9,7 @@ from textual.widgets import DataTable
 
 from mnist_tui.core.events import EpochDone
 from mnist_tui.core.state import RunState
-from mnist_tui.report.words import format_loss, format_percent, format_points, format_seconds
+from mnist_tui.report.words import format_loss, format_percent, format_points, format_reduction, format_seconds
 
 _COLUMNS: Final = (
     ("epoch", "Epoch"),
@@ -75,13 +74,12 @@ class EpochTable(DataTable[Text]):
             self.move_cursor(row=self.row_count - 1, animate=False)
 
     def _cells(self, epoch: EpochDone) -> list[Text]:
-        reduction = epoch.error_reduction
         texts = {
             "epoch": str(epoch.epoch),
             "train_accuracy": format_percent(epoch.train_accuracy),
             "val_accuracy": format_percent(epoch.val_accuracy),
             "improvement": format_points(epoch.improvement_points),
-            "error_reduction": "–" if reduction is None or not math.isfinite(reduction) else f"{100 * reduction:+.1f}%",
+            "error_reduction": format_reduction(epoch.error_reduction),
             "train_loss": format_loss(epoch.train_loss),
             "val_loss": format_loss(epoch.val_loss),
             "time": format_seconds(epoch.epoch_s),

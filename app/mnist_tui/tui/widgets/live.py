@@ -26,7 +26,7 @@ class StatusCard(Card):
             self.put(Content("\n".join(("No run yet.", "", *keys))))
             return
         last, best = run.last, run.best
-        lines = [f"{status_text(run.status)}  epoch {run.epochs_done}/{run.epochs}"]
+        lines = [f"{status_text(run.status)}  {run.epochs_done} of {run.epochs} epochs"]
         if run.time_to_go_s is not None:
             lines.append(f"{format_duration(run.time_to_go_s)} to go")
         lines.append(f"features {run.spec.features}  seed {run.spec.seed}")

@@ -43,6 +43,7 @@ class PlotView(Widget):
         & > .plot--ink-8 { color: #8DD35F; }
         & > .plot--ink-9 { color: #FF8A9A; }
         &:light {
+            & > .plot--axis { color: $foreground 67%; }
             & > .plot--ink-0 { color: #0072B2; }
             & > .plot--ink-1 { color: #A85C00; }
             & > .plot--ink-2 { color: #00785A; }

@@ -97,7 +97,8 @@ class SortableTable(DataTable[Text]):
         self._refill()
 
     def _refill(self) -> None:
-        current = self.current_key
+        # Untouched, the cursor stays on the first row, where the newest run is; else on its own row.
+        current = self.current_key if self.has_focus or self.cursor_row else None
         self.clear(columns=True)
         self.show_row_labels = any(row.label for row in self._rows)
         shown: list[Column] = []

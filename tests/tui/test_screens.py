@@ -1,0 +1,54 @@
+"""Every screen at every size, compared with golden files made by the scripted engine."""
+
+import time
+
+import pytest
+
+from mnist_tui.core.events import Phase, Progress
+from mnist_tui.demo import run_sweep
+from tests.builders import check_golden
+from tests.tui.helpers import run_to_the_end, screen_text, settle, until
+
+SIZES = [(120, 40), (80, 24), (60, 18), (40, 12)]
+
+
+def holds_in_epoch_12(queue, control):
+    """Play until the middle of epoch 12, then stand still until the test ends the run."""
+    for event in run_sweep(queue, control):
+        yield event
+        if isinstance(event, Progress) and (event.epoch, event.phase) == (12, Phase.TRAIN) and event.batch > 390:
+            while not control.stopping:
+                time.sleep(0.01)
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_a_first_start(make_app, width, height):
+    app = make_app()
+    async with app.run_test(size=(width, height)) as pilot:
+        await settle(pilot)
+        check_golden(f"screens/ready-{width}x{height}.txt", screen_text(app))
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_a_live_run(make_app, width, height):
+    app = make_app(engine=holds_in_epoch_12)
+    async with app.run_test(size=(width, height)) as pilot:
+        await pilot.press("t")
+        await until(pilot, lambda: app.state.run is not None and app.state.run.epochs_done == 11)
+        await settle(pilot)
+        check_golden(f"screens/live-{width}x{height}.txt", screen_text(app))
+        app.session.stop()
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_the_end_of_a_queue_and_past_runs(make_app, width, height):
+    app = make_app()
+    async with app.run_test(size=(width, height)) as pilot:
+        await run_to_the_end(pilot, "t")
+        check_golden(f"screens/result-{width}x{height}.txt", screen_text(app))
+        await pilot.press("escape", "2", "space", "down", "space")
+        await settle(pilot)
+        check_golden(f"screens/runs-{width}x{height}.txt", screen_text(app))
+        await pilot.press("c")
+        await settle(pilot)
+        check_golden(f"screens/runs-next-{width}x{height}.txt", screen_text(app))

@@ -1,0 +1,432 @@
+import math
+import pickle
+import re
+import subprocess
+import sys
+from itertools import pairwise, product
+
+import plotext
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from mnist_tui.report.charts import AXIS, TEXT, Chart, Series, rasterise, sparkline
+
+PATIENCE_S = 120
+BLOCKS = "▁▂▃▄▅▆▇█"
+FLAT = (0.5,) * 20
+HOSTILE = (math.nan, math.inf, -math.inf, 1e308, -1e308, 5e-324, -5e-324, 1e-310, 0.0, -0.0, -1.0, None, 0.5)
+ODD_LIMITS = (
+    (1.0, 10.0),
+    (1.0, 1.0),
+    (5.0, 2.0),
+    (3.25, 3.5),
+    (-1e308, 1e308),
+    (1e308, 1e308),
+    (math.nan, 3.0),
+    (-math.inf, math.inf),
+)
+
+
+def curve(y, ink=0, **options):
+    values = {"name": f"curve {ink}", "x": tuple(float(epoch) for epoch in range(1, len(y) + 1))}
+    return Series(**(values | options), y=tuple(y), ink=ink)
+
+
+def chart(*series, **options):
+    epochs = max((len(one.y) for one in series), default=10)
+    return Chart(**({"title": "Loss", "x_limits": (1.0, float(epochs))} | options), series=series)
+
+
+def lines(*arguments, **options):
+    return ["".join(text for text, _ in row) for row in rasterise(*arguments, **options)]
+
+
+def cells(*arguments):
+    """Return one (character, ink) per cell."""
+    return [[(character, ink) for text, ink in row for character in text] for row in rasterise(*arguments)]
+
+
+def places_of(ink, *arguments):
+    """Return row and column of the cells of this ink, columns counted from the y axis."""
+    rows = cells(*arguments)
+    start = margin(lines(*arguments))
+    return {
+        (row, column - start)
+        for row, its in enumerate(rows)
+        for column, (sign, found) in enumerate(its)
+        if found == ink and not sign.isspace()
+    }
+
+
+def columns_of(ink, *arguments):
+    return {column for _, column in places_of(ink, *arguments)}
+
+
+def margin(drawn):
+    """Return the number of cells left of the curves."""
+    return next(line.index("└") for line in drawn if "└" in line) + 1
+
+
+def rows_with(sign, drawn):
+    return [at for at, line in enumerate(drawn) if sign in line]
+
+
+def labels(drawn):
+    return [line.partition("┤")[0].strip() for line in drawn if "┤" in line]
+
+
+def braille(drawn):
+    return sum("\u2801" <= sign <= "\u28ff" for line in drawn for sign in line)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def handed():
+    """Collect how many points plotext is handed; what would end the process is an error of the test instead."""
+    counts: list[int] = []
+    figure = type(plotext.figure)
+    signal = figure.signal
+
+    def careful(self, x, y, **options):
+        assert all(math.isfinite(share) and 0.0 <= share <= 1.0 for share in (*x, *y))
+        counts.append(len(x))
+        return signal(self, x, y, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figure, "signal", careful)
+        yield counts
+
+
+@pytest.fixture
+def points(handed):
+    """Return a function that counts the points plotext is handed for a chart."""
+
+    def count(*arguments):
+        handed.clear()
+        rasterise(*arguments)
+        return sum(handed)
+
+    return count
+
+
+# Any numbers, any size --------------------------------------------------------------------------------
+
+VALUES = st.one_of(st.none(), st.sampled_from(HOSTILE), st.floats(), st.floats(0, 1))
+PLACES = st.floats() | st.floats(-5, 50)
+
+
+@st.composite
+def some_series(draw):
+    y = tuple(draw(st.lists(VALUES, max_size=30)))
+    x = draw(st.none() | st.lists(PLACES, min_size=len(y), max_size=len(y)).map(tuple))
+    return curve(
+        y,
+        draw(st.integers(0, 9)),
+        name=draw(st.sampled_from(["train", "val", "", "数", "a long name of a curve"])),
+        dashed=draw(st.booleans()),
+        points=draw(st.booleans()),
+        **({} if x is None else {"x": x}),
+    )
+
+
+@st.composite
+def some_charts(draw):
+    return chart(
+        *draw(st.lists(some_series(), max_size=4)),
+        x_limits=draw(st.sampled_from(ODD_LIMITS) | st.tuples(st.floats(), st.floats())),
+        y_limits=draw(st.none() | st.tuples(st.floats(), st.floats()) | st.just((5e-324, 1e308))),
+        log_y=draw(st.booleans()),
+        percent=draw(st.booleans()),
+    )
+
+
+SIZES = st.tuples(st.integers(1, 100), st.integers(1, 40))
+
+
+@settings(deadline=None, max_examples=300)
+@given(some_charts(), SIZES)
+def test_any_chart_fills_exactly_its_size(what, size):
+    width, height = size
+    assert [cell_len(line) for line in lines(what, width, height)] == [width] * height
+
+
+def test_every_small_size_is_filled_exactly():
+    what = chart(curve(FLAT), curve([0.1, 0.9] * 10, 1, points=True))
+    for width, height in product(range(1, 40), range(1, 14)):
+        assert [cell_len(line) for line in lines(what, width, height)] == [width] * height
+
+
+@settings(deadline=None)
+@given(some_charts(), SIZES)
+def test_ascii_only_leaves_no_other_sign(what, size):
+    plain = Chart(
+        what.title, tuple(curve(one.y, one.ink, x=one.x, points=one.points) for one in what.series), (1.0, 9.0)
+    )
+    drawn = lines(plain, *size, ascii_only=True)
+    assert all(line.isascii() and line.isprintable() for line in drawn)
+    assert [len(line) for line in drawn] == [size[0]] * size[1]
+
+
+def test_ascii_only_draws_in_the_same_cells():
+    what = chart(curve([0.2, 0.8] * 5), curve([0.9, None, 0.5], 1))
+    for one, other in zip(lines(what, 60, 15), lines(what, 60, 15, ascii_only=True), strict=True):
+        assert [sign == " " for sign in one] == [sign == " " for sign in other]
+
+
+def test_no_number_ends_the_process():
+    # A process of its own: where plotext aborts, no assertion is left to fail.
+    patterns = [(), *((value,) for value in HOSTILE), *product(HOSTILE, repeat=2), HOSTILE * 3]
+    charts = [
+        chart(curve(y), curve(y[::-1], 1, points=True), x_limits=limits, y_limits=y_limits, log_y=log_y, percent=log_y)
+        for y in patterns
+        for limits, y_limits, log_y in product(ODD_LIMITS[:3], (None, (0.25, 0.75)), (False, True))
+    ]
+    numbers = tuple(value for value in HOSTILE if value is not None)
+    charts += [
+        chart(curve(HOSTILE), curve(FLAT, 1, x=numbers), x_limits=limits, log_y=log_y)
+        for limits, log_y in product(ODD_LIMITS, (False, True))
+    ]
+    program = (
+        "import pickle, sys\n"
+        "from mnist_tui.report.charts import rasterise\n"
+        "charts = pickle.load(sys.stdin.buffer)\n"
+        "assert all(len(rasterise(chart, 50, 12)) == 12 for chart in charts)\n"
+        "print(len(charts))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        input=pickle.dumps(charts),
+        capture_output=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr.decode()
+    assert int(result.stdout) == len(charts)
+
+
+# Long runs --------------------------------------------------------------------------------------------
+
+
+def test_thousands_of_epochs_cost_no_more_than_the_columns_hold(points):
+    def waves(epochs):
+        return chart(curve([math.sin(epoch) for epoch in range(epochs)]))
+
+    assert points(waves(20), 60, 15) == 20, "a short curve is drawn from all of its points"
+    most = 4 * 60
+    assert 60 < points(waves(2_000), 60, 15) <= most
+    assert points(waves(50_000), 60, 15) <= most
+
+
+def test_a_curve_of_2000_epochs_looks_like_one_of_20():
+    def rows_per_column(epochs):
+        what = chart(curve([1.0 - epoch / (epochs - 1) for epoch in range(epochs)]), y_limits=(0.0, 1.0))
+        places = places_of(0, what, 60, 15)
+        return [{row for row, at in places if at == column} for column in range(60 - margin(lines(what, 60, 15)))]
+
+    for few, many in zip(rows_per_column(20), rows_per_column(2_000), strict=True):
+        assert abs(min(few) - min(many)) <= 1
+        assert abs(max(few) - max(many)) <= 1
+
+
+def test_a_peak_of_one_epoch_among_2000_is_drawn():
+    def top_and_bottom(values):
+        drawn = lines(chart(curve(values), y_limits=(0.0, 1.0)), 60, 15)
+        return braille(drawn[:1]), braille(drawn[12:13])
+
+    calm = [0.5] * 2_000
+    assert top_and_bottom(calm) == (0, 0)
+    calm[700], calm[1_300] = 1.0, 0.0
+    assert all(top_and_bottom(calm))
+
+
+# Axes -------------------------------------------------------------------------------------------------
+
+
+def test_labels_stand_at_their_values():
+    levels = (0.0, 0.25, 0.5, 0.75, 1.0)
+    drawn = lines(chart(curve(levels, points=True), percent=True, y_limits=(0.0, 1.0)), 60, 18)
+    assert labels(drawn) == ["100%", "75%", "50%", "25%", "0%"]
+    assert all("○" in line for line in drawn if "┤" in line)
+
+
+def test_epochs_stand_below_their_points():
+    for width in (40, 60, 90):
+        drawn = lines(chart(curve([0.5] * 10, points=True)), width, 15)
+        row = next(line for line in drawn if "○" in line)
+        rings = [at for at, sign in enumerate(row) if sign == "○"]
+        assert len(rings) == 10
+        named = list(re.finditer(r"\d+", drawn[-1]))
+        assert len(named) > 2
+        for label in named:
+            middle = (label.start() + label.end() - 1) / 2
+            assert rings[int(label[0]) - 1] == pytest.approx(middle, abs=1)
+
+
+def test_the_x_axis_says_what_it_counts_where_there_is_room():
+    wide, low = lines(chart(curve(FLAT)), 80, 15), lines(chart(curve(FLAT)), 80, 6)
+    assert "epoch 20" in wide[-1]
+    assert "epoch 20" in low[-1].replace("─", "")
+    assert "epoch" not in lines(chart(curve(FLAT)), 40, 6)[-1]
+
+
+def test_a_narrow_chart_names_the_first_and_a_late_epoch():
+    assert re.findall(r"\d+", lines(chart(curve([0.5] * 40)), 18, 6)[-1]) == ["1", "40"]
+
+
+@pytest.mark.parametrize("log_y", [False, True])
+def test_a_percentage_never_leaves_0_to_100(log_y):
+    drawn = lines(chart(curve([0.001, 1.0]), percent=True, log_y=log_y), 60, 20)
+    shares = [float(label.removesuffix("%")) for label in labels(drawn)]
+    assert max(shares) == 100
+    assert min(shares) >= 0
+
+
+def test_equal_factors_have_equal_heights_on_a_log_axis():
+    drawn = lines(chart(curve([1.0, 0.1, 0.01, 0.001], points=True), log_y=True), 60, 24)
+    rows = rows_with("○", drawn)
+    assert len(rows) == 4
+    steps = [b - a for a, b in pairwise(rows)]
+    assert max(steps) - min(steps) <= 1
+    assert labels(drawn)[-1] == "0.001"
+
+
+def test_a_constant_is_drawn_with_room_on_both_sides():
+    (row,) = rows_with("○", lines(chart(curve(FLAT, points=True)), 60, 15))
+    assert 3 < row < 10
+
+
+def test_an_empty_chart_has_axes_and_no_curve():
+    drawn = lines(chart(curve([None, math.nan]), x_limits=(1.0, 20.0)), 60, 15)
+    assert braille(drawn) == 0
+    assert "└" in drawn[-2]
+    assert "20" in drawn[-1]
+
+
+def test_limits_clip_a_curve_and_its_signs():
+    inside, outside = [0.5] * 10, [9.0] * 10
+    clipped = chart(curve(inside + outside, points=True), y_limits=(0.0, 1.0))
+    whole = chart(curve(inside + outside, points=True))
+    assert max(columns_of(0, clipped, 60, 15)) < 35
+    assert max(columns_of(0, whole, 60, 15)) > 50
+    drawn = lines(clipped, 60, 15)
+    assert float(labels(drawn)[0]) <= 1.0
+    assert braille(drawn[:1]) > 0, "the curve leaves through the top"
+
+
+def test_limits_below_a_curve_leave_it_out():
+    assert not columns_of(0, chart(curve(FLAT), y_limits=(0.0, 0.25)), 60, 15)
+
+
+def test_limits_that_cannot_be_drawn_are_those_of_the_values():
+    usual = lines(chart(curve([1.0, 4.0, 2.0])), 60, 15)
+    for limits in ((2.0, 1.0), (1.0, 1.0), (math.nan, 1.0), (0.0, math.inf)):
+        assert lines(chart(curve([1.0, 4.0, 2.0]), y_limits=limits), 60, 15) == usual
+
+
+# Curves -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_curves_on_each_other_take_turns(count):
+    what = chart(*(curve(FLAT, ink) for ink in range(count)))
+    shares = [columns_of(ink, what, 80, 15) for ink in range(count)]
+    everything = columns_of(0, chart(curve(FLAT)), 80, 15)
+    assert set().union(*shares) == everything
+    assert sum(map(len, shares)) == len(everything), "no column has two inks"
+    assert min(map(len, shares)) >= len(everything) // count - 1
+
+
+def test_a_dashed_curve_has_gaps_and_another_has_none():
+    plain, dashed = (columns_of(0, chart(curve(FLAT, dashed=dashed)), 60, 15) for dashed in (False, True))
+    assert plain == set(range(60 - margin(lines(chart(curve(FLAT)), 60, 15))))
+    assert len(plain) / 2 < len(dashed) < len(plain)
+
+
+@pytest.mark.parametrize(
+    ("lost", "log_y"),
+    [(None, False), (math.nan, False), (math.inf, False), (-math.inf, True), (0.0, True), (-2.0, True)],
+)
+def test_what_cannot_be_drawn_is_a_gap(lost, log_y):
+    broken = [*FLAT[:8], lost, *FLAT[:8]]
+    what = chart(curve(broken), log_y=log_y)
+    columns = columns_of(0, what, 60, 15)
+    missing = set(range(max(columns))) - columns
+    assert 4 <= len(missing) <= 8
+    assert max(missing) - min(missing) + 1 == len(missing), "one gap"
+    assert not set(range(max(columns))) - columns_of(0, chart(curve([0.5] * 17), log_y=log_y), 60, 15)
+
+
+def test_a_point_without_neighbours_is_seen():
+    drawn = lines(chart(curve([0.3]), x_limits=(1.0, 20.0)), 60, 15)
+    assert sum(line.count("●") for line in drawn) == 1
+
+
+@pytest.mark.parametrize(
+    ("epochs", "ringed"), [(10, range(1, 11)), (100, range(10, 101, 10)), (43, [*range(5, 45, 5), 43])]
+)
+def test_rings_are_on_all_points_or_on_round_ones_and_the_last(epochs, ringed):
+    what = chart(curve([0.5] * epochs, points=True))
+    row = next(line for line in lines(what, 60, 15) if "○" in line)
+    start = margin(lines(what, 60, 15))
+    expected = [start + round((epoch - 1) / (epochs - 1) * (59 - start)) for epoch in ringed]
+    found = [at for at, sign in enumerate(row) if sign == "○"]
+    assert found == pytest.approx(expected, abs=1)
+
+
+def test_axes_and_labels_have_inks_of_their_own():
+    rows = cells(chart(curve(FLAT, 7)), 60, 15)
+    inks = {sign: ink for row in rows for sign, ink in row if sign != " "}
+    assert inks["└"] == inks["│"] == inks["─"] == AXIS
+    assert inks["1"] == TEXT
+    assert {ink for row in rows for sign, ink in row if "\u2801" <= sign <= "\u28ff"} == {7}
+
+
+# Little room ------------------------------------------------------------------------------------------
+
+
+def test_where_no_curve_fits_names_and_newest_values_stand_instead():
+    what = chart(curve([0.1, 0.25], name="train"), curve([0.3, 0.5, None], 1, name="val"), percent=True)
+    assert [line.split() for line in lines(what, 20, 2)] == [["train", "▁█", "25.00%"], ["val", "▁█", "50.00%"]]
+    assert lines(what, 12, 2) == ["train 25.00%", "val 50.00%  "]
+    assert lines(what, 7, 1) == ["25.00% "]
+    assert lines(what, 3, 1) == ["25%"]
+    assert lines(what, 1, 1) == ["…"]
+    assert [row[0][1] for row in rasterise(what, 12, 3)] == [0, 1, TEXT]
+
+
+def test_a_curve_without_a_value_has_a_dash_there():
+    assert lines(chart(curve([None], name="val")), 8, 1)[0].split() == ["val", "–"]
+
+
+# Sparklines -------------------------------------------------------------------------------------------
+
+
+def test_a_sparkline_goes_from_the_lowest_block_to_the_highest():
+    assert sparkline([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]) == BLOCKS
+    assert sparkline([7.0, 0.0]) == "█▁"
+
+
+def test_a_sparkline_can_start_below_its_values():
+    assert sparkline([50.0, 100.0]) == "▁█"
+    assert sparkline([50.0, 100.0], low=0.0)[0] in "▄▅"
+
+
+def test_a_constant_sparkline_is_flat_whatever_its_size():
+    for value in (0.0, 1.0, -5.0, 1e300, 1e308, -1e308, 5e-324):
+        assert sparkline([value] * 3) == "▁▁▁"
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.floats() | st.sampled_from([value for value in HOSTILE if value is not None])),
+    st.none() | st.floats(-1, 1),
+)
+def test_a_sparkline_has_one_block_per_number_and_keeps_their_order(values, low):
+    drawn = sparkline(values, low=low)
+    assert len(drawn) == len(values)
+    for value, block in zip(values, drawn, strict=True):
+        assert (block == " ") == (not math.isfinite(value))
+    heights = [BLOCKS.index(drawn[at]) for at in sorted(range(len(values)), key=values.__getitem__) if drawn[at] != " "]
+    if not any(map(math.isnan, values)):
+        assert heights == sorted(heights)

@@ -1,0 +1,83 @@
+"""Makes the pictures of the README: the app on real MNIST, drawn cell by cell. Takes a few minutes.
+
+Run it from the root of the repository, with MNIST_TUI_DATA naming a folder with MNIST: `python -m tools.screenshots`
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from textual.pilot import Pilot
+
+from mnist_tui.core.spec import RunSpec
+from mnist_tui.engine import run_sweep
+from mnist_tui.tui.app import MnistTuiApp
+from tools.picture import screen_picture
+
+FOLDER: Final = Path(__file__).parents[1] / "screenshots"
+LARGE: Final = (120, 40)
+SMALL: Final = ((80, 24), (60, 18), (40, 12))
+SPEC: Final = RunSpec(epochs=10, dataset="mnist")
+WIDTHS: Final = (4, 8, 16)
+"""Features of the runs; the last one is watched."""
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        await asyncio.sleep(0.2)
+
+
+async def _take(pilot: Pilot[None], name: str, theme: str = "textual-dark", size: tuple[int, int] = LARGE) -> None:
+    app = pilot.app
+    app.theme = theme
+    await pilot.resize_terminal(*size)
+    await pilot.pause(1.5)
+    screen_picture(app, FOLDER / f"{name}.png")
+    print(f"screenshots/{name}.png")
+
+
+async def make_pictures() -> None:
+    """Train three runs in the app and take pictures on the way."""
+    app = MnistTuiApp(run_sweep, Path("mnist-tui-home"), SPEC)
+    async with app.run_test(size=LARGE, notifications=True) as pilot:
+        await _take(pilot, "ready-dark")
+        for features in WIDTHS:
+            await pilot.press("F", *str(features), "enter", "n")
+        await pilot.press("r")
+
+        def watched() -> bool:
+            run = app.state.run
+            return run is not None and run.spec.features == WIDTHS[-1] and run.epochs_done >= 6
+
+        await _until(watched)
+        await pilot.pause(1.0)
+        await _take(pilot, "live-dark")
+        await _take(pilot, "live-light", "textual-light")
+        for width, height in SMALL:
+            await _take(pilot, f"live-{width}x{height}", "nord", (width, height))
+        await _until(lambda: app.state.finished_sweep is not None)
+        await _take(pilot, "result-dark")
+        await pilot.press("escape", "2", "space", "down", "space", "down", "space")
+        await _take(pilot, "runs-light", "textual-light")
+        await _take(pilot, "runs-80x24", "gruvbox", SMALL[0])
+        await pilot.press("1", "N")
+        await _take(pilot, "form-dark")
+
+
+def main() -> None:
+    """Work in an empty folder, so that no path of this machine gets into a picture."""
+    if data := os.environ.get("MNIST_TUI_DATA"):
+        os.environ["MNIST_TUI_DATA"] = str(Path(data).absolute())
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        asyncio.run(make_pictures())
+        os.chdir("/")
+
+
+if __name__ == "__main__":
+    main()
