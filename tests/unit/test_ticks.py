@@ -64,7 +64,7 @@ def test_ticks_are_round_inside_the_limits_and_between_two_and_most(between, mos
 @settings(deadline=None)
 @given(limits(), MOST, st.booleans())
 def test_labels_of_ticks_are_distinct_and_say_their_values(between, most, percent):
-    check_labels(linear_ticks(*between, most), percent=percent, even=True)
+    check_labels(linear_ticks(between[0], between[1], most), percent=percent, even=True)
 
 
 @settings(deadline=None)
@@ -81,7 +81,7 @@ def test_log_ticks_are_inside_the_limits_and_between_two_and_most(between, most)
 @settings(deadline=None)
 @given(exponents(), MOST, st.booleans())
 def test_labels_of_log_ticks_are_distinct_and_say_their_values(between, most, percent):
-    check_labels(log_ticks(*between, most), percent=percent, even=False)
+    check_labels(log_ticks(between[0], between[1], most), percent=percent, even=False)
 
 
 @settings(deadline=None)

@@ -202,7 +202,7 @@ class Store:
         """
         self.unreadable = []
         runs = []
-        for row in self._query("SELECT run, status, epochs, started, done FROM runs ORDER BY run"):
+        for row in self._query("SELECT run, status, epochs, started, done FROM runs ORDER BY started_at, run"):
             try:
                 runs.append(self._read_run(*row))
             except _DAMAGE as error:
@@ -284,7 +284,9 @@ class Store:
 
     def _find(self, name: str) -> str:
         if name == "last":
-            found = [str(run) for (run,) in self._query("SELECT run FROM runs ORDER BY run DESC LIMIT 1")]
+            found = [
+                str(run) for (run,) in self._query("SELECT run FROM runs ORDER BY started_at DESC, run DESC LIMIT 1")
+            ]
         else:
             query = "SELECT run FROM runs WHERE substr(run, 1, length(?)) = ? ORDER BY run"
             found = [str(run) for (run,) in self._query(query, name, name)]

@@ -36,7 +36,7 @@ class Library:
 
     def runs(self) -> list[RunState]:
         """Return all runs, the newest first."""
-        return sorted({**self._past, **self._live}.values(), key=lambda run: run.run, reverse=True)
+        return sorted({**self._past, **self._live}.values(), key=lambda run: (run.started_at, run.run), reverse=True)
 
     def with_epochs(self, run: str) -> RunState:
         """Return a run with its epochs: from this session, else from the store.

@@ -1,0 +1,181 @@
+"""What the app shows: takes in events, keeps the panes true. Knows nothing of keys."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+from textual.app import App, ComposeResult
+from textual.widgets import TabbedContent, TabPane
+
+from mnist_tui.core.events import EpochDone, Notice, RunDone, RunStarted, Status, SweepDone, SweepStarted
+from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.state import RunState, SessionState
+from mnist_tui.core.table import ComparisonTable, build_table
+from mnist_tui.errors import MnistTuiError
+from mnist_tui.report.files import SAVED_FORMATS
+from mnist_tui.terminal import install_signal_handlers
+from mnist_tui.tui.library import Library
+from mnist_tui.tui.screens.result import ResultScreen
+from mnist_tui.tui.session import Engine, TrainingSession
+from mnist_tui.tui.system import SystemProbe
+from mnist_tui.tui.widgets.keys import KeyBar
+from mnist_tui.tui.widgets.live import LiveView
+from mnist_tui.tui.widgets.progress import ProgressStrip
+from mnist_tui.tui.widgets.runs import RunsView
+from mnist_tui.tui.widgets.settings import SettingsBar
+from mnist_tui.tui.widgets.status import StatusLine
+
+TICK_S: Final = 0.1
+SYSTEM_TICK_S: Final = 1.0
+
+
+class Monitor(App[None]):
+    """Watches training.
+
+    Args:
+        engine: What trains: settings in, events out. Called in the training thread alone.
+        home: Where runs and tables are kept.
+        spec: The settings to begin with.
+    """
+
+    TITLE = "mnist-tui"
+    CSS_PATH = "app.tcss"
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (50, "-narrow"), (76, "-normal"), (116, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (22, "-medium"), (34, "-tall")]  # noqa: RUF012
+
+    def __init__(self, engine: Engine, home: Path, spec: RunSpec | None = None) -> None:
+        super().__init__()
+        self.spec = spec or RunSpec()
+        self.session = TrainingSession(engine, home)
+        self.state = SessionState()
+        self.library = Library(home, self.state.runs)
+        self._opened: RunState | None = None
+        self._comparison: ComparisonTable = build_table(())
+        self._probe = SystemProbe()
+        self._errors = True
+        self._leave_code: int | None = None
+
+    # Life -----------------------------------------------------------------------------------------
+
+    def compose(self) -> ComposeResult:
+        """Status, tabs, settings, progress, keys."""
+        yield StatusLine()
+        with TabbedContent(initial="live", id="tabs"):
+            with TabPane("1 Live", id="live"):
+                yield LiveView()
+            with TabPane("2 Runs", id="runs-pane"):
+                yield RunsView()
+        yield SettingsBar()
+        yield ProgressStrip()
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Read past runs, start the clocks, listen to signals."""
+        try:
+            self.library.load()
+        except MnistTuiError as error:
+            self._complain(error)
+        self._show()
+        self._show_runs()
+        self.set_interval(TICK_S, self._tick)
+        self.set_interval(SYSTEM_TICK_S, self._read_system)
+        self.call_after_refresh(self._read_system)
+        install_signal_handlers(asyncio.get_running_loop(), self._leave_on_signal)
+
+    def _leave_on_signal(self, code: int) -> None:
+        self.session.stop()
+        self.exit(return_code=code)
+
+    def _tick(self) -> None:
+        """Take in what the training thread said since the last tick."""
+        if not self.is_running:
+            # On the way out the widgets are gone before the clock is.
+            return
+        events = self.session.mailbox.drain()
+        for event in events:
+            self.state.apply(event)
+            match event:
+                case Notice():
+                    self.notify(event.message, severity=event.level, timeout=10, markup=False)
+                case RunDone():
+                    self._run_is_over(event)
+                case SweepDone():
+                    self._sweep_is_over(event)
+        if events:
+            self._show()
+            if any(isinstance(e, SweepStarted | RunStarted | EpochDone | RunDone) for e in events):
+                self._show_runs()
+        if not self.session.active:
+            self._thread_is_idle()
+
+    def _thread_is_idle(self) -> None:
+        if self._leave_code is not None:
+            self.exit(return_code=self._leave_code)
+        elif self.state.active and not self.session.mailbox.drain():
+            # The thread ended without a last event: an error that a notice has told.
+            self.state.active = False
+            self.state.preparing = None
+            self._show()
+        else:
+            self.session.go_on()
+
+    def _run_is_over(self, event: RunDone) -> None:
+        if event.reason and event.status is not Status.STOPPED:
+            self.notify(
+                f"Run {event.run} {event.status}: {event.reason}.", severity="warning", timeout=10, markup=False
+            )
+
+    def _sweep_is_over(self, event: SweepDone) -> None:
+        if event.stopped:
+            return
+        runs = [self.state.runs[run] for run in event.runs if run in self.state.runs]
+        table = build_table(runs)
+        if not table.rows or self._leave_code is not None:
+            return
+        try:
+            self.push_screen(ResultScreen(table, self.library.save(table, SAVED_FORMATS)))
+        except MnistTuiError as error:
+            self.push_screen(ResultScreen(table, (), str(error)))
+
+    def _complain(self, error: MnistTuiError) -> None:
+        self.notify(str(error), severity="error", timeout=10, markup=False)
+
+    # Showing --------------------------------------------------------------------------------------
+
+    @property
+    def _live(self) -> bool:
+        return self.session.active
+
+    def _show(self) -> None:
+        waiting = self.session.queue.waiting
+        run = self._opened or self.state.run
+        with self.batch_update():
+            self.query_one(StatusLine).show(
+                self.state, self._opened, len(waiting), stopping=self._live and self.session.control.stopping
+            )
+            self.query_one(LiveView).show(run)
+            self.query_one(SettingsBar).show(self.spec, live=self._live)
+            self.query_one(KeyBar).show(live=self._live and self.state.active)
+            self.query_one(ProgressStrip).show(self.state.run, self.session.done, self.session.total)
+
+    def _show_runs(self) -> None:
+        view = self.query_one(RunsView)
+        with self.batch_update():
+            view.show_queue(self.session.queue.waiting)
+            runs = self.library.runs()
+            known = {run.run for run in runs}
+            curves = [opened for run in view.marked if run in known and (opened := self._with_epochs(run))]
+            self._comparison = view.show(runs, curves, errors=self._errors)
+
+    def _with_epochs(self, run: str) -> RunState | None:
+        try:
+            return self.library.with_epochs(run)
+        except MnistTuiError as error:
+            self._complain(error)
+            return None
+
+    def _read_system(self) -> None:
+        if self.is_running and self.screen.has_class("-wide"):
+            self.query_one(LiveView).show_load(self._probe.read())
