@@ -46,11 +46,21 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--preset", choices=("report",), help="the report's runs: 10 and 20 epochs at 2 features")
     run.add_argument("--json", action="store_true", help="one JSON object per line on stdout: events, then the table")
 
+    resume = commands.add_parser(
+        "resume", help="go on with a run", description="Go on with a run where its last checkpoint is."
+    )
+    resume.add_argument("run", metavar="RUN", nargs="?", help="default: the newest that was interrupted or stopped")
+    resume.add_argument("--epochs", type=int, metavar="N", help="epochs to reach, also for a finished run")
+    resume.add_argument(
+        "--json", action="store_true", help="one JSON object per line on stdout: events, then the table"
+    )
+
     demo = commands.add_parser(
         "demo",
         help="the app with scripted numbers",
         description="Open the app with scripted numbers: nothing is learned.",
     )
+    demo.add_argument("--keep", action="store_true", help="keep the scripted runs with the real ones")
     demo.add_argument("--delay", type=float, default=0.02, metavar="S", help="seconds per step (default: %(default)s)")
 
     runs = commands.add_parser("runs", help="list past runs")
@@ -127,19 +137,26 @@ def _base_spec(args: argparse.Namespace) -> RunSpec:
 
 def _app(args: argparse.Namespace) -> int:
     from mnist_tui.engine import run_sweep
+    from mnist_tui.store.home import home
     from mnist_tui.tui.launch import launch
 
     spec = replace(_base_spec(args), epochs=args.epochs, features=args.features, seed=args.seed)
-    return launch(run_sweep, spec)
+    return launch(run_sweep, spec, home())
 
 
 def _demo(args: argparse.Namespace) -> int:
     from functools import partial
+    from tempfile import TemporaryDirectory
 
     from mnist_tui.demo import run_sweep
+    from mnist_tui.store.home import home
     from mnist_tui.tui.launch import launch
 
-    return launch(partial(run_sweep, delay_s=args.delay), RunSpec())
+    engine = partial(run_sweep, delay_s=args.delay)
+    if args.keep:
+        return launch(engine, RunSpec(), home())
+    with TemporaryDirectory(prefix="mnist-tui-demo-") as folder:
+        return launch(engine, RunSpec(), Path(folder))
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -155,6 +172,14 @@ def _run(args: argparse.Namespace) -> int:
         base=_base_spec(args),
     )
     return train(sweep.runs(), as_json=args.json)
+
+
+def _resume(args: argparse.Namespace) -> int:
+    from mnist_tui.headless import resume
+
+    if args.epochs is not None:
+        replace(RunSpec(), epochs=args.epochs)
+    return resume(args.run, args.epochs, as_json=args.json)
 
 
 def _runs(args: argparse.Namespace) -> int:
@@ -216,6 +241,7 @@ def _doctor(args: argparse.Namespace) -> int:
 _COMMANDS: Final = {
     None: _app,
     "run": _run,
+    "resume": _resume,
     "demo": _demo,
     "runs": _runs,
     "show": _show,

@@ -22,6 +22,7 @@ from mnist_tui.core.events import (
     Phase,
     Preparing,
     Progress,
+    RunContinued,
     RunDone,
     RunPaused,
     RunResumed,
@@ -31,7 +32,8 @@ from mnist_tui.core.events import (
     SweepStarted,
 )
 from mnist_tui.core.metrics import error_reduction, improvement_points
-from mnist_tui.core.spec import QueuedRun, RunSpec
+from mnist_tui.core.queue import QueuedRun
+from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import summarise
 
 DATASET: Final = DatasetInfo(
@@ -109,8 +111,9 @@ class _Script:
     ) -> None:
         self._run, self._spec, self._sweep = queued.run, queued.spec, sweep
         self._control, self._clock, self._delay_s = control, clock, delay_s
-        self._epochs = queued.spec.epochs
-        self._history: list[EpochDone] = []
+        self._story = queued.continuation.story if queued.continuation else ()
+        self._history = [event for event in self._story if isinstance(event, EpochDone)]
+        self._epochs = queued.epochs or queued.spec.epochs
         self._batches = math.ceil(DATASET.n_train / self._spec.batch_size)
         self._steps = min(steps, self._batches)
         self._train_s = 2.0 + 0.18 * self._spec.features
@@ -118,8 +121,25 @@ class _Script:
 
     def events(self) -> Iterator[Event]:
         """Play the run; whatever is asked for, the last event is `RunDone`."""
+        yield self._begin()
+        try:
+            yield (yield from self._play())
+        except _Stopped:
+            yield self._done(Status.STOPPED, "stopped by request")
+
+    def _begin(self) -> Event:
         features = self._spec.features
-        yield RunStarted(
+        if self._story:
+            return RunContinued(
+                run=self._run,
+                sweep=self._sweep,
+                epoch=len(self._history),
+                epochs=self._epochs,
+                differs=(),
+                continued_at=self._clock.now,
+                story=self._story,
+            )
+        return RunStarted(
             run=self._run,
             sweep=self._sweep,
             spec=self._spec,
@@ -128,10 +148,6 @@ class _Script:
             parameters=10 * features + (9 * features + 1) * features + 1024 * (features + 1) + 10 * 1025,
             started_at=self._clock.now,
         )
-        try:
-            yield (yield from self._play())
-        except _Stopped:
-            yield self._done(Status.STOPPED, "stopped by request")
 
     def _play(self) -> Generator[Event, None, RunDone]:
         while len(self._history) < self._epochs:

@@ -5,23 +5,48 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import Notice, RunDone, Status, dumps
-from mnist_tui.core.spec import RunSpec, enqueue
+from mnist_tui.core.queue import QueuedRun, enqueue
+from mnist_tui.core.spec import RunSpec, new_run_id
 from mnist_tui.core.state import SessionState
 from mnist_tui.core.table import build_table
 from mnist_tui.engine import run_sweep
-from mnist_tui.errors import DataError
+from mnist_tui.errors import DataError, RunError, UsageError
 from mnist_tui.report.console import ConsoleView
 from mnist_tui.report.files import comparison_stem, save_comparison, saved_text
-from mnist_tui.store.database import Store
+from mnist_tui.store.database import Store, continuing
 from mnist_tui.store.home import home
 from mnist_tui.terminal import interruptible
 
+_BAD_ENDS: Final = (Status.FAILED, Status.OUT_OF_MEMORY, Status.DIVERGED)
+
 
 def train(specs: Sequence[RunSpec], *, as_json: bool) -> int:
-    """Train all specs, show them on the console, save the comparison; return the exit code.
+    """Train all specs, show them on the console, save the comparison; return the exit code."""
+    return _train(enqueue(specs), as_json=as_json)
+
+
+def resume(name: str | None, epochs: int | None, *, as_json: bool) -> int:
+    """Go on with a past run; without a name, with the newest one that was interrupted or stopped.
+
+    Raises:
+        UsageError: There is no such run, or nothing to go on with.
+    """
+    with Store.open_readonly(home()) as store:
+        if name is None:
+            unfinished = (Status.INTERRUPTED, Status.STOPPED, Status.FAILED, Status.OUT_OF_MEMORY)
+            name = next((run.run for run in reversed(store.runs()) if run.status in unfinished), None)
+        if name is None:
+            raise UsageError("no run was interrupted or stopped", "`mnist-tui runs` lists all runs")
+        queued = continuing(store, name, epochs)
+    return _train((queued,), as_json=as_json)
+
+
+def _train(queue: Sequence[QueuedRun], *, as_json: bool) -> int:
+    """Train what is queued.
 
     The first Ctrl+C ends the run after its batch and keeps what is finished; a second one leaves at once.
     """
@@ -30,17 +55,20 @@ def train(specs: Sequence[RunSpec], *, as_json: bool) -> int:
     worst = 0
     with (
         Store.open(place) as store,
-        ConsoleView(len(specs), as_json=as_json) as view,
+        ConsoleView(len(queue), as_json=as_json) as view,
         interruptible(control.stop) as interruption,
     ):
-        for event in run_sweep(enqueue(specs), control):
-            store.record(event)
+        store.add_waiting(queue, new_run_id())
+        for event in store.recorded(run_sweep(store.ready(queue), control)):
             state.apply(event)
             view.show(event, state)
             if isinstance(event, Notice):
                 worst = worst or event.exit_code
-            if isinstance(event, RunDone) and event.status in (Status.FAILED, Status.DIVERGED):
-                worst = worst or 4
+            if isinstance(event, RunDone) and event.status in _BAD_ENDS:
+                worst = worst or RunError.exit_code
+        # An orderly end, so what still waits was given up.
+        for queued in queue:
+            store.remove_waiting(queued.run)
     table = build_table(state.runs.values())
     if table.rows:
         paths = save_comparison(table, place / "tables", comparison_stem())

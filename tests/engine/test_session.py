@@ -9,6 +9,7 @@ import torch
 
 from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import (
+    Checkpoint,
     EpochDone,
     EpochsChanged,
     Notice,
@@ -22,7 +23,8 @@ from mnist_tui.core.events import (
     SweepDone,
     SweepStarted,
 )
-from mnist_tui.core.spec import RunSpec, enqueue
+from mnist_tui.core.queue import enqueue
+from mnist_tui.core.spec import RunSpec
 from mnist_tui.engine import session
 from mnist_tui.engine.session import run_sweep
 from mnist_tui.engine.train import Trainer
@@ -47,7 +49,7 @@ def numbers(events):
 
 def test_a_run_tells_its_story_in_order():
     events = train()
-    story = [e.type for e in events if not isinstance(e, Progress)]
+    story = [e.type for e in events if not isinstance(e, Progress | Checkpoint)]
     assert [kind for kind in story if kind != "preparing"] == [
         "sweep_started", "run_started", "epoch_done", "epoch_done", "run_done", "sweep_done",
     ]  # fmt: skip
@@ -244,11 +246,11 @@ def test_a_failure_ends_the_run_with_its_reason_and_the_queue_goes_on(monkeypatc
     calls = []
     original = Trainer.train_epoch
 
-    def broken(self, epoch):
+    def broken(self, epoch, first_batch):
         calls.append(epoch)
         if len(calls) == 2:
             raise ValueError("the flux capacitor is empty")
-        return original(self, epoch)
+        return original(self, epoch, first_batch)
 
     monkeypatch.setattr(Trainer, "train_epoch", broken)
     events = train(SPEC, replace(SPEC, epochs=1))

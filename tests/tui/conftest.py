@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui.core import spec as spec_module
+from mnist_tui.core import queue as queue_module
 from mnist_tui.demo import run_sweep
 from mnist_tui.tui.app import MnistTuiApp
 from mnist_tui.tui.system import SystemLoad, SystemProbe
@@ -19,7 +19,7 @@ GIB = 1024**3
 def settled(monkeypatch, tmp_path):
     """Run ids count, the load stands still, the time zone is UTC, the home is `home` below an empty folder."""
     numbers = itertools.count(1)
-    monkeypatch.setattr(spec_module, "new_run_id", lambda: f"20260101-120000-{next(numbers):06d}")
+    monkeypatch.setattr(queue_module, "new_run_id", lambda: f"20260101-120000-{next(numbers):06d}")
     load = SystemLoad(0.5, 2, GIB, 6 * GIB, 24 * GIB, None)
     monkeypatch.setattr(SystemProbe, "read", lambda self: load)
     monkeypatch.setenv("TZ", "UTC")

@@ -5,7 +5,7 @@ import re
 
 from mnist_tui.core.events import Status
 
-PATIENCE_S = 30.0
+PATIENCE_S = 100.0
 
 
 async def until(pilot, condition, *, patience_s: float = PATIENCE_S) -> None:

@@ -45,7 +45,8 @@ async def test_one_key_trains_the_report_s_two_runs_and_saves_the_table(make_app
         await run_to_the_end(pilot, "t")
         assert statuses(app) == [Status.FINISHED, Status.FINISHED]
         assert [run.spec.epochs for run in app.state.runs.values()] == [10, 20]
-        assert isinstance(app.screen, ResultScreen)
+        await until(pilot, lambda: isinstance(app.screen, ResultScreen))
+        await settle(pilot)
         text = screen_text(app)
         assert "The queue is done" in text
         assert "Test" in text

@@ -96,6 +96,11 @@ async def test_it_fills_any_size(size):
         assert {view.render_line(y).cell_length for y in range(size[1])} == {max(0, size[0] - 2)}
 
 
+async def test_a_single_row_below_the_legend_has_the_newest_value():
+    async with PlotApp().run_test(size=(20, 2)) as pilot:
+        assert "0.125" in (await shown(pilot, chart())).splitlines()[1]
+
+
 async def test_an_equal_chart_is_not_drawn_again(drawn):
     async with PlotApp().run_test(size=(60, 16)) as pilot:
         before = await shown(pilot, chart())
@@ -175,11 +180,13 @@ def test_a_legend_drops_notes_before_names(note):
     kept = []
     for width in range(80, 10, -1):
         text = legend_text(what, width)
-        kept.append((sum(part in text for part in notes), sum(name in text for name in names)))
-    assert kept[0] == (len(notes), 2)
-    assert [count for count, _ in kept] == sorted((count for count, _ in kept), reverse=True)
-    assert all(told == 0 or named == 2 for told, named in kept)
-    assert (0, 2) in kept
+        kept.append((sum(part in text for part in notes), "(log)" in text, sum(name in text for name in names)))
+    assert kept[0] == (len(notes), True, 2)
+    counts = [told for told, _, _ in kept]
+    assert counts == sorted(counts, reverse=True)
+    assert all(named == 2 for told, log, named in kept if told or log)
+    assert {(0, True, 2), (0, False, 2)} < set(kept)
+    assert any(told and not log for told, log, _ in kept), "the scale is also told by the axis"
 
 
 def test_the_last_note_to_go_is_that_of_the_validation():

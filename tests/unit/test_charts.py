@@ -28,6 +28,7 @@ ODD_LIMITS = (
     (math.nan, 3.0),
     (-math.inf, math.inf),
 )
+ODD_Y_LIMITS = ((5e-324, 1e308), (5e-324, 1e-322), (1e308, 1.5e308), (0.0, 1e-100), (1.0, 0.0), (math.nan, 1.0))
 
 
 def curve(y, ink=0, **options):
@@ -136,7 +137,7 @@ def some_charts(draw):
     return chart(
         *draw(st.lists(some_series(), max_size=4)),
         x_limits=draw(st.sampled_from(ODD_LIMITS) | st.tuples(st.floats(), st.floats())),
-        y_limits=draw(st.none() | st.tuples(st.floats(), st.floats()) | st.just((5e-324, 1e308))),
+        y_limits=draw(st.none() | st.sampled_from(ODD_Y_LIMITS) | st.tuples(st.floats(), st.floats())),
         log_y=draw(st.booleans()),
         percent=draw(st.booleans()),
     )
@@ -183,8 +184,8 @@ def test_no_number_ends_the_process():
     ]
     numbers = tuple(value for value in HOSTILE if value is not None)
     charts += [
-        chart(curve(HOSTILE), curve(FLAT, 1, x=numbers), x_limits=limits, log_y=log_y)
-        for limits, log_y in product(ODD_LIMITS, (False, True))
+        chart(curve(HOSTILE), curve(FLAT, 1, x=numbers), x_limits=limits, y_limits=y_limits, log_y=log_y)
+        for limits, y_limits, log_y in product(ODD_LIMITS, (None, *ODD_Y_LIMITS), (False, True))
     ]
     program = (
         "import pickle, sys\n"
@@ -266,6 +267,7 @@ def test_the_x_axis_says_what_it_counts_where_there_is_room():
     wide, low = lines(chart(curve(FLAT)), 80, 15), lines(chart(curve(FLAT)), 80, 6)
     assert "epoch 20" in wide[-1]
     assert "epoch 20" in low[-1].replace("─", "")
+    assert lines(chart(curve([0.5] * 19)), 60, 15)[-1].endswith("15       epoch")
     for width in range(20, 90):
         axis = lines(chart(curve(FLAT)), width, 6)[-1]
         assert axis.endswith("20")
@@ -277,11 +279,12 @@ def test_a_narrow_chart_names_the_first_and_a_late_epoch():
 
 
 @pytest.mark.parametrize("log_y", [False, True])
-def test_a_percentage_never_leaves_0_to_100(log_y):
-    drawn = lines(chart(curve([0.001, 1.0]), percent=True, log_y=log_y), 60, 20)
-    shares = [float(label.removesuffix("%")) for label in labels(drawn)]
-    assert max(shares) == 100
-    assert min(shares) >= 0
+def test_an_axis_of_percentages_ends_at_100_and_others_leave_room_above(log_y):
+    values = curve([0.01, 1.0], points=True)
+    percent, plain = (lines(chart(values, percent=percent, log_y=log_y), 60, 20) for percent in (True, False))
+    assert rows_with("○", percent)[0] == 0
+    assert rows_with("○", plain)[0] > 0
+    assert labels(percent)[0] == "100%"
 
 
 def test_equal_factors_have_equal_heights_on_a_log_axis():
@@ -314,6 +317,12 @@ def test_limits_clip_a_curve_and_its_signs():
     drawn = lines(clipped, 60, 15)
     assert float(labels(drawn)[0]) <= 1.0
     assert braille(drawn[:1]) > 0, "the curve leaves through the top"
+
+
+def test_a_curve_that_leaves_the_limits_and_comes_back_has_a_gap():
+    columns = columns_of(0, chart(curve([0.5] * 5 + [9.0] * 10 + [0.5] * 5), y_limits=(0.0, 1.0)), 60, 15)
+    assert {0, 50} <= columns
+    assert not columns & set(range(15, 38))
 
 
 def test_limits_below_a_curve_leave_it_out():

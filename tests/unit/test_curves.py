@@ -62,19 +62,19 @@ def test_the_note_names_the_best_epoch_not_the_last():
 
 def test_a_lost_value_is_a_gap_and_never_the_best():
     run = run_with(
-        {"val_accuracy": 0.5, "val_loss": 1.25},
         {"val_accuracy": math.nan, "val_loss": math.nan, "train_loss": math.inf},
+        {"val_accuracy": 0.5, "val_loss": 1.25},
         {"val_accuracy": 0.4, "val_loss": 1.5},
     )
     for errors in (False, True):
         what = accuracy_chart(run, errors=errors)
-        assert what.series[1].y[1] is None
-        assert what.note.endswith("@1")
+        assert what.series[1].y[0] is None
+        assert what.note.endswith("@2")
         assert what == accuracy_chart(run, errors=errors), "the same run is the same chart"
     train, val = loss_chart(run).series
-    assert train.y[1] is None
-    assert val.y == (1.25, None, 1.5)
-    assert "@1" in loss_chart(run).note
+    assert train.y[0] is None
+    assert val.y == (None, 1.25, 1.5)
+    assert loss_chart(run).note.endswith("@2")
 
 
 def test_loss_has_its_lowest_validation_in_the_note():

@@ -22,7 +22,8 @@ from mnist_tui.core.events import (
     SweepDone,
     event_from_json,
 )
-from mnist_tui.core.spec import QueuedRun, RunSpec
+from mnist_tui.core.queue import QueuedRun
+from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import SessionState
 from mnist_tui.demo import run_sweep
 

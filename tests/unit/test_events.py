@@ -56,7 +56,12 @@ by_name = {"started_at": moments, "ended_at": moments, "level": st.sampled_from(
 def events_of(cls: type[Event]) -> st.SearchStrategy[Event]:
     hints = get_type_hints(cls)
     return st.builds(
-        cls, **{f.name: by_name[f.name] if f.name in by_name else by_type[hints[f.name]] for f in fields(cls)}
+        cls,
+        **{
+            f.name: by_name[f.name] if f.name in by_name else by_type[hints[f.name]]
+            for f in fields(cls)
+            if f.metadata.get("json", True)
+        },
     )
 
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnist_tui.core.spec import REPORT_PRESET, RunSpec, SweepSpec, enqueue, new_run_id, parse_numbers
+from mnist_tui.core.queue import enqueue
+from mnist_tui.core.spec import REPORT_PRESET, RunSpec, SweepSpec, new_run_id, parse_numbers
 from mnist_tui.errors import UsageError
 
 

@@ -27,8 +27,9 @@ from mnist_tui.core.events import (
 )
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.errors import StoreError, UsageError
-from mnist_tui.store import database
-from mnist_tui.store.database import DATABASE, Store
+from mnist_tui.store import connection
+from mnist_tui.store.connection import DATABASE
+from mnist_tui.store.database import Store
 from mnist_tui.store.home import home as chosen_home
 from mnist_tui.store.home import make_home
 from tests.builders import epoch_done, progress, run_events, run_state
@@ -341,28 +342,6 @@ def test_several_writers_at_once_lose_nothing(home):
         assert read(home, run) == run_state(run, val_accuracies=accuracies)
 
 
-# Deleting -------------------------------------------------------------------------------------------
-
-
-def test_deleted_runs_are_gone_with_their_epochs_and_the_others_stay(home, store):
-    for run in ("run-1", "run-2", "run-3"):
-        record(store, run_events(run))
-    store.delete_runs(["run-1", "run-3", "no such run"])
-    assert listed(home) == [("run-2", Status.FINISHED)]
-    assert read(home) == run_state("run-2")
-    with pytest.raises(UsageError):
-        store.run("run-1")
-    # Under the same id nothing of the old run comes back.
-    record(store, run_events("run-1", val_accuracies=[0.9]))
-    assert list(store.events("run-1")) == run_events("run-1", val_accuracies=[0.9])
-
-
-def test_only_whole_ids_are_deleted(home, store):
-    record(store, run_events("run-1"))
-    store.delete_runs(["run", "last", "", "%"])
-    assert listed(home) == [("run-1", Status.FINISHED)]
-
-
 # What goes wrong ------------------------------------------------------------------------------------
 
 
@@ -439,7 +418,7 @@ def test_an_empty_file_is_a_store_without_runs(home, opener):
 
 def test_a_store_locked_by_another_program_is_told_and_works_afterwards(home, monkeypatch):
     fill(home, "run-1")
-    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 0.05)
     with closing(sqlite3.connect(home / DATABASE, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         error = fails(lambda: fill(home, "run-2"))
@@ -472,7 +451,7 @@ def test_a_store_opened_for_reading_takes_no_events(home):
     fill(home, "run-1")
     with Store.open_readonly(home) as reader:
         fails(lambda: reader.record(run_events("run-2")[0]))
-        fails(lambda: reader.delete_runs(["run-1"]))
+        fails(lambda: reader.remove_waiting("run-1"))
     assert listed(home) == [("run-1", Status.FINISHED)]
 
 

@@ -20,7 +20,7 @@ from mnist_tui.report.words import (
 
 @pytest.mark.parametrize("status", list(Status))
 def test_a_status_is_its_word_after_a_sign_of_one_cell(status):
-    sign, word = status_text(status).split(" ")
+    sign, word = status_text(status).split(" ", 1)
     assert word == status.value
     assert cell_len(sign) == 1
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, ClassVar, Final, Literal
 
@@ -30,6 +30,7 @@ class Status(StrEnum):
     STOPPED = "stopped"
     DIVERGED = "diverged"
     FAILED = "failed"
+    OUT_OF_MEMORY = "out of memory"
     INTERRUPTED = "interrupted"
 
     @property
@@ -102,7 +103,8 @@ class Event:
         """Return plain JSON values, NaN and infinities as the texts `nan`, `inf` and `-inf`."""
         record: dict[str, Any] = {"type": self.type, "schema": SCHEMA}
         for f in fields(self):
-            record[f.name] = to_json_value(getattr(self, f.name))
+            if f.metadata.get("json", True):
+                record[f.name] = to_json_value(getattr(self, f.name))
         return record
 
 
@@ -236,11 +238,49 @@ class RunResumed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunContinued(Event):
+    """A run that was begun before goes on, in this process or after another one ended.
+
+    Attributes:
+        epoch: Finished epochs that it goes on from.
+        epochs: Epochs to reach.
+        differs: What is not as before, so that the numbers may differ from those of an uninterrupted run.
+        story: The run's events up to here, for those who do not know it; not part of the JSON form.
+    """
+
+    type: ClassVar[str] = "run_continued"
+    run: str
+    sweep: str
+    epoch: int
+    epochs: int
+    differs: tuple[str, ...]
+    continued_at: str
+    story: tuple[Event, ...] = field(default=(), repr=False, compare=False, metadata={"json": False})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint(Event):
+    """All that is needed to go on from here; for the store alone, which commits it with the epoch it belongs to.
+
+    Attributes:
+        epoch: Finished epochs.
+        batch: Batches trained of the epoch after that; 0 at the end of an epoch.
+        data: As the engine writes and reads it.
+    """
+
+    type: ClassVar[str] = "checkpoint"
+    run: str
+    epoch: int
+    batch: int
+    data: bytes = field(repr=False, metadata={"json": False})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunDone(Event):
     """A run is over; `status` says how, the numbers stand for its finished epochs.
 
     Attributes:
-        status: `finished`, `stopped`, `diverged` or `failed`.
+        status: `finished`, `stopped`, `diverged`, `failed`, `out of memory` or `interrupted`.
         reason: In words why it ended so; empty when it just finished.
         epochs_done: Finished epochs.
         last_epoch_accuracy: Training accuracy of the last epoch.
@@ -309,6 +349,7 @@ EVENT_TYPES: Final[dict[str, type[Event]]] = {
         EpochsChanged,
         RunPaused,
         RunResumed,
+        RunContinued,
         RunDone,
         SweepDone,
         Notice,
@@ -376,8 +417,8 @@ def _read_value(name: str, value: Any) -> Any:
             return Status(value)
         case "phase":
             return Phase(value)
-        case "runs":
+        case "runs" | "differs":
             return tuple(value)
-        case "run" | "sweep" | "reason" | "message" | "level" | "started_at" | "ended_at":
+        case "run" | "sweep" | "reason" | "message" | "level" | "started_at" | "ended_at" | "continued_at":
             return value
     return _NONFINITE.get(value, value) if isinstance(value, str) else value

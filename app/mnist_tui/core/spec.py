@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from itertools import product
@@ -130,27 +130,9 @@ REPORT_PRESET: Final = SweepSpec(epochs=(10, 20), features=(2,))
 """The two runs of the report: 10 and 20 epochs at 2 features."""
 
 
-@dataclass(frozen=True, slots=True)
-class QueuedRun:
-    """A run that waits for its turn.
-
-    Attributes:
-        run: The run's id, given before it starts so that it can be named, moved or removed.
-        spec: What to train.
-    """
-
-    run: str
-    spec: RunSpec
-
-
 def new_run_id(now: datetime | None = None) -> str:
     """Return a new id that sorts by time: UTC date and time, then 24 random bits."""
     return f"{now or datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-
-
-def enqueue(specs: Iterable[RunSpec]) -> tuple[QueuedRun, ...]:
-    """Give every spec an id."""
-    return tuple(QueuedRun(new_run_id(), spec) for spec in specs)
 
 
 def parse_numbers(text: str, name: str) -> tuple[int, ...]:

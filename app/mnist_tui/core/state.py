@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from mnist_tui.core.events import (
     DatasetInfo,
@@ -16,6 +17,7 @@ from mnist_tui.core.events import (
     Phase,
     Preparing,
     Progress,
+    RunContinued,
     RunDone,
     RunPaused,
     RunResumed,
@@ -26,6 +28,9 @@ from mnist_tui.core.events import (
 )
 from mnist_tui.core.metrics import time_to_go_s
 from mnist_tui.core.spec import RunSpec
+
+Mark: TypeAlias = EpochsChanged | RunPaused | RunResumed | RunContinued
+"""What happened to a run beside its epochs."""
 
 
 def summarise(
@@ -86,7 +91,7 @@ class RunState:
     parameters: int | None = None
     started_at: str = ""
     history: list[EpochDone] = field(default_factory=list)
-    marks: list[EpochsChanged | RunPaused | RunResumed] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
     progress: Progress | None = None
     result: RunDone | None = None
 
@@ -97,6 +102,17 @@ class RunState:
     def epochs_done(self) -> int:
         """Finished epochs."""
         return len(self.history) if self.history or self.result is None else self.result.epochs_done
+
+    @property
+    def differs(self) -> tuple[str, ...]:
+        """What differed when the run went on, so that it may not be the uninterrupted run; empty when nothing did."""
+        continued = [mark for mark in self.marks if isinstance(mark, RunContinued)]
+        return tuple(dict.fromkeys(what for mark in continued for what in mark.differs))
+
+    @property
+    def can_continue(self) -> bool:
+        """True where going on makes sense: it is over, and did not diverge."""
+        return self.status.is_over and self.status is not Status.DIVERGED
 
     @property
     def last(self) -> EpochDone | None:
@@ -177,6 +193,14 @@ class SessionState:
         """The run in progress, or the last one."""
         return self.runs.get(self.current) if self.current else None
 
+    def give_up(self) -> None:
+        """Take in that training ended without a word: its store or its thread is gone."""
+        self.active = False
+        self.preparing = None
+        if (run := self.run) is not None and not run.status.is_over:
+            run.status = Status.INTERRUPTED
+            run.progress = None
+
     def apply(self, event: Event) -> None:
         """Take in one event."""
         match event:
@@ -187,6 +211,10 @@ class SessionState:
             case RunStarted():
                 self.preparing = None
                 self.runs[event.run] = start_run(event)
+                self.current = event.run
+            case RunContinued():
+                self.preparing = None
+                self.runs[event.run] = continue_run(event)
                 self.current = event.run
             case SweepDone():
                 self.active = False
@@ -215,7 +243,24 @@ def start_run(event: RunStarted) -> RunState:
     )
 
 
-def apply_to_run(run: RunState, event: Progress | EpochDone | EpochsChanged | RunPaused | RunResumed | RunDone) -> None:
+def continue_run(event: RunContinued) -> RunState:
+    """Return the state of a run that goes on, from its story.
+
+    Raises:
+        ValueError: The story has no beginning.
+    """
+    start, *rest = event.story or (event,)
+    if not isinstance(start, RunStarted):
+        raise ValueError(f"the story of {event.run} does not begin with run_started")  # noqa: TRY004 - a damaged value
+    run = start_run(start)
+    for past in rest:
+        if isinstance(past, EpochDone | EpochsChanged | RunPaused | RunResumed | RunContinued):
+            apply_to_run(run, past)
+    apply_to_run(run, event)
+    return run
+
+
+def apply_to_run(run: RunState, event: Progress | EpochDone | Mark | RunDone) -> None:
     """Take in one event of this run; an epoch that is already known is left as it is."""
     match event:
         case Progress():
@@ -231,6 +276,11 @@ def apply_to_run(run: RunState, event: Progress | EpochDone | EpochsChanged | Ru
             run.marks.append(event)
         case RunResumed():
             run.status = Status.RUNNING
+            run.marks.append(event)
+        case RunContinued():
+            run.status = Status.RUNNING
+            run.epochs = event.epochs
+            run.result = None
             run.marks.append(event)
         case RunDone():
             run.status = event.status

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import Event, Preparing
-from mnist_tui.core.spec import QueuedRun
+from mnist_tui.core.queue import QueuedRun
 
 
 def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event]:

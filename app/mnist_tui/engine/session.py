@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -12,12 +13,15 @@ import torch
 
 from mnist_tui.core.control import Order, RunControl
 from mnist_tui.core.events import (
+    Checkpoint,
     EpochDone,
     EpochsChanged,
     Event,
+    Machine,
     Notice,
     Phase,
     Progress,
+    RunContinued,
     RunDone,
     RunPaused,
     RunResumed,
@@ -27,12 +31,13 @@ from mnist_tui.core.events import (
     SweepStarted,
 )
 from mnist_tui.core.metrics import error_reduction, improvement_points
-from mnist_tui.core.spec import QueuedRun, new_run_id
+from mnist_tui.core.queue import Continuation, QueuedRun
+from mnist_tui.core.spec import RunSpec, new_run_id
 from mnist_tui.core.state import summarise
 from mnist_tui.engine.data import Dataset, prepare_dataset
 from mnist_tui.engine.device import choose_device, choose_threads, describe_machine, prepare_backend, synchronize
 from mnist_tui.engine.train import Score, Step, Trainer
-from mnist_tui.errors import MnistTuiError
+from mnist_tui.errors import DataError, MnistTuiError, RunError, UsageError
 
 PROGRESS_INTERVAL_S: Final = 0.2
 
@@ -58,13 +63,16 @@ def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event
     try:
         for queued in _until_stopped(queue, control):
             control.begin_run()
-            key = (queued.spec.dataset, queued.spec.split_seed)
-            if key not in _prepared:
-                _prepared.clear()
-                _prepared[key] = yield from prepare_dataset(*key)
-            device = choose_device(queued.spec.device)
+            past = started(queued)
+            spec = queued.spec if past is None else as_before(queued.spec, past)
+            dataset = yield from _dataset(spec)
+            device = choose_device(spec.device)
+            if past is not None and past.dataset.sha256 != dataset.info.sha256:
+                message = f"The run {queued.run} cannot go on: it was begun on other data ({past.dataset.label})."
+                yield Notice(level="error", message=message, exit_code=DataError.exit_code)
+                continue
             done.append(queued.run)
-            yield from _Run(queued, sweep, _prepared[key], device, control).events()
+            yield from _Run(queued, spec, sweep, dataset, device, control).events()
     except MnistTuiError as error:
         yield Notice(level="error", message=str(error), exit_code=error.exit_code)
     yield SweepDone(sweep=sweep, runs=tuple(done), stopped=control.queue_stopped)
@@ -78,6 +86,39 @@ def _until_stopped(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _dataset(spec: RunSpec) -> Generator[Event, None, Dataset]:
+    key = (spec.dataset, spec.split_seed)
+    if key not in _prepared:
+        _prepared.clear()
+        _prepared[key] = yield from prepare_dataset(*key)
+    return _prepared[key]
+
+
+def started(queued: QueuedRun) -> RunStarted | None:
+    """Return how a run that goes on was begun."""
+    story = queued.continuation.story if queued.continuation else ()
+    return next((event for event in story if isinstance(event, RunStarted)), None)
+
+
+def as_before(spec: RunSpec, past: RunStarted) -> RunSpec:
+    """Return the settings with the data, device and threads that were chosen when the run began, as far as can be."""
+    try:
+        choose_device(past.machine.device)
+    except UsageError:
+        return replace(spec, dataset=past.dataset.name)
+    return replace(spec, dataset=past.dataset.name, device=past.machine.device, threads=past.machine.threads)
+
+
+def differences(before: Machine, now: Machine) -> tuple[str, ...]:
+    """Return what can change the last bits of a number: device, threads, versions."""
+    values = [
+        ("device", before.device_name, now.device_name),
+        ("threads", before.threads, now.threads),
+        *((name, before.versions.get(name), now.versions.get(name)) for name in now.versions if name != "mnist-tui"),
+    ]
+    return tuple(f"{name}: {old}, now {new}" for name, old, new in values if old != new)
 
 
 class _Stopped(Exception):  # noqa: N818 - not an error: it ends the run on request
@@ -106,13 +147,14 @@ class _Run:
     """One run from its first event to its last."""
 
     def __init__(
-        self, queued: QueuedRun, sweep: str, dataset: Dataset, device: torch.device, control: RunControl
+        self, queued: QueuedRun, spec: RunSpec, sweep: str, dataset: Dataset, device: torch.device, control: RunControl
     ) -> None:
-        self._run, self._spec, self._sweep = queued.run, queued.spec, sweep
+        self._run, self._spec, self._sweep, self._queued = queued.run, spec, sweep, queued
         self._dataset, self._device, self._control = dataset, device, control
-        self._epochs = queued.spec.epochs
+        self._epochs = spec.epochs
         self._history: list[EpochDone] = []
         self._images_per_s = 0.0
+        self._first_batch, self._elapsed_s = 0, 0.0
 
     def events(self) -> Iterator[Event]:
         """Train, validate and test; whatever happens, the last event is `RunDone`."""
@@ -120,18 +162,26 @@ class _Run:
         prepare_backend(self._device, threads)
         try:
             trainer = Trainer(self._spec, self._dataset, self._device)
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             yield Notice(level="error", message=f"The network could not be built: {_reason(error)}", exit_code=4)
             return
-        yield RunStarted(
-            run=self._run,
-            sweep=self._sweep,
-            spec=self._spec,
-            dataset=self._dataset.info,
-            machine=describe_machine(self._device, threads),
-            parameters=trainer.model.parameter_count,
-            started_at=_now(),
-        )
+        machine = describe_machine(self._device, threads)
+        if self._queued.continuation is None:
+            yield RunStarted(
+                run=self._run,
+                sweep=self._sweep,
+                spec=self._spec,
+                dataset=self._dataset.info,
+                machine=machine,
+                parameters=trainer.model.parameter_count,
+                started_at=_now(),
+            )
+        else:
+            try:
+                yield from self._go_on(trainer, machine, self._queued.continuation)
+            except RunError as error:
+                yield Notice(level="error", message=str(error), exit_code=error.exit_code)
+                return
         try:
             yield (yield from self._train(trainer))
         except _Stopped:
@@ -139,14 +189,43 @@ class _Run:
         except _Diverged as diverged:
             yield self._done(Status.DIVERGED, f"the loss was no longer a finite number in epoch {diverged}")
         except Exception as error:  # noqa: BLE001 - one failed run must not take the queue with it
-            yield self._done(Status.FAILED, _reason(error))
+            yield self._done(Status.OUT_OF_MEMORY if _is_out_of_memory(error) else Status.FAILED, _reason(error))
+
+    def _go_on(self, trainer: Trainer, machine: Machine, past: Continuation) -> Iterator[Event]:
+        """Take over what the checkpoint holds and tell the story so far."""
+        if past.checkpoint is not None:
+            epoch, self._first_batch, self._elapsed_s = trainer.load(past.checkpoint)
+            if epoch != past.epoch:
+                raise RunError("the checkpoint belongs to another epoch", "Start a new run with the same settings")
+        changes = [event.epochs for event in past.story if isinstance(event, EpochsChanged | RunContinued)]
+        self._history = [event for event in past.story if isinstance(event, EpochDone)]
+        self._epochs = max(self._queued.epochs or (changes or [self._epochs])[-1], len(self._history))
+        begun = started(self._queued)
+        differs = differences(begun.machine, machine) if begun is not None else ()
+        for note in past.notes:
+            yield Notice(level="warning", message=note)
+        if differs:
+            message = f"This run goes on under other conditions and may give other numbers: {'; '.join(differs)}."
+            yield Notice(level="warning", message=message)
+        yield RunContinued(
+            run=self._run,
+            sweep=self._sweep,
+            epoch=len(self._history),
+            epochs=self._epochs,
+            differs=differs,
+            continued_at=_now(),
+            story=past.story,
+        )
 
     def _train(self, trainer: Trainer) -> Generator[Event, None, RunDone]:
         while not self._is_complete:
             done = yield from self._epoch(trainer, len(self._history) + 1)
             self._history.append(done)
+            finite = math.isfinite(done.train_loss) and math.isfinite(done.val_loss)
+            if finite:
+                yield Checkpoint(run=self._run, epoch=done.epoch, batch=0, data=trainer.save(done.epoch, 0, 0.0))
             yield done
-            if not (math.isfinite(done.train_loss) and math.isfinite(done.val_loss)):
+            if not finite:
                 raise _Diverged(done.epoch)
             yield from self._take_new_epochs(done.epoch)
             if self._control.after_epoch() is Order.STOP_RUN:
@@ -162,7 +241,10 @@ class _Run:
 
     def _epoch(self, trainer: Trainer, epoch: int) -> Generator[Event, None, EpochDone]:
         clock = _Stopwatch()
-        train = yield from self._drive(trainer.train_epoch(epoch), Phase.TRAIN, epoch, trainer, clock)
+        clock.leave_out(-self._elapsed_s)
+        steps = trainer.train_epoch(epoch, self._first_batch)
+        self._first_batch, self._elapsed_s = 0, 0.0
+        train = yield from self._drive(steps, Phase.TRAIN, epoch, trainer, clock)
         synchronize(self._device)
         train_s = clock.elapsed_s
         self._images_per_s = self._dataset.info.n_train / train_s
@@ -191,7 +273,7 @@ class _Run:
         for step in steps:
             if step.score is not None:
                 return step.score
-            yield from self._obey(epoch, clock)
+            yield from self._obey(trainer, epoch, phase, step, clock)
             elapsed_s = clock.elapsed_s
             if elapsed_s < next_progress_s:
                 continue
@@ -212,10 +294,14 @@ class _Run:
             )
         raise AssertionError("the last step carries the score")
 
-    def _obey(self, epoch: int, clock: _Stopwatch) -> Iterator[Event]:
-        """Obey what people asked for."""
+    def _obey(self, trainer: Trainer, epoch: int, phase: Phase, step: Step, clock: _Stopwatch) -> Iterator[Event]:
+        """Obey what people asked for. A pause saves the place, so that it may last longer than the process."""
         if self._control.paused:
             paused = _Stopwatch()
+            if phase is not Phase.TEST and trainer.is_finite:
+                batch = step.done if phase is Phase.TRAIN else trainer.batches
+                data = trainer.save(epoch - 1, batch, clock.elapsed_s)
+                yield Checkpoint(run=self._run, epoch=epoch - 1, batch=batch, data=data)
             yield RunPaused(run=self._run, epoch=epoch)
             self._control.wait_until_resumed()
             clock.leave_out(paused.elapsed_s)
@@ -242,9 +328,14 @@ class _Run:
         )
 
 
+def _is_out_of_memory(error: Exception) -> bool:
+    # PyTorch's allocator for the CPU has no error class of its own.
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "DefaultCPUAllocator" in str(error)
+
+
 def _reason(error: Exception) -> str:
     """Return one line that says what went wrong."""
-    if isinstance(error, torch.OutOfMemoryError):
+    if _is_out_of_memory(error):
         return "out of memory: fewer features or a smaller batch need less"
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__

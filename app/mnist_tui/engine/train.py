@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -14,12 +16,17 @@ from torch import Tensor
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.engine.data import Dataset
 from mnist_tui.engine.model import CLASSES, build_model
+from mnist_tui.errors import RunError
 
 EVAL_BATCH: Final = 250
 """Images per evaluation batch: large enough to be fast, small enough to stay in the cache."""
 
 CHANNELS_LAST_FROM: Final = 8
 """From this width on, convolutions on the CPU are faster with the channels innermost."""
+
+
+FORMAT: Final = 1
+"""Number of the form of checkpoints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +86,53 @@ class Trainer:
     def _on_device(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         return images.to(self._device), labels.to(self._device)
 
-    def train_epoch(self, epoch: int) -> Iterator[Step]:
+    def save(self, epoch: int, batch: int, elapsed_s: float) -> bytes:
+        """Return all that `load` needs to go on exactly: tensors and plain numbers, no code.
+
+        Args:
+            epoch: Finished epochs.
+            batch: Batches trained of the epoch after that.
+            elapsed_s: Time already spent in it.
+        """
+        stream = io.BytesIO()
+        place = {"format": FORMAT, "epoch": epoch, "batch": batch, "elapsed_s": elapsed_s}
+        weights = {"model": self.model.state_dict(), "optimizer": self._optimizer.state_dict()}
+        # A copy: a slice would be saved with all that it was cut from.
+        logits = self._logits[: batch * self._batch_size].clone()
+        torch.save(place | weights | {"logits": logits}, stream)
+        return stream.getvalue()
+
+    def load(self, data: bytes) -> tuple[int, int, float]:
+        """Take over what `save` returned; return finished epochs, batches and seconds of the one in progress.
+
+        Raises:
+            RunError: It is of another version or another network.
+        """
+        try:
+            # Nothing but tensors and plain values: loading runs no code.
+            state = torch.load(io.BytesIO(data), map_location=self._device, weights_only=True)
+            if state["format"] != FORMAT:
+                raise ValueError(f"format {state['format']}")  # noqa: TRY301 - one way out for all damage
+            self.model.load_state_dict(state["model"])
+            self._optimizer.load_state_dict(state["optimizer"])
+            self._logits[: len(state["logits"])] = state["logits"]
+            return int(state["epoch"]), int(state["batch"]), float(state["elapsed_s"])
+        except Exception as error:
+            message = f"the checkpoint is not one of this version: {' '.join(str(error).split())[:200]}"
+            raise RunError(message, "Start a new run with the same settings") from error
+
+    def train_epoch(self, epoch: int, first_batch: int = 0) -> Iterator[Step]:
         """Train one epoch, a step at a time; loss and accuracy are those met on the way.
 
         Args:
             epoch: Number of the epoch, from 1; with the seed it fixes the order of the images.
+            first_batch: Batches that are done already.
         """
         images, labels = self._train
         order = self._order(epoch)
         batches = order.split(self._batch_size)
         self.model.train()
-        for done, index in enumerate(batches, start=1):
+        for done, index in enumerate(batches[first_batch:], start=first_batch + 1):
             batch = images.index_select(0, index).contiguous(memory_format=self._memory_format)
             logits = self.model(batch)
             loss = F.cross_entropy(logits, labels.index_select(0, index))
@@ -105,6 +148,11 @@ class Trainer:
     def _order(self, epoch: int) -> Tensor:
         generator = torch.Generator().manual_seed(derive_seed(self._seed, "order", epoch))
         return torch.randperm(len(self._logits), generator=generator).to(self._device)
+
+    @property
+    def batches(self) -> int:
+        """Batches of an epoch."""
+        return math.ceil(len(self._logits) / self._batch_size)
 
     @property
     def is_finite(self) -> bool:

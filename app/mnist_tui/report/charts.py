@@ -121,7 +121,7 @@ class _Plane:
     def shares(self, point: Point) -> Point:
         """Return a point as shares of the width and height; far outside they are held at a million."""
         x, y = (point[0] - self.left) / (self.right - self.left), (point[1] - self.low) / (self.high - self.low)
-        return min(max(x, -1e6), 1e6), min(max(y, -1e6), 1e6)
+        return _held(x, 1e6), _held(y, 1e6)
 
     def cell(self, shares: Point) -> tuple[int, int]:
         """Return row and column of a point in [0, 1], rounding as plotext does."""
@@ -155,13 +155,16 @@ def _finite_runs(series: Series, *, log: bool) -> list[list[Point]]:
         if y is None or not math.isfinite(y) or not math.isfinite(x) or (log and y <= 0):
             runs.append([])
         else:
-            value = _exponent(y) if log else min(max(y, -_HUGE), _HUGE)
-            runs[-1].append((min(max(x, -_HUGE), _HUGE), value))
+            runs[-1].append((_held(x), _exponent(y) if log else _held(y)))
     return [run for run in runs if run]
 
 
+def _held(value: float, most: float = _HUGE) -> float:
+    return min(max(value, -most), most)
+
+
 def _exponent(y: float) -> float:
-    return min(max(math.log10(y), -_DECADES), _DECADES)
+    return _held(math.log10(y), _DECADES)
 
 
 def _y_limits(values: Sequence[float], chart: Chart) -> tuple[float, float]:
@@ -186,13 +189,13 @@ def _x_limits(limits: tuple[float, float]) -> tuple[float, float]:
     start, end = limits
     if not (math.isfinite(start) and math.isfinite(end)) or start > end:
         return 1.0, 2.0
-    start, end = (min(max(x, -_FAR), _FAR) for x in limits)
+    start, end = _held(start, _FAR), _held(end, _FAR)
     return (start, end) if end - start >= 1.0 else (start - 0.5, end + 0.5)
 
 
 def _widened(low: float, high: float) -> tuple[float, float]:
     """Return limits that are far enough apart to be told apart: a constant gets room on both sides."""
-    low, high = max(low, -_HUGE), min(high, _HUGE)
+    low, high = _held(low), _held(high)
     largest = max(abs(low), abs(high))
     if high - low > max(1e-9 * largest, 1e-250):
         return low, high
@@ -393,15 +396,13 @@ def sparkline(values: Sequence[float], *, low: float | None = None) -> str:
         values: Any numbers.
         low: What the lowest block stands for; the lowest value where it is `None`.
     """
-    finite = [min(max(y, -_HUGE), _HUGE) for y in values if math.isfinite(y)]
+    finite = [_held(y) for y in values if math.isfinite(y)]
     if not finite:
         return " " * len(values)
     start = min(finite) if low is None else low
     start, end = (start, start + max(abs(start), 1.0)) if max(finite) <= start else _widened(start, max(finite))
 
     def block(value: float) -> str:
-        # Halves, since the difference of two huge numbers would overflow.
-        share = (min(max(value, -_HUGE), _HUGE) / 2 - start / 2) / (end / 2 - start / 2)
-        return _BLOCKS[round(7 * _unit(share))]
+        return _BLOCKS[round(7 * _unit((_held(value) - start) / (end - start)))]
 
     return "".join(block(y) if math.isfinite(y) else " " for y in values)

@@ -19,6 +19,7 @@ from mnist_tui.core.events import (
     Notice,
     Phase,
     Preparing,
+    RunContinued,
     RunDone,
     RunPaused,
     RunResumed,
@@ -123,6 +124,8 @@ class ConsoleView:
         match event:
             case RunStarted():
                 return mark + _start_line(event)
+            case RunContinued():
+                return mark + Text(f"run {printable(event.run)} goes on after epoch {event.epoch} of {event.epochs}")
             case EpochDone():
                 return mark + _epoch_line(event, run.epochs)
             case EpochsChanged():

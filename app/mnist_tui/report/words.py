@@ -20,6 +20,7 @@ _GLYPHS: Final = {
     Status.STOPPED: "■",
     Status.DIVERGED: "≈",
     Status.FAILED: "✖",
+    Status.OUT_OF_MEMORY: "▣",
     Status.INTERRUPTED: "!",
 }
 _STYLES: Final = {
@@ -30,6 +31,7 @@ _STYLES: Final = {
     Status.STOPPED: "yellow",
     Status.DIVERGED: "red",
     Status.FAILED: "red",
+    Status.OUT_OF_MEMORY: "red",
     Status.INTERRUPTED: "yellow",
 }
 _UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})

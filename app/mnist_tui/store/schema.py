@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 """PRAGMA user_version of the tables below."""
 
 TABLES: Final = """
@@ -42,6 +42,30 @@ CREATE TABLE marks (
 
 CREATE INDEX marks_of_run ON marks (run);
 """
+
+MIGRATIONS: Final = (
+    "",
+    """
+CREATE TABLE checkpoints (
+    run TEXT NOT NULL REFERENCES runs (run) ON DELETE CASCADE,
+    epoch INTEGER NOT NULL,           -- finished epochs
+    batch INTEGER NOT NULL,           -- batches trained of the next one
+    file TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    PRIMARY KEY (run, epoch, batch)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE waiting (
+    id INTEGER PRIMARY KEY,           -- their order
+    run TEXT NOT NULL UNIQUE,
+    session TEXT NOT NULL,            -- the process that will train it; its lock says whether it lives
+    continues INTEGER NOT NULL,
+    epochs INTEGER,
+    spec TEXT NOT NULL
+) STRICT
+""",
+)
+"""What leads from version 1 to 2, from 2 to 3 and so on; `TABLES` is version 1."""
 
 EPOCH_COLUMNS: Final = (
     "train_loss",

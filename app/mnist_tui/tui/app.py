@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar, Final
 
 from textual import on
@@ -12,6 +14,8 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widgets import DataTable, TabbedContent
 
+from mnist_tui.core.events import Status
+from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import FEATURE_STEPS, MAX_EPOCHS, MAX_FEATURES, REPORT_PRESET, RunSpec
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.report.export import FORMATS
@@ -67,6 +71,9 @@ class MnistTuiApp(Monitor):
 
     # Training -------------------------------------------------------------------------------------
 
+    def _enqueue(self, specs: Iterable[RunSpec]) -> None:
+        self._told(partial(self.session.add, enqueue(specs)))
+
     def _start(self) -> None:
         self._opened = None
         self.query_one(TabbedContent).active = "live"
@@ -80,12 +87,12 @@ class MnistTuiApp(Monitor):
             self.notify("A run is live. n adds the next run to the queue.")
             return
         if not self.session.queue.waiting:
-            self.session.add((self.spec,))
+            self._enqueue((self.spec,))
         self._start()
 
     def action_enqueue(self) -> None:
         """Add the settings shown to the queue."""
-        self.session.add((self.spec,))
+        self._enqueue((self.spec,))
         self._tell_queued(1)
 
     def _tell_queued(self, added: int) -> None:
@@ -96,9 +103,10 @@ class MnistTuiApp(Monitor):
 
     def action_report_preset(self) -> None:
         """Queue the report's two runs and start."""
-        added = self.session.add(replace(REPORT_PRESET, base=self.spec).runs())
+        runs = replace(REPORT_PRESET, base=self.spec).runs()
+        self._enqueue(runs)
         if self._live:
-            self._tell_queued(added)
+            self._tell_queued(len(runs))
         else:
             self._start()
 
@@ -111,11 +119,38 @@ class MnistTuiApp(Monitor):
             return
         runs = answer.sweep.runs()
         self.spec = runs[0]
-        added = self.session.add(runs)
+        self._enqueue(runs)
         if answer.start and not self._live:
             self._start()
         else:
-            self._tell_queued(added)
+            self._tell_queued(len(runs))
+
+    def action_resume(self) -> None:
+        """Go on with the run under the cursor; a finished one gets the epochs of the settings."""
+        run = self.query_one(RunsView).chosen
+        if run is None:
+            return
+        epochs = self.spec.epochs if self._status_of(run) is Status.FINISHED else None
+        queued = self._told(partial(self.library.continuing, run, epochs))
+        if queued is not None:
+            self._told(partial(self.session.add, (queued,)))
+            if self._live:
+                self._tell_queued(1)
+            else:
+                self._start()
+
+    def action_retry(self) -> None:
+        """Queue the settings of the run under the cursor again, with a tenth of its learning rate."""
+        run = self.query_one(RunsView).chosen
+        past = self._with_epochs(run) if run is not None else None
+        if past is None:
+            return
+        rate = past.spec.learning_rate / 10 if math.isfinite(past.spec.learning_rate) else RunSpec().learning_rate
+        self._enqueue((replace(past.spec, learning_rate=rate),))
+        if self._live:
+            self._tell_queued(1)
+        else:
+            self._start()
 
     def action_pause(self) -> None:
         """Hold the run, or let it go on."""
@@ -269,7 +304,7 @@ class MnistTuiApp(Monitor):
     def action_remove(self) -> None:
         """Take the run under the cursor out of the queue."""
         run = self.query_one(RunsView).chosen_waiting
-        if run is not None and self.session.remove(run):
+        if run is not None and self._told(partial(self.session.remove, run)):
             self._show()
             self._show_runs()
 

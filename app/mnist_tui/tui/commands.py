@@ -124,6 +124,15 @@ COMMANDS: Final = (
     Command("open", "enter", "Enter", "Open", "Open the run under the cursor in the Live tab; Esc goes back.", _RUNS),
     Command("sort", "s", "s", "Sort", "Sort the table by its next column; a click on a heading does it too.", _RUNS),
     Command("reverse", "S", "S", "Reverse", "Turn the order of the table round.", _RUNS),
+    Command(
+        "resume",
+        "g",
+        "g",
+        "Go on",
+        "Go on with a run where it ended; a finished one gets as many epochs as the settings say.",
+        _RUNS,
+    ),
+    Command("retry", "l", "l", "Retry", "Train the run's settings again with a tenth of its learning rate.", _RUNS),
     Command("remove", "delete", "Del", "Remove", "Take the run under the cursor out of the queue.", _RUNS),
     Command(
         "export",
@@ -141,7 +150,7 @@ COMMANDS: Final = (
 )
 
 
-RUNS_ACTIONS: Final = frozenset({"open", "mark", "sort", "reverse", "remove"})
+RUNS_ACTIONS: Final = frozenset({"open", "mark", "resume", "retry", "sort", "reverse", "remove"})
 """What needs the Runs tab."""
 LIVE_ACTIONS: Final = frozenset({"pause", "stop", "skip", "live_epochs"})
 """What needs a live run."""

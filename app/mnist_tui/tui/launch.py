@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Final
 
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.errors import MnistTuiError, UsageError
-from mnist_tui.store.home import home
 from mnist_tui.terminal import guarded_terminal
 from mnist_tui.tui.session import Engine
 
@@ -15,22 +15,27 @@ LAST_WORDS_S: Final = 5.0
 """How long leaving waits for the training thread to write down the end of its run."""
 
 
-def launch(engine: Engine, spec: RunSpec) -> int:
+def launch(engine: Engine, spec: RunSpec, home: Path) -> int:
     """Run the app; return its exit code.
+
+    Args:
+        engine: What trains.
+        spec: The settings to begin with.
+        home: Where runs, tables and logs are kept.
 
     Raises:
         UsageError: There is no terminal to draw on.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("the app needs a terminal", "Use `mnist-tui run` to train without one")
-    place = home()
-    with guarded_terminal(place / "logs" / "app.log") as guard:
+    with guarded_terminal(home / "logs" / "app.log") as guard:
         from mnist_tui.tui.app import MnistTuiApp
 
-        app = MnistTuiApp(engine, place, spec)
+        app = MnistTuiApp(engine, home, spec)
         app.run()
         app.session.control.stop()
         app.session.join(LAST_WORDS_S)
+        app.session.close()
     code = app.return_code or 0
     if code == 1:
         last = guard.tail(5)

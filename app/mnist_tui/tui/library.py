@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import ComparisonTable
 from mnist_tui.report.files import comparison_stem, save_comparison
-from mnist_tui.store.database import Store
+from mnist_tui.store.database import Store, continuing
 
 
 class Library:
@@ -24,6 +25,17 @@ class Library:
         self._live = live
         self._past: dict[str, RunState] = {}
         self._opened: dict[str, RunState] = {}
+
+    @property
+    def has_store(self) -> bool:
+        """True where runs were kept before."""
+        return self._home.exists()
+
+    def continuing(self, run: str, epochs: int | None) -> QueuedRun:
+        """Return a past run as one that waits to go on; errors as for `store.database.continuing`."""
+        self._opened.pop(run, None)
+        with Store.open_readonly(self._home) as store:
+            return continuing(store, run, epochs)
 
     def load(self) -> None:
         """Read all past runs, without their epochs.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from textual.app import App, ComposeResult
 from textual.widgets import TabbedContent, TabPane
 
-from mnist_tui.core.events import EpochDone, Notice, RunDone, RunStarted, Status, SweepDone, SweepStarted
+from mnist_tui.core.events import EpochDone, Notice, RunContinued, RunDone, RunStarted, Status, SweepDone, SweepStarted
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState, SessionState
 from mnist_tui.core.table import ComparisonTable, build_table
@@ -27,6 +29,7 @@ from mnist_tui.tui.widgets.runs import RunsView
 from mnist_tui.tui.widgets.settings import SettingsBar
 from mnist_tui.tui.widgets.status import StatusLine
 
+T = TypeVar("T")
 TICK_S: Final = 0.1
 SYSTEM_TICK_S: Final = 1.0
 
@@ -73,16 +76,24 @@ class Monitor(App[None]):
 
     def on_mount(self) -> None:
         """Read past runs, start the clocks, listen to signals."""
-        try:
-            self.library.load()
-        except MnistTuiError as error:
-            self._complain(error)
+        self._told(self.library.load)
+        self._welcome_back()
         self._show()
         self._show_runs()
         self.set_interval(TICK_S, self._tick)
         self.set_interval(SYSTEM_TICK_S, self._read_system)
         self.call_after_refresh(self._read_system)
         install_signal_handlers(asyncio.get_running_loop(), self._leave_on_signal)
+
+    def _welcome_back(self) -> None:
+        """Tell what an earlier session left undone."""
+        waiting = self._told(self.session.adopt) if self.library.has_store else 0
+        if waiting:
+            self.notify(f"{waiting} run{'s' if waiting != 1 else ''} of an earlier session wait. r starts them.")
+        interrupted = [run for run in self.library.runs() if run.status is Status.INTERRUPTED]
+        if interrupted:
+            which = f"{len(interrupted)} runs were" if len(interrupted) > 1 else f"The run {interrupted[0].run} was"
+            self.notify(f"{which} interrupted. In the Runs tab (2), g goes on.", timeout=10, markup=False)
 
     def _leave_on_signal(self, code: int) -> None:
         self.session.stop()
@@ -105,7 +116,7 @@ class Monitor(App[None]):
                     self._sweep_is_over(event)
         if events:
             self._show()
-            if any(isinstance(e, SweepStarted | RunStarted | EpochDone | RunDone) for e in events):
+            if any(isinstance(e, SweepStarted | RunStarted | RunContinued | EpochDone | RunDone) for e in events):
                 self._show_runs()
         if not self.session.active:
             self._thread_is_idle()
@@ -115,8 +126,7 @@ class Monitor(App[None]):
             self.exit(return_code=self._leave_code)
         elif self.state.active and not self.session.mailbox.drain():
             # The thread ended without a last event: an error that a notice has told.
-            self.state.active = False
-            self.state.preparing = None
+            self.state.give_up()
             self._show()
         else:
             self.session.go_on()
@@ -138,6 +148,14 @@ class Monitor(App[None]):
             self.push_screen(ResultScreen(table, self.library.save(table, SAVED_FORMATS)))
         except MnistTuiError as error:
             self.push_screen(ResultScreen(table, (), str(error)))
+
+    def _told(self, action: Callable[[], T]) -> T | None:
+        """Do something; tell an error and return `None` instead."""
+        try:
+            return action()
+        except MnistTuiError as error:
+            self._complain(error)
+            return None
 
     def _complain(self, error: MnistTuiError) -> None:
         self.notify(str(error), severity="error", timeout=10, markup=False)
@@ -170,11 +188,10 @@ class Monitor(App[None]):
             self._comparison = view.show(runs, curves, errors=self._errors)
 
     def _with_epochs(self, run: str) -> RunState | None:
-        try:
-            return self.library.with_epochs(run)
-        except MnistTuiError as error:
-            self._complain(error)
-            return None
+        return self._told(partial(self.library.with_epochs, run))
+
+    def _status_of(self, run: str) -> Status | None:
+        return next((known.status for known in self.library.runs() if known.run == run), None)
 
     def _read_system(self) -> None:
         if self.is_running and self.screen.has_class("-wide"):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import Event, Notice
-from mnist_tui.core.spec import QueuedRun, RunSpec, enqueue
+from mnist_tui.core.queue import QueuedRun
+from mnist_tui.core.spec import new_run_id
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.store.database import Store
 
@@ -24,12 +25,10 @@ class RunQueue:
         self._runs: deque[QueuedRun] = deque()
         self._lock = threading.Lock()
 
-    def add(self, specs: Iterable[RunSpec]) -> tuple[QueuedRun, ...]:
+    def add(self, runs: Iterable[QueuedRun]) -> None:
         """Put runs at the end."""
-        added = enqueue(specs)
         with self._lock:
-            self._runs.extend(added)
-        return added
+            self._runs.extend(runs)
 
     def remove(self, run: str) -> bool:
         """Take one run out; False when it is not waiting any more."""
@@ -89,6 +88,8 @@ class TrainingSession:
     """
 
     def __init__(self, engine: Engine, home: Path) -> None:
+        self._session = new_run_id()
+        self._keeper: Store | None = None
         self.queue = RunQueue()
         self.mailbox = Mailbox()
         self._engine = engine
@@ -118,19 +119,54 @@ class TrainingSession:
         """Those of them that are over."""
         return max(0, self._total - len(self.queue.waiting) - (1 if self.active else 0))
 
-    def add(self, specs: Iterable[RunSpec]) -> int:
-        """Queue runs; return how many. They start by themselves only while the queue is being worked off."""
+    def add(self, runs: Sequence[QueuedRun]) -> None:
+        """Queue runs. They start by themselves only while the queue is being worked off.
+
+        Raises:
+            StoreError: They wait, but would not outlive this process.
+        """
         if not self.active and not self.queue.waiting:
             self._total = 0
-        added = len(self.queue.add(specs))
-        self._total += added
-        return added
+        self._total += len(runs)
+        # Written down first: the training thread may take them at once.
+        try:
+            self._kept().add_waiting(runs, self._session)
+        finally:
+            self.queue.add(runs)
+
+    def adopt(self) -> int:
+        """Queue what waited in sessions that have died; return how many runs that are.
+
+        Raises:
+            StoreError: The store cannot be used.
+        """
+        runs = self._kept().adopt_waiting(self._session)
+        self.queue.add(runs)
+        self._total += len(runs)
+        return len(runs)
 
     def remove(self, run: str) -> bool:
-        """Take a waiting run out; False when it is not waiting any more."""
+        """Take a waiting run out; False when it is not waiting any more.
+
+        Raises:
+            StoreError: It is out, but will be back when the app starts again.
+        """
         removed = self.queue.remove(run)
         self._total -= removed
+        if removed:
+            self._kept().remove_waiting(run)
         return removed
+
+    def _kept(self) -> Store:
+        """Return the store for the thread of the screen; its lock tells that what waits has an owner."""
+        if self._keeper is None:
+            self._keeper = Store.open(self._home)
+        return self._keeper
+
+    def close(self) -> None:
+        """Let go of the store."""
+        if self._keeper is not None:
+            self._keeper.close()
 
     def start(self) -> bool:
         """Work off the queue; False when the thread is already at it."""
@@ -163,8 +199,7 @@ class TrainingSession:
     def _work(self, control: RunControl) -> None:
         try:
             with Store.open(self._home) as store:
-                for event in self._engine(self.queue, control):
-                    store.record(event)
+                for event in store.recorded(self._engine(store.ready(self.queue), control)):
                     self.mailbox.put(event)
         except MnistTuiError as error:
             self.mailbox.put(Notice(level="error", message=str(error), exit_code=error.exit_code))

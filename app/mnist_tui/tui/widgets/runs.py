@@ -11,7 +11,7 @@ from textual.containers import Container, Vertical
 from textual.widgets import DataTable, Static
 
 from mnist_tui.core.events import Status
-from mnist_tui.core.spec import QueuedRun
+from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import (
     REPORT_COLUMNS,

@@ -1,0 +1,50 @@
+"""What waits for its turn: new runs, and runs that go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mnist_tui.core.events import Event
+from mnist_tui.core.spec import RunSpec, new_run_id
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """Where a run goes on.
+
+    Attributes:
+        story: Its events up to `epoch`: `RunStarted`, then epochs and marks.
+        epoch: Finished epochs in the checkpoint; 0 where there is none to go on from.
+        checkpoint: Weights, optimizer and place in the epoch, as the engine wrote them.
+        notes: What a person should know, such as a damaged checkpoint that was passed over.
+    """
+
+    story: tuple[Event, ...]
+    epoch: int
+    checkpoint: bytes | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedRun:
+    """A run that waits for its turn.
+
+    Attributes:
+        run: The run's id, given before it starts so that it can be named or removed.
+        spec: What to train.
+        continues: True for a run that was begun before.
+        epochs: Epochs to reach when it goes on; `None`: as many as before.
+        continuation: Where it goes on; read when its turn comes.
+    """
+
+    run: str
+    spec: RunSpec
+    continues: bool = False
+    epochs: int | None = None
+    continuation: Continuation | None = None
+
+
+def enqueue(specs: Iterable[RunSpec]) -> tuple[QueuedRun, ...]:
+    """Give every spec an id."""
+    return tuple(QueuedRun(new_run_id(), spec) for spec in specs)

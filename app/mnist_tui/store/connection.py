@@ -1,0 +1,185 @@
+"""The connection to SQLite: how it is opened, brought up to date, and how its errors become sentences."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final, Self
+
+from mnist_tui.errors import StoreError
+from mnist_tui.store.home import make_home
+from mnist_tui.store.schema import MIGRATIONS, TABLES, VERSION
+
+DATABASE: Final = "runs.db"
+BUSY_TIMEOUT_S: Final = 5.0
+
+
+class Connection:
+    """One connection to the database of a home; use it in one thread.
+
+    What a transaction wrote is on the disk when it ends: WAL with synchronous=FULL.
+    """
+
+    def __init__(self, connection: sqlite3.Connection | None, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+
+    @classmethod
+    def open(cls, home: Path) -> Self:
+        """Open for writing; make what is missing, bring an older schema up to date after a backup.
+
+        Raises:
+            StoreError: The database is damaged, locked, of a newer version, or cannot be written.
+        """
+        make_home(home)
+        path = home / DATABASE
+        with _explained(path):
+            if not path.exists():
+                # Created by us first, so that it is private before anything is in it.
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            connection = _connect(path)
+            try:
+                _prepare(connection, path)
+            except BaseException:
+                connection.close()
+                raise
+        return cls(connection, path)
+
+    @classmethod
+    def open_readonly(cls, home: Path) -> Self:
+        """Open for reading; a home without a database has nothing in it.
+
+        Raises:
+            StoreError: The database is damaged, or of a newer version.
+        """
+        path = home / DATABASE
+        if not path.exists() or not path.stat().st_size:
+            return cls(None, path)
+        with _explained(path):
+            connection = _connect(path, "mode=ro")
+            try:
+                try:
+                    _check_version(connection, path)
+                except sqlite3.OperationalError:
+                    # WAL wants to write beside the database. On a disk that cannot be written, nobody else writes.
+                    if os.access(path.parent, os.W_OK):
+                        raise
+                    connection.close()
+                    connection = _connect(path, "mode=ro&immutable=1")
+                    _check_version(connection, path)
+            except BaseException:
+                connection.close()
+                raise
+        return cls(connection, path)
+
+    def close(self) -> None:
+        """Close it; nothing more can be written or read."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write all or nothing; on the disk when the block ends.
+
+        Raises:
+            StoreError: It could not be written.
+        """
+        with _explained(self._path):
+            if self._connection is None:
+                raise StoreError("the store of runs is closed")
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def query(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return all rows; none where there is no database.
+
+        Raises:
+            StoreError: The database cannot be read.
+        """
+        if self._connection is None:
+            return []
+        with _explained(self._path):
+            return self._connection.execute(query, values).fetchall()
+
+
+def _connect(path: Path, options: str = "") -> sqlite3.Connection:
+    # Quoted as SQLite's file: addresses want it.
+    address = f"file:{path.absolute().as_uri().removeprefix('file:')}?{options}"
+    return sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    is_new = connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None
+    if not is_new:
+        # Before anything is changed: it may be another program's.
+        _check_version(connection, path)
+    # SQLite answers with the mode it really took; where WAL is not to be had (network disks), roll back instead.
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    connection.execute(f"PRAGMA synchronous = {'FULL' if mode == 'wal' else 'EXTRA'}")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA mmap_size = 0")
+    if not is_new and _version(connection) < VERSION:
+        _back_up(connection, path)
+    connection.execute("BEGIN IMMEDIATE")
+    # Looked at again: another process may have been quicker.
+    version = _version(connection)
+    scripts = MIGRATIONS[version:] if version else (TABLES, *MIGRATIONS[1:])
+    for statement in ";\n".join(scripts).split(";\n"):
+        if statement.strip():
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")
+
+
+def _back_up(connection: sqlite3.Connection, path: Path) -> None:
+    """Copy the database as it is, whole or not at all."""
+    copy = path.with_name(f"{path.name}.v{_version(connection)}-backup")
+    part = copy.with_name(f".{copy.name}.part")
+    with closing(sqlite3.connect(part)) as target:
+        part.chmod(0o600)
+        connection.backup(target)
+    part.replace(copy)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+    version = _version(connection)
+    if version > VERSION:
+        raise StoreError(f"{path} was written by a newer version of mnist-tui", "Update mnist-tui")
+    if version < 1:
+        raise StoreError(f"{path} is no store of mnist-tui", "Move it away, or name another home with MNIST_TUI_HOME")
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into sentences."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        text = str(error).lower()
+        if "locked" in text or "busy" in text:
+            raise StoreError(f"{path} is locked by another program", "Close it and try again") from error
+        if "not a database" in text or "malformed" in text or "no such table" in text or "no such column" in text:
+            raise StoreError(
+                f"{path} is damaged: {error}", "Move it away, or restore a backup; nothing was changed"
+            ) from error
+        if "full" in text:
+            raise StoreError(f"the disk of {path} is full", "Make room; finished epochs are kept") from error
+        if "readonly" in text or "unable to open" in text:
+            raise StoreError(f"{path} cannot be written or opened", "Check who owns the folder") from error
+        raise StoreError(f"{path} cannot be used: {error}", "Check the disk; finished epochs are kept") from error
+    except OSError as error:
+        raise StoreError(f"{path} cannot be used: {error.strerror or error}", "Check the folder") from error

@@ -1,0 +1,165 @@
+"""Reading the store: past runs as states, as events, by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from mnist_tui.core.events import EpochDone, Event, RunContinued, RunDone, RunStarted, Status, event_from_json
+from mnist_tui.core.state import Mark, RunState, apply_to_run, start_run, summarise
+from mnist_tui.errors import StoreError, UsageError
+from mnist_tui.store.connection import Connection
+from mnist_tui.store.lock import is_held
+from mnist_tui.store.schema import EPOCH_COLUMNS, from_column
+
+INTERRUPTED: Final = "the process ended before the run did"
+DAMAGE: Final = (ValueError, TypeError, KeyError, AttributeError, UsageError)
+"""What reading a damaged record raises."""
+
+
+class RunReader:
+    """Past runs, and those in progress as far as they are on the disk."""
+
+    def __init__(self, connection: Connection, home: Path) -> None:
+        self._connection = connection
+        self._home = home
+        self.unreadable: list[tuple[str, str]] = []
+        """Runs that the last `runs()` could not read, with the reason."""
+
+    def runs(self) -> list[RunState]:
+        """Return all runs without their epochs, the newest last. What cannot be read is left out and told.
+
+        Raises:
+            StoreError: The store is damaged.
+        """
+        self.unreadable = []
+        runs = []
+        marks = self._inexact_marks()
+        query = "SELECT run, status, epochs, started, done FROM runs ORDER BY started_at, run"
+        for row in self._connection.query(query):
+            try:
+                run = self._read_run(*row)
+            except DAMAGE as error:
+                self.unreadable.append((str(row[0]), f"{type(error).__name__}: {error}"))
+            else:
+                run.marks += marks.get(run.run, ())
+                runs.append(run)
+        return runs
+
+    def _inexact_marks(self) -> dict[str, list[Mark]]:
+        """Return what a list of runs must show of their marks: where they went on under other conditions."""
+        marks: dict[str, list[Mark]] = {}
+        query = "SELECT run, event FROM marks WHERE event LIKE '%\"run_continued\"%' ORDER BY id"
+        for run, text in self._connection.query(query):
+            with suppress(*DAMAGE):
+                mark = event_from_json(json.loads(text))
+                if isinstance(mark, RunContinued):
+                    marks.setdefault(run, []).append(mark)
+        return marks
+
+    def _read_run(self, run: str, status: str, epochs: int, started: str, done: str | None) -> RunState:
+        event = event_from_json(json.loads(started))
+        if not isinstance(event, RunStarted):
+            raise ValueError("its first event is not run_started")  # noqa: TRY004 - a damaged value, not a type
+        state = start_run(event)
+        state.epochs = epochs
+        state.status = Status(status)
+        if done is not None:
+            end = event_from_json(json.loads(done))
+            if not isinstance(end, RunDone):
+                raise ValueError("its last event is not run_done")
+            state.result = end
+        elif not is_held(self._lock_path(run)):
+            history = self._history(run)
+            ended_at = event.started_at
+            state.status = Status.INTERRUPTED
+            state.result = summarise(run, history, status=Status.INTERRUPTED, reason=INTERRUPTED, ended_at=ended_at)
+        return state
+
+    def run(self, name: str) -> RunState:
+        """Return one run with its epochs and marks.
+
+        Args:
+            name: Its id, a beginning of it that fits no other run, or `last`.
+
+        Raises:
+            UsageError: No run, or more than one, is called so.
+            StoreError: The run, or the store, is damaged.
+        """
+        run = self._find(name)
+        query = "SELECT run, status, epochs, started, done FROM runs WHERE run = ?"
+        row = next(iter(self._connection.query(query, run)))
+        try:
+            state = self._read_run(*row)
+            end, status = state.result, state.status
+            for event in self._middle(run):
+                apply_to_run(state, event)
+        except DAMAGE as error:
+            raise _unreadable(run, error) from error
+        state.epochs, state.status = int(row[2]), status
+        if end is not None:
+            apply_to_run(state, end)
+        return state
+
+    def events(self, name: str) -> Iterator[Event]:
+        """Replay the events of a run: its start, epochs and marks in order, its end.
+
+        Raises:
+            UsageError: No run, or more than one, is called so.
+            StoreError: The run, or the store, is damaged.
+        """
+        run = self._find(name)
+        ((started, done),) = self._connection.query("SELECT started, done FROM runs WHERE run = ?", run)
+        try:
+            yield event_from_json(json.loads(started))
+            yield from self._middle(run)
+            if done is not None:
+                yield event_from_json(json.loads(done))
+        except DAMAGE as error:
+            raise _unreadable(run, error) from error
+        if done is None and (result := self.run(run).result) is not None:
+            yield result
+
+    def _middle(self, run: str) -> Iterator[EpochDone | Mark]:
+        query = "SELECT after_epoch, event FROM marks WHERE run = ? ORDER BY id"
+        marks = [(after, event_from_json(json.loads(text))) for after, text in self._connection.query(query, run)]
+        for done, epoch in enumerate([None, *self._history(run)]):
+            if epoch is not None:
+                yield epoch
+            for after, mark in marks:
+                if after == done and isinstance(mark, Mark):
+                    yield mark
+
+    def _history(self, run: str) -> list[EpochDone]:
+        query = f"SELECT epoch, {', '.join(EPOCH_COLUMNS)} FROM epochs WHERE run = ? ORDER BY epoch"  # noqa: S608
+        rows = self._connection.query(query, run)
+        return [EpochDone(run=run, epoch=epoch, **_numbers(values)) for epoch, *values in rows]
+
+    def _find(self, name: str) -> str:
+        if name == "last":
+            query = "SELECT run FROM runs ORDER BY started_at DESC, run DESC LIMIT 1"
+            found = [str(run) for (run,) in self._connection.query(query)]
+        else:
+            query = "SELECT run FROM runs WHERE substr(run, 1, length(?)) = ? ORDER BY run"
+            found = [str(run) for (run,) in self._connection.query(query, name, name)]
+            found = [run for run in found if run == name] or found
+        if not found:
+            raise UsageError(f"there is no run {name!r}", "`mnist-tui runs` lists all runs")
+        if len(found) > 1:
+            raise UsageError(f"{len(found)} runs begin with {name!r}", "Give more of the id")
+        return found[0]
+
+    def _lock_path(self, name: str) -> Path:
+        return self._home / "locks" / f"{name}.lock"
+
+
+def _unreadable(run: str, error: Exception) -> StoreError:
+    what = error.what if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"
+    return StoreError(f"the run {run} cannot be read: {what}", "Delete it, or restore a backup")
+
+
+def _numbers(values: Sequence[Any]) -> dict[str, Any]:
+    return dict(zip(EPOCH_COLUMNS, map(from_column, values), strict=True))
