@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import ComparisonTable
 from mnist_tui.report.files import comparison_stem, save_comparison
+from mnist_tui.store.connection import DATABASE
 from mnist_tui.store.database import Store, continuing
 
 
@@ -25,6 +27,7 @@ class Library:
         self._live = live
         self._past: dict[str, RunState] = {}
         self._opened: dict[str, RunState] = {}
+        self._seen: tuple[object, ...] = ()
 
     @property
     def has_store(self) -> bool:
@@ -43,8 +46,28 @@ class Library:
         Raises:
             StoreError: The store is damaged.
         """
+        self._seen = self._signature()
         with Store.open_readonly(self._home) as store:
             self._past = {run.run: run for run in store.runs()}
+        self._opened = {name: run for name, run in self._opened.items() if run.status.is_over}
+
+    @property
+    def has_changed(self) -> bool:
+        """True when something was written since the last `load`."""
+        return self._signature() != self._seen
+
+    @property
+    def elsewhere(self) -> int:
+        """How many runs are in progress in other processes."""
+        return sum(not run.status.is_over for name, run in self._past.items() if name not in self._live)
+
+    def _signature(self) -> tuple[object, ...]:
+        found = []
+        for name in (DATABASE, f"{DATABASE}-wal"):
+            with suppress(OSError):
+                status = (self._home / name).stat()
+                found.append((name, status.st_mtime_ns, status.st_size))
+        return tuple(found)
 
     def runs(self) -> list[RunState]:
         """Return all runs, the newest first."""

@@ -32,6 +32,8 @@ from mnist_tui.tui.widgets.status import StatusLine
 T = TypeVar("T")
 TICK_S: Final = 0.1
 SYSTEM_TICK_S: Final = 1.0
+ELSEWHERE_TICK_S: Final = 2.0
+"""How often it is looked whether other processes wrote to the store."""
 
 
 class Monitor(App[None]):
@@ -82,6 +84,7 @@ class Monitor(App[None]):
         self._show_runs()
         self.set_interval(TICK_S, self._tick)
         self.set_interval(SYSTEM_TICK_S, self._read_system)
+        self.set_interval(ELSEWHERE_TICK_S, self._look_elsewhere)
         self.call_after_refresh(self._read_system)
         install_signal_handlers(asyncio.get_running_loop(), self._leave_on_signal)
 
@@ -94,6 +97,16 @@ class Monitor(App[None]):
         if interrupted:
             which = f"{len(interrupted)} runs were" if len(interrupted) > 1 else f"The run {interrupted[0].run} was"
             self.notify(f"{which} interrupted. In the Runs tab (2), g goes on.", timeout=10, markup=False)
+
+    def _look_elsewhere(self) -> None:
+        """Show what other processes do with the same home."""
+        if not self.is_running or not (self.library.elsewhere or (not self._live and self.library.has_changed)):
+            return
+        self._told(self.library.load)
+        if self._opened is not None and not self._opened.status.is_over:
+            self._opened = self._with_epochs(self._opened.run)
+        self._show()
+        self._show_runs()
 
     def _leave_on_signal(self, code: int) -> None:
         self.session.stop()
@@ -171,7 +184,11 @@ class Monitor(App[None]):
         run = self._opened or self.state.run
         with self.batch_update():
             self.query_one(StatusLine).show(
-                self.state, self._opened, len(waiting), stopping=self._live and self.session.control.stopping
+                self.state,
+                self._opened,
+                len(waiting),
+                self.library.elsewhere,
+                stopping=self._live and self.session.control.stopping,
             )
             self.query_one(LiveView).show(run)
             self.query_one(SettingsBar).show(self.spec, live=self._live)

@@ -35,12 +35,23 @@ class StatusLine(Static):
         super().__init__(id="status")
         self._parts: list[Part] = []
 
-    def show(self, session: SessionState, past: RunState | None, waiting: int, stopping: bool) -> None:
-        """Show the run in progress, or a past run that is open."""
+    def show(
+        self, session: SessionState, past: RunState | None, waiting: int, elsewhere: int, *, stopping: bool
+    ) -> None:
+        """Show the run in progress, or another one that is open.
+
+        Args:
+            session: What this process does.
+            past: The other run, if one is open.
+            waiting: Runs that wait here.
+            elsewhere: Runs in progress in other processes.
+            stopping: True once the run was asked to end.
+        """
         run = past or session.run
         parts: list[Part] = [(9, "bold $primary", "mnist-tui")]
         if past is not None:
-            parts.append((0, "bold $text-warning", "◂ PAST RUN (Esc: back)"))
+            what = "PAST RUN" if past.status.is_over else "IN ANOTHER PROCESS"
+            parts.append((0, "bold $text-warning", f"◂ {what} (Esc: back)"))
         if session.preparing is not None and past is None:
             share = session.preparing.fraction
             done = "" if share is None else f" {share:.0%}"
@@ -49,6 +60,8 @@ class StatusLine(Static):
             parts += [(0, "bold", "○ READY"), (1, "$text-muted", "r starts, t runs the report, ? helps")]
         else:
             parts += self._run_parts(run, stopping and past is None)
+        if elsewhere and past is None:
+            parts.append((3, "$text-warning", f"{elsewhere} in another process"))
         if waiting:
             parts.append((4, "", f"{waiting} waiting"))
         if parts != self._parts:
