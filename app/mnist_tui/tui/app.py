@@ -133,7 +133,7 @@ class MnistTuiApp(Monitor):
         epochs = self.spec.epochs if self._status_of(run) is Status.FINISHED else None
         queued = self._told(partial(self.library.continuing, run, epochs))
         if queued is not None:
-            self._told(partial(self.session.add, (queued,)))
+            self._told(partial(self.session.add, (queued,), first=True))
             if self._live:
                 self._tell_queued(1)
             else:

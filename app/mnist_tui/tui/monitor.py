@@ -92,7 +92,8 @@ class Monitor(App[None]):
         """Tell what an earlier session left undone."""
         waiting = self._told(self.session.adopt) if self.library.has_store else 0
         if waiting:
-            self.notify(f"{waiting} run{'s' if waiting != 1 else ''} of an earlier session wait. r starts them.")
+            what = f"{waiting} runs of an earlier session wait" if waiting > 1 else "A run of an earlier session waits"
+            self.notify(f"{what}. r starts the queue.", timeout=10)
         interrupted = [run for run in self.library.runs() if run.status is Status.INTERRUPTED]
         if interrupted:
             which = f"{len(interrupted)} runs were" if len(interrupted) > 1 else f"The run {interrupted[0].run} was"

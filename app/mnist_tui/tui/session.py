@@ -25,10 +25,10 @@ class RunQueue:
         self._runs: deque[QueuedRun] = deque()
         self._lock = threading.Lock()
 
-    def add(self, runs: Iterable[QueuedRun]) -> None:
-        """Put runs at the end."""
+    def add(self, runs: Sequence[QueuedRun], *, first: bool = False) -> None:
+        """Put runs at the end, or in front of all others."""
         with self._lock:
-            self._runs.extend(runs)
+            self._runs = deque([*runs, *self._runs] if first else [*self._runs, *runs])
 
     def remove(self, run: str) -> bool:
         """Take one run out; False when it is not waiting any more."""
@@ -119,8 +119,12 @@ class TrainingSession:
         """Those of them that are over."""
         return max(0, self._total - len(self.queue.waiting) - (1 if self.active else 0))
 
-    def add(self, runs: Sequence[QueuedRun]) -> None:
+    def add(self, runs: Sequence[QueuedRun], *, first: bool = False) -> None:
         """Queue runs. They start by themselves only while the queue is being worked off.
+
+        Args:
+            runs: What to add, in order.
+            first: Put them in front of what waits.
 
         Raises:
             StoreError: They wait, but would not outlive this process.
@@ -132,7 +136,7 @@ class TrainingSession:
         try:
             self._kept().add_waiting(runs, self._session)
         finally:
-            self.queue.add(runs)
+            self.queue.add(runs, first=first)
 
     def adopt(self) -> int:
         """Queue what waited in sessions that have died; return how many runs that are.

@@ -123,7 +123,12 @@ class RunsView(Container):
             return
         queue.clear()
         for queued in waiting:
-            queue.add_row(Text(status_text(Status.QUEUED)), Text(queued.spec.title), Text(queued.run), key=queued.run)
+            queue.add_row(
+                Text(status_text(Status.QUEUED)),
+                Text(queued.spec.title + ("  (goes on)" if queued.continues else "")),
+                Text(queued.run),
+                key=queued.run,
+            )
 
     def show(self, runs: Sequence[RunState], curves: Sequence[RunState], *, errors: bool) -> ComparisonTable:
         """Show runs (newest first) and the curves of the marked ones; return the comparison on screen.
