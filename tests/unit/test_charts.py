@@ -3,7 +3,6 @@ import pickle
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from itertools import pairwise, product
 
 import plotext
@@ -157,21 +156,6 @@ def test_every_small_size_is_filled_exactly():
     what = chart(curve(FLAT), curve([0.1, 0.9] * 10, 1, points=True))
     for width, height in product(range(1, 40), range(1, 14)):
         assert [cell_len(line) for line in lines(what, width, height)] == [width] * height
-
-
-@settings(deadline=None)
-@given(some_charts(), SIZES)
-def test_ascii_only_leaves_no_other_sign(what, size):
-    plain = replace(what, series=tuple(replace(one, name="val") for one in what.series))
-    drawn = lines(plain, *size, ascii_only=True)
-    assert all(line.isascii() and line.isprintable() for line in drawn)
-    assert [len(line) for line in drawn] == [size[0]] * size[1]
-
-
-def test_ascii_only_draws_in_the_same_cells():
-    what = chart(curve([0.2, 0.8] * 5), curve([0.9, None, 0.5], 1))
-    for one, other in zip(lines(what, 60, 15), lines(what, 60, 15, ascii_only=True), strict=True):
-        assert [sign == " " for sign in one] == [sign == " " for sign in other]
 
 
 def test_no_number_ends_the_process():

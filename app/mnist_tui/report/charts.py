@@ -38,9 +38,6 @@ _COLUMNS_PER_SIGN: Final = 3
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
 _X_NAME: Final = "epoch"
 _ESCAPE: Final = re.compile(r"\x1b\[[0-9;]*m")
-_ASCII: Final = str.maketrans("│┤─┬└●○–…" + _BLOCKS, "|+-++@o-." + "__..--^^") | dict.fromkeys(
-    range(0x2801, 0x2900), "*"
-)
 
 Run: TypeAlias = tuple[str, int]
 """Some cells of one ink."""
@@ -94,17 +91,28 @@ class Chart:
     note: str = ""
 
 
-def rasterise(chart: Chart, width: int, height: int, *, ascii_only: bool = False) -> list[list[Run]]:
+def rasterise(chart: Chart, width: int, height: int) -> list[list[Run]]:
     """Return exactly `height` rows whose cells add up to `width`. Any numbers and any size from 1x1 on will do.
 
     Args:
         chart: What to draw.
         width: Size in cells.
         height: Size in cells.
-        ascii_only: Use no sign outside ASCII.
     """
-    rows = _draw(chart, width, height)
-    return [[(text.translate(_ASCII), ink) for text, ink in row] for row in rows] if ascii_only else rows
+    curves = [_finite_runs(series, log=chart.log_y) for series in chart.series]
+    low, high = _y_limits([y for runs in curves for run in runs for _, y in run], chart)
+    rows = height - (2 if height >= _ROOMY else 1)
+    ticks = _y_ticks(chart, low, high, max(2, rows // _ROWS_PER_LABEL)) if any(curves) or chart.percent else {}
+    margin = max(map(len, ticks), default=0) + 1
+    plane = _Plane(*_x_limits(chart.x_limits), low, high, width - margin, rows)
+    if plane.columns < _MIN_CANVAS[0] or rows < _MIN_CANVAS[1]:
+        return _as_numbers(chart, width, height)
+    labels = {plane.cell((0.0, plane.shares((plane.left, y))[1]))[0]: label for label, y in ticks.items()}
+    body = []
+    for row, cells in enumerate(_layers(chart.series, curves, plane)):
+        label = labels.get(row, "")
+        body.append(_merged([(f"{label:>{margin - 1}}", TEXT), ("┤" if label else "│", AXIS), *cells]))
+    return [*body, *_x_axis(plane, margin, own_row=height >= _ROOMY)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,23 +134,6 @@ class _Plane:
     def cell(self, shares: Point) -> tuple[int, int]:
         """Return row and column of a point in [0, 1], rounding as plotext does."""
         return int((1.0 - shares[1]) * (self.rows - 1) + 0.5), int(shares[0] * (self.columns - 1) + 0.5)
-
-
-def _draw(chart: Chart, width: int, height: int) -> list[list[Run]]:
-    curves = [_finite_runs(series, log=chart.log_y) for series in chart.series]
-    low, high = _y_limits([y for runs in curves for run in runs for _, y in run], chart)
-    rows = height - (2 if height >= _ROOMY else 1)
-    ticks = _y_ticks(chart, low, high, max(2, rows // _ROWS_PER_LABEL)) if any(curves) or chart.percent else {}
-    margin = max(map(len, ticks), default=0) + 1
-    plane = _Plane(*_x_limits(chart.x_limits), low, high, width - margin, rows)
-    if plane.columns < _MIN_CANVAS[0] or rows < _MIN_CANVAS[1]:
-        return _as_numbers(chart, width, height)
-    labels = {plane.cell((0.0, plane.shares((plane.left, y))[1]))[0]: label for label, y in ticks.items()}
-    body = []
-    for row, cells in enumerate(_layers(chart.series, curves, plane)):
-        label = labels.get(row, "")
-        body.append(_merged([(f"{label:>{margin - 1}}", TEXT), ("┤" if label else "│", AXIS), *cells]))
-    return [*body, *_x_axis(plane, margin, own_row=height >= _ROOMY)]
 
 
 # Numbers ----------------------------------------------------------------------------------------------
