@@ -164,6 +164,12 @@ def install_signal_handlers(loop: AbstractEventLoop, on_signal: Callable[[int], 
             loop.add_signal_handler(number, on_signal, 128 + number)
 
 
+def has_job_control() -> bool:
+    """Return whether a shell waits that could bring a stopped process back; without one it would be lost."""
+    parent = os.getppid()
+    return os.getsid(parent) == os.getsid(0) and os.getpgid(parent) != os.getpgrp()
+
+
 class Interruption:
     """Whether a person, or the system, asked the command to end.
 

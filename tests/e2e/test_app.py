@@ -10,7 +10,7 @@ from mnist_tui.store.database import Store
 from tests.e2e.conftest import COMMAND
 from tests.e2e.pty_app import PtyApp
 
-SLOW = ["demo", "--delay", "0.02"]
+SLOW = ["demo", "--keep", "--delay", "0.02"]
 
 
 def last_run(tmp_path):
@@ -57,6 +57,23 @@ def test_a_signal_leaves_the_terminal_clean_and_the_run_recorded(places, tmp_pat
     run = last_run(tmp_path)
     assert run.status is Status.STOPPED
     assert run.epochs_done >= 1
+
+
+def test_the_shell_can_be_had_back_and_training_goes_on_after_it(places):
+    shell = ["bash", "-mc", f"{COMMAND} {' '.join(SLOW)}; echo the shell is back; read; fg"]
+    with PtyApp(shell, environment=places) as app:
+        app.wait_for("READY")
+        app.send("r")
+        app.wait_for("epoch 2/10")
+        app.send("\x1a")
+        app.wait_for("the shell is back")
+        assert not app.on_alternate_screen
+        app.send("\r")
+        app.wait_for("epoch 4/10")
+        app.send("q")
+        app.wait_for("A run is live")
+        app.send("s")
+        assert app.wait_exit() == 0
 
 
 def test_without_a_network_it_trains_on_the_digits_and_says_so(places):

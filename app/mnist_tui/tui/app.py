@@ -20,6 +20,7 @@ from mnist_tui.core.spec import FEATURE_STEPS, MAX_EPOCHS, MAX_FEATURES, REPORT_
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.report.export import FORMATS
 from mnist_tui.report.files import saved_text
+from mnist_tui.terminal import has_job_control
 from mnist_tui.tui.commands import COMMANDS, LIVE_ACTIONS, RUNS_ACTIONS
 from mnist_tui.tui.monitor import Monitor
 from mnist_tui.tui.screens.help import HelpScreen
@@ -325,6 +326,9 @@ class MnistTuiApp(Monitor):
 
     def action_suspend_process(self) -> None:
         """Give the shell back; training holds meanwhile, so that no epoch counts the time away."""
+        if not has_job_control():
+            self.notify("There is no shell to go back to.", severity="warning")
+            return
         control = self.session.control
         hold = self._live and not control.paused
         if hold:
