@@ -16,6 +16,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that the field gives it
 from torch import Tensor, nn
 
+from mnist_tui.engine.layers import ConvPoolReLU
+
+BATCH_INNERMOST_UP_TO: Final = 4
+"""Up to this width the convolutions on the CPU are faster with the batch innermost."""
 HIDDEN: Final = 1024
 CLASSES: Final = 10
 
@@ -38,6 +42,12 @@ class BottleneckCNN(nn.Module):
 
     def bottleneck(self, images: Tensor) -> Tensor:
         """Return the features of each image, (N, features)."""
+        if self.conv1.out_channels <= BATCH_INNERMOST_UP_TO and images.device.type == "cpu":
+            x = images.flatten(1).t().reshape(1, *images.shape[2:], len(images))
+            x = ConvPoolReLU.apply(x, self.conv1.weight, self.conv1.bias)
+            x = ConvPoolReLU.apply(x, self.conv2.weight, self.conv2.bias)
+            features: Tensor = x.mean(dim=(1, 2)).t()
+            return features
         # Max-pooling before ReLU gives the same values as after it, with a quarter of the work for ReLU.
         x = F.relu(F.max_pool2d(self.conv1(images), 2))
         x = F.relu(F.max_pool2d(self.conv2(x), 2))
