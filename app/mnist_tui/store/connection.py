@@ -26,6 +26,7 @@ class Connection:
     def __init__(self, connection: sqlite3.Connection | None, path: Path) -> None:
         self._connection = connection
         self._path = path
+        self._file = _file_at(path)
 
     @classmethod
     def open(cls, home: Path) -> Self:
@@ -56,20 +57,21 @@ class Connection:
             StoreError: The database is damaged, or of a newer version.
         """
         path = home / DATABASE
-        if not path.exists() or not path.stat().st_size:
-            return cls(None, path)
         with _explained(path):
+            if not path.exists() or not path.stat().st_size:
+                return cls(None, path)
             connection = _connect(path, "mode=ro")
             try:
                 try:
-                    _check_version(connection, path)
+                    is_empty = _is_empty(connection)
                 except sqlite3.OperationalError:
-                    # WAL wants to write beside the database. On a disk that cannot be written, nobody else writes.
-                    if os.access(path.parent, os.W_OK):
-                        raise
                     connection.close()
-                    connection = _connect(path, "mode=ro&immutable=1")
-                    _check_version(connection, path)
+                    connection = _connect_despite(path)
+                    is_empty = _is_empty(connection)
+                if is_empty:
+                    connection.close()
+                    return cls(None, path)
+                _check_version(connection, path)
             except BaseException:
                 connection.close()
                 raise
@@ -95,10 +97,16 @@ class Connection:
             try:
                 yield self._connection
                 self._connection.execute("COMMIT")
+                self._check_in_place()
             except BaseException:
                 with suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
                 raise
+
+    def _check_in_place(self) -> None:
+        # SQLite goes on with the file that it has open, which nobody would find again.
+        if _file_at(self._path) != self._file:
+            raise StoreError(f"{self._path} was moved or deleted while in use", "Put it back, or start again")
 
     def query(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Return all rows; none where there is no database.
@@ -112,14 +120,35 @@ class Connection:
             return self._connection.execute(query, values).fetchall()
 
 
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Return what tells the file under this name from any other; `None` when there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def _connect(path: Path, options: str = "") -> sqlite3.Connection:
     # Quoted as SQLite's file: addresses want it.
     address = f"file:{path.absolute().as_uri().removeprefix('file:')}?{options}"
     return sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
 
 
+def _connect_despite(path: Path) -> sqlite3.Connection:
+    """Connect for reading where a first attempt failed."""
+    if not os.access(path.parent, os.W_OK):
+        # WAL wants to write beside the database. On a disk that cannot be written, nobody else writes.
+        return _connect(path, "mode=ro&immutable=1")
+    if path.with_name(f"{path.name}-journal").exists():
+        # A process was killed inside a transaction. Only one who may write can take that back.
+        with closing(_connect(path, "mode=rw")) as writer:
+            _is_empty(writer)
+    return _connect(path, "mode=ro")
+
+
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    is_new = connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None
+    is_new = _is_empty(connection)
     if not is_new:
         # Before anything is changed: it may be another program's.
         _check_version(connection, path)
@@ -155,6 +184,11 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    """Return whether its tables were never made: its process may have been killed before."""
+    return connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None
+
+
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:
     version = _version(connection)
     if version > VERSION:
@@ -168,13 +202,18 @@ def _explained(path: Path) -> Iterator[None]:
     """Turn SQLite's errors into sentences."""
     try:
         yield
+    except UnicodeDecodeError as error:
+        # Damage that SQLite quotes in its message, which Python then cannot read.
+        raise StoreError(f"{path} is damaged", "Move it away, or restore a backup; nothing was changed") from error
     except sqlite3.Error as error:
         text = str(error).lower()
         if "locked" in text or "busy" in text:
             raise StoreError(f"{path} is locked by another program", "Close it and try again") from error
         if "not a database" in text or "malformed" in text or "no such table" in text or "no such column" in text:
             raise StoreError(
-                f"{path} is damaged: {error}", "Move it away, or restore a backup; nothing was changed"
+                # On one line and not at length: SQLite quotes whole tables.
+                f"{path} is damaged: {' '.join(str(error).split())[:120]}",
+                "Move it away, or restore a backup; nothing was changed",
             ) from error
         if "full" in text:
             raise StoreError(f"the disk of {path} is full", "Make room; finished epochs are kept") from error

@@ -152,7 +152,8 @@ class Store(RunReader):
             return
         row = (event.run, event.epoch, event.batch, name, sha256)
         if event.batch:
-            self._write((_INSERT_CHECKPOINT, row))
+            self._write((_DELETE_PAUSES, (event.run,)), (_INSERT_CHECKPOINT, row))
+            self._sweep(event.run)
         else:
             self._new_checkpoints[event.run] = row
 
@@ -162,12 +163,16 @@ class Store(RunReader):
         row = self._new_checkpoints.pop(event.run, None)
         statements: list[tuple[str, Sequence[object]]] = [(_INSERT_EPOCH, values)]
         if row is not None:
-            old = (event.run, event.epoch - 1, event.run)
+            old = (event.run, event.epoch, event.epoch - 1, event.run)
             statements += [(_INSERT_CHECKPOINT, row), (_DELETE_OLD_CHECKPOINTS, old)]
         self._write(*statements)
         if row is not None:
-            kept = self._connection.query("SELECT file FROM checkpoints WHERE run = ?", event.run)
-            checkpoints.sweep(checkpoints.folder_of(self._home, event.run), (str(file) for (file,) in kept))
+            self._sweep(event.run)
+
+    def _sweep(self, run: str) -> None:
+        """Remove the files that no row names any more."""
+        kept = self._connection.query("SELECT file FROM checkpoints WHERE run = ?", run)
+        checkpoints.sweep(checkpoints.folder_of(self._home, run), (str(file) for (file,) in kept))
 
     def _hold(self, name: str, problem: str) -> None:
         if name in self._held:
@@ -197,11 +202,20 @@ class Store(RunReader):
                 yield queued
                 continue
             try:
-                yield replace(queued, continuation=self._continuation(queued.run))
+                continuation = self._continuation(queued.run)
             except MnistTuiError as error:
-                with suppress(StoreError):
-                    self.remove_waiting(queued.run)
+                self._give_up(queued.run)
                 self._notices.append(Notice(level="error", message=str(error), exit_code=error.exit_code))
+                continue
+            yield replace(queued, continuation=continuation)
+            # Asked for the next one, so this one is over, or was refused.
+            self._give_up(queued.run)
+
+    def _give_up(self, run: str) -> None:
+        """Let a run go that did not go on; after one that did, nothing is left to do."""
+        with suppress(StoreError):
+            self.remove_waiting(run)
+        self._let_go(run)
 
     def _continuation(self, run: str) -> Continuation:
         self._hold(run, f"the run {run} is in progress in another process")
@@ -302,10 +316,11 @@ _INSERT_CHECKPOINT: Final = (
     "INSERT OR REPLACE INTO checkpoints (run, epoch, batch, file, sha256) VALUES (?, ?, ?, ?, ?)"
 )
 _DELETE_OLD_CHECKPOINTS: Final = """
-DELETE FROM checkpoints WHERE run = ? AND (batch > 0 OR (epoch < ? AND epoch IS NOT (
+DELETE FROM checkpoints WHERE run = ? AND (batch > 0 OR epoch > ? OR (epoch < ? AND epoch IS NOT (
     SELECT epoch FROM epochs WHERE run = ? AND typeof(val_accuracy) = 'real'
     ORDER BY val_accuracy DESC, epoch LIMIT 1)))
 """
+_DELETE_PAUSES: Final = "DELETE FROM checkpoints WHERE run = ? AND batch > 0"
 _INSERT_MARK: Final = (
     "INSERT INTO marks (run, after_epoch, event) VALUES (?, (SELECT count(*) FROM epochs WHERE run = ?), ?)"
 )
