@@ -97,10 +97,22 @@ def test_settings_are_shown_only_where_rows_differ_in_them():
 
 
 def test_a_clear_lead_is_marked_in_the_direction_of_its_column():
-    table = build_table([setting(2, 0.48, epoch_s=4.0), setting(8, 0.95, epoch_s=8.0)])
+    quick = [setting(2, 0.48, epoch_s=4.0 + 0.1 * seed, seed=seed) for seed in range(3)]
+    table = build_table([*quick, *(setting(8, 0.95, epoch_s=8.0 + 0.1 * seed, seed=seed) for seed in range(3))])
     assert best_keys(table, 0) == {"last_epoch_time_s", "total_training_time_s"}
     assert best_keys(table, 1) == {"last_epoch_accuracy", "last_val_accuracy", "best_val_accuracy", "test_accuracy"}
     assert any("larger than the noise" in note for note in table.footnotes)
+
+
+def test_one_time_alone_wins_nothing():
+    table = build_table([setting(2, 0.48, epoch_s=4.0), setting(8, 0.95, epoch_s=80.0)])
+    assert not best_keys(table, 0)
+
+
+def test_repeated_runs_are_told_and_the_newest_counts():
+    table = build_table([setting(2, 0.48, run="run-1"), setting(2, 0.50, run="run-2")])
+    assert [row.runs for row in table.rows] == [("run-2",)]
+    assert any("newest counts" in note for note in table.footnotes)
 
 
 def test_a_lead_within_the_noise_is_not_marked():

@@ -80,7 +80,8 @@ class RunSpec:
     @property
     def title(self) -> str:
         """The settings that people vary, short: `10 epochs x 2 features, seed 0`."""
-        return f"{self.epochs} epochs x {self.features} features, seed {self.seed}"
+        epochs, features = "s" * (self.epochs != 1), "s" * (self.features != 1)
+        return f"{self.epochs} epoch{epochs} x {self.features} feature{features}, seed {self.seed}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as plain JSON values; an infinite learning rate becomes the text `inf`."""

@@ -13,7 +13,7 @@ from mnist_tui.core.metrics import Spread, binomial_half_width, spread, student_
 from mnist_tui.core.state import RunState
 
 TIME_NOISE: Final = 0.05
-"""Share by which times of single runs differ on a quiet machine; a smaller lead marks no winner."""
+"""Share by which times differ on a quiet machine; a smaller lead marks no winner."""
 
 
 T = TypeVar("T")
@@ -196,10 +196,12 @@ def build_table(runs: Iterable[RunState]) -> ComparisonTable:
     for run in runs:
         if run.result is not None:
             groups.setdefault(_group_key(run), []).append(run)
-    rows = sorted((_make_row(_newest_per_seed(group)) for group in groups.values()), key=_row_order)
+    counted = [_newest_per_seed(group) for group in groups.values()]
+    repeated = sum(map(len, groups.values())) - sum(map(len, counted))
+    rows = sorted(map(_make_row, counted), key=_row_order)
     columns = tuple(c for c in COLUMNS if c.always or len({row.values[c.key] for row in rows}) > 1)
     best = frozenset((i, c.key) for c in columns if (i := _winner(rows, c)) is not None)
-    return ComparisonTable(columns, tuple(rows), best, _footnotes(rows, best))
+    return ComparisonTable(columns, tuple(rows), best, _footnotes(rows, best, repeated))
 
 
 def format_value(column: Column, value: Value) -> str:
@@ -314,10 +316,13 @@ def _half_width(row: Row, column: Column, value: Spread) -> float:
     from_seeds = student_t_95(value.n - 1) * value.std / math.sqrt(value.n) if value.std is not None else 0.0
     if column.unit is Unit.FRACTION:
         return max(from_seeds, binomial_half_width(value.mean, row.images.get(column.images, 0)))
+    if column.unit is Unit.SECONDS and value.std is None:
+        # How busy the machine was, one time does not tell.
+        return math.inf
     return max(from_seeds, TIME_NOISE * abs(value.mean))
 
 
-def _footnotes(rows: Sequence[Row], best: frozenset[tuple[int, str]]) -> tuple[str, ...]:
+def _footnotes(rows: Sequence[Row], best: frozenset[tuple[int, str]], repeated: int) -> tuple[str, ...]:
     notes = []
     labels = dict.fromkeys(str(row.values["dataset"]) for row in rows if row.values["dataset"])
     if labels:
@@ -326,6 +331,8 @@ def _footnotes(rows: Sequence[Row], best: frozenset[tuple[int, str]]) -> tuple[s
         notes.append("Rows of different datasets cannot be compared.")
     if any(isinstance(row.values["n_seeds"], int) and row.values["n_seeds"] > 1 for row in rows):
         notes.append("Several seeds of one setting: mean ± sample deviation (n - 1), n in the column Seeds.")
+    if repeated:
+        notes.append(f"Of runs with the same settings and seed the newest counts; {repeated} older left out.")
     if best:
         notes.append("Best value of a column marked where its lead is larger than the noise (95 %).")
     if any(row.values["status"] != str(Status.FINISHED) for row in rows):

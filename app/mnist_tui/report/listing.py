@@ -194,7 +194,7 @@ def _facts(run: RunState) -> list[tuple[str, Text]]:
         sizes = f"{data.n_train:,} / {data.n_validation:,} / {data.n_test:,}"
         facts.append(("Dataset", Text(f"{printable(data.label)}: {sizes} images to train, validate, test")))
     if machine is not None:
-        device = f"{machine.device}: {printable(machine.device_name)}, {machine.threads} threads"
+        device = f"{printable(machine.device)}: {printable(machine.device_name)}, {machine.threads} threads"
         versions = ", ".join(f"{printable(name)} {printable(v)}" for name, v in machine.versions.items())
         facts += [
             ("Device", Text(device)),

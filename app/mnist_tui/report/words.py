@@ -125,7 +125,7 @@ def format_rate(images_per_s: float | None) -> str:
 
 def format_device(device: str, threads: int) -> str:
     """Return a device as `cuda`, or `cpu, 2 threads`."""
-    return f"{device}, {threads} thread{'s' if threads != 1 else ''}" if device == "cpu" else device
+    return f"{device}, {threads} thread{'s' if threads != 1 else ''}" if device == "cpu" else printable(device)
 
 
 def format_moment(iso: str) -> str:

@@ -294,7 +294,7 @@ def continuing(store: Store, name: str, epochs: int | None = None) -> QueuedRun:
     reach = epochs or run.epochs
     if reach < run.epochs_done or (reach == run.epochs_done and run.status is Status.FINISHED):
         raise UsageError(f"the run {run.run} has {run.epochs_done} epochs already", "Ask for more with --epochs")
-    return QueuedRun(run.run, run.spec, continues=True, epochs=epochs)
+    return QueuedRun(run.run, replace(run.spec, epochs=reach), continues=True, epochs=reach)
 
 
 def _mark(event: Mark) -> tuple[str, Sequence[object]]:

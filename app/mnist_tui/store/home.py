@@ -17,13 +17,16 @@ def home() -> Path:
 
 
 def make_home(place: Path) -> None:
-    """Create the folder, private to the user.
+    """Create the folder and those above it that are missing, private to the user.
 
     Raises:
         StoreError: It cannot be made.
     """
     try:
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # One by one: `parents=True` would give those above the usual mode.
+        for folder in (*reversed(place.parents), place):
+            if not folder.is_dir():
+                folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise StoreError(
             f"the folder {place} for runs cannot be made: {error.strerror or error}",

@@ -72,7 +72,9 @@ class RunReader:
             if not isinstance(end, RunDone):
                 raise ValueError("its last event is not run_done")
             state.result = end
-        elif not is_held(self._lock_path(run)):
+        elif is_held(self._lock_path(run)):
+            state.history = self._history(run)
+        else:
             history = self._history(run)
             ended_at = event.started_at
             state.status = Status.INTERRUPTED

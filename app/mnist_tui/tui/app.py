@@ -21,7 +21,7 @@ from mnist_tui.errors import MnistTuiError
 from mnist_tui.report.export import FORMATS
 from mnist_tui.report.files import saved_text
 from mnist_tui.terminal import has_job_control
-from mnist_tui.tui.commands import COMMANDS, LIVE_ACTIONS, RUNS_ACTIONS
+from mnist_tui.tui.commands import COMMANDS, OWN_ACTIONS, RUNS_ACTIONS
 from mnist_tui.tui.monitor import Monitor
 from mnist_tui.tui.screens.help import HelpScreen
 from mnist_tui.tui.screens.new_runs import NewRuns, NewRunsScreen
@@ -47,10 +47,9 @@ class MnistTuiApp(Monitor):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Refuse what cannot be done now."""
-        if isinstance(self.screen, Screen) and self.screen.is_modal and action not in ("quit", "command_palette"):
+        if self.screen.is_modal and action in OWN_ACTIONS:
+            # A dialog has keys of its own; what Textual does with Tab and arrows stays.
             return False
-        if action in LIVE_ACTIONS:
-            return self._live and self.state.active
         if action in RUNS_ACTIONS:
             return self.query_one(TabbedContent).active == "runs-pane"
         return True
@@ -87,7 +86,10 @@ class MnistTuiApp(Monitor):
         if self._live:
             self.notify("A run is live. n adds the next run to the queue.")
             return
-        if not self.session.queue.waiting:
+        waiting = len(self.session.queue.waiting)
+        if waiting:
+            self.notify(f"Starting what waits first ({waiting}). n adds the settings shown.")
+        else:
             self._enqueue((self.spec,))
         self._start()
 
@@ -153,8 +155,16 @@ class MnistTuiApp(Monitor):
         else:
             self._start()
 
+    def _needs_run(self) -> bool:
+        if self._live and self.state.active:
+            return True
+        self.notify("Nothing trains now. r starts.")
+        return False
+
     def action_pause(self) -> None:
         """Hold the run, or let it go on."""
+        if not self._needs_run():
+            return
         control = self.session.control
         if control.paused:
             control.resume()
@@ -164,18 +174,22 @@ class MnistTuiApp(Monitor):
 
     def action_stop(self) -> None:
         """End the run; the queue waits."""
+        if not self._needs_run():
+            return
         self.session.stop()
         self._show()
 
     def action_skip(self) -> None:
         """End the run; the next one starts."""
+        if not self._needs_run():
+            return
         self.session.control.skip()
         self._show()
 
     def action_live_epochs(self, step: int) -> None:
         """Change the number of epochs of the run in progress."""
         run = self.state.run
-        if run is None or run.status.is_over:
+        if not self._needs_run() or run is None or run.status.is_over:
             return
         wish = min(MAX_EPOCHS, max(run.epochs + step, run.epochs_done + 1))
         self.session.control.set_epochs(wish)
@@ -279,7 +293,7 @@ class MnistTuiApp(Monitor):
     def _open(self, run: str) -> None:
         live = self.state.run is not None and run == self.state.current
         self._opened = None if live else self._with_epochs(run)
-        self.query_one(TabbedContent).active = "live"
+        self.action_tab("live")
         self._show()
 
     def key_escape(self) -> None:

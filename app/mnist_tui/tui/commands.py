@@ -156,6 +156,10 @@ LIVE_ACTIONS: Final = frozenset({"pause", "stop", "skip", "live_epochs"})
 """What needs a live run."""
 
 
+OWN_ACTIONS: Final = frozenset(command.name for command in COMMANDS) - {"quit", "command_palette"}
+"""What a dialog keeps from the app."""
+
+
 def key_table() -> str:
     """Return all keys as a Markdown table, for the README."""
     lines = ["| Key | Does |", "| --- | --- |"]

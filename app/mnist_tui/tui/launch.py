@@ -8,6 +8,7 @@ from typing import Final
 
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.errors import MnistTuiError, UsageError
+from mnist_tui.store.home import make_home
 from mnist_tui.terminal import guarded_terminal
 from mnist_tui.tui.session import Engine
 
@@ -28,6 +29,7 @@ def launch(engine: Engine, spec: RunSpec, home: Path) -> int:
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("the app needs a terminal", "Use `mnist-tui run` to train without one")
+    make_home(home)
     with guarded_terminal(home / "logs" / "app.log") as guard:
         from mnist_tui.tui.app import MnistTuiApp
 

@@ -60,6 +60,7 @@ class Monitor(App[None]):
         self._comparison: ComparisonTable = build_table(())
         self._probe = SystemProbe()
         self._errors = True
+        self._looked = 0
         self._leave_code: int | None = None
 
     # Life -----------------------------------------------------------------------------------------
@@ -101,7 +102,10 @@ class Monitor(App[None]):
 
     def _look_elsewhere(self) -> None:
         """Show what other processes do with the same home."""
-        if not self.is_running or not (self.library.elsewhere or (not self._live and self.library.has_changed)):
+        self._looked += 1
+        # What this process trains changes the store as well, so then it is looked at less often.
+        due = not self._live or self.library.elsewhere or self._looked % 5 == 0
+        if not (self.is_running and due and self.library.has_changed):
             return
         self._told(self.library.load)
         if self._opened is not None and not self._opened.status.is_over:
@@ -194,7 +198,9 @@ class Monitor(App[None]):
             self.query_one(LiveView).show(run)
             self.query_one(SettingsBar).show(self.spec, live=self._live)
             self.query_one(KeyBar).show(live=self._live and self.state.active)
-            self.query_one(ProgressStrip).show(self.state.run, self.session.done, self.session.total)
+            self.query_one(ProgressStrip).show(
+                self.state.run, self.session.done, self.session.total, active=self.state.active
+            )
 
     def _show_runs(self) -> None:
         view = self.query_one(RunsView)

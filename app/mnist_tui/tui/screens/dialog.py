@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, TypeVar
 
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -33,6 +34,10 @@ class Dialog(ModalScreen[T | None]):
     def action_leave(self) -> None:
         """Go back without an answer."""
         self.dismiss(None)
+
+    def dismiss(self, result: T | None = None) -> AwaitComplete:
+        """Close with an answer; a second key that was pressed before the box was gone closes nothing more."""
+        return super().dismiss(result) if self.is_current else AwaitComplete()
 
     def say(self, message: str) -> None:
         """Show what is wrong with the values given."""

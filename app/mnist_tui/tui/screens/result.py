@@ -15,6 +15,7 @@ from textual.widgets import Button, Static
 
 from mnist_tui.core.table import ComparisonTable
 from mnist_tui.report.files import saved_text
+from mnist_tui.report.words import printable
 from mnist_tui.tui.screens.dialog import Dialog
 from mnist_tui.tui.widgets.runs import comparison_rows
 from mnist_tui.tui.widgets.tables import SortableTable
@@ -45,10 +46,10 @@ class ResultScreen(Dialog[None]):
             box.border_title = "The queue is done"
             box.border_subtitle = "Esc goes back"
             yield SortableTable(id="result", fitting=True)
-            yield Static(Text(" ".join(self._table.footnotes)), classes="hint")
+            yield Static(Text(printable(" ".join(self._table.footnotes))), classes="hint")
             if self._paths:
                 yield Static(Text(saved_text(self._paths)))
-            yield Static(Text(self._problem), classes="error")
+            yield Static(Text(printable(self._problem)), classes="error")
             yield Button("Close", variant="primary", compact=True)
 
     def on_mount(self) -> None:

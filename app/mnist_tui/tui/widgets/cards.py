@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 from textual.content import Content
 from textual.widgets import Static
 
+from mnist_tui.core.metrics import spread
 from mnist_tui.core.state import RunState
 from mnist_tui.report.charts import sparkline
-from mnist_tui.report.words import format_device, format_duration, format_percent, format_points, format_reduction
+from mnist_tui.report.words import (
+    format_device,
+    format_duration,
+    format_loss,
+    format_percent,
+    format_points,
+    format_reduction,
+    printable,
+)
 from mnist_tui.tui.system import SystemLoad
 from mnist_tui.tui.widgets.progress import bar
 
@@ -62,21 +70,21 @@ class RunCard(Card):
         if run.dataset is not None:
             data = run.dataset
             pairs += [
-                ("data", data.label),
+                ("data", printable(data.label)),
                 ("split", f"{data.n_train:,}/{data.n_validation:,}/{data.n_test:,}"),
             ]
         if run.machine is not None:
             pairs.append(("device", format_device(run.machine.device, run.machine.threads)))
         pairs.append(("time", format_duration(run.elapsed_s)))
         if last is not None:
-            pairs.append(("val", f"{format_percent(last.val_accuracy)}, loss {last.val_loss:.4f}"))
+            pairs.append(("val", f"{format_percent(last.val_accuracy)}, loss {format_loss(last.val_loss)}"))
         if best is not None:
             pairs.append(("best", f"{format_percent(best.val_accuracy)} in epoch {best.epoch}"))
         if result is not None and result.test_accuracy is not None:
-            pairs.append(("test", f"{format_percent(result.test_accuracy)}, loss {result.test_loss:.4f}"))
+            pairs.append(("test", f"{format_percent(result.test_accuracy)}, loss {format_loss(result.test_loss)}"))
         if result is not None and result.reason:
-            pairs.append(("reason", result.reason))
-        pairs.append(("id", run.run))
+            pairs.append(("reason", printable(result.reason)))
+        pairs.append(("id", printable(run.run)))
         self.put(_lines(pairs))
 
 
@@ -94,11 +102,11 @@ class ImprovementCard(Card):
         room = max(8, self.size.width - 2)
         points = [e.improvement_points or 0.0 for e in steps]
         recent = points[-3:]
-        mean = math.fsum(recent) / len(recent)
+        mean = spread(recent)
         pairs = [
             ("last", f"{format_points(points[-1])} points"),
             ("errors", f"{format_reduction(steps[-1].error_reduction)} removed"),
-            (f"last {len(recent)}", f"{format_points(mean)} points an epoch"),
+            (f"last {len(recent)}", f"{format_points(mean.mean if mean else None)} points an epoch"),
         ]
         self.put(Content("\n").join([Content.styled(sparkline(points[-room:], low=0.0), "$primary"), _lines(pairs)]))
 
@@ -127,5 +135,8 @@ class SystemCard(Card):
         else:
             gpu = load.gpu
             used = f"{gpu.memory_used_bytes / GIB:.1f} of {gpu.memory_total_bytes / GIB:.0f} GiB"
-            rows += [("gpu", Content.assemble(bar(gpu.load, room), f" {gpu.load:4.0%}")), ("", f"{gpu.name}, {used}")]
+            rows += [
+                ("gpu", Content.assemble(bar(gpu.load, room), f" {gpu.load:4.0%}")),
+                ("", f"{printable(gpu.name)}, {used}"),
+            ]
         self.put(_lines(rows))

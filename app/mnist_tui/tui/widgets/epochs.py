@@ -40,6 +40,7 @@ class EpochTable(DataTable[Text]):
         self._run: RunState | None = None
         self._best = 0
         self._keys: list[str] = []
+        self._shown: list[EpochDone] = []
 
     def on_resize(self) -> None:
         """Keep as many columns as fit."""
@@ -54,16 +55,19 @@ class EpochTable(DataTable[Text]):
             self.show(run)
 
     def show(self, run: RunState | None) -> None:
-        """Add the epochs that are not there yet."""
-        if run is None or self._run is None or run.run != self._run.run:
+        """Add the epochs that are not there yet; begin anew with another run, or one that goes on from earlier."""
+        same = run is not None and self._run is not None and run.run == self._run.run
+        if run is None or not same or run.history[: len(self._shown)] != self._shown:
             self.clear()
+            self._shown = []
             self._best = 0
         self._run = run
         if run is None or not self._keys:
             return
         following = self.cursor_row >= self.row_count - 1
-        for epoch in run.history[self.row_count :]:
+        for epoch in run.history[len(self._shown) :]:
             self.add_row(*self._cells(epoch), key=str(epoch.epoch))
+        self._shown = list(run.history)
         best = run.best
         if best is not None and best.epoch != self._best:
             if self._best:

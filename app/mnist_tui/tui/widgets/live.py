@@ -9,7 +9,7 @@ from textual.content import Content
 from mnist_tui.core.state import RunState
 from mnist_tui.report.charts import sparkline
 from mnist_tui.report.curves import accuracy_chart, loss_chart
-from mnist_tui.report.words import format_duration, format_percent, status_text
+from mnist_tui.report.words import format_duration, format_loss, format_percent, status_text
 from mnist_tui.tui.system import SystemLoad
 from mnist_tui.tui.widgets.cards import Card, ImprovementCard, RunCard, SystemCard
 from mnist_tui.tui.widgets.epochs import EpochTable
@@ -31,7 +31,7 @@ class StatusCard(Card):
             lines.append(f"{format_duration(run.time_to_go_s)} to go")
         lines.append(f"features {run.spec.features}  seed {run.spec.seed}")
         if last is not None and best is not None:
-            lines.append(f"val  {format_percent(last.val_accuracy)}  loss {last.val_loss:.4f}")
+            lines.append(f"val  {format_percent(last.val_accuracy)}  loss {format_loss(last.val_loss)}")
             lines.append(f"best {format_percent(best.val_accuracy)} in epoch {best.epoch}")
             lines.append(sparkline([e.val_accuracy for e in run.history][-36:]))
         if run.result is not None and run.result.test_accuracy is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widgets import Static
 
+from mnist_tui.core.events import Status
 from mnist_tui.core.state import RunState
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -29,24 +30,26 @@ class ProgressStrip(Static):
 
     def __init__(self) -> None:
         super().__init__(id="progress")
+        self._idle = ""
         self._values: list[tuple[str, float, str]] | None = None
 
-    def show(self, run: RunState | None, runs_done: int, runs_total: int) -> None:
+    def show(self, run: RunState | None, runs_done: int, runs_total: int, *, active: bool) -> None:
         """Show the run's shares and, when there are several runs, the queue's."""
+        self._idle = "Getting ready." if active else "Nothing trains."
         values: list[tuple[str, float, str]] = []
         if run is not None:
-            epoch = 1.0 if run.status.is_over else run.epoch_fraction
+            epoch = float(run.status is Status.FINISHED) if run.status.is_over else run.epoch_fraction
             values = [("epoch", epoch, f"{epoch:4.0%}"), ("run", run.fraction, f"{run.fraction:4.0%}")]
         if runs_total > 1:
             share = (runs_done + (run.fraction if run and not run.status.is_over else 0.0)) / runs_total
             values.append(("queue", share, f"{runs_done}/{runs_total}"))
-        if values != self._values:
+        if values != self._values or not values:
             self._values = values
             self._redraw()
 
     def _redraw(self) -> None:
         if not self._values:
-            self.update(Content.styled("Nothing trains.", "$text-muted"), layout=False)
+            self.update(Content.styled(self._idle, "$text-muted"), layout=False)
             return
         room = max(1, self.size.width - 2)
         each = room // len(self._values)

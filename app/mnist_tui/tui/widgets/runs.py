@@ -12,7 +12,7 @@ from textual.widgets import DataTable, Static
 
 from mnist_tui.core.events import Status
 from mnist_tui.core.queue import QueuedRun
-from mnist_tui.core.state import RunState
+from mnist_tui.core.state import RunState, summarise
 from mnist_tui.core.table import (
     REPORT_COLUMNS,
     Column,
@@ -24,7 +24,7 @@ from mnist_tui.core.table import (
     format_value,
 )
 from mnist_tui.report.curves import overlay_chart
-from mnist_tui.report.words import format_moment, status_style, status_text
+from mnist_tui.report.words import format_moment, printable, status_style, status_text
 from mnist_tui.tui.widgets.plot import PlotView
 from mnist_tui.tui.widgets.tables import SortableTable, TableRow
 
@@ -54,6 +54,7 @@ class RunsView(Container):
         #queue.-waiting { display: block; }
         #runs { height: 1fr; min-height: 5; }
         #lower { height: 1fr; min-height: 5; }
+        .-tall & #lower { height: 2fr; }
         #comparison { height: 1fr; border: none; }
         #comparison:focus { border: none; }
         #comparison-pane { height: 1fr; }
@@ -126,7 +127,7 @@ class RunsView(Container):
             queue.add_row(
                 Text(status_text(Status.QUEUED)),
                 Text(queued.spec.title + ("  (goes on)" if queued.continues else "")),
-                Text(queued.run),
+                Text(printable(queued.run)),
                 key=queued.run,
             )
 
@@ -143,15 +144,20 @@ class RunsView(Container):
         table = build_table(chosen)
         self.query_one("#comparison", SortableTable).set_rows(table.columns, comparison_rows(table))
         self.query_one("#comparison-pane").border_title = (
-            f"Comparison of {len(self.marked)} marked runs" if self.marked else "Comparison of all runs"
+            f"Comparison of {len(self.marked)} marked run{'s' * (len(self.marked) != 1)}"
+            if self.marked
+            else "Comparison of all runs"
         )
-        self.query_one("#footnotes", Static).update(Text(" ".join(table.footnotes)))
+        self.query_one("#footnotes", Static).update(Text(printable(" ".join(table.footnotes))))
         colours = {run.run: self.marked[run.run] for run in curves}
         self.query_one("#overlay", PlotView).show(overlay_chart(curves, colours, errors=errors))
         return table
 
     def _run_row(self, run: RunState) -> TableRow:
         result = run.result
+        if result is None and run.history:
+            # Of a run in progress, what it has so far.
+            result = summarise(run.run, run.history, status=run.status, ended_at="")
         values: dict[str, Value] = {
             "epochs": run.epochs,
             "features": run.spec.features,
@@ -188,7 +194,7 @@ def comparison_rows(table: ComparisonTable) -> list[TableRow]:
 
 
 def _cell(column: Column, value: Value, *, best: bool = False) -> Text:
-    text = format_value(column, value)
+    text = printable(format_value(column, value))
     shown = f"★ {text}" if best else text
     return Text(shown, style="bold" if best else "", justify="left" if column.unit is Unit.TEXT else "right")
 

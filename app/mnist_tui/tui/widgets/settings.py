@@ -38,4 +38,4 @@ class SettingsBar(Static):
 def _stepper(name: str, value: int) -> Content:
     """Return a value between two arrows that can be clicked."""
     less, more = (Style.from_meta({"@click": f"app.{name}({step})"}) for step in (-1, 1))
-    return Content.assemble(("◂", less), (f" {value} ", "bold"), f"{name} ", ("▸", more))
+    return Content.assemble(("◂", less), (f" {value} ", "bold"), f"{name if value != 1 else name[:-1]} ", ("▸", more))

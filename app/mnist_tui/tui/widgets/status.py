@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from mnist_tui.core.events import Phase
 from mnist_tui.core.state import RunState, SessionState
-from mnist_tui.report.words import format_device, format_duration, format_rate, status_text
+from mnist_tui.report.words import format_device, format_duration, format_rate, printable, status_text
 
 Part = tuple[int, str, str]
 """Importance (0 stays longest), style, text."""
@@ -55,7 +55,7 @@ class StatusLine(Static):
         if session.preparing is not None and past is None:
             share = session.preparing.fraction
             done = "" if share is None else f" {share:.0%}"
-            parts.append((0, "bold", f"… {session.preparing.message}{done}"))
+            parts.append((0, "bold", f"… {printable(session.preparing.message)}{done}"))
         elif run is None:
             parts += [(0, "bold", "○ READY"), (1, "$text-muted", "r starts, t runs the report, ? helps")]
         else:
@@ -74,7 +74,7 @@ class StatusLine(Static):
         now = run.progress
         parts: list[Part] = [
             (0, "bold", word),
-            (3, "", f"{run.spec.features} features, seed {run.spec.seed}"),
+            (3, "", f"{run.spec.features} feature{'s' * (run.spec.features != 1)}, seed {run.spec.seed}"),
             (1, "", f"epoch {min(run.epochs_done + (not over), run.epochs)}/{run.epochs}"),
         ]
         if not over and now is not None:
@@ -90,7 +90,7 @@ class StatusLine(Static):
             parts.append((8, "$text-muted", format_device(run.machine.device, run.machine.threads)))
         if run.dataset is not None:
             fallback = run.dataset.name != "mnist"
-            parts.append((1 if fallback else 5, "bold $text-warning" if fallback else "", run.dataset.label))
+            parts.append((1 if fallback else 5, "bold $text-warning" if fallback else "", printable(run.dataset.label)))
         return parts
 
     def _refit(self) -> None:
