@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from mnist_tui.core.events import dumps
 from mnist_tui.errors import DataError, MnistTuiError
+from mnist_tui.report.words import printable
 from mnist_tui.store.database import Store
 from mnist_tui.store.home import home
 from mnist_tui.terminal import capabilities
@@ -55,7 +56,7 @@ def _examine() -> tuple[dict[str, Any], list[str], int]:
         findings["free_space"] = f"{free / 1024**3:.1f} GiB"
         with Store.open_readonly(place) as store:
             findings["runs"] = len(store.runs())
-            problems += [f"run {run} cannot be read: {reason}" for run, reason in store.unreadable]
+            problems += [printable(f"run {run} cannot be read: {reason}") for run, reason in store.unreadable]
         if free < LITTLE_SPACE_BYTES:
             problems.append(f"little space is left on the disk of {place}.")
     except MnistTuiError as error:

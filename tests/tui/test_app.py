@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from textual.widgets import DataTable, Input
+from textual.widgets import DataTable, Input, TabbedContent
 
 from mnist_tui.core.events import Notice, Status, SweepStarted
 from mnist_tui.demo import run_sweep
@@ -239,6 +239,20 @@ async def test_the_form_makes_a_grid_and_refuses_what_it_cannot_use(make_app):
         assert "mean ± sample deviation" in text
 
 
+async def test_the_form_can_be_filled_by_keys_alone(make_app):
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("N", *"1,2", "tab", "4", "tab", *"0-1", "enter")
+        await until(pilot, lambda: app.state.finished_sweep is not None)
+        specs = [run.spec for run in app.state.runs.values()]
+        assert {(spec.epochs, spec.features, spec.seed) for spec in specs} == {
+            (1, 4, 0),
+            (2, 4, 0),
+            (1, 4, 1),
+            (2, 4, 1),
+        }
+
+
 async def test_a_diverged_run_is_told_and_the_next_one_runs(make_app):
     app = make_app()
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
@@ -266,6 +280,7 @@ async def test_past_runs_are_there_after_a_restart_and_open_as_they_were(make_ap
         await settle(pilot)
         text = screen_text(second)
         assert "PAST RUN" in text
+        assert second.query_one(TabbedContent).active == "live"
         assert f"{100 * curves[1][-1].val_accuracy:.2f}%" in text
         await pilot.press("escape")
         await settle(pilot)

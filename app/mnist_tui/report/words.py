@@ -87,7 +87,8 @@ def format_percent(fraction: float | None, digits: int = 2) -> str:
     """Return a fraction as a percentage: `47.94%` for 0.4794."""
     if fraction is None or not math.isfinite(fraction):
         return _nonfinite(fraction)
-    return f"{_fixed(100 * fraction, digits)}%"
+    percent = 100 * fraction
+    return f"{_fixed(percent, digits)}%" if math.isfinite(percent) else _nonfinite(percent)
 
 
 def format_points(points: float | None) -> str:

@@ -84,11 +84,11 @@ class MnistTuiApp(Monitor):
     def action_start(self) -> None:
         """Start what waits, or the settings shown."""
         if self._live:
-            self.notify("A run is live. n adds the next run to the queue.")
+            self.tell("A run is live. n adds the next run to the queue.")
             return
         waiting = len(self.session.queue.waiting)
         if waiting:
-            self.notify(f"Starting what waits first ({waiting}). n adds the settings shown.")
+            self.tell(f"Starting what waits first ({waiting}). n adds the settings shown.")
         else:
             self._enqueue((self.spec,))
         self._start()
@@ -100,7 +100,7 @@ class MnistTuiApp(Monitor):
 
     def _tell_queued(self, added: int) -> None:
         when = "after the runs before" if self._live else "with r"
-        self.notify(f"{added} run{'s' if added != 1 else ''} queued; starts {when}.")
+        self.tell(f"{added} run{'s' if added != 1 else ''} queued; starts {when}.")
         self._show()
         self._show_runs()
 
@@ -133,6 +133,9 @@ class MnistTuiApp(Monitor):
         run = self.query_one(RunsView).chosen
         if run is None:
             return
+        if run in {queued.run for queued in self.session.queue.waiting}:
+            self.tell("That run waits already.")
+            return
         epochs = self.spec.epochs if self._status_of(run) is Status.FINISHED else None
         queued = self._told(partial(self.library.continuing, run, epochs))
         if queued is not None:
@@ -158,7 +161,7 @@ class MnistTuiApp(Monitor):
     def _needs_run(self) -> bool:
         if self._live and self.state.active:
             return True
-        self.notify("Nothing trains now. r starts.")
+        self.tell("Nothing trains now. r starts.")
         return False
 
     def action_pause(self) -> None:
@@ -193,7 +196,7 @@ class MnistTuiApp(Monitor):
             return
         wish = min(MAX_EPOCHS, max(run.epochs + step, run.epochs_done + 1))
         self.session.control.set_epochs(wish)
-        self.notify(f"This run: {wish} epochs, from now on.")
+        self.tell(f"This run: {wish} epochs, from now on.")
 
     # Settings -------------------------------------------------------------------------------------
 
@@ -276,7 +279,7 @@ class MnistTuiApp(Monitor):
         if run is None:
             return
         if not view.toggle_mark(run):
-            self.notify(f"At most {MAX_MARKED} runs can be marked; more curves cannot be told apart.")
+            self.tell(f"At most {MAX_MARKED} runs can be marked; more curves cannot be told apart.")
         self._show_runs()
 
     def action_open(self) -> None:
@@ -327,21 +330,21 @@ class MnistTuiApp(Monitor):
         """Save the comparison in all formats and say where."""
         self._show_runs()
         if not self._comparison.rows:
-            self.notify("There is no finished run to export yet.", severity="warning")
+            self.tell("There is no finished run to export yet.", severity="warning")
             return
         try:
             paths = self.library.save(self._comparison, FORMATS)
         except MnistTuiError as error:
             self._complain(error)
         else:
-            self.notify(saved_text(paths), timeout=10, markup=False)
+            self.tell(saved_text(paths), long=True)
 
     # Leaving --------------------------------------------------------------------------------------
 
     def action_suspend_process(self) -> None:
         """Give the shell back; training holds meanwhile, so that no epoch counts the time away."""
         if not has_job_control():
-            self.notify("There is no shell to go back to.", severity="warning")
+            self.tell("There is no shell to go back to.", severity="warning")
             return
         control = self.session.control
         hold = self._live and not control.paused
@@ -366,7 +369,7 @@ class MnistTuiApp(Monitor):
             return
         self._leave_code = 0
         self.session.stop(after_epoch=how == "finish")
-        self.notify("Leaving when the epoch is done." if how == "finish" else "Stopping.")
+        self.tell("Leaving when the epoch is done." if how == "finish" else "Stopping.")
         self._show()
 
 

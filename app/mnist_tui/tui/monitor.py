@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 from textual.app import App, ComposeResult
 from textual.widgets import TabbedContent, TabPane
@@ -17,6 +17,7 @@ from mnist_tui.core.state import RunState, SessionState
 from mnist_tui.core.table import ComparisonTable, build_table
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.report.files import SAVED_FORMATS
+from mnist_tui.report.words import printable
 from mnist_tui.terminal import install_signal_handlers
 from mnist_tui.tui.library import Library
 from mnist_tui.tui.screens.result import ResultScreen
@@ -94,11 +95,11 @@ class Monitor(App[None]):
         waiting = self._told(self.session.adopt) if self.library.has_store else 0
         if waiting:
             what = f"{waiting} runs of an earlier session wait" if waiting > 1 else "A run of an earlier session waits"
-            self.notify(f"{what}. r starts the queue.", timeout=10)
+            self.tell(f"{what}. r starts the queue.", long=True)
         interrupted = [run for run in self.library.runs() if run.status is Status.INTERRUPTED]
         if interrupted:
             which = f"{len(interrupted)} runs were" if len(interrupted) > 1 else f"The run {interrupted[0].run} was"
-            self.notify(f"{which} interrupted. In the Runs tab (2), g goes on.", timeout=10, markup=False)
+            self.tell(f"{which} interrupted. In the Runs tab (2), g goes on.", long=True)
 
     def _look_elsewhere(self) -> None:
         """Show what other processes do with the same home."""
@@ -122,12 +123,14 @@ class Monitor(App[None]):
         if not self.is_running:
             # On the way out the widgets are gone before the clock is.
             return
+        # Asked before the mailbox is emptied: a thread that had ended by then has put its last words into it.
+        ended = not self.session.active
         events = self.session.mailbox.drain()
         for event in events:
             self.state.apply(event)
             match event:
                 case Notice():
-                    self.notify(event.message, severity=event.level, timeout=10, markup=False)
+                    self.tell(event.message, severity=event.level, long=True)
                 case RunDone():
                     self._run_is_over(event)
                 case SweepDone():
@@ -136,13 +139,13 @@ class Monitor(App[None]):
             self._show()
             if any(isinstance(e, SweepStarted | RunStarted | RunContinued | EpochDone | RunDone) for e in events):
                 self._show_runs()
-        if not self.session.active:
+        if ended:
             self._thread_is_idle()
 
     def _thread_is_idle(self) -> None:
         if self._leave_code is not None:
             self.exit(return_code=self._leave_code)
-        elif self.state.active and not self.session.mailbox.drain():
+        elif self.state.active:
             # The thread ended without a last event: an error that a notice has told.
             self.state.give_up()
             self._show()
@@ -151,9 +154,7 @@ class Monitor(App[None]):
 
     def _run_is_over(self, event: RunDone) -> None:
         if event.reason and event.status is not Status.STOPPED:
-            self.notify(
-                f"Run {event.run} {event.status}: {event.reason}.", severity="warning", timeout=10, markup=False
-            )
+            self.tell(f"Run {event.run} {event.status}: {event.reason}.", severity="warning", long=True)
 
     def _sweep_is_over(self, event: SweepDone) -> None:
         if event.stopped:
@@ -175,8 +176,14 @@ class Monitor(App[None]):
             self._complain(error)
             return None
 
+    def tell(
+        self, message: str, severity: Literal["information", "warning", "error"] = "information", *, long: bool = False
+    ) -> None:
+        """Show a message for a while, a long one for longer. Text from outside steers neither markup nor terminal."""
+        self.notify(printable(message), severity=severity, timeout=10 if long else 5, markup=False)
+
     def _complain(self, error: MnistTuiError) -> None:
-        self.notify(str(error), severity="error", timeout=10, markup=False)
+        self.tell(str(error), severity="error", long=True)
 
     # Showing --------------------------------------------------------------------------------------
 

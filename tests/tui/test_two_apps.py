@@ -1,0 +1,165 @@
+"""Several apps on one home, beside each other and one after the other."""
+
+from contextlib import asynccontextmanager
+
+import pytest
+from textual.widgets import DataTable
+
+from mnist_tui.core.events import Status
+from mnist_tui.core.queue import enqueue
+from mnist_tui.core.spec import RunSpec
+from mnist_tui.demo import run_sweep
+from mnist_tui.store.database import Store
+from mnist_tui.tui.session import TrainingSession
+from tests.builders import run_events
+from tests.tui.helpers import run_to_the_end, screen_text, settle, statuses, until
+
+SLOW_S = 0.01
+
+
+@asynccontextmanager
+async def opened(app):
+    """Give a pilot at a screen where all is seen; at the end the session lets go as the program does."""
+    try:
+        async with app.run_test(size=(140, 50), notifications=True) as pilot:
+            await settle(pilot)
+            yield pilot
+            app.session.stop()
+    finally:
+        assert app.session.join(60)
+        app.session.close()
+
+
+def kept(home):
+    with Store.open_readonly(home) as store:
+        return {run.run: store.run(run.run) for run in store.runs()}
+
+
+def wait_in_a_session(home, *specs):
+    session = TrainingSession(run_sweep, home)
+    session.add(enqueue(specs))
+    return session
+
+
+def interrupt(home, run="run-1"):
+    """Leave a run of three epochs after its second."""
+    with Store.open(home) as store:
+        for event in run_events(run, spec=RunSpec(epochs=3))[:3]:
+            store.record(event)
+
+
+async def train(pilot, epochs, *keys):
+    await run_to_the_end(pilot, "E", *str(epochs), "enter", "r")
+    await pilot.press("escape", *keys)
+    await settle(pilot)
+
+
+async def test_a_second_app_shows_the_run_of_the_first_and_trains_its_own_beside_it(make_app, home):
+    first, second = make_app(SLOW_S), make_app()
+    async with opened(first) as hand:
+        await hand.press("r")
+        await until(hand, lambda: first.state.run is not None and first.state.run.epochs_done >= 1)
+        theirs = first.state.current
+        async with opened(second) as other:
+            assert "1 in another process" in screen_text(second)
+            await other.press("2")
+            await settle(other)
+            assert "● running" in screen_text(second)
+            await other.press("enter")
+            await settle(other)
+            assert "IN ANOTHER PROCESS" in screen_text(second)
+            await other.press("escape")
+            await train(other, 2)
+            assert statuses(second) == [Status.FINISHED]
+        await until(hand, lambda: statuses(first) == [Status.FINISHED])
+        runs = kept(home)
+        assert runs[theirs].history == first.state.runs[theirs].history
+        (mine,) = second.state.runs.values()
+        assert runs[mine.run].history == mine.history
+        assert {run.status for run in runs.values()} == {Status.FINISHED}
+
+
+async def test_what_waited_in_a_session_that_died_waits_again_in_its_order_and_is_trained(make_app, home):
+    wait_in_a_session(home, RunSpec(epochs=1, features=4), RunSpec(epochs=1, features=2)).close()
+    app = make_app()
+    async with opened(app) as pilot:
+        assert "2 runs of an earlier session wait. r starts the queue." in screen_text(app)
+        assert [queued.spec.features for queued in app.session.queue.waiting] == [4, 2]
+        await run_to_the_end(pilot, "r")
+        assert [run.spec.features for run in app.state.runs.values()] == [4, 2]
+        assert statuses(app) == [Status.FINISHED] * 2
+    later = make_app()
+    async with opened(later):
+        assert not later.session.queue.waiting
+
+
+async def test_what_waits_in_a_living_session_is_left_to_it(make_app, home):
+    living = wait_in_a_session(home, RunSpec(epochs=1, features=4))
+    app = make_app()
+    async with opened(app):
+        assert not app.session.queue.waiting
+        assert "earlier session" not in screen_text(app)
+    living.start()
+    assert living.join(60)
+    living.close()
+    assert [run.spec.features for run in kept(home).values()] == [4]
+
+
+async def test_an_interrupted_run_is_told_and_goes_on_to_its_end(make_app, home):
+    interrupt(home)
+    app = make_app()
+    async with opened(app) as pilot:
+        assert "The run run-1 was interrupted." in screen_text(app)
+        await pilot.press("2")
+        await run_to_the_end(pilot, "g")
+        assert kept(home)["run-1"].status is Status.FINISHED
+        assert kept(home)["run-1"].epochs_done == 3
+        await pilot.press("escape", "1")
+        await settle(pilot)
+        assert app.query_one("#epochs", DataTable).row_count == 3
+
+
+async def test_a_run_that_goes_on_from_earlier_is_drawn_anew(make_app):
+    app = make_app(SLOW_S)
+    async with opened(app) as pilot:
+        await pilot.press("r")
+        await until(pilot, lambda: app.state.run is not None and app.state.run.epochs_done >= 3)
+        await pilot.press("x")
+        await until(pilot, lambda: not app.session.active and not app.state.active)
+        # The scripted engine writes no checkpoints, so the run begins again.
+        await pilot.press("2", "g")
+        await until(pilot, lambda: app.state.run.status is Status.RUNNING and 1 <= app.state.run.epochs_done <= 2)
+        await settle(pilot)
+        assert app.query_one("#epochs", DataTable).row_count == app.state.run.epochs_done
+
+
+async def test_a_run_can_be_trained_again_with_a_tenth_of_its_learning_rate(make_app):
+    app = make_app()
+    async with opened(app) as pilot:
+        await train(pilot, 2, "2")
+        await run_to_the_end(pilot, "l")
+        first, again = app.state.runs.values()
+        assert again.spec.learning_rate == first.spec.learning_rate / 10
+        assert again.spec.epochs == first.spec.epochs
+        assert statuses(app) == [Status.FINISHED] * 2
+
+
+async def test_a_finished_run_goes_on_to_the_epochs_of_the_settings(make_app, home):
+    app = make_app()
+    async with opened(app) as pilot:
+        await train(pilot, 2, "E", "4", "enter", "2")
+        await pilot.press("g")
+        await until(pilot, lambda: [run.epochs_done for run in kept(home).values()] == [4])
+        await until(pilot, lambda: statuses(app) == [Status.FINISHED])
+        (run,) = app.state.runs.values()
+        assert len(run.history) == 4
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+async def test_a_finished_run_with_no_more_epochs_to_go_says_so(make_app, home, epochs):
+    app = make_app()
+    async with opened(app) as pilot:
+        await train(pilot, 2, "E", str(epochs), "enter", "2", "g")
+        assert "has 2 epochs already" in " ".join(screen_text(app).split())
+        assert not app.session.active
+        assert [run.epochs_done for run in kept(home).values()] == [2]
