@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from mnist_tui import __version__
 from mnist_tui.core.spec import DATASETS, DEVICES, REPORT_PRESET, RunSpec, SweepSpec, parse_numbers
@@ -28,9 +28,16 @@ places:     MNIST_TUI_HOME   runs, tables and logs
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that takes no option for another: `--epoch` is not `--epochs`."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, **settings)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser for all commands."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="mnist-tui",
         description="Train a small CNN on MNIST in the terminal: watch it live, compare runs, export the table.\n"
         "Without a command the app opens.",
@@ -79,6 +86,23 @@ def build_parser() -> argparse.ArgumentParser:
     data.add_argument("what", choices=("status", "fetch", "verify"))
     data.add_argument("--json", action="store_true", help="one JSON object per line")
 
+    bench = commands.add_parser(
+        "bench",
+        help="measure what this machine does, and say what limits it",
+        description="Train side by side: a plain PyTorch loop, the engine, the headless command and the app; "
+        "measure what a person waits for; say what limits it. Takes minutes; runs are kept nowhere.",
+    )
+    bench.add_argument("--dataset", choices=DATASETS, default="auto", help="default: %(default)s")
+    bench.add_argument("--device", choices=DEVICES, default="auto", help="default: %(default)s")
+    bench.add_argument("--features", default="2,8,32", metavar="N,N", help="bottleneck widths (default: %(default)s)")
+    bench.add_argument("--repeats", type=int, default=3, metavar="N", help="default: %(default)s")
+    bench.add_argument("--epochs", type=int, default=1, metavar="N", help="epochs of each run (default: %(default)s)")
+    bench.add_argument("--threads", type=int, default=None, metavar="N", help="CPU threads of all but the plain loop")
+    bench.add_argument(
+        "--only", metavar="PART,PART", help="of plain, engine, headless, app, screen, charts, commands (default: all)"
+    )
+    bench.add_argument("--json", action="store_true", help="one JSON object per measurement and line")
+
     doctor = commands.add_parser("doctor", help="say what is on this machine and whether all is well")
     doctor.add_argument("--json", action="store_true", help="one JSON object")
     return parser
@@ -117,7 +141,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Before training began, or after it ended: nothing is left to write down.
         return 130
     except MnistTuiError as error:
-        print(f"mnist-tui: {error}", file=sys.stderr)
+        from mnist_tui.report.words import printable
+
+        print(f"mnist-tui: {printable(str(error))}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
         # The reader of our output has gone, as `| head` does; nothing is left to say to it.
@@ -184,13 +210,14 @@ def _resume(args: argparse.Namespace) -> int:
 
 def _runs(args: argparse.Namespace) -> int:
     from mnist_tui.report.listing import print_runs
+    from mnist_tui.report.words import printable
     from mnist_tui.store.database import Store
     from mnist_tui.store.home import home
 
     with Store.open_readonly(home()) as store:
         print_runs(store.runs(), as_json=args.json)
         for run, reason in store.unreadable:
-            print(f"mnist-tui: run {run} cannot be read: {reason}", file=sys.stderr)
+            print(f"mnist-tui: {printable(f'run {run} cannot be read: {reason}')}", file=sys.stderr)
     return 0
 
 
@@ -232,6 +259,18 @@ def _data(args: argparse.Namespace) -> int:
     return {"status": print_data_status, "fetch": fetch_data, "verify": verify_data}[args.what](as_json=args.json)
 
 
+def _bench(args: argparse.Namespace) -> int:
+    from mnist_tui.bench import PARTS, Options, bench
+
+    options = Options(
+        parts=PARTS if args.only is None else tuple(args.only.replace(",", " ").split()),
+        features=parse_numbers(args.features, "features"),
+        repeats=args.repeats,
+        spec=RunSpec(epochs=args.epochs, dataset=args.dataset, device=args.device, threads=args.threads),
+    )
+    return bench(options, as_json=args.json)
+
+
 def _doctor(args: argparse.Namespace) -> int:
     from mnist_tui.doctor import examine
 
@@ -247,5 +286,6 @@ _COMMANDS: Final = {
     "show": _show,
     "export": _export,
     "data": _data,
+    "bench": _bench,
     "doctor": _doctor,
 }

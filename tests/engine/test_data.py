@@ -377,6 +377,7 @@ def test_the_digits_are_1797_and_every_class_is_shared_out_alike():
 
 def test_digits_lie_amid_an_empty_frame_as_those_of_mnist_do():
     images = load_digits(0).train_images
-    inner = images[:, :, 4:24, 4:24]
-    assert inner.sum() == images.sum()
+    inner = images[:, :, 4:24, 4:24].clone()
+    images[:, :, 4:24, 4:24] = 0
+    assert not images.any()
     assert (inner.amax(dim=(1, 2, 3)) > 0.5).all()

@@ -1,0 +1,118 @@
+"""`mnist-tui bench`: what this machine does, side by side with a plain loop, and why.
+
+The parent loads no PyTorch: a child's peak memory counts from that of its parent, and quick things stay quick.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from types import FrameType
+from typing import Any, Final, NoReturn
+
+from rich.console import Console
+from rich.text import Text
+
+from mnist_tui.bench.measurement import Measurement
+from mnist_tui.bench.report import print_report, write_json
+from mnist_tui.bench.screen import measure_charts, measure_commands, measure_screen
+from mnist_tui.bench.training import TRAINING_PARTS, ask_child, measure_training
+from mnist_tui.core.spec import RunSpec
+from mnist_tui.errors import UsageError
+from mnist_tui.report.listing import unfolded
+
+PARTS: Final = (*TRAINING_PARTS, "screen", "charts", "commands")
+MAX_REPEATS: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to measure.
+
+    Attributes:
+        parts: Which of `PARTS`.
+        features: Widths of the bottleneck.
+        repeats: How often each is measured.
+        spec: The other settings of the runs.
+    """
+
+    parts: tuple[str, ...]
+    features: tuple[int, ...]
+    repeats: int
+    spec: RunSpec
+
+    def __post_init__(self) -> None:
+        unknown = [part for part in self.parts if part not in PARTS]
+        if unknown or not self.parts:
+            raise UsageError(
+                f"there is no part {unknown[0]!r} to measure" if unknown else "no part is named",
+                f"Choose from {', '.join(PARTS)}",
+            )
+        if not 1 <= self.repeats <= MAX_REPEATS:
+            raise UsageError(f"repeats must be a whole number from 1 to {MAX_REPEATS:,}, not {self.repeats}")
+        for width in self.features:
+            replace(self.spec, features=width)
+
+
+def bench(options: Options, *, as_json: bool) -> int:
+    """Measure, and print a table and its explanation, or JSON as soon as it is known; return the exit code.
+
+    Raises:
+        MnistTuiError: Something could not be measured.
+    """
+    out, err = Console(), unfolded(Console(stderr=True))
+
+    def say(words: str) -> None:
+        err.print(Text(words, "dim"))
+
+    with _ending_on_sigterm():
+        machine = _machine(options)
+        if as_json:
+            write_json({"type": "machine", **machine}, out)
+        measurements = []
+        for measurement in _measure(options, machine, say):
+            measurements.append(measurement)
+            if as_json:
+                write_json(measurement.to_json(), out)
+    if not as_json:
+        print_report(machine, measurements, out)
+    return 0
+
+
+@contextmanager
+def _ending_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM unwind as Ctrl+C does, so that children end and temporary folders go."""
+
+    def leave(number: int, _frame: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _machine(options: Options) -> dict[str, Any]:
+    trains = any(part in options.parts for part in (*TRAINING_PARTS, "screen"))
+    dataset = options.spec.dataset if trains else None
+    request = {"dataset": dataset, "device": options.spec.device, "threads": options.spec.threads}
+    return ask_child("this machine", part="describe", **request)[0]
+
+
+def _measure(options: Options, machine: dict[str, Any], say: Callable[[str], None]) -> Iterator[Measurement]:
+    spec = options.spec
+    if "dataset" in machine:
+        # What was found once is asked for by name from now on, so that all parts train on the same.
+        spec = replace(spec, dataset=machine["dataset"]["name"], features=options.features[0])
+    training = tuple(part for part in TRAINING_PARTS if part in options.parts)
+    if training:
+        yield from measure_training(training, options.features, options.repeats, spec, machine["dataset"], say)
+    if "screen" in options.parts:
+        yield from measure_screen(options.repeats, spec, say)
+    if "charts" in options.parts:
+        yield from measure_charts()
+    if "commands" in options.parts:
+        yield from measure_commands(options.repeats)

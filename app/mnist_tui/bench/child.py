@@ -1,0 +1,134 @@
+"""What is measured in a process of its own: `python -m mnist_tui.bench.child REQUEST`, both ways one line of JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from typing import Any, Final
+
+import torch
+
+from mnist_tui.bench.plain import loading_s, open_parts, train_plainly
+from mnist_tui.bench.processes import seconds_between
+from mnist_tui.core.control import RunControl
+from mnist_tui.core.events import EpochDone, Notice, RunDone, RunStarted, Status
+from mnist_tui.core.queue import enqueue
+from mnist_tui.core.spec import RunSpec
+from mnist_tui.engine.data import load_digits, prepare_dataset
+from mnist_tui.engine.device import (
+    available_cores,
+    choose_device,
+    choose_threads,
+    describe_machine,
+    prepare_backend,
+    processor_name,
+)
+from mnist_tui.engine.session import run_sweep
+from mnist_tui.engine.train import Trainer
+from mnist_tui.errors import MnistTuiError, RunError
+
+STEPS: Final = 200
+
+
+def describe(dataset: str | None, device: str, threads: int | None) -> dict[str, Any]:
+    """Return the machine and the data; MNIST is fetched here where it is wanted and missing."""
+    chosen = choose_device(device)
+    machine = describe_machine(chosen, choose_threads(threads))
+    found: dict[str, Any] = {
+        "processor": processor_name(),
+        "cores": available_cores(),
+        "load": os.getloadavg()[0],
+        "device": machine.device,
+        "device_name": machine.device_name,
+        "system": platform.platform(),
+        "engine_threads": machine.threads,
+        "plain_threads": torch.get_num_threads(),
+        "versions": {**machine.versions, "textual": version("textual")},
+    }
+    if dataset is None:
+        return found
+    steps = prepare_dataset(dataset, RunSpec().split_seed)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return found | {"dataset": asdict(end.value.info)}
+
+
+def plain(spec: RunSpec, source: str, n_validation: int) -> dict[str, Any]:
+    """Measure the plain loop, with as many threads as PyTorch chooses by itself."""
+    with ExitStack() as resources:
+        train, validation = open_parts(spec.dataset, source, n_validation, resources)
+        return {"times": train_plainly(spec.features, spec.epochs, train, validation, choose_device(spec.device))}
+
+
+def plain_loading_ms(spec: RunSpec, source: str, n_validation: int) -> float:
+    """Measure how long the plain loop waits for one batch, nothing else done."""
+    with ExitStack() as resources:
+        train, _ = open_parts(spec.dataset, source, n_validation, resources)
+        return 1000 * loading_s(train)
+
+
+def engine(spec: RunSpec) -> dict[str, Any]:
+    """Measure the engine with nobody listening."""
+    times, begin, end = [], "", ""
+    for event in run_sweep(enqueue((spec,)), RunControl()):
+        match event:
+            case RunStarted():
+                begin = event.started_at
+            case EpochDone():
+                times.append((event.train_s, event.val_s))
+            case RunDone(status=Status.FINISHED):
+                end = event.ended_at
+            case RunDone() | Notice(level="error"):
+                raise RunError(event.reason if isinstance(event, RunDone) else event.message.rstrip("."))
+            case _:
+                pass
+    return {"times": times, "run_s": seconds_between(begin, end)}
+
+
+def engine_one_image_step_ms(spec: RunSpec) -> float:
+    """Measure a step with a single image: what a step costs before there is much to compute."""
+    device = choose_device(spec.device)
+    prepare_backend(device, choose_threads(spec.threads))
+    digits = load_digits(0)
+    few = replace(digits, train_images=digits.train_images[:STEPS], train_labels=digits.train_labels[:STEPS])
+    trainer = Trainer(replace(spec, batch_size=1), few, device)
+    for epoch in (1, 2):
+        start = time.perf_counter()
+        for _ in trainer.train_epoch(epoch):
+            pass
+        took = time.perf_counter() - start
+    return 1000 * took / STEPS
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """Do what is asked for; the request holds the name of the part and its arguments."""
+    part = request.pop("part")
+    if part == "describe":
+        return describe(**request)
+    spec = RunSpec.from_json(request.pop("spec"))
+    match part:
+        case "plain":
+            return plain(spec, **request)
+        case "engine":
+            return engine(spec)
+        case _:
+            return {
+                "plain_loading_ms": plain_loading_ms(spec, **request),
+                "engine_one_image_step_ms": engine_one_image_step_ms(spec),
+            }
+
+
+if __name__ == "__main__":
+    try:
+        sys.stdout.write(json.dumps(answer(json.loads(sys.argv[1]))) + "\n")
+    except MnistTuiError as error:
+        sys.stderr.write(f"mnist-tui: {error}\n")
+        raise SystemExit(error.exit_code) from None

@@ -1,0 +1,197 @@
+"""Children of the bench: run to their end, or used in a pseudo-terminal. None outlives the bench.
+
+The bench itself stays small: a child's peak memory counts from that of the process it was born from.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import resource
+import select
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from tempfile import TemporaryFile
+from typing import Final, Self
+
+from mnist_tui.errors import DataError, MnistTuiError, RunError, StoreError, UsageError
+
+ROWS, COLUMNS = 40, 120
+PATIENCE_S: Final = 120.0
+"""How long a command in a terminal may be silent."""
+LEAVING_S: Final = 15.0
+_RECENT_BYTES: Final = 1 << 18
+_ERRORS: Final[dict[int, type[MnistTuiError]]] = {2: UsageError, 3: DataError, 5: StoreError}
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A command that ran to its end.
+
+    Attributes:
+        out: What it wrote to stdout.
+        wall_s: From its start to its end.
+        peak_bytes: The most memory it held, its end included.
+    """
+
+    out: str
+    wall_s: float
+    peak_bytes: int
+
+
+def peak_bytes(usage: resource.struct_rusage) -> int:
+    """Return the largest resident memory; the system counts it in KiB, macOS in bytes."""
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def seconds_between(begin: str, end: str) -> float:
+    """Return the seconds from one ISO 8601 time to another."""
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
+
+
+def run_to_end(what: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> Ended:
+    """Run a command.
+
+    Args:
+        what: Its name for people.
+        command: Program and arguments.
+        environment: Added to that of this process.
+
+    Raises:
+        MnistTuiError: It failed; with the last line that it wrote to stderr.
+    """
+    with TemporaryFile() as out, TemporaryFile() as err:
+        start = time.perf_counter()
+        # A session of its own: Ctrl+C reaches the bench alone, which then ends its child.
+        process = subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            env=os.environ | dict(environment or {}),
+            start_new_session=True,
+        )
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        finally:
+            if process.returncode is None:
+                _kill_group(process.pid)
+                process.wait()
+        wall_s = time.perf_counter() - start
+        out.seek(0)
+        err.seek(0)
+        if process.returncode != 0:
+            said = err.read().decode("utf-8", "replace").strip().splitlines() or [f"code {process.returncode}"]
+            reason = said[-1].removeprefix("mnist-tui: ").removeprefix("error: ").rstrip(".")
+            raise _ERRORS.get(process.returncode, RunError)(f"{what} could not be measured: {reason}")
+        return Ended(out.read().decode("utf-8", "replace"), wall_s, peak_bytes(usage))
+
+
+def _kill_group(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+class Terminal:
+    """A command in a pseudo-terminal of 120x40, its output always taken at once. Use as a context manager.
+
+    Args:
+        command: Program, with its path, and arguments.
+        environment: Added to that of this process.
+
+    Attributes:
+        started_s: When it was started, on the clock of `time.perf_counter`.
+        peak_bytes: The most memory it held; known after it has ended.
+    """
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        own = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONUTF8": "1"}
+        variables = os.environ | own | dict(environment or {})
+        self.peak_bytes = 0
+        self._recent = b""
+        self._running = True
+        self.started_s = time.perf_counter()
+        self._pid, self._fd = pty.fork()
+        if self._pid == 0:
+            try:
+                termios.tcsetwinsize(0, (ROWS, COLUMNS))
+                os.execve(command[0], list(command), variables)  # noqa: S606 - our own command, no shell
+            finally:
+                os._exit(127)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
+        # In order when all went well; what it leaves undone lies in a temporary folder.
+        with suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGTERM if kind is None else signal.SIGKILL)
+        deadline = time.monotonic() + LEAVING_S
+        while True:
+            pid, _status, usage = os.wait4(self._pid, os.WNOHANG)
+            if pid:
+                self.peak_bytes = peak_bytes(usage)
+                break
+            if time.monotonic() > deadline:
+                _kill_group(self._pid)
+            self._take(0.02)
+        os.close(self._fd)
+
+    def send(self, keys: str) -> None:
+        """Type; what was written so far is not looked at again."""
+        self._recent = b""
+        os.write(self._fd, keys.encode())
+
+    def wait_for(self, text: str) -> float:
+        """Wait until a text is written in one piece; return when it was there.
+
+        Raises:
+            RunError: The command ended, or was silent for too long.
+        """
+        wanted = text.encode()
+        self.wait_until(lambda: wanted in self._recent, look_every_s=0.0)
+        return time.perf_counter()
+
+    def wait_until(self, met: Callable[[], bool], look_every_s: float = 0.5) -> None:
+        """Take in output until `met()` is true; errors as for `wait_for`."""
+        silent_since = last_look = time.monotonic()
+        while True:
+            now = time.monotonic()
+            if now - last_look >= look_every_s:
+                last_look = now
+                if met():
+                    return
+            if not self._running or now - silent_since > PATIENCE_S:
+                raise RunError("the app could not be measured: it " + ("hangs" if self._running else "ended"))
+            if self._take(0.1):
+                silent_since = now
+
+    def watch(self, seconds: float) -> None:
+        """Take in output for a while."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self._take(left)
+
+    def _take(self, wait_s: float) -> bool:
+        """Take in what is there, or comes soon; return whether there was anything."""
+        if not self._running:
+            time.sleep(min(wait_s, 0.02))
+            return False
+        if not select.select([self._fd], [], [], wait_s)[0]:
+            return False
+        try:
+            data = os.read(self._fd, 1 << 16)
+        except OSError:
+            # Linux says so when the other side is closed.
+            data = b""
+        self._running = bool(data)
+        self._recent = (self._recent + data)[-_RECENT_BYTES:]
+        return bool(data)

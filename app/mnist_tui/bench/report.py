@@ -1,0 +1,149 @@
+"""What the bench tells: a table, or a line of JSON each; then the machine, and in words what limits it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from rich.console import Console
+from rich.text import Text
+
+from mnist_tui.bench.measurement import Measurement
+from mnist_tui.core.events import dumps
+from mnist_tui.report.fitting import TextColumn, print_fitting
+from mnist_tui.report.listing import unfolded
+from mnist_tui.report.words import NOTHING, format_percent, format_rate, printable
+
+BUSY_LOAD: Final = 0.5
+"""Load per core from which other programs take part in what is measured."""
+MOSTLY: Final = 0.5
+
+
+def write_json(record: Mapping[str, Any], out: Console) -> None:
+    """Write one line for machines."""
+    out.file.write(dumps(record) + "\n")
+    out.file.flush()
+
+
+def print_report(machine: Mapping[str, Any], measurements: Sequence[Measurement], out: Console) -> None:
+    """Print all measurements as a table and explain them."""
+    unfolded(out)
+    print_fitting(_columns(measurements), out)
+    out.line()
+    for line in (*describe(machine), *explain(measurements)):
+        out.print(Text(printable(line)))
+
+
+def _columns(measurements: Sequence[Measurement]) -> list[TextColumn]:
+    widths = [NOTHING if m.features is None else str(m.features) for m in measurements]
+    return [
+        TextColumn("What", [Text(m.what) for m in measurements]),
+        TextColumn("Features", [Text(width) for width in widths], right=True, gives_way=1),
+        TextColumn("Measured", [Text(_value(m, m.median)) for m in measurements], right=True),
+        TextColumn("From – to", [Text(_spread(m)) for m in measurements], right=True, gives_way=2),
+        TextColumn("Reach", [_reach(m) for m in measurements]),
+    ]
+
+
+def _spread(m: Measurement) -> str:
+    if len(m.samples) == 1:
+        return NOTHING
+    return f"{_value(m, min(m.samples))} – {_value(m, max(m.samples))}"
+
+
+def _reach(m: Measurement) -> Text:
+    if m.reach is None:
+        return Text("")
+    words = f"{'at least' if m.at_least else 'at most'} {_value(m, m.reach)}"
+    return Text(f"✔ {words}", "green") if m.reached else Text(f"✖ {words}", "red")
+
+
+def _value(m: Measurement, value: float) -> str:
+    if m.name.endswith("_ratio"):
+        return f"{value:.2f}x"
+    if m.name.endswith("_bytes"):
+        return f"{value / 1024**2:.0f} MiB"
+    if m.name.endswith("_per_s"):
+        return format_rate(value)
+    if m.name.endswith("_ms"):
+        return _milliseconds(value / 1000)
+    return f"{value:.2f} s" if value >= 1 else _milliseconds(value)
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1000 * seconds:.3g} ms" if seconds < 0.0995 else f"{1000 * seconds:.0f} ms"
+
+
+def describe(machine: Mapping[str, Any]) -> Iterator[str]:
+    """Say where and with what it was measured."""
+    yield f"Machine: {machine['processor']}, {machine['cores']} cores usable, {machine['system']}."
+    device = "the processor" if machine["device"] == "cpu" else f"{machine['device']} ({machine['device_name']})"
+    threads = f"{machine['engine_threads']} for the engine, {machine['plain_threads']} (PyTorch's choice) for the plain"
+    yield f"Trained on {device}; CPU threads: {threads} loop."
+    yield f"Versions: {', '.join(f'{name} {version}' for name, version in machine['versions'].items())}."
+    if "dataset" in machine:
+        data = machine["dataset"]
+        yield f"Data: {data['label']}, {data['n_train']:,} images to train, {data['n_validation']:,} to validate."
+        if data["note"]:
+            yield f"{data['note']}."
+    if machine["load"] > BUSY_LOAD * machine["cores"]:
+        yield (
+            f"Other programs were at work when this began (load {machine['load']:.1f} on {machine['cores']} cores): "
+            "times are longer than on an idle machine, ratios less sure; threads that wait for each other lose most."
+        )
+
+
+def explain(measurements: Sequence[Measurement]) -> Iterator[str]:
+    """Say what takes the time and the memory, and what was not reached."""
+    for features in dict.fromkeys(m.features for m in measurements if m.features is not None):
+        found = {m.name: m for m in measurements if m.features == features}
+        yield from (f"At {features} features {sentence}" for sentence in _limits(found))
+    asked = [m for m in measurements if m.reached is not None]
+    missed = [m.what + (f" at {m.features} features" if m.features else "") for m in asked if not m.reached]
+    if missed:
+        yield f"Reached {len(asked) - len(missed)} of {len(asked)}; not: {'; '.join(missed)}."
+    elif asked:
+        yield f"Reached all {len(asked)}."
+
+
+def _limits(found: Mapping[str, Measurement]) -> Iterator[str]:
+    """Say what limits the training at one width, as far as its parts were measured."""
+    if "engine_images_per_s" in found:
+        batch = 64 / found["engine_images_per_s"].median
+        step = min(found["engine_one_image_step_ms"].median / 1000, batch)
+        share = step / batch
+        limit = (
+            "calls into PyTorch, not arithmetic, are the limit"
+            if share > MOSTLY
+            else "arithmetic of the convolutions and its memory traffic are the limit"
+        )
+        yield (
+            f"a batch of 64 takes the engine {_milliseconds(batch)}; a step with one image {_milliseconds(step)}, "
+            f"so {format_percent(share, 0)} of it do not depend on the images: {limit}."
+        )
+    if "plain_images_per_s" in found:
+        batch = 64 / found["plain_images_per_s"].median
+        load = min(found["plain_loading_ms"].median / 1000, batch)
+        yield (
+            f"the plain loop takes {_milliseconds(batch)} for a batch, {_milliseconds(load)} "
+            f"({format_percent(load / batch, 0)}) of it to fetch 64 images one by one."
+        )
+    for part in ("headless", "app"):
+        if f"{part}_to_engine_ratio" in found:
+            name = "store and checkpoints" if part == "headless" else "screen, store and checkpoints"
+            epoch = _added(found[f"{part}_to_engine_ratio"])
+            run = _added(found[f"{part}_to_engine_run_ratio"])
+            yield f"{name} add {epoch} to an epoch and {run} to a whole run."
+
+
+def _added(m: Measurement) -> str:
+    """Return what something adds, as far as it can be told from noise."""
+    low, high = min(m.samples), max(m.samples)
+    if len(m.samples) == 1:
+        return f"{_percent(m.median)} (measured once)"
+    spread = f"{_percent(low)} to {_percent(high)}"
+    return f"{_percent(m.median)} ({spread})" if low > 1 else f"nothing that can be told from noise ({spread})"
+
+
+def _percent(quotient: float) -> str:
+    return f"{100 * (quotient - 1):+.1f}%".replace("-", "−")

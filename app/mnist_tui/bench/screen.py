@@ -1,0 +1,172 @@
+"""What a person waits for: the first frame, a key, a chart, a list of many runs, the help."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from mnist_tui.bench.measurement import Measurement, percentile_95, ratio
+from mnist_tui.bench.processes import Terminal, run_to_end
+from mnist_tui.bench.training import FIRST_FRAME, app_command, has_begun
+from mnist_tui.core.control import RunControl
+from mnist_tui.core.queue import enqueue
+from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.state import RunState, SessionState
+from mnist_tui.demo import run_sweep
+from mnist_tui.report.charts import rasterise
+from mnist_tui.report.curves import accuracy_chart, loss_chart
+from mnist_tui.store.connection import DATABASE
+from mnist_tui.store.database import Store
+from mnist_tui.tui.library import Library
+
+BARE_FRAME: Final = "first-frame"
+BARE_APP: Final = f"""\
+from textual.app import App
+from textual.widgets import Static
+class Bare(App):
+    def compose(self):
+        yield Static({BARE_FRAME!r})
+Bare().run()
+"""
+HELP_TITLE: Final = "Keys and words"
+KEY_PRESSES: Final = 20
+LONG_ENOUGH: Final = 1000
+"""Epochs that do not end before all keys are pressed."""
+CHART_CELLS: Final = (76, 12)
+DRAWINGS: Final = 10
+TIMES_AT_LEAST: Final = 5
+STORED_RUNS: Final = 1000
+STORED_EPOCHS: Final = 20
+
+FIRST_FRAME_TO_BARE: Final = 1.5
+KEY_TO_PAINT_S: Final = 0.1
+LONG_TO_SHORT_CHART: Final = 2.0
+HELP_S: Final = 0.3
+MANY_RUNS_S: Final = 0.5
+
+
+def measure_screen(repeats: int, spec: RunSpec, say: Callable[[str], None]) -> Iterator[Measurement]:
+    """Measure first frames, of the app and of a bare Textual app in turn, and keys while the app trains."""
+    ours, bare = [], []
+    for repeat in range(repeats):
+        with TemporaryDirectory(prefix="mnist-tui-bench-") as home:
+            ours.append(_first_frame_s(app_command(spec), FIRST_FRAME, home))
+            bare.append(_first_frame_s([sys.executable, "-c", BARE_APP], BARE_FRAME, home))
+        say(f"repeat {repeat + 1} of {repeats}, first frame: {ours[-1]:.2f} s, of a bare app {bare[-1]:.2f} s")
+    app = Measurement("first_frame_s", "app, first frame", tuple(ours))
+    textual = Measurement("bare_first_frame_s", "bare Textual app, first frame", tuple(bare))
+    yield app
+    yield textual
+    yield ratio("first_frame_ratio", "first frame, app : bare", app, textual, FIRST_FRAME_TO_BARE)
+    delays = _key_to_paint_s(spec)
+    say(f"key to paint while training: {1000 * percentile_95(delays):.0f} ms at most in 95 % of cases")
+    yield Measurement("key_to_paint_s", "key to paint while training", delays)
+    p95 = (percentile_95(delays),)
+    yield Measurement("key_to_paint_p95_s", "key to paint, 95th percentile", p95, reach=KEY_TO_PAINT_S)
+
+
+def _first_frame_s(command: list[str], text: str, home: str) -> float:
+    with Terminal(command, {"MNIST_TUI_HOME": home}) as terminal:
+        return terminal.wait_for(text) - terminal.started_s
+
+
+def _key_to_paint_s(spec: RunSpec) -> tuple[float, ...]:
+    """Return how long each `?` took to show the help, the engine being at work all the time."""
+    delays = []
+    with (
+        TemporaryDirectory(prefix="mnist-tui-bench-") as home,
+        Terminal(app_command(replace(spec, epochs=LONG_ENOUGH)), {"MNIST_TUI_HOME": home}) as terminal,
+    ):
+        terminal.wait_for(FIRST_FRAME)
+        terminal.send("r")
+        terminal.wait_until(lambda: has_begun(Path(home)))
+        terminal.watch(1.0)
+        for press in range(KEY_PRESSES):
+            start = time.perf_counter()
+            terminal.send("?")
+            delays.append(terminal.wait_for(HELP_TITLE) - start)
+            terminal.send("\x1b")
+            # Uneven, so as not to keep step with the app's clock.
+            terminal.watch(0.4 + 0.013 * press)
+    return tuple(delays)
+
+
+def measure_charts() -> Iterator[Measurement]:
+    """Measure drawing the two charts of the Live tab for a short and a long run."""
+    short, long = _played(20), _played(2000)
+    times: dict[int, list[float]] = {20: [], 2000: []}
+    for _ in range(DRAWINGS):
+        for run in (short, long):
+            times[run.epochs].append(_timed(partial(_draw, run)))
+    drawn = {n: Measurement(f"charts_{n}_epochs_s", f"charts of {n:,} epochs", tuple(t)) for n, t in times.items()}
+    yield from drawn.values()
+    yield ratio("charts_ratio", "charts, 2,000 : 20 epochs", drawn[2000], drawn[20], LONG_TO_SHORT_CHART)
+
+
+def _draw(run: RunState) -> None:
+    for chart in (accuracy_chart(run, errors=True), loss_chart(run)):
+        rasterise(chart, *CHART_CELLS)
+
+
+def _played(epochs: int) -> RunState:
+    """Return a scripted run."""
+    state = SessionState()
+    for event in run_sweep(enqueue((RunSpec(epochs=epochs),)), RunControl(), steps=1):
+        state.apply(event)
+    (run,) = state.runs.values()
+    return run
+
+
+def _timed(action: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def measure_commands(repeats: int) -> Iterator[Measurement]:
+    """Measure `--help`, and reading a store with many runs in the app and by `mnist-tui runs --json`."""
+    times = max(repeats, TIMES_AT_LEAST)
+    with TemporaryDirectory(prefix="mnist-tui-bench-") as folder:
+        home = Path(folder)
+        _fill(home)
+        helped, read, listed = [], [], []
+        for _ in range(times):
+            helped.append(_command_s("--help", home))
+            read.append(_timed(Library(home, {}).load))
+            listed.append(_command_s("runs --json", home))
+    yield Measurement("help_s", "mnist-tui --help", tuple(helped), reach=HELP_S)
+    what = f"a store of {STORED_RUNS:,} runs x {STORED_EPOCHS} epochs"
+    yield Measurement("read_1000_runs_s", f"{what}, read", tuple(read), reach=MANY_RUNS_S)
+    yield Measurement("runs_json_s", f"{what}, mnist-tui runs --json", tuple(listed), reach=MANY_RUNS_S)
+
+
+def _command_s(arguments: str, home: Path) -> float:
+    command = [sys.executable, "-m", "mnist_tui", *arguments.split()]
+    return run_to_end(f"mnist-tui {arguments}", command, {"MNIST_TUI_HOME": str(home)}).wall_s
+
+
+def _fill(home: Path) -> None:
+    """Record one scripted run and copy it: recording a thousand would take a thousand times twenty disk syncs."""
+    with Store.open(home) as store:
+        for _ in store.recorded(run_sweep(enqueue((RunSpec(epochs=STORED_EPOCHS),)), RunControl())):
+            pass
+    with closing(sqlite3.connect(home / DATABASE)) as database, database:
+        ((first,),) = database.execute("SELECT run FROM runs").fetchall()
+        for table in ("runs", "epochs"):
+            columns = [name for _, name, *_ in database.execute(f"PRAGMA table_info({table})").fetchall()]
+            copied = ["replace(r.run, ?1, ?2)", *(_renamed(name) for name in columns[1:])]
+            copy = f"INSERT INTO {table} SELECT {', '.join(copied)} FROM {table} r WHERE r.run = ?1"  # noqa: S608
+            database.executemany(copy, [(first, f"{first}-{number}") for number in range(1, STORED_RUNS)])
+
+
+def _renamed(column: str) -> str:
+    """Return a column's copy: the events kept whole name their run."""
+    return f"replace(r.{column}, ?1, ?2)" if column in ("started", "done") else f"r.{column}"
