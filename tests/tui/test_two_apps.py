@@ -57,7 +57,8 @@ async def train(pilot, epochs, *keys):
 async def test_a_second_app_shows_the_run_of_the_first_and_trains_its_own_beside_it(make_app, home):
     first, second = make_app(SLOW_S), make_app()
     async with opened(first) as hand:
-        await hand.press("r")
+        # Long enough for whatever the second one takes; made short at the end.
+        await hand.press("E", *"5000", "enter", "r")
         await until(hand, lambda: first.state.run is not None and first.state.run.epochs_done >= 1)
         theirs = first.state.current
         async with opened(second) as other:
@@ -71,6 +72,7 @@ async def test_a_second_app_shows_the_run_of_the_first_and_trains_its_own_beside
             await other.press("escape")
             await train(other, 2)
             assert statuses(second) == [Status.FINISHED]
+        first.session.control.set_epochs(1)
         await until(hand, lambda: statuses(first) == [Status.FINISHED])
         runs = kept(home)
         assert runs[theirs].history == first.state.runs[theirs].history

@@ -525,3 +525,9 @@ def test_a_home_may_have_any_name(tmp_path, name):
     fill(tmp_path / name, "run-1")
     assert read(tmp_path / name) == run_state("run-1")
     assert (tmp_path / name / DATABASE).stat().st_size > 0
+
+
+def test_an_event_is_handed_on_only_when_another_reader_can_find_it(home, store):
+    for event in store.recorded(run_events("run-1")):
+        with Store.open_readonly(home) as reader:
+            assert event in list(reader.events("run-1"))
