@@ -54,7 +54,6 @@ class RunsView(Container):
         #queue.-waiting { display: block; }
         #runs { height: 1fr; min-height: 5; }
         #lower { height: 1fr; min-height: 5; }
-        .-tall & #lower { height: 2fr; }
         #comparison { height: 1fr; border: none; }
         #comparison:focus { border: none; }
         #comparison-pane { height: 1fr; }

@@ -18,6 +18,7 @@ class SettingsBar(Static):
 
     def __init__(self) -> None:
         super().__init__(id="settings")
+        self._parts: list[Content] = []
 
     def show(self, spec: RunSpec, *, live: bool) -> None:
         """Show the settings; while a run is live, say that they are for the next one."""
@@ -32,7 +33,19 @@ class SettingsBar(Static):
             Content.styled(f"data {spec.dataset}", quiet),
             Content.styled(f"device {spec.device}", quiet),
         ]
-        self.update(Content("  ").join(parts), layout=False)
+        self._parts = parts
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        """Show as many settings as fit whole."""
+        room = self.size.width - 2
+        shown: list[Content] = []
+        for part in self._parts:
+            room -= part.cell_length + (2 if shown else 0)
+            if room < 0:
+                break
+            shown.append(part)
+        self.update(Content("  ").join(shown), layout=False)
 
 
 def _stepper(name: str, value: int) -> Content:
