@@ -110,11 +110,6 @@ class RunState:
         return tuple(dict.fromkeys(what for mark in continued for what in mark.differs))
 
     @property
-    def can_continue(self) -> bool:
-        """True where going on makes sense: it is over, and did not diverge."""
-        return self.status.is_over and self.status is not Status.DIVERGED
-
-    @property
     def last(self) -> EpochDone | None:
         """The newest finished epoch."""
         return self.history[-1] if self.history else None
