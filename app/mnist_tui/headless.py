@@ -17,6 +17,7 @@ from mnist_tui.engine import run_sweep
 from mnist_tui.errors import DataError, RunError, UsageError
 from mnist_tui.report.console import ConsoleView
 from mnist_tui.report.files import comparison_stem, save_comparison, saved_text
+from mnist_tui.store.connection import TRAINING_PATIENCE_S
 from mnist_tui.store.database import Store, continuing
 from mnist_tui.store.home import home
 from mnist_tui.terminal import interruptible
@@ -52,13 +53,14 @@ def _train(queue: Sequence[QueuedRun], *, as_json: bool) -> int:
     """
     place = home()
     control, state = RunControl(), SessionState()
+    session = new_run_id()
     worst = 0
     with (
-        Store.open(place) as store,
+        Store.open(place, TRAINING_PATIENCE_S) as store,
         ConsoleView(len(queue), as_json=as_json) as view,
         interruptible(control.stop) as interruption,
     ):
-        store.add_waiting(queue, new_run_id())
+        store.add_waiting(queue, session)
         for event in store.recorded(run_sweep(store.ready(queue), control)):
             state.apply(event)
             view.show(event, state)
@@ -67,8 +69,7 @@ def _train(queue: Sequence[QueuedRun], *, as_json: bool) -> int:
             if isinstance(event, RunDone) and event.status in _BAD_ENDS:
                 worst = worst or RunError.exit_code
         # An orderly end, so what still waits was given up.
-        for queued in queue:
-            store.remove_waiting(queued.run)
+        store.remove_all_waiting(session)
     table = build_table(state.runs.values())
     if table.rows:
         paths = save_comparison(table, place / "tables", comparison_stem())

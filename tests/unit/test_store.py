@@ -2,6 +2,7 @@
 
 import math
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -25,9 +26,10 @@ from mnist_tui.core.events import (
     SweepDone,
     SweepStarted,
 )
+from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.errors import StoreError, UsageError
-from mnist_tui.store import connection
+from mnist_tui.store import connection, lock, reading
 from mnist_tui.store.connection import DATABASE
 from mnist_tui.store.database import Store
 from mnist_tui.store.home import home as chosen_home
@@ -71,6 +73,10 @@ def listed(home):
     """Return the ids and states of all runs, as another reader lists them."""
     with Store.open_readonly(home) as reader:
         return [(run.run, run.status) for run in reader.runs()]
+
+
+def news():
+    return Preparing(message="reading")
 
 
 def fails(act):
@@ -317,6 +323,83 @@ def test_a_run_in_progress_in_another_process_cannot_be_started_again(home, stor
     with writer(home):
         assert "another process" in fails(lambda: store.record(run_events()[0])).what
         assert listed(home) == [("run-1", Status.RUNNING)]
+
+
+def test_a_run_that_exists_is_never_begun_again(home):
+    fill(home, "run-1")
+    before = read(home)
+    with Store.open(home) as store:
+        assert "exists already" in fails(lambda: store.record(run_events("run-1", val_accuracies=(0.1,))[0])).what
+        waiting = [QueuedRun("run-1", RunSpec()), QueuedRun("run-2", RunSpec())]
+        assert [queued.run for queued in store.ready(waiting)] == ["run-2"]
+        (notice,) = [event for event in store.recorded([news()]) if isinstance(event, Notice)]
+        assert "run-1 was trained by another process" in notice.message
+    assert read(home, "run-1") == before
+
+
+def test_a_waiting_run_that_another_process_trains_is_left_to_it(home):
+    with writer(home), Store.open(home) as store:
+        assert list(store.ready([QueuedRun("run-1", RunSpec())])) == []
+    assert read(home).epochs_done == 2
+
+
+def test_what_waited_in_a_dead_process_is_taken_over_once_even_before_the_next_one_has_written_anything(home):
+    with Store.open(home) as dead:
+        dead.add_waiting([QueuedRun("run-1", RunSpec())], "dead")
+    with Store.open(home) as first, Store.open(home) as second:
+        assert first.orphans == 1
+        assert [queued.run for queued in first.adopt_waiting("first")] == ["run-1"]
+        assert second.adopt_waiting("second") == ()
+        assert second.orphans == 0
+
+
+def test_a_run_that_ends_while_it_is_read_is_never_shown_as_interrupted(home, monkeypatch):
+    with Store.open(home) as store:
+        *most, end = run_events()
+        record(store, most)
+
+        def look(place, name):
+            # The moment between reading the row and asking for the lock.
+            store.record(end)
+            return lock.is_held(place, name)
+
+        monkeypatch.setattr(reading, "is_held", look)
+        assert listed(home) == [("run-1", Status.FINISHED)]
+
+
+def test_a_lock_that_was_removed_is_put_back_before_anyone_can_take_the_run(home, store):
+    record(store, run_events()[:2])
+    shutil.rmtree(home / "locks")
+    store.record(progress())
+    assert listed(home) == [("run-1", Status.RUNNING)]
+    record(store, run_events()[2:])
+    assert read(home) == run_state()
+
+
+def test_a_run_whose_lock_was_removed_and_taken_by_another_process_ends_here(home, store):
+    record(store, run_events()[:2])
+    shutil.rmtree(home / "locks")
+    with Store.open(home) as other:
+        (queued,) = other.ready([QueuedRun("run-1", RunSpec(), continues=True)])
+        assert queued.continuation is not None
+        # The generator was ended above, and with it the other's claim; it is taken again for longer.
+        other._locks.hold("run-1", "taken")
+        assert "another process" in fails(lambda: store.record(run_events()[2])).what
+    assert read(home).epochs_done == 1
+
+
+@pytest.mark.parametrize("run", ["../../precious", "..", "", "a/b", "a\nb"])
+def test_a_run_id_that_would_lead_elsewhere_touches_nothing_outside_the_home(home, run):
+    fill(home, "run-1")
+    precious = home.parent / "precious.lock"
+    precious.touch()
+    with closing(sqlite3.connect(home / DATABASE)) as database, database:
+        database.execute("UPDATE runs SET run = ?, done = NULL", (run,))
+    with Store.open(home) as store:
+        assert store.runs() == []
+        assert len(store.unreadable) == 1
+        assert list(store.ready([QueuedRun(run, RunSpec(), continues=True)])) == []
+    assert precious.exists()
 
 
 def test_several_writers_at_once_lose_nothing(home):

@@ -50,9 +50,9 @@ class Known:
 
 def crash(store):
     """Let go of all that the kernel would let go of, and write nothing."""
-    for lock in store._held.values():
+    for lock in store._locks._held.values():
         os.close(lock._fd)
-    store._held.clear()
+    store._locks._held.clear()
     store._connection.close()
 
 
@@ -221,7 +221,7 @@ class StoreMachine(RuleBasedStateMachine):
                 assert lock.acquire()
                 lock.release()
             else:
-                assert run in self.store._held
+                assert run in self.store._locks._held
 
 
 TestStore = StoreMachine.TestCase

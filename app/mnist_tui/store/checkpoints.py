@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
 
 from mnist_tui.errors import StoreError
-from mnist_tui.store.home import make_home
-
-_SAFE_NAME: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
+from mnist_tui.store.home import is_safe_name, make_private_folder, sync_folder
 
 
 def folder_of(home: Path, run: str) -> Path:
@@ -26,7 +22,7 @@ def folder_of(home: Path, run: str) -> Path:
     Raises:
         StoreError: The id would lead elsewhere, so it is none of ours.
     """
-    if not _SAFE_NAME.fullmatch(run):
+    if not is_safe_name(run):
         raise StoreError(f"the run id {run!r} is damaged")
     return home / "checkpoints" / run
 
@@ -37,11 +33,13 @@ def write(folder: Path, name: str, data: bytes) -> str:
     Raises:
         OSError: It could not be written; nothing is left of it.
     """
-    make_home(folder)
+    make_private_folder(folder.parent)
+    make_private_folder(folder)
     part = folder / f".{name}.part"
     try:
         fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(fd, "wb") as file:
+            os.fchmod(fd, 0o600)  # whatever the umask took
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -50,7 +48,7 @@ def write(folder: Path, name: str, data: bytes) -> str:
         with suppress(OSError):
             part.unlink()
         raise
-    _sync_folder(folder)
+    sync_folder(folder)
     return hashlib.sha256(data).hexdigest()
 
 
@@ -71,12 +69,3 @@ def sweep(folder: Path, kept: Iterable[str]) -> None:
             if path.name not in names:
                 with suppress(OSError):
                     path.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename outlive a power cut."""
-    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from mnist_tui.errors import StoreError
-from mnist_tui.store.home import make_home
+from mnist_tui.store.home import make_home, make_private, sync_folder
 from mnist_tui.store.schema import MIGRATIONS, TABLES, VERSION
 
 DATABASE: Final = "runs.db"
 BUSY_TIMEOUT_S: Final = 5.0
+"""How long to wait for another program that writes, where a person waits for the answer."""
+
+
+TRAINING_PATIENCE_S: Final = 60.0
+"""The same where training waits: giving up would cost the epoch in progress."""
 
 
 class Connection:
@@ -29,8 +34,12 @@ class Connection:
         self._file = _file_at(path)
 
     @classmethod
-    def open(cls, home: Path) -> Self:
+    def open(cls, home: Path, patience_s: float | None = None) -> Self:
         """Open for writing; make what is missing, bring an older schema up to date after a backup.
+
+        Args:
+            home: The folder it lies in.
+            patience_s: How long to wait for another program that writes; `None`: as long as a person would.
 
         Raises:
             StoreError: The database is damaged, locked, of a newer version, or cannot be written.
@@ -40,8 +49,13 @@ class Connection:
         with _explained(path):
             if not path.exists():
                 # Created by us first, so that it is private before anything is in it.
-                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            connection = _connect(path)
+                fd = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+                os.fchmod(fd, 0o600)
+                os.close(fd)
+                sync_folder(home)
+            for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"):
+                make_private(home / name)
+            connection = _connect(path, patience_s=patience_s)
             try:
                 _prepare(connection, path)
             except BaseException:
@@ -129,10 +143,11 @@ def _file_at(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _connect(path: Path, options: str = "") -> sqlite3.Connection:
+def _connect(path: Path, options: str = "", patience_s: float | None = None) -> sqlite3.Connection:
     # Quoted as SQLite's file: addresses want it.
     address = f"file:{path.absolute().as_uri().removeprefix('file:')}?{options}"
-    return sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    timeout_s = BUSY_TIMEOUT_S if patience_s is None else patience_s
+    return sqlite3.connect(address, uri=True, timeout=timeout_s, isolation_level=None)
 
 
 def _connect_despite(path: Path) -> sqlite3.Connection:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 
 from mnist_tui.core.events import (
     Checkpoint,
@@ -17,6 +16,7 @@ from mnist_tui.core.events import (
     EpochsChanged,
     Event,
     Notice,
+    Progress,
     RunContinued,
     RunDone,
     RunPaused,
@@ -26,15 +26,16 @@ from mnist_tui.core.events import (
     dumps,
 )
 from mnist_tui.core.queue import Continuation, QueuedRun
-from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import Mark
 from mnist_tui.errors import MnistTuiError, StoreError, UsageError
-from mnist_tui.store import checkpoints
+from mnist_tui.store import checkpoints, waiting
 from mnist_tui.store.connection import Connection
-from mnist_tui.store.home import make_home
-from mnist_tui.store.lock import RunLock, is_held
-from mnist_tui.store.reading import DAMAGE, RunReader
+from mnist_tui.store.lock import Locks
+from mnist_tui.store.reading import RunReader
 from mnist_tui.store.schema import EPOCH_COLUMNS, to_column
+
+OfRun: TypeAlias = Checkpoint | EpochDone | Progress | RunDone | Mark
+"""What a run in progress says; its lock is looked at each time."""
 
 
 class Store(RunReader):
@@ -46,19 +47,23 @@ class Store(RunReader):
 
     def __init__(self, connection: Connection, home: Path) -> None:
         super().__init__(connection, home)
-        self._held: dict[str, RunLock] = {}
+        self._locks = Locks(home)
         self._new_checkpoints: dict[str, tuple[object, ...]] = {}
         self._without_checkpoints: set[str] = set()
         self._notices: deque[Notice] = deque()
 
     @classmethod
-    def open(cls, home: Path) -> Self:
+    def open(cls, home: Path, patience_s: float | None = None) -> Self:
         """Open for writing; make what is missing.
+
+        Args:
+            home: The folder it lies in.
+            patience_s: How long to wait for another program that writes; `None`: as long as a person would.
 
         Raises:
             StoreError: The store is damaged, locked, of a newer version, or cannot be written.
         """
-        return cls(Connection.open(home), home)
+        return cls(Connection.open(home, patience_s), home)
 
     @classmethod
     def open_readonly(cls, home: Path) -> Self:
@@ -79,8 +84,7 @@ class Store(RunReader):
 
     def close(self) -> None:
         """Let go of the database and of the runs in progress."""
-        for name in list(self._held):
-            self._let_go(name)
+        self._locks.let_go_all()
         self._connection.close()
 
     # Writing --------------------------------------------------------------------------------------
@@ -104,14 +108,16 @@ class Store(RunReader):
         Raises:
             StoreError: It could not be written.
         """
+        if isinstance(event, OfRun):
+            self._locks.check(event.run)
         match event:
             case RunStarted():
-                self._hold(event.run, f"the run {event.run} is in progress in another process")
-                self._write((_INSERT_RUN, _run_columns(event)), (_DELETE_WAITING, (event.run,)))
+                self._hold(event.run)
+                self._begin(event)
             case RunContinued():
                 values = (Status.RUNNING, event.epochs, event.run)
                 begin = ("UPDATE runs SET status = ?, epochs = ?, done = NULL WHERE run = ?", values)
-                self._write(_mark(event), begin, (_DELETE_WAITING, (event.run,)))
+                self._write(_mark(event), begin, (waiting.DELETE, (event.run,)))
             case Checkpoint():
                 self._keep_checkpoint(event)
             case EpochDone():
@@ -125,7 +131,7 @@ class Store(RunReader):
             case RunDone():
                 done = dumps(event.to_json())
                 self._write(("UPDATE runs SET status = ?, done = ? WHERE run = ?", (event.status, done, event.run)))
-                self._let_go(event.run)
+                self._locks.let_go(event.run)
             case _:
                 pass
 
@@ -134,28 +140,43 @@ class Store(RunReader):
             for statement, values in statements:
                 connection.execute(statement, values)
 
+    def _begin(self, event: RunStarted) -> None:
+        if self._exists(event.run):
+            raise StoreError(f"the run {event.run} exists already", "Start a new one with the same settings")
+        self._write((_INSERT_RUN, _run_columns(event)), (waiting.DELETE, (event.run,)))
+
+    def _exists(self, run: str) -> bool:
+        return bool(self._connection.query("SELECT 1 FROM runs WHERE run = ?", run))
+
     def _keep_checkpoint(self, event: Checkpoint) -> None:
         """Write the file; the row comes with the epoch it belongs to, or now when it lies inside an epoch."""
-        if event.run in self._without_checkpoints:
-            return
         name = f"epoch-{event.epoch:06}-batch-{event.batch:06}.ckpt"
         try:
             sha256 = checkpoints.write(checkpoints.folder_of(self._home, event.run), name, event.data)
         except (OSError, StoreError) as error:
-            self._without_checkpoints.add(event.run)
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            message = (
-                f"Checkpoints of this run cannot be written ({reason}): finished epochs are kept, "
-                "but after a crash the run would go on from an earlier epoch. Make room on the disk."
-            )
-            self._notices.append(Notice(level="warning", message=message))
+            self._tell_no_checkpoint(event.run, error)
             return
+        if event.run in self._without_checkpoints:
+            self._without_checkpoints.remove(event.run)
+            self._notices.append(Notice(level="information", message="Checkpoints of this run are written again."))
         row = (event.run, event.epoch, event.batch, name, sha256)
         if event.batch:
             self._write((_DELETE_PAUSES, (event.run,)), (_INSERT_CHECKPOINT, row))
             self._sweep(event.run)
         else:
             self._new_checkpoints[event.run] = row
+
+    def _tell_no_checkpoint(self, run: str, error: OSError | StoreError) -> None:
+        """Tell it once; the next epoch tries again."""
+        if run in self._without_checkpoints:
+            return
+        self._without_checkpoints.add(run)
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        message = (
+            f"Checkpoints of this run cannot be written ({reason}): finished epochs are kept, "
+            "but after a crash the run would go on from an earlier epoch. Make room on the disk."
+        )
+        self._notices.append(Notice(level="warning", message=message))
 
     def _keep_epoch(self, event: EpochDone) -> None:
         """Commit the epoch with its checkpoint; keep the last two checkpoints and the best."""
@@ -174,21 +195,8 @@ class Store(RunReader):
         kept = self._connection.query("SELECT file FROM checkpoints WHERE run = ?", run)
         checkpoints.sweep(checkpoints.folder_of(self._home, run), (str(file) for (file,) in kept))
 
-    def _hold(self, name: str, problem: str) -> None:
-        if name in self._held:
-            return
-        make_home(self._home / "locks")
-        lock = RunLock(self._lock_path(name))
-        try:
-            if not lock.acquire():
-                raise StoreError(problem, "Wait for it, or end it there")
-        except OSError as error:
-            raise StoreError(f"{name} cannot be locked in {self._home}: {error.strerror or error}") from error
-        self._held[name] = lock
-
-    def _let_go(self, name: str) -> None:
-        if (lock := self._held.pop(name, None)) is not None:
-            lock.release()
+    def _hold(self, run: str) -> None:
+        self._locks.hold(run, f"the run {run} is in progress in another process")
 
     # What waits -----------------------------------------------------------------------------------
 
@@ -198,27 +206,37 @@ class Store(RunReader):
         One that cannot go on is left out, which a notice tells with the next event.
         """
         for queued in queue:
-            if not queued.continues:
-                yield queued
-                continue
             try:
-                continuation = self._continuation(queued.run)
+                claimed = self._claim(queued)
             except MnistTuiError as error:
-                self._give_up(queued.run)
                 self._notices.append(Notice(level="error", message=str(error), exit_code=error.exit_code))
                 continue
-            yield replace(queued, continuation=continuation)
+            if claimed is None:
+                message = f"The run {queued.run} was trained by another process already; it is not begun again."
+                self._notices.append(Notice(level="warning", message=message))
+            else:
+                yield claimed
             # Asked for the next one, so this one is over, or was refused.
             self._give_up(queued.run)
 
+    def _claim(self, queued: QueuedRun) -> QueuedRun | None:
+        """Make sure that nobody else trains it; `None` when a new run was begun by somebody before."""
+        try:
+            self._hold(queued.run)
+            if queued.continues:
+                return replace(queued, continuation=self._continuation(queued.run))
+        except MnistTuiError:
+            self._give_up(queued.run)
+            raise
+        return None if self._exists(queued.run) else queued
+
     def _give_up(self, run: str) -> None:
-        """Let a run go that did not go on; after one that did, nothing is left to do."""
+        """Let a run go that did not begin; after one that did, nothing is left to do."""
         with suppress(StoreError):
             self.remove_waiting(run)
-        self._let_go(run)
+        self._locks.let_go(run)
 
     def _continuation(self, run: str) -> Continuation:
-        self._hold(run, f"the run {run} is in progress in another process")
         epoch, data, notes = 0, None, []
         rows = self._connection.query(
             "SELECT epoch, batch, file, sha256 FROM checkpoints WHERE run = ? ORDER BY epoch DESC, batch DESC", run
@@ -247,31 +265,30 @@ class Store(RunReader):
         Raises:
             StoreError: It could not be written.
         """
-        self._hold(f"session-{session}", "this session's name is taken")
-        self._write(
-            *((_INSERT_WAITING, (q.run, session, q.continues, q.epochs, dumps(q.spec.to_json()))) for q in runs)
-        )
+        self._hold_session(session)
+        waiting.add(self._connection, runs, session)
 
     def remove_waiting(self, run: str) -> None:
         """Forget a run that waits."""
-        self._write((_DELETE_WAITING, (run,)))
+        waiting.remove(self._connection, run)
+
+    def remove_all_waiting(self, session: str) -> None:
+        """Forget all that waits in a session."""
+        waiting.remove_all(self._connection, session)
 
     def adopt_waiting(self, session: str) -> tuple[QueuedRun, ...]:
         """Take over what waited in processes that are dead; return it in its order."""
-        with self._connection.transaction() as connection:
-            rows = connection.execute(
-                "SELECT run, session, continues, epochs, spec FROM waiting ORDER BY id"
-            ).fetchall()
-            adopted = []
-            for run, owner, continues, epochs, spec in rows:
-                if is_held(self._lock_path(f"session-{owner}")):
-                    continue
-                with suppress(*DAMAGE):
-                    adopted.append(QueuedRun(run, RunSpec.from_json(json.loads(spec)), bool(continues), epochs))
-                connection.execute("UPDATE waiting SET session = ? WHERE run = ?", (session, run))
-        if adopted:
-            self._hold(f"session-{session}", "this session's name is taken")
-        return tuple(adopted)
+        # First, or another process would take the same runs over from this session.
+        self._hold_session(session)
+        return waiting.adopt(self._connection, self._home, session)
+
+    @property
+    def orphans(self) -> int:
+        """How many runs wait in processes that are dead."""
+        return waiting.orphans(self._connection, self._home)
+
+    def _hold_session(self, session: str) -> None:
+        self._locks.hold(waiting.lock_name(session), "this session's name is taken")
 
 
 def continuing(store: Store, name: str, epochs: int | None = None) -> QueuedRun:
@@ -303,7 +320,7 @@ def _mark(event: Mark) -> tuple[str, Sequence[object]]:
 
 _SET_STATUS: Final = "UPDATE runs SET status = ? WHERE run = ?"
 _INSERT_RUN: Final = (
-    "INSERT OR IGNORE INTO runs "
+    "INSERT INTO runs "
     "(run, sweep, status, epochs, features, seed, dataset_name, device, threads, started_at, started) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
@@ -324,8 +341,6 @@ _DELETE_PAUSES: Final = "DELETE FROM checkpoints WHERE run = ? AND batch > 0"
 _INSERT_MARK: Final = (
     "INSERT INTO marks (run, after_epoch, event) VALUES (?, (SELECT count(*) FROM epochs WHERE run = ?), ?)"
 )
-_INSERT_WAITING: Final = "INSERT OR REPLACE INTO waiting (run, session, continues, epochs, spec) VALUES (?, ?, ?, ?, ?)"
-_DELETE_WAITING: Final = "DELETE FROM waiting WHERE run = ?"
 
 
 def _run_columns(event: RunStarted) -> tuple[object, ...]:

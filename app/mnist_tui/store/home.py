@@ -1,23 +1,44 @@
-"""Where everything that is kept lies."""
+"""Where everything that is kept lies, private to the user whatever the umask says."""
 
 from __future__ import annotations
 
 import os
+import re
+import stat
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 import platformdirs
 
 from mnist_tui.errors import StoreError
 
+_SAFE_NAME: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
+
 
 def home() -> Path:
-    """Return the folder of runs, tables and logs: MNIST_TUI_HOME, else the user's data folder. It may not exist yet."""
+    """Return the folder of runs, tables and logs: MNIST_TUI_HOME, else the user's data folder. It may not exist yet.
+
+    Raises:
+        StoreError: The name is relative to a folder that was deleted.
+    """
     named = os.environ.get("MNIST_TUI_HOME")
-    return Path(named).absolute() if named else platformdirs.user_data_path("mnist-tui")
+    try:
+        return Path(named).absolute() if named else platformdirs.user_data_path("mnist-tui")
+    except FileNotFoundError as error:
+        raise StoreError(
+            f"the folder {named} for runs cannot be found: the present folder was deleted",
+            "Give MNIST_TUI_HOME a full path",
+        ) from error
+
+
+def is_safe_name(name: object) -> bool:
+    """Return whether a run's id can be part of a file name; any other could lead elsewhere, so it is none of ours."""
+    return isinstance(name, str) and _SAFE_NAME.fullmatch(name) is not None
 
 
 def make_home(place: Path) -> None:
-    """Create the folder and those above it that are missing, private to the user.
+    """Create the folder and those above it that are missing, private to the user; they outlive a power cut.
 
     Raises:
         StoreError: It cannot be made.
@@ -25,10 +46,45 @@ def make_home(place: Path) -> None:
     try:
         # One by one: `parents=True` would give those above the usual mode.
         for folder in (*reversed(place.parents), place):
-            if not folder.is_dir():
-                folder.mkdir(mode=0o700, exist_ok=True)
+            if folder.is_dir():
+                continue
+            try:
+                folder.mkdir(mode=0o700)
+            except FileExistsError:
+                if not folder.is_dir():
+                    raise
+                continue
+            folder.chmod(0o700)  # the umask may have taken more than it should
+            sync_folder(folder.parent)
     except OSError as error:
         raise StoreError(
             f"the folder {place} for runs cannot be made: {error.strerror or error}",
             "Name another one with MNIST_TUI_HOME",
         ) from error
+
+
+def make_private(path: Path) -> None:
+    """Take the rights of others away from a file or folder of ours, where that can be done."""
+    with suppress(OSError):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            path.chmod(mode & 0o700)
+
+
+def make_private_folder(place: Path) -> None:
+    """Create a folder of ours inside the home; one that exists is made private.
+
+    Raises:
+        StoreError: It cannot be made.
+    """
+    make_home(place)
+    make_private(place)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make new and renamed entries of a folder outlive a power cut."""
+    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

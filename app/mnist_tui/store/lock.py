@@ -12,6 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from mnist_tui.errors import StoreError
+from mnist_tui.store.home import is_safe_name, make_private_folder
+
+FOLDER: Final = "locks"
 PATIENCE_S: Final = 0.5
 """How long to wait for a lock: readers that look whether a run is held have it for a moment."""
 
@@ -48,19 +52,105 @@ class RunLock:
                 return False
             time.sleep(0.01)
 
+    @property
+    def is_in_place(self) -> bool:
+        """False once the file was removed or replaced: others would find no lock, or another one."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return False
+        return self._fd is not None and os.path.samestat(found, os.fstat(self._fd))
+
+    def renew(self) -> bool:
+        """Take the lock again after its file was removed; False when another process was quicker."""
+        lost = self._fd
+        if not self.acquire():
+            return False
+        if lost is not None:
+            os.close(lost)
+        return True
+
     def release(self) -> None:
         """Give the lock back and remove its file."""
         if self._fd is not None:
-            with suppress(OSError):
-                self._path.unlink()
+            if self.is_in_place:
+                with suppress(OSError):
+                    self._path.unlink()
             os.close(self._fd)
             self._fd = None
 
 
-def is_held(path: Path) -> bool:
-    """Return whether a living process has the lock; nothing is made or changed."""
+class Locks:
+    """The locks that one store holds in its home, each under the name of a run or a session."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._held: dict[str, RunLock] = {}
+
+    def hold(self, name: str, problem: str) -> None:
+        """Take a lock, or keep it.
+
+        Args:
+            name: Whose.
+            problem: What to say when another process has it.
+
+        Raises:
+            StoreError: Another process has it, or it cannot be had.
+        """
+        if name in self._held:
+            return
+        if not is_safe_name(name):
+            raise StoreError(f"the name {name!r} is damaged")
+        make_private_folder(self._home / FOLDER)
+        lock = RunLock(path_of(self._home, name))
+        try:
+            if not lock.acquire():
+                raise StoreError(problem, "Wait for it, or end it there")
+        except OSError as error:
+            raise StoreError(f"{name} cannot be locked in {self._home}: {error.strerror or error}") from error
+        self._held[name] = lock
+
+    def check(self, name: str) -> None:
+        """Put a lock back whose file was removed.
+
+        Raises:
+            StoreError: Another process took it meanwhile, so this one must not go on.
+        """
+        lock = self._held.get(name)
+        if lock is None or lock.is_in_place:
+            return
+        try:
+            make_private_folder(self._home / FOLDER)
+            renewed = lock.renew()
+        except OSError as error:
+            raise StoreError(f"{name} cannot be locked in {self._home}: {error.strerror or error}") from error
+        if not renewed:
+            raise StoreError(
+                f"the lock of {name} was removed, and another process has taken it over", "It goes on there"
+            )
+
+    def let_go(self, name: str) -> None:
+        """Give a lock back, if it is held."""
+        if (lock := self._held.pop(name, None)) is not None:
+            lock.release()
+
+    def let_go_all(self) -> None:
+        """Give all locks back."""
+        for name in list(self._held):
+            self.let_go(name)
+
+
+def path_of(home: Path, name: str) -> Path:
+    """Return where the lock of a run, or of a session, lies."""
+    return home / FOLDER / f"{name}.lock"
+
+
+def is_held(home: Path, name: str) -> bool:
+    """Return whether a living process has the lock of that name; nothing is made or changed."""
+    if not is_safe_name(name):
+        return False
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path_of(home, name), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
     try:

@@ -12,6 +12,7 @@ from mnist_tui.core.events import EpochDone, Event, RunContinued, RunDone, RunSt
 from mnist_tui.core.state import Mark, RunState, apply_to_run, start_run, summarise
 from mnist_tui.errors import StoreError, UsageError
 from mnist_tui.store.connection import Connection
+from mnist_tui.store.home import is_safe_name
 from mnist_tui.store.lock import is_held
 from mnist_tui.store.schema import EPOCH_COLUMNS, from_column
 
@@ -61,19 +62,26 @@ class RunReader:
         return marks
 
     def _read_run(self, run: str, status: str, epochs: int, started: str, done: str | None) -> RunState:
+        if not is_safe_name(run):
+            raise ValueError("its id is damaged")
         event = event_from_json(json.loads(started))
         if not isinstance(event, RunStarted):
             raise ValueError("its first event is not run_started")  # noqa: TRY004 - a damaged value, not a type
         state = start_run(event)
         state.epochs = epochs
         state.status = Status(status)
+        if done is None and is_held(self._home, run):
+            state.history = self._history(run)
+            return state
+        if done is None:
+            # It may have ended since its row was read: the end is written down before the lock is given back.
+            ((status, done),) = self._connection.query("SELECT status, done FROM runs WHERE run = ?", run)
+            state.status = Status(status)
         if done is not None:
             end = event_from_json(json.loads(done))
             if not isinstance(end, RunDone):
                 raise ValueError("its last event is not run_done")
             state.result = end
-        elif is_held(self._lock_path(run)):
-            state.history = self._history(run)
         else:
             history = self._history(run)
             ended_at = event.started_at
@@ -153,9 +161,6 @@ class RunReader:
         if len(found) > 1:
             raise UsageError(f"{len(found)} runs begin with {name!r}", "Give more of the id")
         return found[0]
-
-    def _lock_path(self, name: str) -> Path:
-        return self._home / "locks" / f"{name}.lock"
 
 
 def _unreadable(run: str, error: Exception) -> StoreError:

@@ -13,6 +13,7 @@ from mnist_tui.core.events import Event, Notice
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import new_run_id
 from mnist_tui.errors import MnistTuiError
+from mnist_tui.store.connection import TRAINING_PATIENCE_S
 from mnist_tui.store.database import Store
 
 Engine: TypeAlias = Callable[[Iterable[QueuedRun], RunControl], Iterator[Event]]
@@ -202,7 +203,7 @@ class TrainingSession:
 
     def _work(self, control: RunControl) -> None:
         try:
-            with Store.open(self._home) as store:
+            with Store.open(self._home, TRAINING_PATIENCE_S) as store:
                 for event in store.recorded(self._engine(store.ready(self.queue), control)):
                     self.mailbox.put(event)
         except MnistTuiError as error:

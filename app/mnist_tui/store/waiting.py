@@ -1,0 +1,74 @@
+"""Runs that wait, written down so that they outlive their process; a session's lock tells whether theirs lives."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from mnist_tui.core.events import dumps
+from mnist_tui.core.queue import QueuedRun
+from mnist_tui.core.spec import RunSpec
+from mnist_tui.store.connection import Connection
+from mnist_tui.store.home import is_safe_name
+from mnist_tui.store.lock import is_held
+from mnist_tui.store.reading import DAMAGE
+
+DELETE: Final = "DELETE FROM waiting WHERE run = ?"
+_INSERT: Final = "INSERT OR REPLACE INTO waiting (run, session, continues, epochs, spec) VALUES (?, ?, ?, ?, ?)"
+_SELECT: Final = "SELECT run, session, continues, epochs, spec FROM waiting ORDER BY id"
+
+
+def lock_name(session: str) -> str:
+    """Return the name of a session's lock."""
+    return f"session-{session}"
+
+
+def add(connection: Connection, runs: Iterable[QueuedRun], session: str) -> None:
+    """Write down what waits in this session, in order."""
+    rows = ((q.run, session, q.continues, q.epochs, dumps(q.spec.to_json())) for q in runs)
+    with connection.transaction() as transaction:
+        transaction.executemany(_INSERT, rows)
+
+
+def remove(connection: Connection, run: str) -> None:
+    """Forget one run."""
+    with connection.transaction() as transaction:
+        transaction.execute(DELETE, (run,))
+
+
+def remove_all(connection: Connection, session: str) -> None:
+    """Forget all that waits in a session, at once."""
+    with connection.transaction() as transaction:
+        transaction.execute("DELETE FROM waiting WHERE session = ?", (session,))
+
+
+def adopt(connection: Connection, home: Path, session: str) -> tuple[QueuedRun, ...]:
+    """Take over what waited in sessions that are dead, in its order; what cannot be read stays where it is.
+
+    The session's own lock must be held already: to another process that looks, it would be dead as well.
+    """
+    with connection.transaction() as transaction:
+        adopted = [queued for owner, queued in _orphans(home, transaction.execute(_SELECT)) if owner != session]
+        transaction.executemany("UPDATE waiting SET session = ? WHERE run = ?", ((session, q.run) for q in adopted))
+    return tuple(adopted)
+
+
+def orphans(connection: Connection, home: Path) -> int:
+    """Return how many runs wait in sessions that are dead."""
+    return sum(1 for _ in _orphans(home, connection.query(_SELECT)))
+
+
+def _orphans(home: Path, rows: Iterable[tuple[str, str, int, int | None, str]]) -> Iterable[tuple[str, QueuedRun]]:
+    alive: dict[str, bool] = {}
+    for run, owner, continues, epochs, spec in rows:
+        if owner not in alive:
+            alive[owner] = is_held(home, lock_name(owner))
+        if alive[owner] or not is_safe_name(run):
+            continue
+        try:
+            queued = QueuedRun(run, RunSpec.from_json(json.loads(spec)), bool(continues), epochs)
+        except DAMAGE:
+            continue
+        yield owner, queued
