@@ -19,7 +19,7 @@ from mnist_tui.report.console import ConsoleView
 from mnist_tui.report.files import comparison_stem, save_comparison, saved_text
 from mnist_tui.store.connection import TRAINING_PATIENCE_S
 from mnist_tui.store.database import Store, continuing
-from mnist_tui.store.home import home
+from mnist_tui.store.home import home, tables_folder
 from mnist_tui.terminal import interruptible
 
 _BAD_ENDS: Final = (Status.FAILED, Status.OUT_OF_MEMORY, Status.DIVERGED)
@@ -72,7 +72,7 @@ def _train(queue: Sequence[QueuedRun], *, as_json: bool) -> int:
         store.remove_all_waiting(session)
     table = build_table(state.runs.values())
     if table.rows:
-        paths = save_comparison(table, place / "tables", comparison_stem())
+        paths = save_comparison(table, tables_folder(place), comparison_stem())
         print(saved_text(paths), file=sys.stderr)
     return interruption.exit_code or worst
 

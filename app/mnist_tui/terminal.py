@@ -111,6 +111,7 @@ def _open_log(path: Path) -> tuple[Path, TextIO]:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.fchmod(fd, 0o600)  # an older version, or the umask, may have left it open to others
     except OSError:
         # Training matters more than its log.
         path = Path(os.devnull)

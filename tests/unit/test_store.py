@@ -1,5 +1,6 @@
 """The store as its readers and writers see it, also those in other processes."""
 
+import errno
 import math
 import os
 import shutil
@@ -16,6 +17,8 @@ import pytest
 
 from mnist_tui.core import spec as spec_module
 from mnist_tui.core.events import (
+    Checkpoint,
+    EpochDone,
     EpochsChanged,
     Notice,
     Preparing,
@@ -29,11 +32,11 @@ from mnist_tui.core.events import (
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.errors import StoreError, UsageError
-from mnist_tui.store import connection, lock, reading
+from mnist_tui.store import checkpoints, connection, lock, reading
 from mnist_tui.store.connection import DATABASE
 from mnist_tui.store.database import Store
 from mnist_tui.store.home import home as chosen_home
-from mnist_tui.store.home import make_home
+from mnist_tui.store.home import make_home, tables_folder
 from tests.builders import epoch_done, progress, run_events, run_state
 
 PATIENCE_S = 60
@@ -614,3 +617,61 @@ def test_an_event_is_handed_on_only_when_another_reader_can_find_it(home, store)
     for event in store.recorded(run_events("run-1")):
         with Store.open_readonly(home) as reader:
             assert event in list(reader.events("run-1"))
+
+
+# Checkpoints ----------------------------------------------------------------------------------------
+
+
+def test_checkpoints_that_failed_for_a_moment_come_back_and_both_are_said_once(home, store, monkeypatch):
+    start, *epochs = run_events(val_accuracies=(0.1, 0.2, 0.3, 0.4, 0.5))
+    write = checkpoints.write
+    told = [*store.recorded([start])]
+    for done in (event for event in epochs if isinstance(event, EpochDone)):
+        broken = done.epoch in (2, 3)
+        monkeypatch.setattr(checkpoints, "write", full_disk if broken else write)
+        data = f"weights {done.epoch}".encode()
+        told += store.recorded([Checkpoint(run="run-1", epoch=done.epoch, batch=0, data=data), done])
+    notices = [event.message for event in told if isinstance(event, Notice)]
+    assert [("cannot" in text, "again" in text) for text in notices] == [(True, False), (False, True)]
+    kept = sorted(path.name for path in checkpoints.folder_of(home, "run-1").iterdir())
+    assert kept == ["epoch-000004-batch-000000.ckpt", "epoch-000005-batch-000000.ckpt"]
+
+
+def full_disk(*_args):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+# Other users ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])
+@pytest.mark.parametrize("mode", [0o755, 0o777])
+def test_what_is_kept_is_private_under_any_umask_in_a_home_that_was_open_to_all(home, umask, mode):
+    home.mkdir()
+    home.chmod(mode)
+    old = os.umask(umask)
+    try:
+        with Store.open(home) as store:
+            store.add_waiting([QueuedRun("run-2", RunSpec())], "session")
+            start, *epochs = run_events()
+            record(store, [start, Checkpoint(run="run-1", epoch=1, batch=0, data=b"weights"), *epochs])
+        tables_folder(home)
+    finally:
+        os.umask(old)
+    for path in home.rglob("*"):
+        expected = 0o700 if path.is_dir() else 0o600
+        assert path.stat().st_mode & 0o777 == expected, path
+
+
+def test_what_an_older_version_left_open_is_made_private(home):
+    fill(home)
+    for name in ("tables", "locks", "checkpoints"):
+        (home / name).mkdir(exist_ok=True)
+        (home / name).chmod(0o755)
+    (home / DATABASE).chmod(0o644)
+    with Store.open(home) as store:
+        record(store, [run_events()[0], Checkpoint(run="run-1", epoch=1, batch=0, data=b"weights")])
+        tables_folder(home)
+        modes = {path.name: path.stat().st_mode & 0o777 for path in home.iterdir()}
+    assert modes.pop(DATABASE) == 0o600
+    assert modes["locks"] == modes["checkpoints"] == modes["tables"] == 0o700

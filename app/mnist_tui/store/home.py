@@ -81,6 +81,16 @@ def make_private_folder(place: Path) -> None:
     make_private(place)
 
 
+def tables_folder(home: Path) -> Path:
+    """Return the folder that comparisons are saved in; it is made where it is missing.
+
+    Raises:
+        StoreError: It cannot be made.
+    """
+    make_private_folder(home / "tables")
+    return home / "tables"
+
+
 def sync_folder(folder: Path) -> None:
     """Make new and renamed entries of a folder outlive a power cut."""
     fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)

@@ -43,6 +43,7 @@ class RunLock:
             if _lock(fd, fcntl.LOCK_EX):
                 # The holder before may have removed the file between our opening and our locking it.
                 if os.fstat(fd).st_nlink:
+                    os.fchmod(fd, 0o600)  # whatever the umask took
                     self._fd = fd
                     return True
                 os.close(fd)

@@ -12,6 +12,7 @@ from mnist_tui.core.table import ComparisonTable
 from mnist_tui.report.files import comparison_stem, save_comparison
 from mnist_tui.store.connection import DATABASE
 from mnist_tui.store.database import Store, continuing
+from mnist_tui.store.home import tables_folder
 
 
 class Library:
@@ -93,4 +94,4 @@ class Library:
         Raises:
             MnistTuiError: It cannot be written.
         """
-        return save_comparison(table, self._home / "tables", comparison_stem(), formats)
+        return save_comparison(table, tables_folder(self._home), comparison_stem(), formats)
