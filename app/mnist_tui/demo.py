@@ -79,7 +79,7 @@ def run_sweep(
     yield Preparing(message="opening the script")
     runs = iter(queue)
     while not control.queue_stopped and (queued := next(runs, None)) is not None:
-        control.begin_run()
+        control.begin_run(queued.run)
         done.append(queued.run)
         yield from _Script(queued, sweep, control, clock, delay_s, steps).events()
     yield SweepDone(sweep=sweep, runs=tuple(done), stopped=control.queue_stopped)
@@ -150,7 +150,10 @@ class _Script:
         )
 
     def _play(self) -> Generator[Event, None, RunDone]:
-        while len(self._history) < self._epochs:
+        while len(self._history) < self._epochs or not self._control.close_epochs(len(self._history)):
+            yield from self._take_new_epochs(len(self._history))
+            if len(self._history) >= self._epochs:
+                continue
             epoch = len(self._history) + 1
             yield from self._phase(Phase.TRAIN, epoch, self._steps)
             yield from self._phase(Phase.VALIDATION, epoch, 1)
@@ -160,7 +163,6 @@ class _Script:
             yield done
             if not math.isfinite(done.train_loss):
                 return self._done(Status.DIVERGED, f"the loss was no longer a finite number in epoch {epoch}")
-            yield from self._take_new_epochs(epoch)
             if self._control.after_epoch() is Order.STOP_RUN:
                 break
         yield from self._phase(Phase.TEST, len(self._history), 1)
@@ -193,7 +195,8 @@ class _Script:
             # The one time that no script can know.
             paused_at = time.monotonic()
             yield RunPaused(run=self._run, epoch=epoch)
-            self._control.wait_until_resumed()
+            while not self._control.wait_until_resumed():
+                yield from self._take_new_epochs(epoch)
             yield RunResumed(run=self._run, epoch=epoch, paused_s=time.monotonic() - paused_at)
         # A run that has all its epochs gets its test, as in the real engine.
         if self._control.between_batches() is Order.STOP_RUN and len(self._history) < self._epochs:

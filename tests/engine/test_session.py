@@ -232,6 +232,32 @@ def test_epochs_can_be_raised_and_lowered_while_the_run_is_live():
     assert (done.status, done.epochs_done) == (Status.FINISHED, 3)
 
 
+def test_epochs_asked_for_while_paused_are_taken_in_at_once_and_a_wish_at_the_last_moment_still_counts():
+    control = RunControl()
+
+    def act(event):
+        match event:
+            case Progress(epoch=1, phase=Phase.TRAIN) if not control.epochs_asked(event.run):
+                control.pause()
+                control.set_epochs(3)
+            case EpochsChanged(epochs=3):
+                control.resume()
+            case EpochDone(epoch=3):
+                assert control.set_epochs(4)
+            case Progress(phase=Phase.TEST):
+                assert not control.set_epochs(9), "too late"
+
+    events = steer(control, [SPEC], act)
+    assert [type(e) for e in events if isinstance(e, RunPaused | EpochsChanged | RunResumed)] == [
+        RunPaused,
+        EpochsChanged,
+        RunResumed,
+        EpochsChanged,
+    ]
+    done = of(events, RunDone)[0]
+    assert (done.status, done.epochs_done) == (Status.FINISHED, 4)
+
+
 @pytest.mark.parametrize("rate", [1e9, math.inf])
 def test_a_loss_that_runs_away_ends_the_run_as_diverged_and_the_next_one_starts(rate):
     events = train(replace(SPEC, learning_rate=rate, epochs=20), replace(SPEC, epochs=1))

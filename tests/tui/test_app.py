@@ -1,12 +1,13 @@
 """What a person sees and does in the app, with the scripted engine."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
 from textual.widgets import DataTable, Input, TabbedContent
 
-from mnist_tui.core.events import Notice, Status, SweepStarted
+from mnist_tui.core.events import Notice, Phase, Progress, Status, SweepStarted
 from mnist_tui.demo import run_sweep
 from mnist_tui.store.database import Store
 from mnist_tui.tui.commands import COMMANDS
@@ -191,6 +192,62 @@ async def test_the_run_in_progress_can_be_made_longer_and_shorter(make_app):
         await pilot.press("minus")
         await until(pilot, lambda: app.state.run.epochs == 10)
         app.session.control.stop()
+
+
+async def test_presses_add_up_from_the_last_wish_at_any_speed_and_the_status_line_shows_it_at_once(make_app):
+    app = make_app(SLOW_S)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("E", *"30", "enter", "r")
+        await until(pilot, lambda: app.state.run is not None and app.state.run.progress is not None)
+        await pilot.press(*["minus"] * 14, *["plus"] * 9)
+        await until(pilot, lambda: app.state.run.epochs == 25)
+        await pilot.press("p")
+        await until(pilot, lambda: app.state.run.status is Status.PAUSED)
+        await pilot.press("plus", "plus", "minus")
+        assert "→ 26" in screen_text(app) or "/26" in screen_text(app)
+        await until(pilot, lambda: app.state.run.epochs == 26)
+        assert app.state.run.status is Status.PAUSED
+        await settle(pilot)
+        assert "/26" in screen_text(app)
+        assert "→" not in screen_text(app).splitlines()[0]
+        app.session.control.stop()
+
+
+async def test_a_wish_for_epochs_that_comes_during_the_test_is_told_to_be_too_late(make_app):
+    app = make_app()
+    testing, go_on = threading.Event(), threading.Event()
+
+    def slow_at_the_test(queue, control):
+        for event in run_sweep(queue, control):
+            yield event
+            if isinstance(event, Progress) and event.phase is Phase.TEST:
+                testing.set()
+                go_on.wait(60)
+
+    app = make_app(engine=slow_at_the_test)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await pilot.press("E", *"2", "enter", "r")
+        await until(pilot, testing.is_set)
+        await pilot.press("plus")
+        await settle(pilot)
+        assert "Too late" in screen_text(app)
+        go_on.set()
+        await until(pilot, lambda: statuses(app) == [Status.FINISHED])
+        assert app.state.run.epochs_done == app.state.run.epochs == 2
+
+
+@pytest.mark.parametrize("typed", ["1e9", "1_000", "2.5", "-3", "", "9" * 5000])
+async def test_what_is_no_whole_number_is_told_and_changes_nothing(make_app, typed):
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("E")
+        app.screen.query_one(Input).value = typed
+        await pilot.press("enter")
+        await settle(pilot)
+        assert isinstance(app.screen, NumberScreen)
+        assert "must be a whole number from 1 to 100,000, not" in " ".join(screen_text(app).split())
+        await pilot.press("escape")
+        assert app.spec.epochs == 10
 
 
 async def test_starting_twice_never_makes_two_training_threads(make_app):

@@ -26,7 +26,10 @@ class RunControl:
         self._stop_queue = False
         self._stop_run = False
         self._after_epoch = False
+        self._run = ""
         self._epochs: int | None = None
+        self._epochs_are_new = False
+        self._too_late = False
 
     # Asked by people ------------------------------------------------------------------------------
 
@@ -52,10 +55,27 @@ class RunControl:
             self._paused = False
             self._changed.notify_all()
 
-    def set_epochs(self, epochs: int) -> None:
-        """Give the run in progress another number of epochs; the loop never goes below what is done."""
+    def set_epochs(self, epochs: int, run: str | None = None) -> bool:
+        """Give the run in progress another number of epochs; the loop never goes below what is done.
+
+        Args:
+            epochs: The number to reach.
+            run: The run that is meant; `None` means whichever is in progress.
+
+        Returns:
+            False when it is too late: the run has all its epochs and is being tested, or another one is in progress.
+        """
         with self._changed:
-            self._epochs = epochs
+            if self._too_late or run not in (None, self._run):
+                return False
+            self._epochs, self._epochs_are_new = epochs, True
+            self._changed.notify_all()
+            return True
+
+    def epochs_asked(self, run: str) -> int | None:
+        """Return the number of epochs that was asked for last for this run."""
+        with self._changed:
+            return self._epochs if run == self._run else None
 
     def wait_until_held(self, timeout_s: float) -> bool:
         """Block until the training thread holds; False when it has not come so far in time."""
@@ -71,10 +91,11 @@ class RunControl:
 
     # Read by the training thread ------------------------------------------------------------------
 
-    def begin_run(self) -> None:
+    def begin_run(self, run: str) -> None:
         """Forget what was asked of the run before."""
         with self._changed:
-            self._epochs = None
+            self._run = run
+            self._epochs, self._epochs_are_new, self._too_late = None, False, False
             if not self._stop_queue:
                 self._stop_run = self._after_epoch = False
 
@@ -101,15 +122,26 @@ class RunControl:
         """Say whether to go on with the next epoch."""
         return Order.STOP_RUN if self._stop_run else Order.GO_ON
 
-    def wait_until_resumed(self) -> None:
-        """Block the training thread while the run is paused."""
+    def wait_until_resumed(self) -> bool:
+        """Block the training thread while the run is paused; False when it is, but other epochs were asked for."""
         with self._changed:
             self._held = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._paused)
+            self._changed.wait_for(lambda: not self._paused or self._epochs_are_new)
             self._held = False
+            return not self._paused
 
     def epochs(self, current: int, done: int) -> int:
         """Return the number of epochs to reach: what was asked for last, at least `done`."""
-        wish = self._epochs
-        return current if wish is None else max(wish, done, 1)
+        with self._changed:
+            self._epochs_are_new = False
+            if self._epochs is None:
+                return current
+            self._epochs = max(self._epochs, done, 1)
+            return self._epochs
+
+    def close_epochs(self, done: int) -> bool:
+        """Take no more wishes for epochs, as the run is about to be tested; False when more were asked for by now."""
+        with self._changed:
+            self._too_late = self._epochs is None or self._epochs <= done
+            return self._too_late

@@ -22,19 +22,31 @@ MAX_FEATURES: Final = 512
 MAX_BATCH_SIZE: Final = 10_000
 MAX_SEED: Final = 2**63 - 1
 MAX_THREADS: Final = 256
+MAX_DIGITS: Final = 19
+"""Digits of the largest seed; no other number has more."""
+SHOWN: Final = 40
+"""How much of a wrong value a message repeats."""
 
 
 def _check_int(name: str, value: object, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise UsageError(
-            f"{name} must be a whole number from {low} to {high}, not {value!r}",
+            f"{name} must be a whole number from {low} to {high:,}, not {_shown(value)}",
             f"Choose another value for {name}",
         )
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise UsageError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+        raise UsageError(f"{name} must be one of {', '.join(choices)}, not {_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    """Return a value as a sentence can hold it, however long it is."""
+    if isinstance(value, int) and value.bit_length() > 128:
+        return "a number that long"
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +85,7 @@ class RunSpec:
             _check_int("threads", self.threads, 1, MAX_THREADS)
         rate = self.learning_rate
         if isinstance(rate, bool) or not isinstance(rate, int | float) or math.isnan(rate) or rate <= 0:
-            raise UsageError(f"learning rate must be a number above 0, not {rate!r}", "0.001 is the usual choice")
+            raise UsageError(f"learning rate must be a number above 0, not {_shown(rate)}", "0.001 is the usual choice")
         _check_choice("dataset", self.dataset, DATASETS)
         _check_choice("device", self.device, DEVICES)
 
@@ -134,6 +146,19 @@ REPORT_PRESET: Final = SweepSpec(epochs=(10, 20), features=(2,))
 def new_run_id(now: datetime | None = None) -> str:
     """Return a new id that sorts by time: UTC date and time, then 24 random bits."""
     return f"{now or datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def parse_number(text: str, name: str, low: int, high: int) -> int:
+    """Read one whole number.
+
+    Raises:
+        UsageError: The text is something else, or outside of the range.
+    """
+    digits = text.strip()
+    # Longer ones are no number that is allowed anywhere, and Python refuses those of thousands of digits.
+    known = digits.isascii() and digits.isdecimal() and len(digits.lstrip("0")) <= MAX_DIGITS
+    _check_int(name, int(digits) if known else digits, low, high)
+    return int(digits)
 
 
 def parse_numbers(text: str, name: str) -> tuple[int, ...]:

@@ -62,7 +62,7 @@ def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event
     yield SweepStarted(sweep=sweep, started_at=_now())
     try:
         for queued in _until_stopped(queue, control):
-            control.begin_run()
+            control.begin_run(queued.run)
             past = started(queued)
             spec = queued.spec if past is None else as_before(queued.spec, past)
             dataset = yield from _dataset(spec)
@@ -218,7 +218,10 @@ class _Run:
         )
 
     def _train(self, trainer: Trainer) -> Generator[Event, None, RunDone]:
-        while not self._is_complete:
+        while not (self._is_complete and self._control.close_epochs(len(self._history))):
+            yield from self._take_new_epochs(len(self._history))
+            if self._is_complete:
+                continue
             done = yield from self._epoch(trainer, len(self._history) + 1)
             self._history.append(done)
             finite = math.isfinite(done.train_loss) and math.isfinite(done.val_loss)
@@ -227,7 +230,6 @@ class _Run:
             yield done
             if not finite:
                 raise _Diverged(done.epoch)
-            yield from self._take_new_epochs(done.epoch)
             if self._control.after_epoch() is Order.STOP_RUN:
                 break
         test = yield from self._drive(trainer.test(), Phase.TEST, len(self._history), trainer, _Stopwatch())
@@ -303,7 +305,8 @@ class _Run:
                 data = trainer.save(epoch - 1, batch, clock.elapsed_s)
                 yield Checkpoint(run=self._run, epoch=epoch - 1, batch=batch, data=data)
             yield RunPaused(run=self._run, epoch=epoch)
-            self._control.wait_until_resumed()
+            while not self._control.wait_until_resumed():
+                yield from self._take_new_epochs(epoch)
             clock.leave_out(paused.elapsed_s)
             yield RunResumed(run=self._run, epoch=epoch, paused_s=paused.elapsed_s)
         # A run that has all its epochs gets its test: that is a moment's work.

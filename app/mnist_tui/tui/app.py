@@ -194,9 +194,12 @@ class MnistTuiApp(Monitor):
         run = self.state.run
         if not self._needs_run() or run is None or run.status.is_over:
             return
-        wish = min(MAX_EPOCHS, max(run.epochs + step, run.epochs_done + 1))
-        self.session.control.set_epochs(wish)
-        self.tell(f"This run: {wish} epochs, from now on.")
+        control = self.session.control
+        # From what was asked for last, not from what the training thread has taken in so far.
+        asked = control.epochs_asked(run.run) or run.epochs
+        if not control.set_epochs(min(MAX_EPOCHS, max(asked + step, run.epochs_done + 1)), run.run):
+            self.tell("Too late: this run is being tested. With g in the Runs tab it gets more epochs.")
+        self._show()
 
     # Settings -------------------------------------------------------------------------------------
 
@@ -215,14 +218,14 @@ class MnistTuiApp(Monitor):
     def action_type_epochs(self) -> None:
         """Ask for a number of epochs."""
         self.push_screen(
-            NumberScreen("Epochs of the next run", self.spec.epochs, 1, MAX_EPOCHS),
+            NumberScreen("Epochs of the next run", "epochs", self.spec.epochs, 1, MAX_EPOCHS),
             lambda n: None if n is None else self._change(replace(self.spec, epochs=n)),
         )
 
     def action_type_features(self) -> None:
         """Ask for a number of features."""
         self.push_screen(
-            NumberScreen("Features of the next run", self.spec.features, 1, MAX_FEATURES),
+            NumberScreen("Features of the next run", "features", self.spec.features, 1, MAX_FEATURES),
             lambda n: None if n is None else self._change(replace(self.spec, features=n)),
         )
 

@@ -194,13 +194,15 @@ class Monitor(App[None]):
     def _show(self) -> None:
         waiting = self.session.queue.waiting
         run = self._opened or self.state.run
+        control, current = self.session.control, self.state.current
         with self.batch_update():
             self.query_one(StatusLine).show(
                 self.state,
                 self._opened,
                 len(waiting),
                 self.library.elsewhere,
-                stopping=self._live and self.session.control.stopping,
+                stopping=self._live and control.stopping,
+                asked=control.epochs_asked(current) if self._live and current else None,
             )
             self.query_one(LiveView).show(run)
             self.query_one(SettingsBar).show(self.spec, live=self._live)

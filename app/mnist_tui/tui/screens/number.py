@@ -7,6 +7,8 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Input, Static
 
+from mnist_tui.core.spec import parse_number
+from mnist_tui.errors import UsageError
 from mnist_tui.tui.screens.dialog import Dialog
 
 
@@ -15,29 +17,29 @@ class NumberScreen(Dialog[int]):
 
     Args:
         title: What is asked for.
+        name: What the number is called in a sentence, such as `epochs`.
         value: The present value.
         low, high: The range allowed, both ends included.
     """
 
-    def __init__(self, title: str, value: int, low: int, high: int) -> None:
+    def __init__(self, title: str, name: str, value: int, low: int, high: int) -> None:
         super().__init__()
-        self._title, self._value, self._low, self._high = title, value, low, high
+        self._title, self._noun, self._value, self._low, self._high = title, name, value, low, high
 
     def compose(self) -> ComposeResult:
         """One input line."""
         with Vertical(classes="dialog") as box:
             box.border_title = self._title
-            yield Input(str(self._value), type="integer", select_on_focus=True, compact=True)
+            # Any text can be typed: letters that were dropped without a word would leave another number.
+            yield Input(str(self._value), select_on_focus=True, compact=True)
             yield Static("", classes="error", markup=False)
             yield Static(f"{self._low} to {self._high:,}. Enter takes it, Esc goes back.", classes="hint")
 
     @on(Input.Submitted)
     def _take(self, event: Input.Submitted) -> None:
         try:
-            number = int(event.value)
-        except ValueError:
-            number = self._low - 1
-        if self._low <= number <= self._high:
-            self.dismiss(number)
+            number = parse_number(event.value, self._noun, self._low, self._high)
+        except UsageError as error:
+            self.say(f"{error.what[0].upper()}{error.what[1:]}.")
         else:
-            self.say(f"It must be a whole number from {self._low} to {self._high:,}.")
+            self.dismiss(number)

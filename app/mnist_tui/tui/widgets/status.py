@@ -36,7 +36,14 @@ class StatusLine(Static):
         self._parts: list[Part] = []
 
     def show(
-        self, session: SessionState, past: RunState | None, waiting: int, elsewhere: int, *, stopping: bool
+        self,
+        session: SessionState,
+        past: RunState | None,
+        waiting: int,
+        elsewhere: int,
+        *,
+        stopping: bool,
+        asked: int | None = None,
     ) -> None:
         """Show the run in progress, or another one that is open.
 
@@ -46,6 +53,7 @@ class StatusLine(Static):
             waiting: Runs that wait here.
             elsewhere: Runs in progress in other processes.
             stopping: True once the run was asked to end.
+            asked: Epochs that were asked for last; the run may not have taken them in yet.
         """
         run = past or session.run
         parts: list[Part] = [(9, "bold $primary", "mnist-tui")]
@@ -59,7 +67,7 @@ class StatusLine(Static):
         elif run is None:
             parts += [(0, "bold", "○ READY"), (1, "$text-muted", "r starts, t runs the report, ? helps")]
         else:
-            parts += self._run_parts(run, stopping and past is None)
+            parts += self._run_parts(run, stopping and past is None, asked if past is None else None)
         if elsewhere and past is None:
             parts.append((3, "$text-warning", f"{elsewhere} in another process"))
         if waiting:
@@ -68,7 +76,7 @@ class StatusLine(Static):
             self._parts = parts
             self._refit()
 
-    def _run_parts(self, run: RunState, stopping: bool) -> list[Part]:
+    def _run_parts(self, run: RunState, stopping: bool, asked: int | None) -> list[Part]:
         over = run.status.is_over
         word = "◌ STOPPING" if stopping and not over else status_text(run.status)
         now = run.progress
@@ -77,6 +85,8 @@ class StatusLine(Static):
             (3, "", f"{run.spec.features} feature{'s' * (run.spec.features != 1)}, seed {run.spec.seed}"),
             (1, "", f"epoch {min(run.epochs_done + (not over), run.epochs)}/{run.epochs}"),
         ]
+        if asked is not None and asked != run.epochs and not over:
+            parts.append((1, "bold", f"→ {asked}"))
         if not over and now is not None:
             what = f"batch {now.batch}/{now.batches}" if now.phase is Phase.TRAIN else now.phase.value
             parts.append((6, "$text-muted", what))
