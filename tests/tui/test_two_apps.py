@@ -135,15 +135,67 @@ async def test_a_run_that_goes_on_from_earlier_is_drawn_anew(make_app):
         assert app.query_one("#epochs", DataTable).row_count == app.state.run.epochs_done
 
 
-async def test_a_run_can_be_trained_again_with_a_tenth_of_its_learning_rate(make_app):
+async def test_a_healthy_run_is_trained_again_with_a_tenth_of_its_learning_rate_only_after_a_question(make_app):
     app = make_app()
     async with opened(app) as pilot:
         await train(pilot, 2, "2")
-        await run_to_the_end(pilot, "l")
+        for refusal in ("escape", "n", "enter"):
+            await pilot.press("l")
+            await settle(pilot)
+            assert "did not diverge" in screen_text(app)
+            await pilot.press(refusal)
+            await settle(pilot)
+            assert not app.session.active
+        await run_to_the_end(pilot, "l", "y")
+        await until(pilot, lambda: len(app.state.runs) == 2)
         first, again = app.state.runs.values()
         assert again.spec.learning_rate == first.spec.learning_rate / 10
         assert again.spec.epochs == first.spec.epochs
-        assert statuses(app) == [Status.FINISHED] * 2
+        await until(pilot, lambda: statuses(app) == [Status.FINISHED] * 2)
+
+
+@pytest.mark.parametrize(("key", "rate"), [("l", 10.0), ("g", 0.001)], ids=["l", "g"])
+async def test_one_run_is_started_alone_and_what_waits_stays_waiting(make_app, home, key, rate):
+    with Store.open(home) as store:
+        # Diverged for l, interrupted for g.
+        events = run_events(spec=RunSpec(epochs=3, learning_rate=rate), status=Status.DIVERGED)
+        for event in events if key == "l" else events[:3]:
+            store.record(event)
+    wait_in_a_session(home, RunSpec(epochs=1, features=8)).close()
+    app = make_app()
+    async with opened(app) as pilot:
+        await pilot.press("2")
+        await run_to_the_end(pilot, key)
+        await settle(pilot)
+        (run,) = app.state.runs.values()
+        assert run.spec.learning_rate == (rate / 10 if key == "l" else rate)
+        assert [queued.spec.features for queued in app.session.queue.waiting] == [8]
+        assert not app.session.active
+
+
+async def test_while_a_run_is_live_another_one_is_told_its_place_in_the_queue(make_app, home):
+    interrupt(home)
+    app = make_app(SLOW_S)
+    async with opened(app) as pilot:
+        await pilot.press("escape", "E", *"500", "enter", "r", "n")
+        await until(pilot, lambda: app.state.run is not None)
+        await pilot.press("2", "end", "g")
+        await settle(pilot)
+        assert "Queued as number 1 of 2. It follows the run in progress." in screen_text(app)
+        assert app.session.queue.waiting[0].run == "run-1"
+
+
+async def test_r_lets_what_waits_follow_a_run_that_was_started_alone(make_app, home):
+    interrupt(home)
+    wait_in_a_session(home, RunSpec(epochs=1, features=8)).close()
+    app = make_app(SLOW_S)
+    async with opened(app) as pilot:
+        await pilot.press("2", "g")
+        await until(pilot, lambda: app.state.run is not None)
+        await pilot.press("r")
+        await settle(pilot)
+        assert "start after this one" in screen_text(app)
+        await until(pilot, lambda: statuses(app) == [Status.FINISHED] * 2)
 
 
 async def test_a_finished_run_goes_on_to_the_epochs_of_the_settings(make_app, home):

@@ -15,7 +15,7 @@ from textual.screen import Screen
 from textual.widgets import DataTable, TabbedContent
 
 from mnist_tui.core.events import Status
-from mnist_tui.core.queue import enqueue
+from mnist_tui.core.queue import QueuedRun, enqueue
 from mnist_tui.core.spec import FEATURE_STEPS, MAX_EPOCHS, MAX_FEATURES, REPORT_PRESET, RunSpec
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.report.export import FORMATS
@@ -23,11 +23,13 @@ from mnist_tui.report.files import saved_text
 from mnist_tui.terminal import has_job_control
 from mnist_tui.tui.commands import COMMANDS, OWN_ACTIONS, RUNS_ACTIONS
 from mnist_tui.tui.monitor import Monitor
+from mnist_tui.tui.screens.confirm import ConfirmScreen
 from mnist_tui.tui.screens.help import HelpScreen
 from mnist_tui.tui.screens.new_runs import NewRuns, NewRunsScreen
 from mnist_tui.tui.screens.number import NumberScreen
 from mnist_tui.tui.screens.quit import Leave, QuitScreen
 from mnist_tui.tui.widgets.live import LiveView
+from mnist_tui.tui.widgets.notices import Notices
 from mnist_tui.tui.widgets.plot import PlotView
 from mnist_tui.tui.widgets.runs import MAX_MARKED, RunsView
 from mnist_tui.tui.widgets.tables import SortableTable
@@ -74,42 +76,46 @@ class MnistTuiApp(Monitor):
     def _enqueue(self, specs: Iterable[RunSpec]) -> None:
         self._told(partial(self.session.add, enqueue(specs)))
 
-    def _start(self) -> None:
+    def _start(self, *, alone: bool = False) -> None:
         self._opened = None
         self.query_one(TabbedContent).active = "live"
-        self.session.start()
+        self.session.start(alone=alone)
         self._show()
         self._show_runs()
 
     def action_start(self) -> None:
         """Start what waits, or the settings shown."""
         if self._live:
-            self.tell("A run is live. n adds the next run to the queue.")
+            if self.session.follow_up():
+                self.tell("The waiting runs start after this one.")
+            else:
+                self.tell("A run is in progress already. n adds the settings shown to the queue.")
             return
-        waiting = len(self.session.queue.waiting)
-        if waiting:
-            self.tell(f"Starting what waits first ({waiting}). n adds the settings shown.")
-        else:
+        if not self.session.queue.waiting:
             self._enqueue((self.spec,))
+        elif all(queued.spec != self.spec for queued in self.session.queue.waiting):
+            self.tell("The waiting runs go first. n adds the settings shown to them.")
         self._start()
 
     def action_enqueue(self) -> None:
         """Add the settings shown to the queue."""
         self._enqueue((self.spec,))
-        self._tell_queued(1)
+        self._tell_queued()
 
-    def _tell_queued(self, added: int) -> None:
-        when = "after the runs before" if self._live else "with r"
-        self.tell(f"{added} run{'s' if added != 1 else ''} queued; starts {when}.")
+    def _tell_queued(self) -> None:
+        """Say how the waiting runs start, where no line of the screen says so."""
+        waiting = len(self.session.queue.waiting)
+        if not (self._live and self.session.goes_on):
+            self.tell(f"{waiting} run{'s wait. r starts them' if waiting != 1 else ' waits. r starts it'}.")
         self._show()
         self._show_runs()
 
     def action_report_preset(self) -> None:
         """Queue the report's two runs and start."""
-        runs = replace(REPORT_PRESET, base=self.spec).runs()
-        self._enqueue(runs)
+        self._enqueue(replace(REPORT_PRESET, base=self.spec).runs())
         if self._live:
-            self._tell_queued(len(runs))
+            self.session.follow_up()
+            self._tell_queued()
         else:
             self._start()
 
@@ -120,13 +126,11 @@ class MnistTuiApp(Monitor):
     def _take_new_runs(self, answer: NewRuns | None) -> None:
         if answer is None:
             return
-        runs = answer.sweep.runs()
-        self.spec = runs[0]
-        self._enqueue(runs)
+        self._enqueue(answer.sweep.runs())
         if answer.start and not self._live:
             self._start()
         else:
-            self._tell_queued(len(runs))
+            self._tell_queued()
 
     def action_resume(self) -> None:
         """Go on with the run under the cursor; a finished one gets the epochs of the settings."""
@@ -139,29 +143,42 @@ class MnistTuiApp(Monitor):
         epochs = self.spec.epochs if self._status_of(run) is Status.FINISHED else None
         queued = self._told(partial(self.library.continuing, run, epochs))
         if queued is not None:
-            self._told(partial(self.session.add, (queued,), first=True))
-            if self._live:
-                self._tell_queued(1)
-            else:
-                self._start()
+            self._train_alone(queued)
 
     def action_retry(self) -> None:
-        """Queue the settings of the run under the cursor again, with a tenth of its learning rate."""
+        """Train the settings of the run under the cursor again, with a tenth of its learning rate."""
         run = self.query_one(RunsView).chosen
         past = self._with_epochs(run) if run is not None else None
         if past is None:
             return
         rate = past.spec.learning_rate / 10 if math.isfinite(past.spec.learning_rate) else RunSpec().learning_rate
-        self._enqueue((replace(past.spec, learning_rate=rate),))
-        if self._live:
-            self._tell_queued(1)
-        else:
-            self._start()
+        (again,) = enqueue((replace(past.spec, learning_rate=rate),))
+        if past.status is Status.DIVERGED:
+            self._train_alone(again)
+            return
+        question = (
+            f"This run did not diverge: it is {past.status}. "
+            f"Train {again.spec.title} again with learning rate {rate:g} instead of {past.spec.learning_rate:g}?"
+        )
+        self.push_screen(
+            ConfirmScreen("Train again", question, "Train again"), lambda yes: self._train_alone(again) if yes else None
+        )
+
+    def _train_alone(self, queued: QueuedRun) -> None:
+        """Train one run now and leave what waits waiting; while another one is in progress, say where it stands."""
+        self._told(partial(self.session.add, (queued,), first=True))
+        if not self._live:
+            self._start(alone=True)
+            return
+        when = "It follows the run in progress" if self.session.goes_on else "r starts it"
+        self.tell(f"Queued as number 1 of {len(self.session.queue.waiting)}. {when}.")
+        self._show()
+        self._show_runs()
 
     def _needs_run(self) -> bool:
         if self._live and self.state.active:
             return True
-        self.tell("Nothing trains now. r starts.")
+        self.tell("No run is in progress. r starts one.")
         return False
 
     def action_pause(self) -> None:
@@ -303,7 +320,9 @@ class MnistTuiApp(Monitor):
         self._show()
 
     def key_escape(self) -> None:
-        """Go back from a past run to the present one."""
+        """Take notices away; with none there, go back from a past run to the present one."""
+        if self.query_one(Notices).dismiss():
+            return
         if self._opened is not None:
             self._opened = None
             self._show()
@@ -340,7 +359,7 @@ class MnistTuiApp(Monitor):
         except MnistTuiError as error:
             self._complain(error)
         else:
-            self.tell(saved_text(paths), long=True)
+            self.tell(saved_text(paths), subject="export", long=True)
 
     # Leaving --------------------------------------------------------------------------------------
 
@@ -372,7 +391,8 @@ class MnistTuiApp(Monitor):
             return
         self._leave_code = 0
         self.session.stop(after_epoch=how == "finish")
-        self.tell("Leaving when the epoch is done." if how == "finish" else "Stopping.")
+        if how == "finish":
+            self.tell("Leaving when the epoch is done.")
         self._show()
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
 
 from textual.app import App, ComposeResult
 from textual.widgets import TabbedContent, TabPane
@@ -25,6 +25,7 @@ from mnist_tui.tui.session import Engine, TrainingSession
 from mnist_tui.tui.system import SystemProbe
 from mnist_tui.tui.widgets.keys import KeyBar
 from mnist_tui.tui.widgets.live import LiveView
+from mnist_tui.tui.widgets.notices import Notices, Severity
 from mnist_tui.tui.widgets.progress import ProgressStrip
 from mnist_tui.tui.widgets.runs import RunsView
 from mnist_tui.tui.widgets.settings import SettingsBar
@@ -32,6 +33,8 @@ from mnist_tui.tui.widgets.status import StatusLine
 
 T = TypeVar("T")
 TICK_S: Final = 0.1
+NOTICE_S: Final = 5.0
+"""How long a short notice stays."""
 SYSTEM_TICK_S: Final = 1.0
 ELSEWHERE_TICK_S: Final = 2.0
 """How often it is looked whether other processes wrote to the store."""
@@ -77,6 +80,7 @@ class Monitor(App[None]):
         yield SettingsBar()
         yield ProgressStrip()
         yield KeyBar()
+        yield Notices()
 
     def on_mount(self) -> None:
         """Read past runs, start the clocks, listen to signals."""
@@ -95,11 +99,11 @@ class Monitor(App[None]):
         waiting = self._told(self.session.adopt) if self.library.has_store else 0
         if waiting:
             what = f"{waiting} runs of an earlier session wait" if waiting > 1 else "A run of an earlier session waits"
-            self.tell(f"{what}. r starts the queue.", long=True)
+            self.tell(f"{what}. r starts the queue.", subject="waiting", long=True)
         interrupted = [run for run in self.library.runs() if run.status is Status.INTERRUPTED]
         if interrupted:
             which = f"{len(interrupted)} runs were" if len(interrupted) > 1 else f"The run {interrupted[0].run} was"
-            self.tell(f"{which} interrupted. In the Runs tab (2), g goes on.", long=True)
+            self.tell(f"{which} interrupted. In the Runs tab (2), g goes on.", subject="interrupted", long=True)
 
     def _look_elsewhere(self) -> None:
         """Show what other processes do with the same home."""
@@ -130,7 +134,7 @@ class Monitor(App[None]):
             self.state.apply(event)
             match event:
                 case Notice():
-                    self.tell(event.message, severity=event.level, long=True)
+                    self.tell(event.message, severity=event.level, subject=event.message, long=True)
                 case RunDone():
                     self._run_is_over(event)
                 case SweepDone():
@@ -154,7 +158,8 @@ class Monitor(App[None]):
 
     def _run_is_over(self, event: RunDone) -> None:
         if event.reason and event.status is not Status.STOPPED:
-            self.tell(f"Run {event.run} {event.status}: {event.reason}.", severity="warning", long=True)
+            message = f"Run {event.run} {event.status}: {event.reason}."
+            self.tell(message, severity="warning", subject="end of a run", long=True)
 
     def _sweep_is_over(self, event: SweepDone) -> None:
         if event.stopped:
@@ -177,10 +182,18 @@ class Monitor(App[None]):
             return None
 
     def tell(
-        self, message: str, severity: Literal["information", "warning", "error"] = "information", *, long: bool = False
+        self, message: str, severity: Severity = "information", *, subject: str = "answer", long: bool = False
     ) -> None:
-        """Show a message for a while, a long one for longer. Text from outside steers neither markup nor terminal."""
-        self.notify(printable(message), severity=severity, timeout=10 if long else 5, markup=False)
+        """Show a notice for a while, a long one for longer. Text from outside steers neither markup nor terminal.
+
+        Args:
+            message: Sentences, the most important one first.
+            severity: How grave it is.
+            subject: A newer notice replaces the last one on the same subject; answers to keys are one subject.
+            long: It takes longer to read, or matters for longer.
+        """
+        seconds = NOTICE_S * (2 if long else 1)
+        self.screen_stack[0].query_one(Notices).tell(subject, printable(message), severity, seconds)
 
     def _complain(self, error: MnistTuiError) -> None:
         self.tell(str(error), severity="error", long=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
@@ -173,15 +174,27 @@ class TrainingSession:
         if self._keeper is not None:
             self._keeper.close()
 
-    def start(self) -> bool:
-        """Work off the queue; False when the thread is already at it."""
+    @property
+    def goes_on(self) -> bool:
+        """True when what waits starts by itself after the run in progress."""
+        return self._wanted
+
+    def start(self, *, alone: bool = False) -> bool:
+        """Work off the queue, or its first run alone; False when the thread is already at it."""
         if self.active:
             return False
-        self._wanted = True
+        self._wanted = not alone
         self._control = RunControl()
-        self._thread = threading.Thread(target=self._work, args=(self._control,), name="training", daemon=True)
+        queue = islice(self.queue, 1) if alone else self.queue
+        self._thread = threading.Thread(target=self._work, args=(queue, self._control), name="training", daemon=True)
         self._thread.start()
         return True
+
+    def follow_up(self) -> bool:
+        """Let what waits follow the run in progress; False when it does so already, or nothing waits."""
+        new = not self._wanted and bool(self.queue.waiting)
+        self._wanted = self._wanted or new
+        return new
 
     def stop(self, *, after_epoch: bool = False) -> None:
         """End the run, now or after its epoch; what waits stays waiting."""
@@ -201,10 +214,10 @@ class TrainingSession:
             self._thread.join(timeout_s)
         return not self.active
 
-    def _work(self, control: RunControl) -> None:
+    def _work(self, queue: Iterable[QueuedRun], control: RunControl) -> None:
         try:
             with Store.open(self._home, TRAINING_PATIENCE_S) as store:
-                for event in store.recorded(self._engine(store.ready(self.queue), control)):
+                for event in store.recorded(self._engine(store.ready(queue), control)):
                     self.mailbox.put(event)
         except MnistTuiError as error:
             self.mailbox.put(Notice(level="error", message=str(error), exit_code=error.exit_code))

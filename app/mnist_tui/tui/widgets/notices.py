@@ -1,0 +1,106 @@
+"""What the app has to say beside its panes: a strip above the bottom lines, one notice per subject."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from textwrap import wrap
+from typing import Final, Literal, TypeAlias
+
+from textual.content import Content
+from textual.widgets import Static
+
+Severity: TypeAlias = Literal["information", "warning", "error"]
+SIGNS: Final[dict[Severity, tuple[str, str]]] = {
+    "information": ("•", "bold $text-primary"),
+    "warning": ("▲", "bold $text-warning"),
+    "error": ("✖", "bold $text-error"),
+}
+MOST: Final = 3
+"""Notices that are shown at once; the oldest goes first."""
+LINES: Final = 2
+"""Lines that a notice may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Notice:
+    message: str
+    severity: Severity
+
+
+class Notices(Static):
+    """Notices above the bottom lines of the main screen, so never over a dialog. A click takes them away.
+
+    Not Textual's toasts: these pile up, lie over dialogs, and cannot be taken away by a key.
+    """
+
+    DEFAULT_CSS = """
+    Notices {
+        layer: notices; dock: bottom; height: auto; padding: 0 1; display: none;
+        background: $panel; color: $foreground;
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(id="notices")
+        self._notices: dict[str, _Notice] = {}
+
+    def tell(self, subject: str, message: str, severity: Severity, seconds: float) -> None:
+        """Show a notice in place of the last one on its subject.
+
+        Args:
+            subject: What it is about; any word.
+            message: Sentences; where there is little room, only the first one is shown.
+            severity: How grave it is.
+            seconds: How long it stays; time under a dialog does not count.
+        """
+        notice = _Notice(message, severity)
+        self._notices.pop(subject, None)
+        self._notices[subject] = notice
+        self._redraw()
+        self._forget_later(subject, notice, seconds)
+
+    def dismiss(self) -> bool:
+        """Take all notices away; False when there was none."""
+        had_any = bool(self._notices)
+        self._notices.clear()
+        self._redraw()
+        return had_any
+
+    def _forget_later(self, subject: str, notice: _Notice, seconds: float) -> None:
+        def forget() -> None:
+            if self._notices.get(subject) is not notice:
+                return
+            if self.app.screen is not self.screen:
+                self._forget_later(subject, notice, seconds)
+                return
+            del self._notices[subject]
+            self._redraw()
+
+        self.set_timer(seconds, forget)
+
+    def on_resize(self) -> None:
+        """Choose again how much is said."""
+        self._redraw()
+
+    def on_click(self) -> None:
+        """Take the notices away."""
+        self.dismiss()
+
+    def _redraw(self) -> None:
+        self.display = bool(self._notices)
+        small = any(self.screen.has_class(name) for name in ("-tiny", "-narrow", "-flat", "-short"))
+        width = max(10, self.app.size.width - 2)
+        shown = list(self._notices.values())[-(1 if small else MOST) :]
+        lines = []
+        for notice in shown:
+            sign, style = SIGNS[notice.severity]
+            text = _first_sentence(notice.message) if small else notice.message
+            first, *others = wrap(text, width - 2, max_lines=LINES, placeholder="…") or [""]
+            lines.append(Content.assemble((sign, style), f" {first}"))
+            lines += [Content(f"  {line}") for line in others]
+        self.update(Content("\n").join(lines))
+
+
+def _first_sentence(text: str) -> str:
+    first, stop, _ = text.partition(". ")
+    return f"{first}." if stop else text
