@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from mnist_tui import __version__
 from mnist_tui.core.spec import DATASETS, DEVICES, REPORT_PRESET, RunSpec, SweepSpec, parse_numbers
-from mnist_tui.errors import MnistTuiError, UsageError
+from mnist_tui.errors import DataError, MnistTuiError, UsageError
 
 EXPORT_FORMATS: Final = ("md", "csv", "json", "tex", "html")
 EPILOG: Final = """\
@@ -51,6 +51,10 @@ def build_parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="train without the app", description="Train a grid of runs without the app.")
     _add_settings(run, grid=True)
     run.add_argument("--preset", choices=("report",), help="the report's runs: 10 and 20 epochs at 2 features")
+    run.add_argument(
+        "--allow-fallback", action="store_true", help="with --dataset auto: train on the digits where MNIST is missing"
+    )
+    run.add_argument("--yes", action="store_true", help="start what will take longer than a day without being asked")
     run.add_argument("--json", action="store_true", help="one JSON object per line on stdout: events, then the table")
 
     resume = commands.add_parser(
@@ -197,7 +201,14 @@ def _run(args: argparse.Namespace) -> int:
         seeds=parse_numbers(args.seeds, "seeds"),
         base=_base_spec(args),
     )
-    return train(sweep.runs(), as_json=args.json)
+    strict = args.dataset == "auto" and not args.allow_fallback
+    if strict:
+        # Nobody watches: numbers of other data must not pass for those of MNIST.
+        sweep = replace(sweep, base=replace(sweep.base, dataset="mnist"))
+    code = train(sweep, as_json=args.json, sure=args.yes)
+    if strict and code == DataError.exit_code:
+        print("--allow-fallback trains on the digits of scikit-learn where MNIST cannot be had.", file=sys.stderr)
+    return code
 
 
 def _resume(args: argparse.Namespace) -> int:

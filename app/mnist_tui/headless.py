@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Final
 
 from mnist_tui.core.control import RunControl
+from mnist_tui.core.estimate import DAY_S, machine_factor, sweep_s
 from mnist_tui.core.events import Notice, RunDone, Status, dumps
 from mnist_tui.core.queue import QueuedRun, enqueue
-from mnist_tui.core.spec import RunSpec, new_run_id
+from mnist_tui.core.spec import SweepSpec, new_run_id
 from mnist_tui.core.state import SessionState
 from mnist_tui.core.table import build_table
 from mnist_tui.engine import run_sweep
 from mnist_tui.errors import DataError, RunError, UsageError
 from mnist_tui.report.console import ConsoleView
 from mnist_tui.report.files import comparison_stem, save_comparison, saved_text
+from mnist_tui.report.words import format_duration
 from mnist_tui.store.connection import TRAINING_PATIENCE_S
 from mnist_tui.store.database import Store, continuing
 from mnist_tui.store.home import home, tables_folder
@@ -25,9 +27,25 @@ from mnist_tui.terminal import interruptible
 _BAD_ENDS: Final = (Status.FAILED, Status.OUT_OF_MEMORY, Status.DIVERGED)
 
 
-def train(specs: Sequence[RunSpec], *, as_json: bool) -> int:
-    """Train all specs, show them on the console, save the comparison; return the exit code."""
-    return _train(enqueue(specs), as_json=as_json)
+def train(sweep: SweepSpec, *, as_json: bool, sure: bool = False) -> int:
+    """Train a grid, show it on the console, save the comparison; return the exit code.
+
+    Args:
+        sweep: What to train.
+        as_json: Write for machines.
+        sure: Start also what will take longer than a day.
+
+    Raises:
+        UsageError: It will, and nobody said that this is meant.
+    """
+    if sweep.n_runs > 1:
+        with Store.open_readonly(home()) as store:
+            needed_s = sweep_s(sweep, machine_factor(reversed(store.runs())))
+        told = f"{sweep.n_runs:,} runs, about {format_duration(needed_s)}"
+        if needed_s > DAY_S and not sure:
+            raise UsageError(f"this would be {told}", "Add --yes if you mean it")
+        print(f"{told}.", file=sys.stderr)
+    return _train(enqueue(sweep.runs()), as_json=as_json)
 
 
 def resume(name: str | None, epochs: int | None, *, as_json: bool) -> int:

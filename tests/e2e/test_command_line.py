@@ -170,3 +170,27 @@ def test_real_mnist_learns_as_the_report_did(places):
     assert row["dataset"] == "MNIST"
     # Between 52 and 70 % after two epochs over the seeds that were tried; chance is 10 %.
     assert row["test_accuracy"] > 0.4
+
+
+def test_where_mnist_is_missing_auto_ends_with_3_unless_the_digits_are_allowed(places):
+    refused = run(places, "run", "--epochs", "1", check=3)
+    assert "--allow-fallback" in refused.stderr
+    assert run(places, "runs", "--json", check=0).stdout == ""
+    allowed = run(places, "run", "--epochs", "1", "--allow-fallback", check=0)
+    assert "digits 8x8, not MNIST" in allowed.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--epochs", "1-400", "--features", "1-400"), "this one has 160,000"),
+        (("--epochs", "1-1000", "--features", "1-512", "--seeds", "0-999"), "this one has 512,000,000"),
+        (("--epochs", "5000", "--features", "2-101"), "Add --yes"),
+        (("--seeds", "9" * 5000), "seeds cannot be as large"),
+        (("--threads", "9" * 4000), "threads"),
+    ],
+)
+def test_a_grid_too_large_or_too_long_is_refused_in_a_sentence(places, arguments, sentence):
+    result = run(places, "run", "--dataset", "mnist", *arguments, check=2)
+    assert sentence in result.stderr
+    assert len(result.stderr) < 2000

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import os
 import random
 import struct
 import threading
@@ -155,8 +156,12 @@ def without(name):
     ("files", "reason"),
     [
         (without(TEST_LABELS), "the test labels are missing"),
-        (packed(GOOD) | {f"{TRAIN_IMAGES}.gz": b"<html>"}, "train-images-idx3-ubyte.gz is not the right file"),
-        (GOOD | {TRAIN_IMAGES: b""}, "the train images are no IDX file"),
+        (
+            packed(GOOD) | {f"{TRAIN_IMAGES}.gz": b"<html>"},
+            "train-images-idx3-ubyte.gz cannot be used: it is not the right file",
+        ),
+        (GOOD | {TRAIN_IMAGES: b""}, "train-images-idx3-ubyte cannot be used: it is empty"),
+        (packed(GOOD) | {f"{TRAIN_IMAGES}.gz": b""}, "train-images-idx3-ubyte.gz cannot be used: it is empty"),
         (GOOD | {TRAIN_IMAGES: GOOD[TRAIN_LABELS]}, "the train images are no IDX file"),
         (GOOD | {TEST_IMAGES: GOOD[TEST_IMAGES][:-1]}, "the test images are cut short"),
         (GOOD | {TEST_IMAGES: GOOD[TEST_IMAGES][:10]}, "the test images"),
@@ -178,6 +183,42 @@ def test_a_damaged_first_place_is_told_and_the_next_one_used(roots, files, reaso
     assert (state, states[second]) == ("damaged", ("good", ""))
     assert reason in detail
     assert states[roots[2] / "MNIST" / "raw"] == ("missing", "")
+
+
+def make_fifo(path):
+    os.mkfifo(path)
+
+
+def make_endless(path):
+    path.symlink_to("/dev/zero")
+
+
+def make_huge(path):
+    with path.open("wb") as file:
+        file.truncate(10**12)
+
+
+def make_folder(path):
+    path.mkdir()
+
+
+@pytest.mark.parametrize("packed_too", [False, True], ids=["unpacked", "packed"])
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (make_fifo, "it is no regular file"),
+        (make_endless, "it is no regular file"),
+        (make_huge, "it is larger than 64 MiB"),
+        (make_folder, "it is no regular file"),
+    ],
+)
+def test_what_would_hang_or_never_end_is_not_read(roots, make, reason, packed_too):
+    name = f"{TRAIN_IMAGES}.gz" if packed_too else TRAIN_IMAGES
+    first = put(roots[0], without(TRAIN_IMAGES) if packed_too else {k: v for k, v in GOOD.items() if k != TRAIN_IMAGES})
+    make(first / name)
+    put(roots[1], packed(GOOD))
+    (notice,) = notices(prepare()[0])
+    assert f"{name} cannot be used: {reason}" in notice.message
 
 
 def test_files_that_are_well_formed_but_of_other_images_are_not_mnist(roots):

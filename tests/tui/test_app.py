@@ -1,16 +1,18 @@
 """What a person sees and does in the app, with the scripted engine."""
 
 import json
+import re
 import threading
 from pathlib import Path
 
 import pytest
-from textual.widgets import DataTable, Input, TabbedContent
+from textual.widgets import DataTable, Input, Static, TabbedContent
 
 from mnist_tui.core.events import Notice, Phase, Progress, Status, SweepStarted
 from mnist_tui.demo import run_sweep
 from mnist_tui.store.database import Store
 from mnist_tui.tui.commands import COMMANDS
+from mnist_tui.tui.screens.confirm import ConfirmScreen
 from mnist_tui.tui.screens.help import HelpScreen
 from mnist_tui.tui.screens.new_runs import NewRunsScreen
 from mnist_tui.tui.screens.number import NumberScreen
@@ -279,7 +281,7 @@ async def test_the_form_makes_a_grid_and_refuses_what_it_cannot_use(make_app):
         form.query_one("#features", Input).value = "2,4,8"
         form.query_one("#seeds", Input).value = "0-1"
         await settle(pilot)
-        assert "12 runs." in screen_text(app)
+        assert re.search(r"12 runs, about \d+ s|12 runs, about \dm", screen_text(app))
         form.query_one("#features", Input).value = "0"
         await settle(pilot)
         assert "from 1 to 512" in screen_text(app)
@@ -294,6 +296,31 @@ async def test_the_form_makes_a_grid_and_refuses_what_it_cannot_use(make_app):
         text = screen_text(app)
         assert "±" in text
         assert "mean ± sample deviation" in text
+
+
+async def test_a_grid_of_any_size_is_answered_at_once_and_one_of_days_is_asked_about(make_app):
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("N")
+        form = app.screen
+        for field, text in (("epochs", "1-1000"), ("features", "1-512"), ("seeds", "0-999")):
+            form.query_one(f"#{field}", Input).value = text
+        await settle(pilot)
+        assert "at most 10,000 runs, and this one has 512,000,000" in str(form.query_one(".error", Static).render())
+        form.query_one("#epochs", Input).value = "9" * 5000
+        await settle(pilot)
+        assert "epochs cannot be as large as" in str(form.query_one(".error", Static).render())
+        form.query_one("#epochs", Input).value = "5000"
+        form.query_one("#features", Input).value = "2-101"
+        form.query_one("#seeds", Input).value = "0"
+        await pilot.press("enter")
+        await settle(pilot)
+        assert isinstance(app.screen, ConfirmScreen)
+        assert "100 runs will take about" in screen_text(app)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert not app.session.queue.waiting
+        assert not app.session.active
 
 
 async def test_the_form_can_be_filled_by_keys_alone(make_app):

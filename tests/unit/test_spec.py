@@ -1,3 +1,4 @@
+import itertools
 import math
 from datetime import UTC, datetime
 
@@ -5,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mnist_tui.core import queue as queue_module
 from mnist_tui.core.queue import enqueue
-from mnist_tui.core.spec import REPORT_PRESET, RunSpec, SweepSpec, new_run_id, parse_numbers
+from mnist_tui.core.spec import MAX_RUNS, REPORT_PRESET, RunSpec, SweepSpec, new_run_id, parse_numbers
 from mnist_tui.errors import UsageError
 
 
@@ -118,6 +120,32 @@ def test_lists_and_ranges_of_numbers_are_read_in_their_order(text, numbers):
 def test_other_texts_are_refused_with_the_name_of_the_setting(text):
     with pytest.raises(UsageError, match="seeds"):
         parse_numbers(text, "seeds")
+
+
+@pytest.mark.parametrize(
+    ("act", "sentence"),
+    [
+        (lambda: parse_numbers("9" * 5000, "seeds"), "seeds cannot be as large as '999"),
+        (lambda: parse_numbers("0-" + "9" * 5000, "seeds"), "seeds cannot be as large as"),
+        (lambda: parse_numbers("0-999,2000", "seeds"), "seeds may name at most 1,000 values"),
+        (lambda: parse_numbers("x" * 5000, "seeds"), "seeds must be whole numbers"),
+        (lambda: RunSpec(epochs=10**5000), "not a number that long"),
+        (lambda: SweepSpec(epochs=tuple(range(1, 401)), features=tuple(range(1, 401))), "this one has 160,000"),
+        (lambda: SweepSpec(features=(2, 513)), "features must be a whole number from 1 to 512, not 513"),
+    ],
+)
+def test_a_number_or_a_grid_of_any_size_gets_a_short_answer_at_once(act, sentence):
+    with pytest.raises(UsageError) as caught:
+        act()
+    assert sentence in str(caught.value)
+    assert len(str(caught.value)) < 250
+
+
+def test_the_largest_grid_has_an_id_for_every_run(monkeypatch):
+    few = itertools.cycle(["a", "a", "b", "c"])
+    monkeypatch.setattr(queue_module, "new_run_id", lambda: next(few))
+    assert [queued.run for queued in enqueue([RunSpec()] * 3)] == ["a", "b", "c"]
+    assert SweepSpec(epochs=tuple(range(1, 101)), features=tuple(range(1, 101))).n_runs == MAX_RUNS
 
 
 @settings(deadline=None)

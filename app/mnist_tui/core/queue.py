@@ -46,5 +46,11 @@ class QueuedRun:
 
 
 def enqueue(specs: Iterable[RunSpec]) -> tuple[QueuedRun, ...]:
-    """Give every spec an id."""
-    return tuple(QueuedRun(new_run_id(), spec) for spec in specs)
+    """Give every spec an id of its own."""
+    runs: dict[str, QueuedRun] = {}
+    for spec in specs:
+        # Among thousands of ids of one second, two may be alike.
+        while (run := new_run_id()) in runs:
+            pass
+        runs[run] = QueuedRun(run, spec)
+    return tuple(runs.values())

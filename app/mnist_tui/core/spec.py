@@ -22,6 +22,10 @@ MAX_FEATURES: Final = 512
 MAX_BATCH_SIZE: Final = 10_000
 MAX_SEED: Final = 2**63 - 1
 MAX_THREADS: Final = 256
+MAX_RUNS: Final = 10_000
+"""Runs of one grid."""
+MAX_LISTED: Final = 1_000
+"""Numbers of one list or range."""
 MAX_DIGITS: Final = 19
 """Digits of the largest seed; no other number has more."""
 SHOWN: Final = 40
@@ -132,6 +136,22 @@ class SweepSpec:
         for name in ("epochs", "features", "seeds"):
             if not getattr(self, name):
                 raise UsageError(f"{name} must name at least one value")
+        for epochs in self.epochs:
+            _check_int("epochs", epochs, 1, MAX_EPOCHS)
+        for features in self.features:
+            _check_int("features", features, 1, MAX_FEATURES)
+        for seed in self.seeds:
+            _check_int("seed", seed, 0, MAX_SEED)
+        if self.n_runs > MAX_RUNS:
+            raise UsageError(
+                f"a grid may have at most {MAX_RUNS:,} runs, and this one has {self.n_runs:,}",
+                "Name fewer epochs, features or seeds",
+            )
+
+    @property
+    def n_runs(self) -> int:
+        """How many runs the grid has."""
+        return math.prod(len(set(values)) for values in (self.epochs, self.features, self.seeds))
 
     def runs(self) -> tuple[RunSpec, ...]:
         """Return the runs, seeds varying slowest so that every setting has a first result early."""
@@ -165,7 +185,7 @@ def parse_numbers(text: str, name: str) -> tuple[int, ...]:
     """Read a list such as `10,20` or `0-4`, without repeats and in the given order.
 
     Raises:
-        UsageError: The text holds something else than whole numbers, ranges and commas.
+        UsageError: The text holds something else than whole numbers, ranges and commas, or too many of them.
     """
     values: list[int] = []
     for part in text.replace(" ", ",").split(","):
@@ -173,12 +193,17 @@ def parse_numbers(text: str, name: str) -> tuple[int, ...]:
             continue
         first, dash, last = part.partition("-")
         if not all(number.isascii() and number.isdecimal() for number in ([first, last] if dash else [first])):
-            raise UsageError(f"{name} must be whole numbers such as 10,20 or a range such as 0-4, not {text!r}")
+            example = "whole numbers such as 10,20 or a range such as 1-5"
+            raise UsageError(f"{name} must be {example}, not {_shown(text)}")
+        if max(len(first), len(last)) > MAX_DIGITS:
+            raise UsageError(f"{name} cannot be as large as {_shown(part)}")
         low = int(first)
         high = int(last) if dash else low
-        if high < low or high - low >= 1000:
-            raise UsageError(f"the range {part} for {name} must rise and hold at most 1,000 numbers")
+        if high < low or high - low >= MAX_LISTED:
+            raise UsageError(f"the range {part} for {name} must rise and hold at most {MAX_LISTED:,} numbers")
         values.extend(range(low, high + 1))
+        if len(values) > MAX_LISTED:
+            raise UsageError(f"{name} may name at most {MAX_LISTED:,} values")
     if not values:
-        raise UsageError(f"{name} must name at least one value, such as 10,20 or 0-4")
+        raise UsageError(f"{name} must name at least one value, such as 10,20 or 1-5")
     return tuple(dict.fromkeys(values))

@@ -19,7 +19,7 @@ from torch import Tensor
 from torchvision.datasets import MNIST
 
 from mnist_tui.core.events import DatasetInfo, Event, Notice, Preparing
-from mnist_tui.engine.fetch import NEXT_STEP, RemoteFile, fetch_files
+from mnist_tui.engine.fetch import NEXT_STEP, RemoteFile, fetch_files, unfit
 from mnist_tui.errors import DataError
 
 SIDE: Final = 28
@@ -232,11 +232,16 @@ def _read_part(folder: Path, file: RemoteFile) -> bytes | None:
     """Return a part's bytes, from the packed file if it is right, else from the unpacked one; `None` if absent."""
     packed, unpacked = folder / file.name, folder / file.name.removesuffix(".gz")
     try:
-        if packed.exists() and (file.is_good_in(folder) or not unpacked.exists()):
-            if not file.is_good_in(folder):
-                raise DataError(f"{file.name} is not the right file: its MD5 differs", NEXT_STEP)
+        if file.is_good_in(folder):
             return gzip.decompress(packed.read_bytes())
-        return unpacked.read_bytes() if unpacked.exists() else None
+        if not unpacked.exists():
+            if packed.exists():
+                problem = unfit(packed) or "it is not the right file, as its MD5 differs"
+                raise DataError(f"{file.name} cannot be used: {problem}", NEXT_STEP)
+            return None
+        if problem := unfit(unpacked):
+            raise DataError(f"{unpacked.name} cannot be used: {problem}", NEXT_STEP)
+        return unpacked.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{file.name} cannot be read: {error}", NEXT_STEP) from error
 

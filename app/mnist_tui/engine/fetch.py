@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import stat
 import time
 from collections.abc import Generator, Sequence
 from contextlib import suppress
@@ -27,6 +28,8 @@ ROUNDS: Final = 2
 """How often all mirrors are tried for a file."""
 BACK_OFF_S: Final = 0.5
 CHUNK_BYTES: Final = 1 << 16
+MAX_FILE_BYTES: Final = 64 << 20
+"""No file of MNIST is larger, packed or unpacked: what is, is no file of MNIST."""
 NEXT_STEP: Final = (
     "Check the network and try again, or put the files into MNIST/raw/ of a folder named by MNIST_TUI_DATA"
 )
@@ -46,9 +49,24 @@ class RemoteFile:
 
     def is_good_in(self, folder: Path) -> bool:
         """True when the folder holds the right file."""
+        if unfit(folder / self.name):
+            return False
         with suppress(OSError), (folder / self.name).open("rb") as stream:
             return hashlib.file_digest(stream, _md5).hexdigest() == self.md5
         return False
+
+
+def unfit(path: Path) -> str:
+    """Return what keeps a file from being read whole, or nothing: a pipe would hang, and a device never end."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        return error.strerror or str(error)
+    if not stat.S_ISREG(status.st_mode):
+        return "it is no regular file"
+    if not status.st_size:
+        return "it is empty"
+    return f"it is larger than {MAX_FILE_BYTES >> 20} MiB" if status.st_size > MAX_FILE_BYTES else ""
 
 
 class _Unusable(Exception):  # noqa: N818 - says why one mirror did not do, and the next one is tried

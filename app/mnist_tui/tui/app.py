@@ -14,12 +14,14 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widgets import DataTable, TabbedContent
 
+from mnist_tui.core.estimate import DAY_S, machine_factor, sweep_s
 from mnist_tui.core.events import Status
 from mnist_tui.core.queue import QueuedRun, enqueue
 from mnist_tui.core.spec import FEATURE_STEPS, MAX_EPOCHS, MAX_FEATURES, REPORT_PRESET, RunSpec
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.report.export import FORMATS
 from mnist_tui.report.files import saved_text
+from mnist_tui.report.words import format_duration
 from mnist_tui.terminal import has_job_control
 from mnist_tui.tui.commands import COMMANDS, OWN_ACTIONS, RUNS_ACTIONS
 from mnist_tui.tui.monitor import Monitor
@@ -121,11 +123,26 @@ class MnistTuiApp(Monitor):
 
     def action_new_runs(self) -> None:
         """Open the form."""
-        self.push_screen(NewRunsScreen(self.spec), self._take_new_runs)
+        self.push_screen(NewRunsScreen(self.spec, self._machine_factor), self._take_new_runs)
+
+    @property
+    def _machine_factor(self) -> float:
+        return machine_factor(self.library.runs())
 
     def _take_new_runs(self, answer: NewRuns | None) -> None:
         if answer is None:
             return
+        needed_s = sweep_s(answer.sweep, self._machine_factor)
+        if needed_s <= DAY_S:
+            self._add_new_runs(answer)
+            return
+        question = f"{answer.sweep.n_runs:,} runs will take about {format_duration(needed_s)} on this machine."
+        self.push_screen(
+            ConfirmScreen("More than a day", question, "Queue them"),
+            lambda yes: self._add_new_runs(answer) if yes else None,
+        )
+
+    def _add_new_runs(self, answer: NewRuns) -> None:
         self._enqueue(answer.sweep.runs())
         if answer.start and not self._live:
             self._start()

@@ -9,8 +9,18 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Button, Input, Label, Select, Static
 
-from mnist_tui.core.spec import DATASETS, DEVICES, RunSpec, SweepSpec, parse_numbers
+from mnist_tui.core.estimate import sweep_s
+from mnist_tui.core.spec import (
+    DATASETS,
+    DEVICES,
+    MAX_BATCH_SIZE,
+    RunSpec,
+    SweepSpec,
+    parse_number,
+    parse_numbers,
+)
 from mnist_tui.errors import UsageError
+from mnist_tui.report.words import format_duration
 from mnist_tui.tui.screens.dialog import Dialog
 
 
@@ -32,6 +42,7 @@ class NewRunsScreen(Dialog[NewRuns]):
 
     Args:
         spec: The values the form opens with.
+        factor: By how much this machine is slower than the usual one; see `core.estimate`.
     """
 
     DEFAULT_CSS = """
@@ -42,9 +53,9 @@ class NewRunsScreen(Dialog[NewRuns]):
     NewRunsScreen .buttons { margin-top: 1; }
     """
 
-    def __init__(self, spec: RunSpec) -> None:
+    def __init__(self, spec: RunSpec, factor: float = 1.0) -> None:
         super().__init__()
-        self._spec = spec
+        self._spec, self._factor = spec, factor
 
     def compose(self) -> ComposeResult:
         """One line per setting."""
@@ -58,7 +69,7 @@ class NewRunsScreen(Dialog[NewRuns]):
         )
         with VerticalScroll(classes="dialog", can_focus=False) as box:
             box.border_title = "New runs"
-            yield Static("Lists such as 10,20 and ranges such as 0-4 make a grid: every combination.", classes="hint")
+            yield Static("Lists such as 10,20 and ranges such as 1-5 make a grid: every combination.", classes="hint")
             for key, title, value, example in fields:
                 with Horizontal(classes="row"):
                     yield Label(title)
@@ -86,36 +97,36 @@ class NewRunsScreen(Dialog[NewRuns]):
             return self.query_one(f"#{key}", Input).value.strip()
 
         try:
-            rate, batch = float(text("learning-rate")), int(text("batch-size"))
+            rate = float(text("learning-rate"))
         except ValueError:
-            raise UsageError("learning rate and batch size must be numbers, such as 0.001 and 64") from None
+            raise UsageError("learning rate must be a number, such as 0.001") from None
         base = replace(
             self._spec,
             learning_rate=rate,
-            batch_size=batch,
+            batch_size=parse_number(text("batch-size"), "batch size", 1, MAX_BATCH_SIZE),
             dataset=str(self.query_one("#dataset", Select).value),
             device=str(self.query_one("#device", Select).value),
         )
-        sweep = SweepSpec(
+        return SweepSpec(
             epochs=parse_numbers(text("epochs"), "epochs"),
             features=parse_numbers(text("features"), "features"),
             seeds=parse_numbers(text("seeds"), "seeds"),
             base=base,
         )
-        sweep.runs()
-        return sweep
 
     @on(Input.Changed)
     @on(Select.Changed)
     def _count(self) -> None:
         try:
-            runs = self._read().runs()
+            sweep = self._read()
         except UsageError as error:
             self.query_one("#count", Static).update("")
             self.say(str(error))
             return
         self.say("")
-        self.query_one("#count", Static).update(f"{len(runs)} run{'s' if len(runs) != 1 else ''}.")
+        runs = f"{sweep.n_runs:,} run{'s' if sweep.n_runs != 1 else ''}"
+        needed = format_duration(sweep_s(sweep, self._factor))
+        self.query_one("#count", Static).update(f"{runs}, about {needed} on this machine.")
 
     @on(Input.Submitted)
     def _submit(self) -> None:

@@ -30,6 +30,8 @@ from mnist_tui.tui.widgets.tables import SortableTable, TableRow
 
 MAX_MARKED: Final = 8
 """More curves than this cannot be told apart."""
+MAX_WAITING_SHOWN: Final = 200
+"""A long queue is not drawn anew in full whenever a run leaves it."""
 
 _RUN_COLUMNS: Final = (
     *REPORT_COLUMNS,
@@ -119,10 +121,12 @@ class RunsView(Container):
         """Show what waits."""
         queue = self.query_one("#queue", DataTable)
         queue.set_class(bool(waiting), "-waiting")
-        if [queued.run for queued in waiting] == [key.value for key in queue.rows]:
+        shown, more = waiting[:MAX_WAITING_SHOWN], len(waiting) - MAX_WAITING_SHOWN
+        queue.border_title = "Waiting" + (f" ({len(waiting):,}, the first {len(shown)} shown)" if more > 0 else "")
+        if [queued.run for queued in shown] == [key.value for key in queue.rows]:
             return
         queue.clear()
-        for queued in waiting:
+        for queued in shown:
             queue.add_row(
                 Text(status_text(Status.QUEUED)),
                 Text(queued.spec.title + ("  (goes on)" if queued.continues else "")),
