@@ -98,6 +98,7 @@ def _train(queue: Sequence[QueuedRun], *, as_json: bool) -> int:
 def print_data_status(*, as_json: bool) -> int:
     """Print what lies where MNIST is looked for; 0 when one place is good, else 3."""
     from mnist_tui.engine.data import data_status, download_place, mirrors
+    from mnist_tui.engine.fetch import without_password
 
     found = data_status()
     for status in found:
@@ -109,7 +110,10 @@ def print_data_status(*, as_json: bool) -> int:
             detail = f": {status.detail}" if status.detail else ""
             print(f"{status.state:<8} {place.folder}  ({place.origin}){detail}")
     if not as_json:
-        print(f"downloads go to {download_place().folder}, from {', '.join(mirrors())}", file=sys.stderr)
+        print(
+            f"downloads go to {download_place().folder}, from {', '.join(map(without_password, mirrors()))}",
+            file=sys.stderr,
+        )
     return 0 if any(status.state == "good" for status in found) else DataError.exit_code
 
 

@@ -17,7 +17,7 @@ from itertools import pairwise
 import pytest
 
 from mnist_tui.engine import fetch
-from mnist_tui.engine.fetch import CHUNK_BYTES, RemoteFile, fetch_files
+from mnist_tui.engine.fetch import CHUNK_BYTES, RemoteFile, fetch_files, without_password
 from mnist_tui.errors import DataError
 
 PATIENCE_S = 60
@@ -92,6 +92,36 @@ def send_slowly(request, content):
         request.wfile.write(content[start : start + len(content) // 5])
 
 
+def send_without_end(request):
+    send(request, b"", {"Content-Length": str(10**12)})
+    while not request.server.released.is_set():
+        request.wfile.write(bytes(CHUNK_BYTES))
+
+
+def drip(request):
+    send(request, b"", {"Content-Length": "100000"})
+    while not request.server.released.wait(0.02):
+        request.wfile.write(b"x")
+
+
+def send_elsewhere(request, address):
+    request.send_response(302)
+    request.send_header("Location", address)
+    request.end_headers()
+
+
+def send_chunk(request, head):
+    request.protocol_version = "HTTP/1.1"
+    request.send_response(200)
+    request.send_header("Transfer-Encoding", "chunked")
+    request.end_headers()
+    request.wfile.write(head + b"\r\nxxxxx\r\n")
+
+
+def send_raw(request, content):
+    request.wfile.write(content)
+
+
 def refuse(request, code):
     request.send_error(code)
 
@@ -156,6 +186,8 @@ def download(folder, *mirrors):
 
 def contents(folder):
     """Return the content of all files by name, but for the lock."""
+    if not folder.exists():
+        return {}
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".download.lock"}
 
 
@@ -220,6 +252,60 @@ def test_a_bad_answer_is_told_leaves_no_file_and_the_next_mirror_is_asked(make_m
     assert contents(folder) == CONTENTS
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        send_without_end,
+        drip,
+        partial(send_elsewhere, address="http://[::1"),
+        partial(send_elsewhere, address="http://x" + "." * 300 + "/\x01"),
+        partial(send_elsewhere, address="gopher://127.0.0.1/x"),
+        partial(send_chunk, head=b"-5"),
+        partial(send_chunk, head=b"zz"),
+        partial(send_raw, content=b"\x00\xff no HTTP at all"),
+        partial(send_raw, content=b"HTTP/1.1 200 OK\r\nContent-Length: -7\r\n\r\nabc"),
+        partial(send_raw, content=b"HTTP/1.1 200 OK\r\n" + b"x" * 100_000),
+    ],
+)
+def test_whatever_a_mirror_sends_the_next_one_is_asked(make_mirror, folder, monkeypatch, answer):
+    monkeypatch.setattr(fetch, "MAX_FILE_BYTES", 1 << 20)
+    monkeypatch.setattr(fetch, "SLOW_AFTER_S", 0.2)
+    bad, good = make_mirror(), make_mirror()
+    bad.answer_all(answer)
+    download(folder, bad, good)
+    assert contents(folder) == CONTENTS
+    assert "/images.gz" in bad.asked
+
+
+def test_missing_certificates_are_named_and_the_next_mirror_is_asked(mirror, folder, monkeypatch, tmp_path):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none.pem"))
+    assert "certificates" in failed(folder, "https://127.0.0.1:9").what
+    download(folder, "https://127.0.0.1:9", mirror)
+    assert contents(folder) == CONTENTS
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://me:secret@127.0.0.1:9/mnist/?token=secret", "https://127.0.0.1:9/mnist/"),
+        ("http://secret@[::1]:9/", "http://[::1]:9/"),
+        ("http://me:secret@[::1", "[::1"),
+        ("me:secret@host", "host"),
+        ("https://127.0.0.1/", "https://127.0.0.1/"),
+    ],
+)
+def test_passwords_in_addresses_are_not_told(folder, address, shown):
+    assert without_password(address) == shown
+    told = failed(folder, address).what
+    assert shown in told
+    assert "secret" not in told
+
+
+def test_a_folder_that_was_named_by_mistake_is_not_left_behind(closed_address, folder, tmp_path):
+    failed(folder, closed_address)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_mirror_that_cannot_be_reached_is_told_and_the_next_one_is_asked(closed_address, mirror, folder):
     assert f"{closed_address} cannot be reached" in failed(folder, closed_address).what
     download(folder, closed_address, mirror)
@@ -230,8 +316,8 @@ def test_a_mirror_that_cannot_be_reached_is_told_and_the_next_one_is_asked(close
     ("answer", "reason"),
     [
         (say_nothing, "did not answer in time"),
-        (send_headers_only, "broke off"),
-        (partial(send_when_released, content=CONTENTS["images.gz"]), "broke off"),
+        (send_headers_only, "fell silent"),
+        (partial(send_when_released, content=CONTENTS["images.gz"]), "fell silent"),
     ],
 )
 def test_a_mirror_that_falls_silent_is_given_up(mirror, folder, monkeypatch, answer, reason):

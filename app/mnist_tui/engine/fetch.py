@@ -11,23 +11,30 @@ import os
 import stat
 import time
 from collections.abc import Generator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit, urlunsplit
 
 import requests
+import urllib3
 from filelock import FileLock, Timeout
+from requests.exceptions import SSLError
 
 from mnist_tui.core.events import Preparing
 from mnist_tui.errors import DataError
 
 CONNECT_TIMEOUT_S: Final = 5.0
 READ_TIMEOUT_S: Final = 20.0
+LEAST_BYTES_PER_S: Final = 2_000
+SLOW_AFTER_S: Final = 20.0
+"""A mirror that has sent less than that on average is given up once so many seconds have gone by."""
 ROUNDS: Final = 2
 """How often all mirrors are tried for a file."""
 BACK_OFF_S: Final = 0.5
 CHUNK_BYTES: Final = 1 << 16
+LOCK: Final = ".download.lock"
 MAX_FILE_BYTES: Final = 64 << 20
 """No file of MNIST is larger, packed or unpacked: what is, is no file of MNIST."""
 NEXT_STEP: Final = (
@@ -83,10 +90,11 @@ def fetch_files(files: Sequence[RemoteFile], mirrors: Sequence[str], folder: Pat
     Raises:
         DataError: No mirror gave a right file, or the folder cannot be written.
     """
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Whoever gives a download up need not be the thread that began it.
-        lock = FileLock(folder / ".download.lock", thread_local=False)
+        lock = FileLock(folder / LOCK, thread_local=False)
         while True:
             try:
                 lock.acquire(timeout=0.2)
@@ -99,12 +107,22 @@ def fetch_files(files: Sequence[RemoteFile], mirrors: Sequence[str], folder: Pat
                     yield from _fetch_file(file, mirrors, folder, number, len(files))
         finally:
             lock.release()
-    except requests.RequestException:
-        raise
     except OSError as error:
         raise DataError(
             _explain_disk(folder, error), "Name another folder with MNIST_TUI_DATA, or make room"
         ) from error
+    except DataError:
+        _unmake(made)
+        raise
+
+
+def _unmake(made: Sequence[Path]) -> None:
+    """Remove the folders that were made for files that did not come: a mistyped name must not leave any."""
+    with suppress(OSError):
+        for place in made:
+            if list(place.iterdir()) == [place / LOCK]:
+                (place / LOCK).unlink()
+            place.rmdir()
 
 
 def _explain_disk(folder: Path, error: OSError) -> str:
@@ -129,8 +147,8 @@ def _fetch_file(
                 reasons[mirror] = str(unusable)
             else:
                 return
-    told = "; ".join(f"{mirror} {reason}" for mirror, reason in reasons.items()) or "no mirror is named"
-    raise DataError(f"MNIST could not be downloaded: {told}", NEXT_STEP)
+    told = "; ".join(f"{without_password(mirror)} {reason}" for mirror, reason in reasons.items())
+    raise DataError(f"MNIST could not be downloaded: {told or 'no mirror is named'}", NEXT_STEP)
 
 
 def _fetch_from(
@@ -154,31 +172,78 @@ def _stream(
     address: str, part: Path, name: str, number: int, total: int
 ) -> Generator[Preparing, None, tuple[str, bytes]]:
     """Write a response to a file; return its MD5 and its first bytes."""
-    digest, start, received, answered = _md5(), b"", 0, False
+    digest, start = _md5(), b""
+    with part.open("wb") as stream, closing(_chunks(address)) as chunks:
+        for chunk, share in chunks:
+            stream.write(chunk)
+            digest.update(chunk)
+            start = start or chunk[:64]
+            yield Preparing(message=f"downloading {name}", fraction=(number + share) / total)
+        stream.flush()
+        os.fsync(stream.fileno())
+    return digest.hexdigest(), start
+
+
+def _chunks(address: str) -> Generator[tuple[bytes, float], None, None]:
+    """Yield what an address sends, as it comes, with the share received so far (0 where the length is not told).
+
+    Raises:
+        _Unusable: For whatever reason this mirror did not do; the next one is to be asked.
+    """
+    received, answered, began = 0, False, time.monotonic()
     timeout = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
     try:
         with requests.get(address, stream=True, timeout=timeout, headers={"Accept-Encoding": "identity"}) as response:
             response.raise_for_status()
             answered = True
             expected = response.raw.length_remaining or 0
-            # Some servers call the gzip of the file itself an encoding; the file is wanted as it lies there.
-            response.raw.headers.pop("Content-Encoding", None)
-            with part.open("wb") as stream:
-                for chunk in response.iter_content(CHUNK_BYTES):
-                    stream.write(chunk)
-                    digest.update(chunk)
-                    start = start or chunk[:64]
-                    received += len(chunk)
-                    share = min(1.0, received / expected) if expected else 0.0
-                    yield Preparing(message=f"downloading {name}", fraction=(number + share) / total)
-                stream.flush()
-                os.fsync(stream.fileno())
-    except requests.HTTPError as error:
-        raise _Unusable(f"answered {error.response.status_code}") from error
-    except requests.Timeout as error:
-        raise _Unusable("did not answer in time") from error
-    except requests.ConnectionError as error:
-        raise _Unusable("broke off" if answered else "cannot be reached") from error
-    except requests.RequestException as error:
-        raise _Unusable("broke off" if answered else f"failed: {type(error).__name__}") from error
-    return digest.hexdigest(), start
+            # Not iter_content: it waits until a chunk is full, and a mirror that drips would never be given up.
+            while chunk := response.raw.read1(CHUNK_BYTES, decode_content=False):
+                received += len(chunk)
+                _check_pace(received, time.monotonic() - began)
+                yield chunk, min(1.0, received / expected) if expected else 0.0
+    except _Unusable:
+        raise
+    except Exception as error:
+        # Libraries let many kinds of errors through: malformed addresses, headers and chunks, missing certificates.
+        raise _Unusable(_why(error, answered=answered)) from error
+
+
+def _check_pace(received: int, elapsed_s: float) -> None:
+    if received > MAX_FILE_BYTES:
+        raise _Unusable("sent more than the file can hold")
+    if elapsed_s > SLOW_AFTER_S and received < LEAST_BYTES_PER_S * elapsed_s:
+        raise _Unusable("is too slow")
+
+
+def _why(error: Exception, *, answered: bool) -> str:
+    match error:
+        case requests.HTTPError():
+            return f"answered {error.response.status_code}"
+        case requests.Timeout() | urllib3.exceptions.TimeoutError():
+            return "fell silent" if answered else "did not answer in time"
+        case SSLError():
+            return "showed a certificate that cannot be trusted"
+        case requests.ConnectionError() if not answered:
+            return "cannot be reached"
+        case OSError() if "certificate bundle" in str(error):
+            return "cannot be trusted: the certificates of this machine are missing (REQUESTS_CA_BUNDLE, SSL_CERT_FILE)"
+        case (
+            requests.exceptions.InvalidURL() | requests.exceptions.MissingSchema() | requests.exceptions.InvalidSchema()
+        ):
+            return "is no address of a file"
+    return "broke off" if answered else "sent no answer that can be read"
+
+
+def without_password(address: str) -> str:
+    """Return an address as it may be shown and stored: without a name, a password or a token in it."""
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return address.rpartition("@")[2].partition("?")[0]
+    if not host:
+        return address.rpartition("@")[2].partition("?")[0]
+    shown = f"[{host}]" if ":" in host else host
+    return urlunsplit((parts.scheme, f"{shown}{port}", parts.path, "", ""))
