@@ -6,8 +6,6 @@ argparse and not a larger parser: it is in the standard library, costs 4 ms, and
 from __future__ import annotations
 
 import argparse
-import io
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,11 +15,14 @@ from typing import Any, Final
 from mnist_tui import __version__
 from mnist_tui.core.spec import DATASETS, DEVICES, REPORT_PRESET, RunSpec, SweepSpec, parse_numbers
 from mnist_tui.errors import DataError, MnistTuiError, UsageError
+from mnist_tui.signals import nothing_to_lose
+from mnist_tui.streams import BROKEN_PIPE, give_up_stdout, prepare_streams
 
 EXPORT_FORMATS: Final = ("md", "csv", "json", "tex", "html")
 EPILOG: Final = """\
 exit codes: 0 done, 1 crash, 2 usage, 3 data not to be had, 4 a run failed or diverged,
-            5 store locked or damaged, 130 Ctrl+C, 143 SIGTERM
+            5 store locked or damaged, 141 nobody reads the output any more,
+            130 Ctrl+C, 143 SIGTERM, 128 + number for other signals
 places:     MNIST_TUI_HOME   runs, tables and logs
             MNIST_TUI_DATA   a torchvision root that holds MNIST/raw/
             MNIST_TUI_MIRRORS  addresses to download MNIST from, comma separated
@@ -134,25 +135,41 @@ def _add_settings(parser: argparse.ArgumentParser, *, grid: bool = False) -> Non
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
-    # A locale that cannot write ± or a path gets an escape, not an error.
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    args = build_parser().parse_args(argv)
+    prepare_streams()
     try:
-        return _COMMANDS[args.command](args)
+        code = _answer(argv)
+        # Here and not at the end of the process, where an error would be a traceback.
+        sys.stdout.flush()
     except KeyboardInterrupt:
         # Before training began, or after it ended: nothing is left to write down.
         return 130
-    except MnistTuiError as error:
-        from mnist_tui.report.words import printable
-
-        print(f"mnist-tui: {printable(str(error))}", file=sys.stderr)
-        return error.exit_code
     except BrokenPipeError:
         # The reader of our output has gone, as `| head` does; nothing is left to say to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        give_up_stdout()
+        return BROKEN_PIPE
+    except OSError as error:
+        give_up_stdout()
+        _complain(MnistTuiError(f"{error.filename or 'the output'} cannot be used: {error.strerror or error}"))
+        return MnistTuiError.exit_code
+    return code
+
+
+def _answer(argv: Sequence[str] | None) -> int:
+    try:
+        args = build_parser().parse_args(argv)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    try:
+        return _COMMANDS[args.command](args)
+    except MnistTuiError as error:
+        _complain(error)
+        return error.exit_code
+
+
+def _complain(error: MnistTuiError) -> None:
+    from mnist_tui.report.words import printable
+
+    print(f"mnist-tui: {printable(str(error))}", file=sys.stderr)
 
 
 def _base_spec(args: argparse.Namespace) -> RunSpec:
@@ -166,9 +183,10 @@ def _base_spec(args: argparse.Namespace) -> RunSpec:
 
 
 def _app(args: argparse.Namespace) -> int:
-    from mnist_tui.engine import run_sweep
-    from mnist_tui.store.home import home
-    from mnist_tui.tui.launch import launch
+    with nothing_to_lose():
+        from mnist_tui.engine import run_sweep
+        from mnist_tui.store.home import home
+        from mnist_tui.tui.launch import launch
 
     spec = replace(_base_spec(args), epochs=args.epochs, features=args.features, seed=args.seed)
     return launch(run_sweep, spec, home())
@@ -190,7 +208,8 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from mnist_tui.headless import train
+    with nothing_to_lose():
+        from mnist_tui.headless import train
 
     if args.preset and (args.epochs or args.features):
         raise UsageError("--preset fixes epochs and features", "Leave out --preset, or --epochs and --features")
@@ -212,7 +231,8 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _resume(args: argparse.Namespace) -> int:
-    from mnist_tui.headless import resume
+    with nothing_to_lose():
+        from mnist_tui.headless import resume
 
     if args.epochs is not None:
         replace(RunSpec(), epochs=args.epochs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,10 +20,10 @@ from mnist_tui.errors import DataError, RunError, UsageError
 from mnist_tui.report.console import ConsoleView
 from mnist_tui.report.files import comparison_stem, save_comparison, saved_text
 from mnist_tui.report.words import format_duration
+from mnist_tui.signals import interruptible
 from mnist_tui.store.connection import TRAINING_PATIENCE_S
 from mnist_tui.store.database import Store, continuing
 from mnist_tui.store.home import home, tables_folder
-from mnist_tui.terminal import interruptible
 
 _BAD_ENDS: Final = (Status.FAILED, Status.OUT_OF_MEMORY, Status.DIVERGED)
 
@@ -68,30 +69,52 @@ def _train(queue: Sequence[QueuedRun], *, as_json: bool) -> int:
     """Train what is queued.
 
     The first Ctrl+C ends the run after its batch and keeps what is finished; a second one leaves at once.
+
+    Raises:
+        OSError: The output can no longer be written; the run was stopped in order.
     """
     place = home()
     control, state = RunControl(), SessionState()
     session = new_run_id()
-    worst = 0
+    worst, lost = 0, None
+
+    def end() -> None:
+        control.stop()
+        if state.preparing is not None:
+            # No run has begun, and a mirror that says nothing would be waited for.
+            raise KeyboardInterrupt
+
     with (
         Store.open(place, TRAINING_PATIENCE_S) as store,
         ConsoleView(len(queue), as_json=as_json) as view,
-        interruptible(control.stop) as interruption,
+        interruptible(end) as interruption,
     ):
         store.add_waiting(queue, session)
-        for event in store.recorded(run_sweep(store.ready(queue), control)):
-            state.apply(event)
-            view.show(event, state)
-            if isinstance(event, Notice):
-                worst = worst or event.exit_code
-            if isinstance(event, RunDone) and event.status in _BAD_ENDS:
-                worst = worst or RunError.exit_code
+        with suppress(KeyboardInterrupt):
+            for event in store.recorded(run_sweep(store.ready(queue), control)):
+                state.apply(event)
+                if isinstance(event, Notice):
+                    worst = worst or event.exit_code
+                if isinstance(event, RunDone) and event.status in _BAD_ENDS:
+                    worst = worst or RunError.exit_code
+                if lost is not None:
+                    continue
+                try:
+                    view.show(event, state)
+                except OSError as error:
+                    # Nobody can see it any more: end the run as if asked to, so that it is kept in order.
+                    lost = error
+                    control.stop()
         # An orderly end, so what still waits was given up.
         store.remove_all_waiting(session)
     table = build_table(state.runs.values())
     if table.rows:
         paths = save_comparison(table, tables_folder(place), comparison_stem())
         print(saved_text(paths), file=sys.stderr)
+    if state.run is not None and state.run.status is Status.STOPPED:
+        print("Finished epochs are kept. `mnist-tui resume` goes on with this run.", file=sys.stderr)
+    if lost is not None:
+        raise lost
     return interruption.exit_code or worst
 
 

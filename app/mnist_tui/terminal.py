@@ -1,4 +1,4 @@
-"""Guards the terminal: nothing but the app writes to it, signals leave it clean. Also says what it can show."""
+"""Guards the terminal: nothing but the app writes to it. Also says what it can show."""
 
 from __future__ import annotations
 
@@ -9,19 +9,15 @@ import io
 import logging
 import os
 import shutil
-import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Final, Literal, TextIO
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
-
     from _typeshed import ReadableBuffer
 
 TAIL_BYTES: Final = 64 * 1024
@@ -148,67 +144,6 @@ def _log_warnings(log: TextIO, undo: ExitStack) -> None:
     undo.callback(logging.getLogger().removeHandler, handler)
     logging.captureWarnings(True)
     undo.callback(logging.captureWarnings, False)
-
-
-# Signals ------------------------------------------------------------------------------------------
-
-
-def install_signal_handlers(loop: AbstractEventLoop, on_signal: Callable[[int], None]) -> None:
-    """Let an app leave the terminal in order after SIGTERM and SIGHUP; by itself Textual would leave it as it is.
-
-    Args:
-        loop: The loop that the app runs in; its end brings back the usual handlers.
-        on_signal: Called in the loop with the exit code: 143 after SIGTERM, 129 after SIGHUP.
-    """
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            loop.add_signal_handler(number, on_signal, 128 + number)
-
-
-def has_job_control() -> bool:
-    """Return whether a shell waits that could bring a stopped process back; without one it would be lost."""
-    parent = os.getppid()
-    return os.getsid(parent) == os.getsid(0) and os.getpgid(parent) != os.getpgrp()
-
-
-class Interruption:
-    """Whether a person, or the system, asked the command to end.
-
-    Attributes:
-        exit_code: 0, or 130 after Ctrl+C and 143 after SIGTERM.
-    """
-
-    def __init__(self) -> None:
-        self.exit_code = 0
-
-
-@contextmanager
-def interruptible(on_first: Callable[[], None]) -> Iterator[Interruption]:
-    """Let the first Ctrl+C or SIGTERM ask for an orderly end, and a second one end the process at once.
-
-    Ending at once is safe: what was shown is on the disk already. A signal that the parent process chose to
-    ignore, as `nohup` or a shell's background jobs do, stays ignored. For the main thread alone.
-
-    Args:
-        on_first: Called in the signal handler, so between any two instructions of the main thread.
-    """
-    interruption = Interruption()
-
-    def obey(number: int, _frame: FrameType | None) -> None:
-        if interruption.exit_code:
-            if os.isatty(2):
-                os.write(2, b"\x1b[?25h\n")  # a progress display hides the cursor
-            os._exit(128 + number)
-        interruption.exit_code = 128 + number
-        on_first()
-
-    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, obey) for number in numbers}
-    try:
-        yield interruption
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 # Abilities ----------------------------------------------------------------------------------------

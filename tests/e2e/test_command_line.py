@@ -194,3 +194,85 @@ def test_a_grid_too_large_or_too_long_is_refused_in_a_sentence(places, arguments
     result = run(places, "run", "--dataset", "mnist", *arguments, check=2)
     assert sentence in result.stderr
     assert len(result.stderr) < 2000
+
+
+def shell(places, line):
+    """Run a line of a shell; return its exit code as the shell has it, and what went to stderr."""
+    result = subprocess.run(
+        ["/bin/bash", "-c", f"set -o pipefail; {line}"],
+        env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "M": COMMAND, **places},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert "Traceback" not in result.stderr
+    assert "Exception ignored" not in result.stderr
+    return result.returncode, result.stderr
+
+
+TRAIN = '"$M" run --dataset digits --epochs 500 --json'
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "sentence"),
+    [
+        ('"$M" runs >/dev/full', 1, "the output cannot be used: No space left on device."),
+        ('"$M" runs --json >/dev/full', 1, "No space left on device"),
+        ('"$M" show last >/dev/full', 1, "No space left on device"),
+        ('"$M" export >/dev/full', 1, "No space left on device"),
+        ('"$M" doctor --json >/dev/full', 1, "No space left on device"),
+        ('"$M" --help >/dev/full', 1, "No space left on device"),
+        ('"$M" runs >&-', 1, "standard output is closed"),
+        ('"$M" export >&-', 1, "standard output is closed"),
+        ('"$M" runs >&- 2>&- <&-', 1, ""),
+        ('"$M" runs 2>&-', 0, ""),
+        ('"$M" >&-', 2, "needs a terminal"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_told_in_a_sentence(places, line, code, sentence):
+    run(places, "run", "--dataset", "digits", "--epochs", "1", check=0)
+    found, told = shell(places, line)
+    assert found == code, told
+    assert sentence in told
+    assert told.count("\n") <= 1
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "sentence"),
+    [
+        (f"{TRAIN} | head -4", 141, "Finished epochs are kept."),
+        (f"{TRAIN} >/dev/full", 1, "No space left on device"),
+        (f"{TRAIN} >&-", 1, "standard output is closed"),
+        (f"timeout -s HUP 8 {TRAIN} >/dev/null", 124, "Finished epochs are kept."),
+        (f"timeout -s QUIT 8 {TRAIN} >/dev/null", 124, "Finished epochs are kept."),
+    ],
+)
+def test_a_run_whose_output_or_terminal_is_gone_ends_in_order_and_leaves_nothing_waiting(places, line, code, sentence):
+    found, told = shell(places, line)
+    assert found == code, told
+    assert sentence in told
+    kept = [json.loads(line) for line in run(places, "runs", "--json", check=0).stdout.splitlines()]
+    # An output that never took a word ends it before a run has begun.
+    assert [run["status"] for run in kept] == ([] if code == 1 else ["stopped"])
+    assert "wait" not in run(places, "runs", check=0).stderr
+
+
+def test_an_interrupt_while_everything_is_loaded_ends_without_a_word(places):
+    for delay in (0.02, 0.1, 0.3, 0.6, 1.0, 1.5, 2.0):
+        process = subprocess.Popen(
+            [COMMAND, "run", "--dataset", "digits", "--epochs", "500"],
+            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **places},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            process.wait(delay)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=PATIENCE_S)
+        assert process.returncode in (130, -signal.SIGINT), told
+        assert process.returncode == 130 or delay < 0.1, "before a line of ours ran"
+        assert "Traceback" not in told or delay < 0.1

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mnist_tui.signals import ENDING
 from tests.e2e.pty_app import PtyApp
 
 APP = """
@@ -14,7 +15,8 @@ import asyncio, ctypes, logging, os, sys, time, warnings
 from pathlib import Path
 from textual.app import App
 from textual.widgets import Static
-from mnist_tui.terminal import guarded_terminal, install_signal_handlers
+from mnist_tui.signals import install_signal_handlers
+from mnist_tui.terminal import guarded_terminal
 
 class Tiny(App):
     BINDINGS = [("ctrl+z", "suspend_process", "Suspend")]
@@ -135,12 +137,12 @@ def test_after_the_app_everything_writes_to_the_terminal_again(log):
             assert text in app.after_alternate_screen
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_signals_give_the_terminal_back(log, number, code):
+@pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
+def test_signals_give_the_terminal_back(log, number):
     with tiny(log) as app:
         app.wait_for("ready")
         app.signal(number)
-        assert app.wait_exit() == code
+        assert app.wait_exit() == 128 + number
         assert_given_back(app)
 
 
@@ -256,7 +258,7 @@ def test_a_log_that_cannot_be_written_keeps_nobody_from_the_app(tmp_path):
 
 WORK = """
 import sys, time
-from mnist_tui.terminal import interruptible
+from mnist_tui.signals import interruptible
 stopped = []
 with interruptible(lambda: stopped.append(1)) as interruption:
     print("working", flush=True)

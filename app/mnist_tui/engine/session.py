@@ -65,7 +65,9 @@ def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event
             control.begin_run(queued.run)
             past = started(queued)
             spec = queued.spec if past is None else as_before(queued.spec, past)
-            dataset = yield from _dataset(spec)
+            dataset = yield from _dataset(spec, control)
+            if dataset is None:
+                break
             device = choose_device(spec.device)
             if past is not None and past.dataset.sha256 != dataset.info.sha256:
                 message = f"The run {queued.run} cannot go on: it was begun on other data ({past.dataset.label})."
@@ -88,11 +90,22 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def _dataset(spec: RunSpec) -> Generator[Event, None, Dataset]:
+def _dataset(spec: RunSpec, control: RunControl) -> Generator[Event, None, Dataset | None]:
+    """Find, or fetch, the data; `None` when the queue was stopped meanwhile."""
     key = (spec.dataset, spec.split_seed)
     if key not in _prepared:
         _prepared.clear()
-        _prepared[key] = yield from prepare_dataset(*key)
+        steps = prepare_dataset(*key)
+        while True:
+            try:
+                event = next(steps)
+            except StopIteration as end:
+                _prepared[key] = end.value
+                break
+            yield event
+            if control.queue_stopped:
+                steps.close()
+                return None
     return _prepared[key]
 
 

@@ -30,7 +30,7 @@ from mnist_tui.core.events import (
 )
 from mnist_tui.core.state import RunState, SessionState
 from mnist_tui.core.table import build_table
-from mnist_tui.report.listing import print_comparison, unfolded
+from mnist_tui.report.listing import Output, print_comparison, unfolded
 from mnist_tui.report.words import (
     format_duration,
     format_loss,
@@ -70,8 +70,8 @@ class ConsoleView:
     ) -> None:
         self._total_runs = total_runs
         self._as_json = as_json
-        self._out = out or Console()
-        self._err = unfolded(err or Console(stderr=True))
+        self._out = out or Output()
+        self._err = unfolded(err or Output(stderr=True))
         self._bars = self._err.is_terminal and not self._err.is_dumb_terminal
         self._live: Live | None = None
         self._said = ""

@@ -32,6 +32,14 @@ _PIPE_WIDTH: Final = 1000
 """Columns of an output that is no terminal: enough that no line is ever folded."""
 
 
+class Output(Console):
+    """A console that says when nobody reads any more, instead of ending the process in the middle."""
+
+    def on_broken_pipe(self) -> None:
+        """Hand the error on; called while it is being handled."""
+        raise
+
+
 def unfolded(console: Console) -> Console:
     """Let lines be as long as they are where no terminal folds them, and return the console."""
     if not console.is_terminal:
@@ -41,7 +49,7 @@ def unfolded(console: Console) -> Console:
 
 def print_comparison(table: ComparisonTable, out: Console | None = None) -> None:
     """Print the table; on a narrow terminal columns that are not the report's give way and are named below."""
-    out = unfolded(out or Console())
+    out = unfolded(out or Output())
     rows = people_cells(table)
     kept = {column.key for column in REPORT_COLUMNS} | {"status"}
     if any((row.number("n_seeds") or 0) > 1 for row in table.rows):
@@ -67,7 +75,7 @@ def print_comparison(table: ComparisonTable, out: Console | None = None) -> None
 
 def print_runs(runs: Sequence[RunState], *, as_json: bool = False, out: Console | None = None) -> None:
     """Print past runs in the given order: a table, or one JSON object per line."""
-    out = out or Console()
+    out = out or Output()
     if as_json:
         for run in runs:
             out.file.write(dumps(run_to_json(run)) + "\n")
@@ -82,7 +90,7 @@ def print_runs(runs: Sequence[RunState], *, as_json: bool = False, out: Console 
 
 def print_run(run: RunState, *, as_json: bool = False, out: Console | None = None) -> None:
     """Print one run in full: settings, machine, result and every epoch; or one JSON object."""
-    out = out or Console()
+    out = out or Output()
     if as_json:
         record = run_to_json(run)
         record |= {"history": [e.to_json() for e in run.history], "marks": [m.to_json() for m in run.marks]}

@@ -22,7 +22,7 @@ from mnist_tui.errors import MnistTuiError
 from mnist_tui.report.export import FORMATS
 from mnist_tui.report.files import saved_text
 from mnist_tui.report.words import format_duration
-from mnist_tui.terminal import has_job_control
+from mnist_tui.signals import has_job_control
 from mnist_tui.tui.commands import COMMANDS, OWN_ACTIONS, RUNS_ACTIONS
 from mnist_tui.tui.monitor import Monitor
 from mnist_tui.tui.screens.confirm import ConfirmScreen

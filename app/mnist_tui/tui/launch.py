@@ -10,6 +10,7 @@ from mnist_tui.core.spec import RunSpec
 from mnist_tui.errors import MnistTuiError, UsageError
 from mnist_tui.store.home import make_home
 from mnist_tui.terminal import guarded_terminal
+from mnist_tui.tui.farewell import farewell
 from mnist_tui.tui.session import Engine
 
 LAST_WORDS_S: Final = 5.0
@@ -37,8 +38,12 @@ def launch(engine: Engine, spec: RunSpec, home: Path) -> int:
         app.run()
         app.session.control.stop()
         app.session.join(LAST_WORDS_S)
+        for event in app.session.mailbox.drain():
+            app.state.apply(event)
         app.session.close()
     code = app.return_code or 0
+    if said := farewell(app.state.runs.values(), len(app.session.queue.waiting)):
+        print(said)
     if code == 1:
         last = guard.tail(5)
         raise MnistTuiError(

@@ -18,7 +18,7 @@ from mnist_tui.core.table import ComparisonTable, build_table
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.report.files import SAVED_FORMATS
 from mnist_tui.report.words import printable
-from mnist_tui.terminal import install_signal_handlers
+from mnist_tui.signals import GRACE_S, end_within, install_signal_handlers
 from mnist_tui.tui.library import Library
 from mnist_tui.tui.screens.result import ResultScreen
 from mnist_tui.tui.session import Engine, TrainingSession
@@ -119,6 +119,7 @@ class Monitor(App[None]):
         self._show_runs()
 
     def _leave_on_signal(self, code: int) -> None:
+        end_within(GRACE_S, code)
         self.session.stop()
         self.exit(return_code=code)
 

@@ -1,0 +1,40 @@
+"""The line that the shell shows after the app: what was kept, and how to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from mnist_tui.core.events import Status
+from mnist_tui.core.state import RunState
+from mnist_tui.report.words import format_percent
+
+_GOES_ON = (Status.STOPPED, Status.INTERRUPTED, Status.FAILED, Status.OUT_OF_MEMORY)
+
+
+def farewell(runs: Collection[RunState], waiting: int) -> str:
+    """Return one line on the runs of this session; empty where there is nothing to say.
+
+    Args:
+        runs: The runs of this session.
+        waiting: Runs that still wait.
+    """
+    parts = []
+    epochs = sum(run.epochs_done for run in runs)
+    if epochs:
+        n_runs = sum(bool(run.epochs_done) for run in runs)
+        best = max((run.best for run in runs if run.best is not None), key=lambda e: e.val_accuracy, default=None)
+        kept = f"{_count(epochs, 'epoch')} of {_count(n_runs, 'run')} kept"
+        parts.append(kept if best is None else f"{kept}, best validation accuracy {format_percent(best.val_accuracy)}")
+    unfinished = [run for run in runs if run.status in _GOES_ON or not run.status.is_over]
+    if unfinished:
+        parts.append(f"`mnist-tui resume {unfinished[-1].run}` goes on with the run that was stopped")
+    elif epochs:
+        parts.append("`mnist-tui show last` shows the last one")
+    if waiting:
+        wait = "wait" if waiting != 1 else "waits"
+        parts.append(f"{_count(waiting, 'run')} still {wait} and will be there next time")
+    return f"{'. '.join(parts)}." if parts else ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

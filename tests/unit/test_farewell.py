@@ -1,0 +1,30 @@
+"""The last line in the shell."""
+
+from dataclasses import replace
+
+from mnist_tui.core.events import Status
+from mnist_tui.tui.farewell import farewell
+from tests.builders import run_state
+
+
+def test_nothing_done_is_nothing_said():
+    assert farewell([], 0) == ""
+
+
+def test_what_was_kept_and_how_to_see_it():
+    said = farewell([run_state("run-1", val_accuracies=(0.4, 0.5)), run_state("run-2", val_accuracies=(0.3,))], 0)
+    assert said == (
+        "3 epochs of 2 runs kept, best validation accuracy 50.00%. `mnist-tui show last` shows the last one."
+    )
+
+
+def test_a_stopped_run_is_named_with_the_command_that_goes_on():
+    said = farewell([run_state("run-1", status=Status.STOPPED, val_accuracies=(0.4,))], 2)
+    assert "1 epoch of 1 run kept" in said
+    assert "`mnist-tui resume run-1` goes on" in said
+    assert said.endswith("2 runs still wait and will be there next time.")
+
+
+def test_a_run_stopped_before_its_first_epoch_can_go_on_too():
+    stopped = replace(run_state("run-1", status=Status.STOPPED, val_accuracies=()))
+    assert farewell([stopped], 0) == "`mnist-tui resume run-1` goes on with the run that was stopped."
