@@ -16,7 +16,7 @@ from mnist_tui import __version__
 from mnist_tui.core.spec import DATASETS, DEVICES, REPORT_PRESET, RunSpec, SweepSpec, parse_numbers
 from mnist_tui.errors import DataError, MnistTuiError, UsageError
 from mnist_tui.signals import nothing_to_lose
-from mnist_tui.streams import BROKEN_PIPE, give_up_stdout, prepare_streams
+from mnist_tui.streams import BROKEN_PIPE, give_up_stdout, prepare_streams, say
 
 EXPORT_FORMATS: Final = ("md", "csv", "json", "tex", "html")
 EPILOG: Final = """\
@@ -167,9 +167,7 @@ def _answer(argv: Sequence[str] | None) -> int:
 
 
 def _complain(error: MnistTuiError) -> None:
-    from mnist_tui.report.words import printable
-
-    print(f"mnist-tui: {printable(str(error))}", file=sys.stderr)
+    say(f"mnist-tui: {error}")
 
 
 def _base_spec(args: argparse.Namespace) -> RunSpec:
@@ -226,7 +224,7 @@ def _run(args: argparse.Namespace) -> int:
         sweep = replace(sweep, base=replace(sweep.base, dataset="mnist"))
     code = train(sweep, as_json=args.json, sure=args.yes)
     if strict and code == DataError.exit_code:
-        print("--allow-fallback trains on the digits of scikit-learn where MNIST cannot be had.", file=sys.stderr)
+        say("--allow-fallback trains on the digits of scikit-learn where MNIST cannot be had.")
     return code
 
 
@@ -241,14 +239,13 @@ def _resume(args: argparse.Namespace) -> int:
 
 def _runs(args: argparse.Namespace) -> int:
     from mnist_tui.report.listing import print_runs
-    from mnist_tui.report.words import printable
     from mnist_tui.store.database import Store
     from mnist_tui.store.home import home
 
     with Store.open_readonly(home()) as store:
         print_runs(store.runs(), as_json=args.json)
         for run, reason in store.unreadable:
-            print(f"mnist-tui: {printable(f'run {run} cannot be read: {reason}')}", file=sys.stderr)
+            say(f"mnist-tui: run {run} cannot be read: {reason}")
     return 0
 
 
@@ -280,7 +277,7 @@ def _export(args: argparse.Namespace) -> int:
         sys.stdout.write(text)
     else:
         write_atomically(args.output, text, force=args.force)
-        print(f"Saved {args.output}", file=sys.stderr)
+        say(f"Saved {args.output}")
     return 0
 
 

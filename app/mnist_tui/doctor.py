@@ -5,15 +5,14 @@ from __future__ import annotations
 import platform
 import shutil
 import sqlite3
-import sys
 from importlib.metadata import version
 from typing import Any, Final
 
-from mnist_tui.core.events import dumps
+from mnist_tui.core.plain import dumps
 from mnist_tui.errors import DataError, MnistTuiError
-from mnist_tui.report.words import printable
 from mnist_tui.store.database import Store
 from mnist_tui.store.home import home
+from mnist_tui.streams import say
 from mnist_tui.terminal import capabilities
 
 PACKAGES: Final = ("mnist-tui", "torch", "torchvision", "textual", "rich", "plotext", "scikit-learn")
@@ -28,11 +27,11 @@ def examine(*, as_json: bool) -> int:
         return code
     width = max(map(len, findings))
     for name, value in findings.items():
-        print(f"{name.replace('_', ' '):<{width}}  {value}")
+        say(f"{name.replace('_', ' '):<{width}}  {value}", out=True)
     for problem in problems:
-        print(f"problem: {problem}", file=sys.stderr)
+        say(f"problem: {problem}")
     if not problems:
-        print("All is well.")
+        say("All is well.", out=True)
     return code
 
 
@@ -56,7 +55,7 @@ def _examine() -> tuple[dict[str, Any], list[str], int]:
         findings["free_space"] = f"{free / 1024**3:.1f} GiB"
         with Store.open_readonly(place) as store:
             findings["runs"] = len(store.runs())
-            problems += [printable(f"run {run} cannot be read: {reason}") for run, reason in store.unreadable]
+            problems += [f"run {run} cannot be read: {reason}" for run, reason in store.unreadable]
         if free < LITTLE_SPACE_BYTES:
             problems.append(f"little space is left on the disk of {place}.")
     except MnistTuiError as error:

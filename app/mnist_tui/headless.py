@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import Final
 
 from mnist_tui.core.control import RunControl
 from mnist_tui.core.estimate import DAY_S, machine_factor, sweep_s
-from mnist_tui.core.events import Notice, RunDone, Status, dumps
+from mnist_tui.core.events import Notice, RunDone, Status
+from mnist_tui.core.plain import dumps
 from mnist_tui.core.queue import QueuedRun, enqueue
 from mnist_tui.core.spec import SweepSpec, new_run_id
 from mnist_tui.core.state import SessionState
@@ -24,6 +24,7 @@ from mnist_tui.signals import interruptible
 from mnist_tui.store.connection import TRAINING_PATIENCE_S
 from mnist_tui.store.database import Store, continuing
 from mnist_tui.store.home import home, tables_folder
+from mnist_tui.streams import say
 
 _BAD_ENDS: Final = (Status.FAILED, Status.OUT_OF_MEMORY, Status.DIVERGED)
 
@@ -45,7 +46,7 @@ def train(sweep: SweepSpec, *, as_json: bool, sure: bool = False) -> int:
         told = f"{sweep.n_runs:,} runs, about {format_duration(needed_s)}"
         if needed_s > DAY_S and not sure:
             raise UsageError(f"this would be {told}", "Add --yes if you mean it")
-        print(f"{told}.", file=sys.stderr)
+        say(f"{told}.")
     return _train(enqueue(sweep.runs()), as_json=as_json)
 
 
@@ -110,9 +111,9 @@ def _train(queue: Sequence[QueuedRun], *, as_json: bool) -> int:
     table = build_table(state.runs.values())
     if table.rows:
         paths = save_comparison(table, tables_folder(place), comparison_stem())
-        print(saved_text(paths), file=sys.stderr)
+        say(saved_text(paths))
     if state.run is not None and state.run.status is Status.STOPPED:
-        print("Finished epochs are kept. `mnist-tui resume` goes on with this run.", file=sys.stderr)
+        say("Finished epochs are kept. `mnist-tui resume` goes on with this run.")
     if lost is not None:
         raise lost
     return interruption.exit_code or worst
@@ -131,12 +132,10 @@ def print_data_status(*, as_json: bool) -> int:
             print(dumps({"type": "data_place", **record, "detail": status.detail}))
         else:
             detail = f": {status.detail}" if status.detail else ""
-            print(f"{status.state:<8} {place.folder}  ({place.origin}){detail}")
+            say(f"{status.state:<8} {place.folder}  ({place.origin}){detail}", out=True)
     if not as_json:
-        print(
-            f"downloads go to {download_place().folder}, from {', '.join(map(without_password, mirrors()))}",
-            file=sys.stderr,
-        )
+        sources = ", ".join(map(without_password, mirrors()))
+        say(f"downloads go to {download_place().folder}, from {sources}")
     return 0 if any(status.state == "good" for status in found) else DataError.exit_code
 
 
@@ -164,6 +163,9 @@ def fetch_data(*, as_json: bool) -> int:
             print(dumps(step.to_json()), flush=True)
         elif step.message != told:
             told = step.message
-            print(told, file=sys.stderr)
-    print(dumps({"type": "data_fetched", "folder": str(folder)}) if as_json else folder)
+            say(told)
+    if as_json:
+        print(dumps({"type": "data_fetched", "folder": str(folder)}))
+    else:
+        say(str(folder), out=True)
     return 0

@@ -9,6 +9,8 @@ import sys
 from contextlib import suppress
 from typing import Final, NoReturn
 
+from mnist_tui.report.words import harmless
+
 BROKEN_PIPE: Final = 141
 """Exit code when nobody reads the output any more: 128 + SIGPIPE, as shells have it."""
 
@@ -45,3 +47,8 @@ def give_up_stdout() -> None:
     """Let what is left of the output go nowhere, so that the end of the process does not fail on it again."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def say(text: str, *, out: bool = False) -> None:
+    """Write one line for people, on stderr unless it is what was asked for. Text from outside steers no terminal."""
+    print(harmless(text), file=sys.stdout if out else sys.stderr, flush=True)

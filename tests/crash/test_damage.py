@@ -250,3 +250,33 @@ def test_a_run_in_a_home_that_cannot_be_written_is_refused_in_a_sentence(read_on
     assert (code, said.count("Traceback")) == (5, 0)
     assert str(read_only) in said
     assert contents(read_only) == before
+
+
+DEEP = "[" * 100_000
+ROWS = {
+    "a blob for a loss": "UPDATE epochs SET train_loss = x'ff00'",
+    "nothing for a loss": "UPDATE epochs SET val_loss = NULL",
+    "a word for a time": "UPDATE epochs SET train_s = 'long'",
+    "a blob for an improvement": "UPDATE epochs SET improvement_points = x'00'",
+    "a deep start": f"UPDATE runs SET started = '{DEEP}'",
+    "a deep end": f"UPDATE runs SET done = '{DEEP}'",
+    "a deep mark": f"INSERT INTO marks (run, after_epoch, event) SELECT run, 1, '{DEEP}' FROM runs",
+    "a mark of another kind": "INSERT INTO marks (run, after_epoch, event) SELECT run, 1, '5' FROM runs",
+    "a number for a start": "UPDATE runs SET started = '5'",
+    "a list for an end": "UPDATE runs SET done = '[]'",
+    "an end for a start": "UPDATE runs SET started = done",
+    "a word for a number": 'UPDATE runs SET started = replace(started, \'"threads": \', \'"threads": "x", "t": \')',
+    "a number that long": f"UPDATE runs SET started = replace(started, 'parameters\": ', 'parameters\": {'9' * 5000}')",
+    "an odd status": "UPDATE runs SET status = 'odd'",
+    "no epochs": "UPDATE runs SET epochs = 0",
+    "a negative epoch": "UPDATE epochs SET epoch = -epoch",
+}
+
+
+@pytest.mark.parametrize("damage", ROWS)
+def test_rows_of_any_content_are_told_in_a_sentence(good, tmp_path, ask, damage):
+    home = tmp_path / "home"
+    shutil.copytree(good, home)
+    with closing(sqlite3.connect(home / DATABASE)) as database, database:
+        assert database.execute(ROWS[damage]).rowcount
+    check(ask, home)

@@ -435,6 +435,41 @@ def test_code_in_a_checkpoint_is_never_run_although_its_hash_is_right(home, tmp_
     assert kept(home) == before
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"batch": "3"}, "its place in the run is damaged"),
+        ({"batch": 10**9}, "its place in the run is damaged"),
+        ({"batch": True}, "its place in the run is damaged"),
+        ({"epoch": -1}, "its place in the run is damaged"),
+        ({"elapsed_s": "0"}, "its time is damaged"),
+        ({"elapsed_s": float("nan")}, "its time is damaged"),
+        ({"batch": 2}, "the outputs of another number of images"),
+        ({"lr": 0.5}, "its optimizer has other settings"),
+        ({"exp_avg": torch.zeros(3)}, "its optimizer belongs to another network"),
+    ],
+    ids=str,
+)
+def test_a_checkpoint_that_would_give_other_numbers_is_refused_although_its_hash_is_right(home, change, reason):
+    begin(home, NARROW, until=after_epoch(2))
+    path = newest_checkpoints(home)[0]
+    state = torch.load(path, weights_only=True)
+    for name, value in change.items():
+        if name == "lr":
+            state["optimizer"]["param_groups"][0]["lr"] = value
+        elif name == "exp_avg":
+            state["optimizer"]["state"][0]["exp_avg"] = value
+        else:
+            state[name] = value
+    torch.save(state, path)
+    rows(home, "UPDATE checkpoints SET sha256 = ? WHERE epoch = 2", sha256(path.read_bytes()).hexdigest())
+    before = kept(home)
+    (notice,) = of(go_on(home), Notice)
+    assert reason in notice.message
+    assert notice.exit_code == 4
+    assert kept(home) == before
+
+
 def test_the_code_in_these_files_would_run_if_it_were_let(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     pickle.loads(as_pickle())

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 
@@ -196,6 +197,20 @@ def test_a_grid_too_large_or_too_long_is_refused_in_a_sentence(places, arguments
     assert len(result.stderr) < 2000
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Return a home with one run."""
+    folder = tmp_path_factory.mktemp("trained")
+    run({"MNIST_TUI_HOME": str(folder), "HOME": str(folder)}, "run", "--dataset", "digits", "--epochs", "1", check=0)
+    return folder
+
+
+@pytest.fixture
+def one_run(places, trained):
+    """Let the home hold one run."""
+    shutil.copytree(trained, places["MNIST_TUI_HOME"])
+
+
 def shell(places, line):
     """Run a line of a shell; return its exit code as the shell has it, and what went to stderr."""
     result = subprocess.run(
@@ -231,8 +246,7 @@ TRAIN = '"$M" run --dataset digits --epochs 500 --json'
         ('"$M" >&-', 2, "needs a terminal"),
     ],
 )
-def test_an_output_that_cannot_be_written_is_told_in_a_sentence(places, line, code, sentence):
-    run(places, "run", "--dataset", "digits", "--epochs", "1", check=0)
+def test_an_output_that_cannot_be_written_is_told_in_a_sentence(places, one_run, line, code, sentence):
     found, told = shell(places, line)
     assert found == code, told
     assert sentence in told
@@ -276,3 +290,48 @@ def test_an_interrupt_while_everything_is_loaded_ends_without_a_word(places):
         assert process.returncode in (130, -signal.SIGINT), told
         assert process.returncode == 130 or delay < 0.1, "before a line of ours ran"
         assert "Traceback" not in told or delay < 0.1
+
+
+ESCAPES = r"\033]0;owned\007\342\200\256"
+
+
+@pytest.mark.parametrize(
+    ("line", "codes"),
+    [
+        ("\"$M\" show $'\\xff'", (2,)),
+        ('"$M" show "$(printf \'' + ESCAPES + "')\"", (2,)),
+        ('"$M" export -o "$(printf \'' + ESCAPES + "').md\"", (0,)),
+        ("\"$M\" export -o $'\\xff.md'", (0,)),
+        ("MNIST_TUI_HOME=\"$MNIST_TUI_HOME/$(printf '" + ESCAPES + '\')" "$M" run --dataset digits --epochs 1', (0,)),
+        ("MNIST_TUI_HOME=\"$MNIST_TUI_HOME/$(printf '" + ESCAPES + '\')" "$M" doctor', (0,)),
+        ("MNIST_TUI_DATA=\"$(printf '" + ESCAPES + '\')" "$M" data status', (3,)),
+        ("MNIST_TUI_DATA=$'/tmp/\\xff' \"$M\" data status", (3,)),
+        ("MNIST_TUI_HOME=$MNIST_TUI_HOME/$'\\xff' \"$M\" run --dataset digits --epochs 1", (0,)),
+        ("MNIST_TUI_MIRRORS='http://me:secret@127.0.0.1:9/' \"$M\" run --allow-fallback --epochs 1", (0,)),
+        ('mkdir gone && cd gone && rmdir ../gone && MNIST_TUI_HOME=here "$M" runs', (5,)),
+    ],
+)
+def test_text_from_outside_steers_no_terminal_and_secrets_stay_secret(places, one_run, tmp_path, line, codes):
+    result = subprocess.run(
+        ["/bin/bash", "-c", line],
+        env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "M": COMMAND, **places},
+        capture_output=True,
+        timeout=PATIENCE_S,
+        check=False,
+        cwd=tmp_path / "work",
+        stdin=subprocess.DEVNULL,
+    )
+    told = result.stdout + result.stderr
+    assert result.returncode in codes, told
+    assert b"Traceback" not in told
+    assert b"\x1b" not in told
+    assert b"\x07" not in told
+    assert "\u202e".encode() not in told
+    assert b"secret" not in told + (tmp_path / "home" / "runs.db").read_bytes()
+
+
+def test_data_below_a_name_that_is_no_text_can_be_trained_on(places, tmp_path):
+    named = os.fsdecode(bytes(tmp_path) + b"/\xff")
+    run(places | {"MNIST_TUI_DATA": named}, "run", "--allow-fallback", "--epochs", "1", check=0)
+    (kept,) = [json.loads(line) for line in run(places, "runs", "--json", check=0).stdout.splitlines()]
+    assert kept["status"] == "finished"

@@ -19,8 +19,8 @@ from mnist_tui.core.events import (
     RunResumed,
     Status,
     SweepDone,
-    event_from_json,
 )
+from mnist_tui.core.parsing import event_from_json
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState, SessionState
 from mnist_tui.core.table import build_table

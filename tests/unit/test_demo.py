@@ -20,8 +20,8 @@ from mnist_tui.core.events import (
     RunStarted,
     Status,
     SweepDone,
-    event_from_json,
 )
+from mnist_tui.core.parsing import event_from_json
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import SessionState

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnist_tui.core.events import (
-    EVENT_TYPES,
     SCHEMA,
     DatasetInfo,
     EpochDone,
@@ -18,10 +17,9 @@ from mnist_tui.core.events import (
     Phase,
     RunStarted,
     Status,
-    dumps,
-    event_from_json,
-    to_json_value,
 )
+from mnist_tui.core.parsing import EVENT_TYPES, event_from_json
+from mnist_tui.core.plain import dumps, to_json_value
 from mnist_tui.core.spec import RunSpec
 from tests.builders import CPU, MNIST, epoch_done, run_events
 
@@ -38,11 +36,11 @@ specs = st.builds(
 )
 by_type = {
     str: texts,
-    int: st.integers(),
+    int: st.integers(-(2**63), 2**63),
     float: numbers,
     bool: st.booleans(),
     float | None: st.one_of(st.none(), numbers),
-    int | None: st.one_of(st.none(), st.integers()),
+    int | None: st.one_of(st.none(), st.integers(-(2**63), 2**63)),
     tuple[str, ...]: st.lists(texts).map(tuple),
     Status: st.sampled_from(Status),
     Phase: st.sampled_from(Phase),
@@ -51,6 +49,11 @@ by_type = {
     Machine: st.builds(Machine, device_name=texts, host=texts, versions=st.dictionaries(texts, texts)),
 }
 by_name = {"started_at": moments, "ended_at": moments, "level": st.sampled_from(["information", "warning", "error"])}
+
+
+EPOCH = epoch_done(1).to_json()
+START = run_events()[0].to_json()
+NOTICE = Notice(level="warning", message="x").to_json()
 
 
 def events_of(cls: type[Event]) -> st.SearchStrategy[Event]:
@@ -109,10 +112,31 @@ def test_keys_of_a_newer_version_are_left_out():
         {"type": None},
         {"type": "epoch_done", "run": "r"},
         {"type": "run_done", "status": "odd"},
+        [],
+        "text",
+        {**NOTICE, "message": 5},
+        {**NOTICE, "level": "shout"},
+        {**NOTICE, "exit_code": "3"},
+        {**EPOCH, "train_loss": "much"},
+        {**EPOCH, "train_loss": None},
+        {**EPOCH, "train_loss": [1.0]},
+        {**EPOCH, "val_accuracy": True},
+        {**EPOCH, "train_s": 10**400},
+        {**EPOCH, "epoch": "1"},
+        {**EPOCH, "epoch": 1.5},
+        {**EPOCH, "epoch": 10**30},
+        {**START, "machine": {"device": "cpu", "threads": "many"}},
+        {**START, "machine": {**START["machine"], "threads": "many"}},
+        {**START, "machine": {**START["machine"], "versions": {"torch": 2}}},
+        {**START, "machine": 5},
+        {**START, "spec": {"epochs": "ten"}},
+        {**START, "spec": []},
     ],
 )
 def test_a_record_that_is_no_event_is_refused(record):
-    with pytest.raises(ValueError, match=r"no event of type|cannot be read|is not a valid Status"):
+    with pytest.raises(
+        ValueError, match=r"no event of type|cannot be read|is not a valid Status|belongs|no known level"
+    ):
         event_from_json(record)
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mnist_tui.bench.measurement import Measurement
-from mnist_tui.core.events import dumps
+from mnist_tui.core.plain import dumps
 from mnist_tui.report.fitting import TextColumn, print_fitting
 from mnist_tui.report.listing import unfolded
 from mnist_tui.report.words import NOTHING, format_percent, format_rate, printable

@@ -6,15 +6,13 @@ Every event is frozen, so it may cross threads.
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, ClassVar, Final, Literal
 
+from mnist_tui.core.plain import to_json_value
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.errors import UsageError
 
 SCHEMA: Final = 1
 """Number of the JSON form; it rises when a name changes its meaning or goes away."""
@@ -336,89 +334,3 @@ class Notice(Event):
     level: Literal["information", "warning", "error"]
     message: str
     exit_code: int = 0
-
-
-EVENT_TYPES: Final[dict[str, type[Event]]] = {
-    cls.type: cls
-    for cls in (
-        SweepStarted,
-        Preparing,
-        RunStarted,
-        Progress,
-        EpochDone,
-        EpochsChanged,
-        RunPaused,
-        RunResumed,
-        RunContinued,
-        RunDone,
-        SweepDone,
-        Notice,
-    )
-}
-
-_NONFINITE: Final = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
-
-
-def to_json_value(value: Any) -> Any:
-    """Return `value` as plain JSON: numbers JSON cannot hold become texts, events' parts become objects."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
-    if isinstance(value, RunSpec):
-        return value.to_json()
-    if isinstance(value, DatasetInfo | Machine):
-        return {f.name: to_json_value(getattr(value, f.name)) for f in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): to_json_value(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [to_json_value(item) for item in value]
-    return str(value) if isinstance(value, StrEnum) else value
-
-
-def dumps(record: Mapping[str, Any]) -> str:
-    """Return one line of strict JSON."""
-    return json.dumps(to_json_value(record), allow_nan=False, ensure_ascii=False)
-
-
-def event_from_json(record: Mapping[str, Any]) -> Event:
-    """Read what `Event.to_json` wrote; keys of a newer version are left out.
-
-    Raises:
-        ValueError: The record is no event that this version knows.
-    """
-    cls = EVENT_TYPES.get(str(record.get("type")))
-    if cls is None:
-        raise ValueError(f"no event of type {record.get('type')!r}")
-    try:
-        return cls(**dict(_read_fields(cls, record)))
-    except (TypeError, AttributeError, UsageError) as error:
-        raise ValueError(f"the event {cls.type} cannot be read: {error}") from None
-
-
-def _read_fields(cls: type[Event], record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for f in fields(cls):
-        if f.name in record:
-            yield f.name, _read_value(f.name, record[f.name])
-
-
-def _known(cls: type[DatasetInfo | Machine], record: Mapping[str, Any]) -> dict[str, Any]:
-    names = {f.name for f in fields(cls)}
-    return {name: value for name, value in record.items() if name in names}
-
-
-def _read_value(name: str, value: Any) -> Any:
-    match name:
-        case "spec":
-            return RunSpec.from_json(value)
-        case "dataset":
-            return DatasetInfo(**_known(DatasetInfo, value))
-        case "machine":
-            return Machine(**_known(Machine, value))
-        case "status":
-            return Status(value)
-        case "phase":
-            return Phase(value)
-        case "runs" | "differs":
-            return tuple(value)
-        case "run" | "sweep" | "reason" | "message" | "level" | "started_at" | "ended_at" | "continued_at":
-            return value
-    return _NONFINITE.get(value, value) if isinstance(value, str) else value

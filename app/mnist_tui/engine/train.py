@@ -7,7 +7,7 @@ import io
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that the field gives it
@@ -111,15 +111,33 @@ class Trainer:
         try:
             # Nothing but tensors and plain values: loading runs no code.
             state = torch.load(io.BytesIO(data), map_location=self._device, weights_only=True)
-            if state["format"] != FORMAT:
-                raise ValueError(f"format {state['format']}")  # noqa: TRY301 - one way out for all damage
+            self._check(state)
             self.model.load_state_dict(state["model"])
             self._optimizer.load_state_dict(state["optimizer"])
             self._logits[: len(state["logits"])] = state["logits"]
-            return int(state["epoch"]), int(state["batch"]), float(state["elapsed_s"])
+            return state["epoch"], state["batch"], state["elapsed_s"]
         except Exception as error:
             message = f"the checkpoint is not one of this version: {' '.join(str(error).split())[:200]}"
             raise RunError(message, "Start a new run with the same settings") from error
+
+    def _check(self, state: dict[str, Any]) -> None:
+        """Refuse what would be taken without a word and give other numbers."""
+        epoch, batch, elapsed_s = state["epoch"], state["batch"], state["elapsed_s"]
+        if state["format"] != FORMAT:
+            raise ValueError(f"format {state['format']}")
+        if type(epoch) is not int or type(batch) is not int or epoch < 0 or not 0 <= batch <= self.batches:
+            raise ValueError("its place in the run is damaged")
+        if type(elapsed_s) is not float or not 0 <= elapsed_s < math.inf:
+            raise ValueError("its time is damaged")
+        if state["logits"].shape != self._logits[: batch * self._batch_size].shape:
+            raise ValueError("it holds the outputs of another number of images")
+        (ours,), (theirs,) = self._optimizer.state_dict()["param_groups"], state["optimizer"]["param_groups"]
+        if any(theirs[name] != ours[name] for name in ("lr", "betas", "eps", "weight_decay", "amsgrad", "params")):
+            raise ValueError("its optimizer has other settings")
+        parameters = list(self.model.parameters())
+        for number, moments in state["optimizer"]["state"].items():
+            if any(moments[name].shape != parameters[number].shape for name in ("exp_avg", "exp_avg_sq")):
+                raise ValueError("its optimizer belongs to another network")
 
     def train_epoch(self, epoch: int, first_batch: int = 0) -> Iterator[Step]:
         """Train one epoch, a step at a time; loss and accuracy are those met on the way.

@@ -26,8 +26,8 @@ from mnist_tui.core.events import (
     RunStarted,
     Status,
     SweepDone,
-    dumps,
 )
+from mnist_tui.core.plain import dumps
 from mnist_tui.core.state import RunState, SessionState
 from mnist_tui.core.table import build_table
 from mnist_tui.report.listing import Output, print_comparison, unfolded

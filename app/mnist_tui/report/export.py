@@ -18,7 +18,8 @@ from typing import Any, Final
 from rich.cells import cell_len
 
 from mnist_tui import __version__
-from mnist_tui.core.events import SCHEMA, Status, to_json_value
+from mnist_tui.core.events import SCHEMA, Status
+from mnist_tui.core.plain import to_json_value
 from mnist_tui.core.table import COLUMNS, Column, ComparisonTable, Row, Unit, format_value
 from mnist_tui.errors import UsageError
 from mnist_tui.report.words import printable

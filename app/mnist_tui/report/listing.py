@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mnist_tui.core.events import SCHEMA, dumps, to_json_value
+from mnist_tui.core.events import SCHEMA
+from mnist_tui.core.plain import dumps, to_json_value
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import REPORT_COLUMNS, ComparisonTable, Unit
 from mnist_tui.report.export import people_cells, people_footnotes

@@ -52,8 +52,12 @@ def printable(text: str) -> str:
 
     White space becomes single spaces; control, format and surrogate characters become `\ufffd`.
     """
-    line = " ".join(text.split())
-    return "".join("\ufffd" if unicodedata.category(sign) in _UNSAFE else sign for sign in line)
+    return harmless(" ".join(text.split()))
+
+
+def harmless(text: str) -> str:
+    """As `printable`, but spaces stay as they are."""
+    return "".join("\ufffd" if unicodedata.category(sign) in _UNSAFE else sign for sign in text)
 
 
 def format_duration(seconds: float | None) -> str:

@@ -23,8 +23,8 @@ from mnist_tui.core.events import (
     RunResumed,
     RunStarted,
     Status,
-    dumps,
 )
+from mnist_tui.core.plain import dumps
 from mnist_tui.core.queue import Continuation, QueuedRun
 from mnist_tui.core.state import Mark
 from mnist_tui.errors import MnistTuiError, StoreError, UsageError
@@ -242,7 +242,9 @@ class Store(RunReader):
             "SELECT epoch, batch, file, sha256 FROM checkpoints WHERE run = ? ORDER BY epoch DESC, batch DESC", run
         )
         for done, batch, file, sha256 in rows:
-            data = checkpoints.read(checkpoints.folder_of(self._home, run), file, sha256)
+            data = checkpoints.read(checkpoints.folder_of(self._home, run), str(file), str(sha256))
+            if not isinstance(done, int):
+                data = None
             if data is not None:
                 epoch = int(done)
                 break

@@ -8,16 +8,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from mnist_tui.core.events import EpochDone, Event, RunContinued, RunDone, RunStarted, Status, event_from_json
+from mnist_tui.core.events import EpochDone, Event, RunContinued, RunDone, RunStarted, Status
+from mnist_tui.core.parsing import event_from_json, number
 from mnist_tui.core.state import Mark, RunState, apply_to_run, start_run, summarise
 from mnist_tui.errors import StoreError, UsageError
 from mnist_tui.store.connection import Connection
 from mnist_tui.store.home import is_safe_name
 from mnist_tui.store.lock import is_held
-from mnist_tui.store.schema import EPOCH_COLUMNS, from_column
+from mnist_tui.store.schema import EPOCH_COLUMNS, OPTIONAL_COLUMNS
 
 INTERRUPTED: Final = "the process ended before the run did"
-DAMAGE: Final = (ValueError, TypeError, KeyError, AttributeError, UsageError)
+DAMAGE: Final = (ValueError, TypeError, KeyError, AttributeError, RecursionError, UsageError)
 """What reading a damaged record raises."""
 
 
@@ -44,7 +45,7 @@ class RunReader:
             try:
                 run = self._read_run(*row)
             except DAMAGE as error:
-                self.unreadable.append((str(row[0]), f"{type(error).__name__}: {error}"))
+                self.unreadable.append((str(row[0])[:40], _reason(error)))
             else:
                 run.marks += marks.get(run.run, ())
                 runs.append(run)
@@ -68,6 +69,8 @@ class RunReader:
         if not isinstance(event, RunStarted):
             raise ValueError("its first event is not run_started")  # noqa: TRY004 - a damaged value, not a type
         state = start_run(event)
+        if not isinstance(epochs, int) or epochs < 1:
+            raise ValueError("its number of epochs is damaged")
         state.epochs = epochs
         state.status = Status(status)
         if done is None and is_held(self._home, run):
@@ -149,6 +152,9 @@ class RunReader:
         return [EpochDone(run=run, epoch=epoch, **_numbers(values)) for epoch, *values in rows]
 
     def _find(self, name: str) -> str:
+        if not name.isascii():
+            # Ids are; and SQLite takes no bytes that are no text.
+            raise UsageError(f"there is no run {name!r}", "`mnist-tui runs` lists all runs")
         if name == "last":
             query = "SELECT run FROM runs ORDER BY started_at DESC, run DESC LIMIT 1"
             found = [str(run) for (run,) in self._connection.query(query)]
@@ -164,9 +170,19 @@ class RunReader:
 
 
 def _unreadable(run: str, error: Exception) -> StoreError:
-    what = error.what if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"
-    return StoreError(f"the run {run} cannot be read: {what}", "Delete it, or restore a backup")
+    return StoreError(f"the run {run} cannot be read: {_reason(error)}", "Delete it, or restore a backup")
+
+
+def _reason(error: Exception) -> str:
+    """Return what is damaged in a few words, however much the damage quotes."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    what = error.what if isinstance(error, UsageError) else str(error)
+    return f"{' '.join(what.split())[:120]}" or type(error).__name__
 
 
 def _numbers(values: Sequence[Any]) -> dict[str, Any]:
-    return dict(zip(EPOCH_COLUMNS, map(from_column, values), strict=True))
+    return {
+        name: None if value is None and name in OPTIONAL_COLUMNS else number(value)
+        for name, value in zip(EPOCH_COLUMNS, values, strict=True)
+    }

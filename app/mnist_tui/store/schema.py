@@ -80,7 +80,8 @@ EPOCH_COLUMNS: Final = (
     "learning_rate",
 )
 
-_NONFINITE: Final = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+OPTIONAL_COLUMNS: Final = frozenset({"improvement_points", "error_reduction"})
+"""What has no value where it is not defined."""
 
 
 def to_column(value: float | None) -> float | str | None:
@@ -88,8 +89,3 @@ def to_column(value: float | None) -> float | str | None:
     if value is None or math.isfinite(value):
         return value
     return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
-
-
-def from_column(value: float | str | None) -> float | None:
-    """Undo `to_column`."""
-    return _NONFINITE[value] if isinstance(value, str) else value

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from mnist_tui.core.events import dumps
+from mnist_tui.core.plain import dumps
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.store.connection import Connection
@@ -70,5 +70,7 @@ def _orphans(home: Path, rows: Iterable[tuple[str, str, int, int | None, str]]) 
         try:
             queued = QueuedRun(run, RunSpec.from_json(json.loads(spec)), bool(continues), epochs)
         except DAMAGE:
+            continue
+        if not isinstance(epochs, int | None):
             continue
         yield owner, queued

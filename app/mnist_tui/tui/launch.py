@@ -9,6 +9,7 @@ from typing import Final
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.errors import MnistTuiError, UsageError
 from mnist_tui.store.home import make_home
+from mnist_tui.streams import say
 from mnist_tui.terminal import guarded_terminal
 from mnist_tui.tui.farewell import farewell
 from mnist_tui.tui.session import Engine
@@ -43,7 +44,7 @@ def launch(engine: Engine, spec: RunSpec, home: Path) -> int:
         app.session.close()
     code = app.return_code or 0
     if said := farewell(app.state.runs.values(), len(app.session.queue.waiting)):
-        print(said)
+        say(said, out=True)
     if code == 1:
         last = guard.tail(5)
         raise MnistTuiError(
