@@ -18,6 +18,7 @@ from mnist_tui.tui.screens.new_runs import NewRunsScreen
 from mnist_tui.tui.screens.number import NumberScreen
 from mnist_tui.tui.screens.quit import QuitScreen
 from mnist_tui.tui.screens.result import ResultScreen
+from mnist_tui.tui.widgets.epochs import EpochTable
 from tests.tui.helpers import run_to_the_end, screen_text, settle, statuses, until
 
 SLOW_S = 0.01
@@ -230,9 +231,9 @@ async def test_a_wish_for_epochs_that_comes_during_the_test_is_told_to_be_too_la
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await pilot.press("E", *"2", "enter", "r")
         await until(pilot, testing.is_set)
+        await until(pilot, lambda: app.state.run is not None and app.state.run.epochs_done == 2)
         await pilot.press("plus")
-        await settle(pilot)
-        assert "Too late" in screen_text(app)
+        await until(pilot, lambda: "Too late" in screen_text(app))
         go_on.set()
         await until(pilot, lambda: statuses(app) == [Status.FINISHED])
         assert app.state.run.epochs_done == app.state.run.epochs == 2
@@ -541,7 +542,7 @@ async def test_resizing_while_training_keeps_every_epoch(make_app):
         await until(pilot, lambda: not app.session.active)
         await settle(pilot)
         assert statuses(app) == [Status.FINISHED]
-        assert app.query_one("#epochs", DataTable).row_count == 10
+        assert app.query_one("#epochs", EpochTable).row_count == 10
 
 
 async def test_help_names_every_command_and_the_palette_has_them(make_app):

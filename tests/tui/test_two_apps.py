@@ -3,7 +3,6 @@
 from contextlib import asynccontextmanager
 
 import pytest
-from textual.widgets import DataTable
 
 from mnist_tui.core.events import Status
 from mnist_tui.core.queue import enqueue
@@ -11,6 +10,7 @@ from mnist_tui.core.spec import RunSpec
 from mnist_tui.demo import run_sweep
 from mnist_tui.store.database import Store
 from mnist_tui.tui.session import TrainingSession
+from mnist_tui.tui.widgets.epochs import EpochTable
 from tests.builders import run_events
 from tests.tui.helpers import run_to_the_end, screen_text, settle, statuses, until
 
@@ -118,7 +118,7 @@ async def test_an_interrupted_run_is_told_and_goes_on_to_its_end(make_app, home)
         assert kept(home)["run-1"].epochs_done == 3
         await pilot.press("escape", "1")
         await settle(pilot)
-        assert app.query_one("#epochs", DataTable).row_count == 3
+        assert app.query_one("#epochs", EpochTable).row_count == 3
 
 
 async def test_a_run_that_goes_on_from_earlier_is_drawn_anew(make_app):
@@ -132,7 +132,7 @@ async def test_a_run_that_goes_on_from_earlier_is_drawn_anew(make_app):
         await pilot.press("2", "g")
         await until(pilot, lambda: app.state.run.status is Status.RUNNING and 1 <= app.state.run.epochs_done <= 2)
         await settle(pilot)
-        assert app.query_one("#epochs", DataTable).row_count == app.state.run.epochs_done
+        assert app.query_one("#epochs", EpochTable).row_count == app.state.run.epochs_done
 
 
 async def test_a_healthy_run_is_trained_again_with_a_tenth_of_its_learning_rate_only_after_a_question(make_app):
@@ -188,7 +188,7 @@ async def test_while_a_run_is_live_another_one_is_told_its_place_in_the_queue(ma
 async def test_r_lets_what_waits_follow_a_run_that_was_started_alone(make_app, home):
     interrupt(home)
     wait_in_a_session(home, RunSpec(epochs=1, features=8)).close()
-    app = make_app(SLOW_S)
+    app = make_app(5 * SLOW_S)
     async with opened(app) as pilot:
         await pilot.press("2", "g")
         await until(pilot, lambda: app.state.run is not None)

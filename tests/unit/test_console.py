@@ -287,6 +287,20 @@ def past_runs() -> list[RunState]:
     ]
 
 
+def test_a_run_of_many_epochs_shows_as_many_as_can_be_read_with_first_last_and_best():
+    accuracies = [0.1] * 5000
+    accuracies[1234] = 0.9
+    run = run_state(spec=RunSpec(epochs=5000), val_accuracies=accuracies)
+    out = pipe()
+    print_run(run, out=out)
+    lines = text_of(out).splitlines()
+    epochs = [line.split()[0] if line.split()[0] != "*" else "best" for line in lines if line.rstrip().endswith("/s")]
+    assert (epochs[0], epochs[-1]) == ("1", "5000")
+    assert "best" in epochs
+    assert 500 < len(epochs) <= 1002
+    assert f"{len(epochs)} of 5,000 epochs" in text_of(out)
+
+
 def test_past_runs_are_listed_one_per_line():
     out = pipe()
     print_runs(past_runs(), out=out)

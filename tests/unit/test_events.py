@@ -25,6 +25,7 @@ from tests.builders import CPU, MNIST, epoch_done, run_events
 
 texts = st.text(max_size=20)
 numbers = st.floats()
+wholes = st.integers(-(2**63), 2**63)
 moments = st.datetimes().map(lambda moment: moment.isoformat())
 specs = st.builds(
     RunSpec,
@@ -36,17 +37,26 @@ specs = st.builds(
 )
 by_type = {
     str: texts,
-    int: st.integers(-(2**63), 2**63),
+    int: wholes,
     float: numbers,
     bool: st.booleans(),
     float | None: st.one_of(st.none(), numbers),
-    int | None: st.one_of(st.none(), st.integers(-(2**63), 2**63)),
+    int | None: st.one_of(st.none(), wholes),
     tuple[str, ...]: st.lists(texts).map(tuple),
     Status: st.sampled_from(Status),
     Phase: st.sampled_from(Phase),
     RunSpec: specs,
-    DatasetInfo: st.builds(DatasetInfo, name=texts, label=texts, source=texts, note=texts),
-    Machine: st.builds(Machine, device_name=texts, host=texts, versions=st.dictionaries(texts, texts)),
+    DatasetInfo: st.builds(
+        DatasetInfo,
+        name=texts,
+        label=texts,
+        source=texts,
+        note=texts,
+        n_train=wholes,
+        n_validation=wholes,
+        n_test=wholes,
+    ),
+    Machine: st.builds(Machine, device_name=texts, host=texts, threads=wholes, versions=st.dictionaries(texts, texts)),
 }
 by_name = {"started_at": moments, "ended_at": moments, "level": st.sampled_from(["information", "warning", "error"])}
 

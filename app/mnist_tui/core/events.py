@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any, ClassVar, Final, Literal
+from functools import cache
+from typing import Any, ClassVar, Final, Literal, cast
 
 from mnist_tui.core.plain import to_json_value
 from mnist_tui.core.spec import RunSpec
@@ -100,10 +101,14 @@ class Event:
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values, NaN and infinities as the texts `nan`, `inf` and `-inf`."""
         record: dict[str, Any] = {"type": self.type, "schema": SCHEMA}
-        for f in fields(self):
-            if f.metadata.get("json", True):
-                record[f.name] = to_json_value(getattr(self, f.name))
+        for name in _json_fields(cast("Any", type(self))):
+            record[name] = to_json_value(getattr(self, name))
         return record
+
+
+@cache
+def _json_fields(cls: type[Event]) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(cls) if f.metadata.get("json", True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

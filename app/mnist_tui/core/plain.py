@@ -14,6 +14,9 @@ from mnist_tui.core.spec import RunSpec
 
 def to_json_value(value: Any) -> Any:
     """Return `value` as plain JSON: numbers JSON cannot hold become texts, dataclasses become objects."""
+    kind = type(value)
+    if value is None or kind is str or kind is int or kind is bool or (kind is float and math.isfinite(value)):
+        return value
     if isinstance(value, float) and not math.isfinite(value):
         return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
     if isinstance(value, RunSpec):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mnist_tui.core.events import SCHEMA
+from mnist_tui.core.events import SCHEMA, EpochDone
 from mnist_tui.core.plain import dumps, to_json_value
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import REPORT_COLUMNS, ComparisonTable, Unit
@@ -29,6 +30,8 @@ from mnist_tui.report.words import (
     status_text,
 )
 
+MAX_EPOCHS_SHOWN: Final = 1_000
+"""Epochs of one run in a table for people."""
 _PIPE_WIDTH: Final = 1000
 """Columns of an output that is no terminal: enough that no line is ever folded."""
 
@@ -105,7 +108,10 @@ def print_run(run: RunState, *, as_json: bool = False, out: Console | None = Non
     out.print(facts)
     if run.history:
         out.line()
-        print_fitting(_epochs_columns(run), out)
+        shown = thinned(run)
+        print_fitting(_epochs_columns(shown, run.best), out)
+        if len(shown) < len(run.history):
+            out.print(Text(f"{len(shown)} of {len(run.history):,} epochs, evenly chosen. --json has all.", "dim"))
         notes = ["Improvement: change of the validation accuracy in percentage points."]
         notes.append("Error Reduction: share of the validation errors that the epoch removed.")
         if run.best is not None:
@@ -163,9 +169,19 @@ def _total_training_time_s(run: RunState) -> float:
     return run.result.total_training_time_s if run.result else run.elapsed_s
 
 
-def _epochs_columns(run: RunState) -> list[TextColumn]:
-    history, best = run.history, run.best
+def thinned(run: RunState) -> list[EpochDone]:
+    """Return epochs as many as can be read: evenly chosen, with the first, the last and the best."""
+    history = run.history
+    if len(history) <= MAX_EPOCHS_SHOWN:
+        return list(history)
+    step = math.ceil(len(history) / MAX_EPOCHS_SHOWN)
+    kept = {*range(0, len(history), step), len(history) - 1}
+    if run.best is not None:
+        kept.add(history.index(run.best))
+    return [history[i] for i in sorted(kept)]
 
+
+def _epochs_columns(history: Sequence[EpochDone], best: EpochDone | None) -> list[TextColumn]:
     def column(title: str, texts: Iterable[str], gives_way: int = 0) -> TextColumn:
         return TextColumn(title, [Text(text) for text in texts], right=True, gives_way=gives_way)
 

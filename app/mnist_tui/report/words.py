@@ -57,6 +57,8 @@ def printable(text: str) -> str:
 
 def harmless(text: str) -> str:
     """As `printable`, but spaces stay as they are."""
+    if text.isprintable():
+        return text
     return "".join("\ufffd" if unicodedata.category(sign) in _UNSAFE else sign for sign in text)
 
 

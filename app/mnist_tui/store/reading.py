@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from mnist_tui.core.events import EpochDone, Event, RunContinued, RunDone, RunStarted, Status
 from mnist_tui.core.parsing import event_from_json, number
@@ -22,6 +22,10 @@ DAMAGE: Final = (ValueError, TypeError, KeyError, AttributeError, RecursionError
 """What reading a damaged record raises."""
 
 
+Known: TypeAlias = dict[str, tuple[tuple[Any, ...], RunState]]
+"""Runs that are over, by id, with the row that they were read from."""
+
+
 class RunReader:
     """Past runs, and those in progress as far as they are on the disk."""
 
@@ -31,8 +35,11 @@ class RunReader:
         self.unreadable: list[tuple[str, str]] = []
         """Runs that the last `runs()` could not read, with the reason."""
 
-    def runs(self) -> list[RunState]:
+    def runs(self, known: Known | None = None) -> list[RunState]:
         """Return all runs without their epochs, the newest last. What cannot be read is left out and told.
+
+        Args:
+            known: What an earlier call left here; runs that ended before it and did not change are taken from it.
 
         Raises:
             StoreError: The store is damaged.
@@ -42,6 +49,9 @@ class RunReader:
         marks = self._inexact_marks()
         query = "SELECT run, status, epochs, started, done FROM runs ORDER BY started_at, run"
         for row in self._connection.query(query):
+            if known is not None and (past := known.get(row[0])) is not None and past[0] == row:
+                runs.append(past[1])
+                continue
             try:
                 run = self._read_run(*row)
             except DAMAGE as error:
@@ -49,6 +59,8 @@ class RunReader:
             else:
                 run.marks += marks.get(run.run, ())
                 runs.append(run)
+                if known is not None and row[-1] is not None:
+                    known[run.run] = row, run
         return runs
 
     def _inexact_marks(self) -> dict[str, list[Mark]]:

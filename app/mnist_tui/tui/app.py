@@ -6,9 +6,9 @@ import math
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from functools import partial
-from typing import ClassVar, Final
+from typing import ClassVar, Final, cast
 
-from textual import on
+from textual import on, work
 from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
@@ -18,6 +18,7 @@ from mnist_tui.core.estimate import DAY_S, machine_factor, sweep_s
 from mnist_tui.core.events import Status
 from mnist_tui.core.queue import QueuedRun, enqueue
 from mnist_tui.core.spec import FEATURE_STEPS, MAX_EPOCHS, MAX_FEATURES, REPORT_PRESET, RunSpec
+from mnist_tui.core.table import ComparisonTable
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.report.export import FORMATS
 from mnist_tui.report.files import saved_text
@@ -30,12 +31,15 @@ from mnist_tui.tui.screens.help import HelpScreen
 from mnist_tui.tui.screens.new_runs import NewRuns, NewRunsScreen
 from mnist_tui.tui.screens.number import NumberScreen
 from mnist_tui.tui.screens.quit import Leave, QuitScreen
+from mnist_tui.tui.widgets.epochs import EpochTable
 from mnist_tui.tui.widgets.live import LiveView
-from mnist_tui.tui.widgets.notices import Notices
+from mnist_tui.tui.widgets.notices import Notices, Severity
 from mnist_tui.tui.widgets.plot import PlotView
 from mnist_tui.tui.widgets.runs import MAX_MARKED, RunsView
 from mnist_tui.tui.widgets.tables import SortableTable
 
+MANY_ROWS: Final = 500
+"""From here on saving may take longer than a blink, and is announced."""
 HOLD_S: Final = 2.0
 """How long Ctrl+Z waits for the end of a batch."""
 EPOCH_STEPS: Final = (1, 2, 3, 4, 5, 10, 15, 20, 25, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000, 2000, 5000)
@@ -293,7 +297,7 @@ class MnistTuiApp(Monitor):
             self.screen.minimize()
             return
         pane = self.screen.focused
-        if not isinstance(pane, PlotView | DataTable):
+        if not isinstance(pane, PlotView | DataTable | EpochTable):
             live = self.query_one(TabbedContent).active == "live"
             pane = self.query_one("#accuracy" if live else "#overlay", PlotView)
         self.screen.maximize(pane, container=False)
@@ -367,16 +371,27 @@ class MnistTuiApp(Monitor):
 
     def action_export(self) -> None:
         """Save the comparison in all formats and say where."""
-        self._show_runs()
-        if not self._comparison.rows:
+        table = self.query_one(RunsView).comparison(self.library.runs())
+        if not table.rows:
             self.tell("There is no finished run to export yet.", severity="warning")
             return
+        if len(table.rows) > MANY_ROWS:
+            self.tell(f"Saving {len(table.rows):,} rows …", subject="export", long=True)
+        self._save(table)
+
+    @work(thread=True, exclusive=True)
+    def _save(self, table: ComparisonTable) -> None:
+        """Save beside the screen: thousands of rows take seconds."""
         try:
-            paths = self.library.save(self._comparison, FORMATS)
+            text, severity = saved_text(self.library.save(table, FORMATS)), "information"
         except MnistTuiError as error:
-            self._complain(error)
-        else:
-            self.tell(saved_text(paths), subject="export", long=True)
+            text, severity = str(error), "error"
+        self.call_from_thread(self.tell, text, cast("Severity", severity), subject="export", long=True)
+
+    @on(TabbedContent.TabActivated)
+    def _show_tab(self) -> None:
+        """Bring the Runs tab up to date: nothing is drawn there while it is out of sight."""
+        self._show_runs()
 
     # Leaving --------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from mnist_tui.report.files import comparison_stem, save_comparison
 from mnist_tui.store.connection import DATABASE
 from mnist_tui.store.database import Store, continuing
 from mnist_tui.store.home import tables_folder
+from mnist_tui.store.reading import Known
 
 
 class Library:
@@ -28,6 +29,7 @@ class Library:
         self._live = live
         self._past: dict[str, RunState] = {}
         self._opened: dict[str, RunState] = {}
+        self._known: Known = {}
         self._seen: tuple[object, ...] = ()
 
     @property
@@ -49,7 +51,7 @@ class Library:
         """
         self._seen = self._signature()
         with Store.open_readonly(self._home) as store:
-            self._past = {run.run: run for run in store.runs()}
+            self._past = {run.run: run for run in store.runs(self._known)}
         self._opened = {name: run for name, run in self._opened.items() if run.status.is_over}
 
     @property

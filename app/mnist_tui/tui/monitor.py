@@ -14,7 +14,7 @@ from textual.widgets import TabbedContent, TabPane
 from mnist_tui.core.events import EpochDone, Notice, RunContinued, RunDone, RunStarted, Status, SweepDone, SweepStarted
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState, SessionState
-from mnist_tui.core.table import ComparisonTable, build_table
+from mnist_tui.core.table import build_table
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.report.files import SAVED_FORMATS
 from mnist_tui.report.words import printable
@@ -61,7 +61,6 @@ class Monitor(App[None]):
         self.state = SessionState()
         self.library = Library(home, self.state.runs)
         self._opened: RunState | None = None
-        self._comparison: ComparisonTable = build_table(())
         self._probe = SystemProbe()
         self._errors = True
         self._looked = 0
@@ -226,13 +225,15 @@ class Monitor(App[None]):
             )
 
     def _show_runs(self) -> None:
+        if self.query_one(TabbedContent).active != "runs-pane":
+            return
         view = self.query_one(RunsView)
         with self.batch_update():
             view.show_queue(self.session.queue.waiting)
             runs = self.library.runs()
             known = {run.run for run in runs}
             curves = [opened for run in view.marked if run in known and (opened := self._with_epochs(run))]
-            self._comparison = view.show(runs, curves, errors=self._errors)
+            view.show(runs, curves, errors=self._errors)
 
     def _with_epochs(self, run: str) -> RunState | None:
         return self._told(partial(self.library.with_epochs, run))

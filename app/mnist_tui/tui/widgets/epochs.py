@@ -2,95 +2,116 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import ClassVar, Final
 
-from rich.text import Text
-from textual.widgets import DataTable
+from rich.segment import Segment
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
 
 from mnist_tui.core.events import EpochDone
 from mnist_tui.core.state import RunState
 from mnist_tui.report.words import format_loss, format_percent, format_points, format_reduction, format_seconds
 
 _COLUMNS: Final = (
-    ("epoch", "Epoch"),
-    ("train_accuracy", "Accuracy"),
-    ("val_accuracy", "Val acc."),
-    ("improvement", "Δ points"),
-    ("error_reduction", "Err. red."),
-    ("train_loss", "Loss"),
-    ("val_loss", "Val loss"),
-    ("time", "Time"),
+    ("epoch", "Epoch", 5),
+    ("train_accuracy", "Accuracy", 8),
+    ("val_accuracy", "Val acc.", 8),
+    ("improvement", "Δ points", 8),
+    ("error_reduction", "Err. red.", 9),
+    ("train_loss", "Loss", 6),
+    ("val_loss", "Val loss", 8),
+    ("time", "Time", 7),
 )
-
-
+"""Key, title and cells of each column; a longer number moves what follows."""
+_GAP: Final = 2
 _NARROW: Final = frozenset({"epoch", "val_accuracy", "improvement", "val_loss", "time"})
 """What is kept where not all columns fit."""
-_ALL_FIT: Final = 74
-"""Cells that all columns need."""
+_ALL_FIT: Final = sum(width + _GAP for _, _, width in _COLUMNS) - 1
 
 
-class EpochTable(DataTable[Text]):
-    """One row per epoch, the newest at the bottom and in view; a star marks the best."""
+class EpochTable(ScrollView, can_focus=True):
+    """One row per epoch, the newest at the bottom and in view; a star marks the best.
+
+    Only the rows in view are ever drawn, so that a hundred thousand epochs cost no more than ten.
+    """
 
     ALLOW_MAXIMIZE = True
     BORDER_TITLE = "Epochs"
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"epochs--header", "epochs--even", "epochs--odd", "epochs--best"}
+    DEFAULT_CSS = """
+    EpochTable {
+        background: $surface; overflow-x: hidden;
+        & > .epochs--header { background: $panel; color: $foreground; text-style: bold; }
+        & > .epochs--even { background: $surface; color: $foreground; }
+        & > .epochs--odd { background: $surface-darken-1; color: $foreground; }
+        & > .epochs--best { text-style: bold; }
+    }
+    """
 
     def __init__(self) -> None:
-        super().__init__(id="epochs", cursor_type="row", zebra_stripes=True, cell_padding=1)
-        self._run: RunState | None = None
+        super().__init__(id="epochs")
+        self._history: Sequence[EpochDone] = ()
+        self._run = ""
         self._best = 0
-        self._keys: list[str] = []
-        self._shown: list[EpochDone] = []
 
-    def on_resize(self) -> None:
-        """Keep as many columns as fit."""
-        keys = [key for key, _ in _COLUMNS if self.size.width >= _ALL_FIT or key in _NARROW]
-        if keys != self._keys:
-            self._keys = keys
-            self.clear(columns=True)
-            for key, title in _COLUMNS:
-                if key in keys:
-                    self.add_column(Text(title, justify="right"), key=key)
-            run, self._run = self._run, None
-            self.show(run)
+    @property
+    def row_count(self) -> int:
+        """How many epochs it has."""
+        return len(self._history)
 
     def show(self, run: RunState | None) -> None:
-        """Add the epochs that are not there yet; begin anew with another run, or one that goes on from earlier."""
-        same = run is not None and self._run is not None and run.run == self._run.run
-        if run is None or not same or run.history[: len(self._shown)] != self._shown:
-            self.clear()
-            self._shown = []
-            self._best = 0
-        self._run = run
-        if run is None or not self._keys:
-            return
-        following = self.cursor_row >= self.row_count - 1
-        for epoch in run.history[len(self._shown) :]:
-            self.add_row(*self._cells(epoch), key=str(epoch.epoch))
-        self._shown = list(run.history)
-        best = run.best
-        if best is not None and best.epoch != self._best:
-            if self._best:
-                self._mark_best(run.history[self._best - 1], best=False)
-            self._mark_best(best, best=True)
-            self._best = best.epoch
-        if following and self.row_count:
-            self.move_cursor(row=self.row_count - 1, animate=False)
+        """Show the epochs of a run; the view follows the newest one unless a person scrolled away from it."""
+        name = run.run if run is not None else ""
+        following = name != self._run or self.is_vertical_scroll_end
+        self._run = name
+        self._history = tuple(run.history) if run is not None else ()
+        best = run.best if run is not None else None
+        self._best = best.epoch if best is not None else 0
+        self.virtual_size = Size(self.size.width, self.row_count + 1)
+        if following:
+            self.scroll_end(animate=False)
+        self.refresh()
 
-    def _cells(self, epoch: EpochDone) -> list[Text]:
-        texts = {
-            "epoch": str(epoch.epoch),
-            "train_accuracy": format_percent(epoch.train_accuracy),
-            "val_accuracy": format_percent(epoch.val_accuracy),
-            "improvement": format_points(epoch.improvement_points),
-            "error_reduction": format_reduction(epoch.error_reduction),
-            "train_loss": format_loss(epoch.train_loss),
-            "val_loss": format_loss(epoch.val_loss),
-            "time": format_seconds(epoch.epoch_s),
-        }
-        return [Text(texts[key], justify="right") for key in self._keys]
+    def on_resize(self) -> None:
+        """Stay at the newest epoch where it was in view."""
+        self.virtual_size = Size(self.size.width, self.row_count + 1)
 
-    def _mark_best(self, epoch: EpochDone, *, best: bool) -> None:
-        text = format_percent(epoch.val_accuracy)
-        cell = Text(f"★ {text}", style="bold", justify="right") if best else Text(text, justify="right")
-        self.update_cell(str(epoch.epoch), "val_accuracy", cell, update_width=True)
+    def render_line(self, y: int) -> Strip:
+        """Draw the titles, which stay in place, or one of the epochs in view."""
+        width = self.size.width
+        number = self.scroll_offset.y + y
+        if y == 0:
+            return self._line([title for _, title, _ in _COLUMNS], "epochs--header", width)
+        if number > self.row_count:
+            return Strip.blank(width, self.rich_style)
+        epoch = self._history[number - 1]
+        kind = "epochs--even" if number % 2 else "epochs--odd"
+        return self._line(_cells(epoch, best=epoch.epoch == self._best), kind, width)
+
+    def _line(self, cells: Sequence[str], kind: str, width: int) -> Strip:
+        style = self.get_component_rich_style(kind)
+        best = style + self.get_component_rich_style("epochs--best", partial=True)
+        segments = []
+        for (key, _, usual), cell in zip(_COLUMNS, cells, strict=True):
+            if width < _ALL_FIT and key not in _NARROW:
+                continue
+            room = max(usual, len(str(self.row_count))) if key == "epoch" else usual
+            # Half of the gap before, half behind: as much room at both edges.
+            segments.append(Segment(f" {cell:>{room}} ", best if cell.startswith("★") else style))
+        return Strip(segments).adjust_cell_length(width, style)
+
+
+def _cells(epoch: EpochDone, *, best: bool) -> list[str]:
+    accuracy = format_percent(epoch.val_accuracy)
+    return [
+        str(epoch.epoch),
+        format_percent(epoch.train_accuracy),
+        f"★ {accuracy}" if best else accuracy,
+        format_points(epoch.improvement_points),
+        format_reduction(epoch.error_reduction),
+        format_loss(epoch.train_loss),
+        format_loss(epoch.val_loss),
+        format_seconds(epoch.epoch_s),
+    ]

@@ -26,7 +26,7 @@ from mnist_tui.core.table import (
 from mnist_tui.report.curves import overlay_chart
 from mnist_tui.report.words import format_moment, printable, status_style, status_text
 from mnist_tui.tui.widgets.plot import PlotView
-from mnist_tui.tui.widgets.tables import SortableTable, TableRow
+from mnist_tui.tui.widgets.tables import MAX_ROWS, SortableTable, TableRow
 
 MAX_MARKED: Final = 8
 """More curves than this cannot be told apart."""
@@ -68,6 +68,7 @@ class RunsView(Container):
         super().__init__(id="runs-view")
         self.marked: dict[str, int] = {}
         self._pane = 0
+        self._rows: dict[str, tuple[object, TableRow]] = {}
 
     def compose(self) -> ComposeResult:
         """Queue on top, past runs, then comparison and chart."""
@@ -134,17 +135,26 @@ class RunsView(Container):
                 key=queued.run,
             )
 
-    def show(self, runs: Sequence[RunState], curves: Sequence[RunState], *, errors: bool) -> ComparisonTable:
-        """Show runs (newest first) and the curves of the marked ones; return the comparison on screen.
+    def comparison(self, runs: Sequence[RunState]) -> ComparisonTable:
+        """Return the comparison of the marked runs, or of all."""
+        return build_table([run for run in runs if run.run in self.marked] or runs)
+
+    def show(self, runs: Sequence[RunState], curves: Sequence[RunState], *, errors: bool) -> None:
+        """Show runs (newest first), their comparison and the curves of the marked ones.
 
         Args:
             runs: All runs, without their epochs.
             curves: The marked runs with their epochs.
             errors: Draw error on a log scale instead of accuracy.
         """
-        self.query_one("#runs", SortableTable).set_rows(_RUN_COLUMNS, [self._run_row(run) for run in runs])
-        chosen = [run for run in runs if run.run in self.marked] or list(runs)
-        table = build_table(chosen)
+        table = self.query_one("#runs", SortableTable)
+        table.set_rows(_RUN_COLUMNS, [self._known_row(run) for run in runs])
+        table.border_title = "Runs" if len(runs) <= MAX_ROWS else f"Runs ({MAX_ROWS} of {len(runs):,} shown)"
+        self._show_comparison(self.comparison(runs))
+        colours = {run.run: self.marked[run.run] for run in curves}
+        self.query_one("#overlay", PlotView).show(overlay_chart(curves, colours, errors=errors))
+
+    def _show_comparison(self, table: ComparisonTable) -> None:
         self.query_one("#comparison", SortableTable).set_rows(table.columns, comparison_rows(table))
         self.query_one("#comparison-pane").border_title = (
             f"Comparison of {len(self.marked)} marked run{'s' * (len(self.marked) != 1)}"
@@ -152,9 +162,15 @@ class RunsView(Container):
             else "Comparison of all runs"
         )
         self.query_one("#footnotes", Static).update(Text(printable(" ".join(table.footnotes))))
-        colours = {run.run: self.marked[run.run] for run in curves}
-        self.query_one("#overlay", PlotView).show(overlay_chart(curves, colours, errors=errors))
-        return table
+
+    def _known_row(self, run: RunState) -> TableRow:
+        """Return the row of a run; that of a run that is over is made once."""
+        if run.result is None:
+            return self._run_row(run)
+        state = (run.result, self.marked.get(run.run))
+        if (known := self._rows.get(run.run)) is None or known[0] != state:
+            known = self._rows[run.run] = (state, self._run_row(run))
+        return known[1]
 
     def _run_row(self, run: RunState) -> TableRow:
         result = run.result

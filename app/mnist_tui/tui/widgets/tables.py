@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
+from typing import Final
 
 from rich.text import Text
 from textual import on
 from textual.widgets import DataTable
 
 from mnist_tui.core.table import REPORT_COLUMNS, Column, sort_rows
+
+MAX_ROWS: Final = 500
+"""Rows that are drawn: the first ones in the chosen order. Nobody reads more, and each costs time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,26 +104,27 @@ class SortableTable(DataTable[Text]):
         # Untouched, the cursor stays on the first row, where the newest run is; else on its own row.
         current = self.current_key if self.has_focus or self.cursor_row else None
         self.clear(columns=True)
-        self.show_row_labels = any(row.label for row in self._rows)
-        shown: list[Column] = []
-        used = 0
-        for column in self._shown:
-            arrow = "" if column.key != self._sort else " ▼" if self._reverse else " ▲"
-            title = Text(_broken(column.title, self.header_height) + arrow, justify="right")
-            # Measured here: a table that is refilled while it is hidden keeps drawing with the widths of its titles.
-            cells = (row.cells[column.key].cell_len for row in self._rows)
-            widest = max((*(line.cell_len for line in title.split()), *cells))
-            used += widest + 2 * self.cell_padding
-            if self._fitting and used > self.size.width and column not in REPORT_COLUMNS:
-                break
-            self.add_column(title, key=column.key, width=widest)
-            shown.append(column)
         rows = list(self._rows)
         if self._sort is not None:
             sort = self._sort
             rows = sort_rows(rows, lambda row: row.order.get(sort), reverse=self._reverse)
         elif self._reverse:
             rows.reverse()
+        rows = rows[:MAX_ROWS]
+        self.show_row_labels = any(row.label for row in rows)
+        shown: list[Column] = []
+        used = 0
+        for column in self._shown:
+            arrow = "" if column.key != self._sort else " ▼" if self._reverse else " ▲"
+            title = Text(_broken(column.title, self.header_height) + arrow, justify="right")
+            # Measured here: a table that is refilled while it is hidden keeps drawing with the widths of its titles.
+            cells = (row.cells[column.key].cell_len for row in rows)
+            widest = max((*(line.cell_len for line in title.split()), *cells))
+            used += widest + 2 * self.cell_padding
+            if self._fitting and used > self.size.width and column not in REPORT_COLUMNS:
+                break
+            self.add_column(title, key=column.key, width=widest)
+            shown.append(column)
         for row in rows:
             self.add_row(*(row.cells[c.key] for c in shown), key=row.key, label=Text(row.label))
         if current is not None and current in self.rows:
