@@ -64,6 +64,9 @@ def build_parser() -> argparse.ArgumentParser:
     resume.add_argument("run", metavar="RUN", nargs="?", help="default: the newest that was interrupted or stopped")
     resume.add_argument("--epochs", type=int, metavar="N", help="epochs to reach, also for a finished run")
     resume.add_argument(
+        "--waiting", action="store_true", help="train the runs that still wait after their process was killed"
+    )
+    resume.add_argument(
         "--json", action="store_true", help="one JSON object per line on stdout: events, then the table"
     )
 
@@ -230,8 +233,12 @@ def _run(args: argparse.Namespace) -> int:
 
 def _resume(args: argparse.Namespace) -> int:
     with nothing_to_lose():
-        from mnist_tui.headless import resume
+        from mnist_tui.headless import resume, resume_waiting
 
+    if args.waiting:
+        if args.run or args.epochs:
+            raise UsageError("--waiting takes all runs that wait, as they are", "Leave out RUN and --epochs")
+        return resume_waiting(as_json=args.json)
     if args.epochs is not None:
         replace(RunSpec(), epochs=args.epochs)
     return resume(args.run, args.epochs, as_json=args.json)
@@ -239,6 +246,7 @@ def _resume(args: argparse.Namespace) -> int:
 
 def _runs(args: argparse.Namespace) -> int:
     from mnist_tui.report.listing import print_runs
+    from mnist_tui.report.words import still_waiting
     from mnist_tui.store.database import Store
     from mnist_tui.store.home import home
 
@@ -246,6 +254,8 @@ def _runs(args: argparse.Namespace) -> int:
         print_runs(store.runs(), as_json=args.json)
         for run, reason in store.unreadable:
             say(f"mnist-tui: run {run} cannot be read: {reason}")
+        if waiting := store.orphans:
+            say(f"{still_waiting(waiting)}: `mnist-tui resume --waiting` trains them, the app offers them.")
     return 0
 
 

@@ -19,7 +19,7 @@ from mnist_tui.engine import run_sweep
 from mnist_tui.errors import DataError, RunError, UsageError
 from mnist_tui.report.console import ConsoleView
 from mnist_tui.report.files import comparison_stem, save_comparison, saved_text
-from mnist_tui.report.words import format_duration
+from mnist_tui.report.words import format_duration, still_waiting
 from mnist_tui.signals import interruptible
 from mnist_tui.store.connection import TRAINING_PATIENCE_S
 from mnist_tui.store.database import Store, continuing
@@ -60,10 +60,28 @@ def resume(name: str | None, epochs: int | None, *, as_json: bool) -> int:
         if name is None:
             unfinished = (Status.INTERRUPTED, Status.STOPPED, Status.FAILED, Status.OUT_OF_MEMORY)
             name = next((run.run for run in reversed(store.runs()) if run.status in unfinished), None)
+        waiting = store.orphans
         if name is None:
-            raise UsageError("no run was interrupted or stopped", "`mnist-tui runs` lists all runs")
+            others = "`mnist-tui resume --waiting` trains what waits" if waiting else "`mnist-tui runs` lists all runs"
+            raise UsageError("no run was interrupted or stopped", others)
         queued = continuing(store, name, epochs)
+    if waiting:
+        say(f"{still_waiting(waiting)} beside this one: `mnist-tui resume --waiting` trains them.")
     return _train((queued,), as_json=as_json)
+
+
+def resume_waiting(*, as_json: bool) -> int:
+    """Train what still waits after its process was killed.
+
+    Raises:
+        UsageError: Nothing waits.
+    """
+    session = new_run_id()
+    with Store.open(home()) as store:
+        queue = store.adopt_waiting(session)
+        if not queue:
+            raise UsageError("no run waits", "`mnist-tui runs` lists all runs")
+        return _train(queue, as_json=as_json)
 
 
 def _train(queue: Sequence[QueuedRun], *, as_json: bool) -> int:

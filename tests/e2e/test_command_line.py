@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -335,3 +336,42 @@ def test_data_below_a_name_that_is_no_text_can_be_trained_on(places, tmp_path):
     run(places | {"MNIST_TUI_DATA": named}, "run", "--allow-fallback", "--epochs", "1", check=0)
     (kept,) = [json.loads(line) for line in run(places, "runs", "--json", check=0).stdout.splitlines()]
     assert kept["status"] == "finished"
+
+
+def start(places, *arguments):
+    return subprocess.Popen(
+        [COMMAND, *arguments],
+        env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **places},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_what_waited_in_a_grid_that_was_killed_is_mentioned_and_can_be_trained(places):
+    grid = ("run", "--dataset", "digits", "--epochs", "9", "--features", "2,4,8", "--json")
+    with start(places, *grid) as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if "epoch_done" in line)
+        process.kill()
+    assert "2 runs still wait" in run(places, "runs", check=0).stderr
+    trained = run(places, "resume", "--waiting", "--json", check=0).stdout
+    rows = json.loads(trained.splitlines()[-1])["rows"]
+    assert [row["features"] for row in rows] == [4, 8]
+    assert "wait" not in run(places, "runs", check=0).stderr
+    assert "no run waits" in run(places, "resume", "--waiting", check=2).stderr
+
+
+def test_the_first_interrupt_is_obeyed_while_a_mirror_says_nothing(places):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        with start(places | {"MNIST_TUI_MIRRORS": address}, "run", "--epochs", "1") as process:
+            assert process.stderr is not None
+            next(line for line in process.stderr if "downloading" in line)
+            process.send_signal(signal.SIGINT)
+            _, told = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130, told
+    assert "Traceback" not in told
+    assert run(places, "runs", "--json", check=0).stdout == ""
+    assert "wait" not in run(places, "runs", check=0).stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import DataTable, Input, Static, TabbedContent
 
-from mnist_tui.core.events import Notice, Phase, Progress, Status, SweepStarted
+from mnist_tui.core.events import Notice, Phase, Preparing, Progress, Status, SweepDone, SweepStarted
 from mnist_tui.demo import run_sweep
 from mnist_tui.store.database import Store
 from mnist_tui.tui.commands import COMMANDS
@@ -251,6 +251,26 @@ async def test_what_is_no_whole_number_is_told_and_changes_nothing(make_app, typ
         assert "must be a whole number from 1 to 100,000, not" in " ".join(screen_text(app).split())
         await pilot.press("escape")
         assert app.spec.epochs == 10
+
+
+async def test_a_run_stopped_before_it_began_waits_again(make_app):
+    def downloading(queue, control):
+        yield SweepStarted(sweep="sweep", started_at="2026-03-01T12:00:00+00:00")
+        next(iter(queue))
+        while not control.queue_stopped:
+            yield Preparing(message="downloading")
+        yield SweepDone(sweep="sweep", runs=(), stopped=True)
+
+    app = make_app(engine=downloading)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("r")
+        await until(pilot, lambda: app.state.preparing is not None)
+        assert not app.session.queue.waiting
+        await pilot.press("x")
+        await until(pilot, lambda: not app.session.active)
+        await settle(pilot)
+        assert len(app.session.queue.waiting) == 1
+        assert not app.session.active
 
 
 async def test_starting_twice_never_makes_two_training_threads(make_app):

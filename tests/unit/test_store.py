@@ -515,6 +515,22 @@ def test_a_store_locked_by_another_program_is_told_and_works_afterwards(home, mo
     assert len(listed(home)) == 2
 
 
+def test_training_waits_longer_for_another_program_than_a_person_would(home, monkeypatch):
+    fill(home)
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 0.05)
+    with closing(sqlite3.connect(home / DATABASE, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        timer = threading.Timer(0.5, other.rollback)
+        with Store.open_readonly(home):
+            pass
+        assert "locked by another program" in fails(lambda: Store.open(home)).what
+        timer.start()
+        with Store.open(home, patience_s=60) as store:
+            record(store, run_events("run-2"))
+        timer.join()
+    assert read(home, "run-2") == run_state("run-2")
+
+
 def test_a_home_that_is_not_there_has_no_runs_and_is_not_made_by_reading(home):
     with Store.open_readonly(home) as reader:
         assert reader.runs() == []

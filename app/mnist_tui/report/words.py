@@ -62,6 +62,11 @@ def harmless(text: str) -> str:
     return "".join("\ufffd" if unicodedata.category(sign) in _UNSAFE else sign for sign in text)
 
 
+def still_waiting(number: int) -> str:
+    """Say how many runs wait after their process has ended."""
+    return f"{number:,} runs still wait" if number != 1 else "1 run still waits"
+
+
 def format_duration(seconds: float | None) -> str:
     """Return a time to read at a glance: `0.4 s`, `4 s`, `1m12s`, `2h05m`, `3d04h`."""
     if seconds is None or not math.isfinite(seconds):

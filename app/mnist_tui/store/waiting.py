@@ -57,6 +57,8 @@ def adopt(connection: Connection, home: Path, session: str) -> tuple[QueuedRun, 
 
 def orphans(connection: Connection, home: Path) -> int:
     """Return how many runs wait in sessions that are dead."""
+    if not connection.query("SELECT 1 FROM sqlite_master WHERE name = 'waiting'"):
+        return 0  # a home of version 1, or none at all
     return sum(1 for _ in _orphans(home, connection.query(_SELECT)))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from mnist_tui.core.events import Status
 from mnist_tui.core.state import RunState
-from mnist_tui.report.words import format_percent
+from mnist_tui.report.words import format_percent, still_waiting
 
 _GOES_ON = (Status.STOPPED, Status.INTERRUPTED, Status.FAILED, Status.OUT_OF_MEMORY)
 
@@ -31,8 +31,7 @@ def farewell(runs: Collection[RunState], waiting: int) -> str:
     elif epochs:
         parts.append("`mnist-tui show last` shows the last one")
     if waiting:
-        wait = "wait" if waiting != 1 else "waits"
-        parts.append(f"{_count(waiting, 'run')} still {wait} and will be there next time")
+        parts.append(f"{still_waiting(waiting)} and will be there next time")
     return f"{'. '.join(parts)}." if parts else ""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from mnist_tui.core.control import RunControl
-from mnist_tui.core.events import Event, Notice
+from mnist_tui.core.events import Event, Notice, RunContinued, RunStarted
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import new_run_id
 from mnist_tui.errors import MnistTuiError
@@ -215,10 +215,22 @@ class TrainingSession:
         return not self.active
 
     def _work(self, queue: Iterable[QueuedRun], control: RunControl) -> None:
+        taken: list[QueuedRun] = []
+
+        def noted() -> Iterator[QueuedRun]:
+            for queued in queue:
+                taken[:] = [queued]
+                yield queued
+
         try:
             with Store.open(self._home, TRAINING_PATIENCE_S) as store:
-                for event in store.recorded(self._engine(store.ready(queue), control)):
+                for event in store.recorded(self._engine(store.ready(noted()), control)):
+                    if isinstance(event, RunStarted | RunContinued):
+                        taken.clear()
                     self.mailbox.put(event)
+            if control.queue_stopped:
+                # Stopped before it began, as while data is downloaded: it waits again.
+                self.queue.add(taken, first=True)
         except MnistTuiError as error:
             self.mailbox.put(Notice(level="error", message=str(error), exit_code=error.exit_code))
         except Exception as error:  # noqa: BLE001 - a thread's last words: nobody else would hear them
