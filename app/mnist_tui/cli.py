@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mnist_tui import __version__
-from mnist_tui.core.spec import DATASETS, DEVICES, REPORT_PRESET, RunSpec, SweepSpec, parse_numbers
+from mnist_tui.core.spec import DATASETS, DEVICES, REPORT_PRESET, RunSpec, SweepSpec, parse_numbers, shown
 from mnist_tui.errors import DataError, MnistTuiError, UsageError
 from mnist_tui.signals import nothing_to_lose
 from mnist_tui.streams import BROKEN_PIPE, give_up_stdout, prepare_streams, say
@@ -34,6 +34,20 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **settings)
+
+
+def _int(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{shown(text)} is no whole number") from None
+
+
+def _float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{shown(text)} is no number") from None
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -62,7 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
         "resume", help="go on with a run", description="Go on with a run where its last checkpoint is."
     )
     resume.add_argument("run", metavar="RUN", nargs="?", help="default: the newest that was interrupted or stopped")
-    resume.add_argument("--epochs", type=int, metavar="N", help="epochs to reach, also for a finished run")
+    resume.add_argument("--epochs", type=_int, metavar="N", help="epochs to reach, also for a finished run")
     resume.add_argument(
         "--waiting", action="store_true", help="train the runs that still wait after their process was killed"
     )
@@ -76,7 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Open the app with scripted numbers: nothing is learned.",
     )
     demo.add_argument("--keep", action="store_true", help="keep the scripted runs with the real ones")
-    demo.add_argument("--delay", type=float, default=0.02, metavar="S", help="seconds per step (default: %(default)s)")
+    demo.add_argument("--delay", type=_float, default=0.02, metavar="S", help="seconds per step (default: %(default)s)")
 
     runs = commands.add_parser("runs", help="list past runs")
     runs.add_argument("--json", action="store_true", help="one JSON object per run and line")
@@ -103,9 +117,9 @@ def build_parser() -> argparse.ArgumentParser:
     bench.add_argument("--dataset", choices=DATASETS, default="auto", help="default: %(default)s")
     bench.add_argument("--device", choices=DEVICES, default="auto", help="default: %(default)s")
     bench.add_argument("--features", default="2,8,32", metavar="N,N", help="bottleneck widths (default: %(default)s)")
-    bench.add_argument("--repeats", type=int, default=3, metavar="N", help="default: %(default)s")
-    bench.add_argument("--epochs", type=int, default=1, metavar="N", help="epochs of each run (default: %(default)s)")
-    bench.add_argument("--threads", type=int, default=None, metavar="N", help="CPU threads of all but the plain loop")
+    bench.add_argument("--repeats", type=_int, default=3, metavar="N", help="default: %(default)s")
+    bench.add_argument("--epochs", type=_int, default=1, metavar="N", help="epochs of each run (default: %(default)s)")
+    bench.add_argument("--threads", type=_int, default=None, metavar="N", help="CPU threads of all but the plain loop")
     bench.add_argument(
         "--only", metavar="PART,PART", help="of plain, engine, headless, app, screen, charts, commands (default: all)"
     )
@@ -124,15 +138,15 @@ def _add_settings(parser: argparse.ArgumentParser, *, grid: bool = False) -> Non
         settings.add_argument("--features", metavar="N,N", help="bottleneck widths, 1 to 512 (default: 2)")
         settings.add_argument("--seeds", default="0", metavar="N,N", help="seeds, a list or a range (default: 0)")
     else:
-        settings.add_argument("--epochs", type=int, default=usual.epochs, metavar="N", help="default: %(default)s")
-        settings.add_argument("--features", type=int, default=usual.features, metavar="N", help="default: %(default)s")
-        settings.add_argument("--seed", type=int, default=usual.seed, metavar="N", help="default: %(default)s")
+        settings.add_argument("--epochs", type=_int, default=usual.epochs, metavar="N", help="default: %(default)s")
+        settings.add_argument("--features", type=_int, default=usual.features, metavar="N", help="default: %(default)s")
+        settings.add_argument("--seed", type=_int, default=usual.seed, metavar="N", help="default: %(default)s")
     settings.add_argument("--dataset", choices=DATASETS, default=usual.dataset, help="default: %(default)s")
     settings.add_argument("--device", choices=DEVICES, default=usual.device, help="default: %(default)s")
-    settings.add_argument("--batch-size", type=int, default=usual.batch_size, metavar="N", help="default: %(default)s")
-    settings.add_argument("--lr", type=float, default=usual.learning_rate, metavar="X", help="default: %(default)s")
+    settings.add_argument("--batch-size", type=_int, default=usual.batch_size, metavar="N", help="default: %(default)s")
+    settings.add_argument("--lr", type=_float, default=usual.learning_rate, metavar="X", help="default: %(default)s")
     settings.add_argument(
-        "--threads", type=int, default=None, metavar="N", help="CPU threads (default: all cores but one, at most 4)"
+        "--threads", type=_int, default=None, metavar="N", help="CPU threads (default: all cores but one, at most 4)"
     )
 
 

@@ -615,7 +615,7 @@ def test_a_file_in_place_of_the_home_is_told_and_left_alone(tmp_path, taken):
     path.parent.mkdir(exist_ok=True)
     path.write_text("mine")
     place = tmp_path / "home" / "deep"
-    for act in (lambda: make_home(place), lambda: Store.open(place)):
+    for act in (lambda: make_home(place), lambda: Store.open(place), lambda: Store.open_readonly(place)):
         error = fails(act)
         assert str(place) in error.what
         assert "MNIST_TUI_HOME" in error.next_step

@@ -28,29 +28,29 @@ MAX_LISTED: Final = 1_000
 """Numbers of one list or range."""
 MAX_DIGITS: Final = 19
 """Digits of the largest seed; no other number has more."""
-SHOWN: Final = 40
+MAX_SHOWN: Final = 40
 """How much of a wrong value a message repeats."""
 
 
 def _check_int(name: str, value: object, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise UsageError(
-            f"{name} must be a whole number from {low} to {high:,}, not {_shown(value)}",
+            f"{name} must be a whole number from {low} to {high:,}, not {shown(value)}",
             f"Choose another value for {name}",
         )
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise UsageError(f"{name} must be one of {', '.join(choices)}, not {_shown(value)}")
+        raise UsageError(f"{name} must be one of {', '.join(choices)}, not {shown(value)}")
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """Return a value as a sentence can hold it, however long it is."""
     if isinstance(value, int) and value.bit_length() > 128:
         return "a number that long"
     text = repr(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,7 @@ class RunSpec:
             _check_int("threads", self.threads, 1, MAX_THREADS)
         rate = self.learning_rate
         if isinstance(rate, bool) or not isinstance(rate, int | float) or math.isnan(rate) or rate <= 0:
-            raise UsageError(f"learning rate must be a number above 0, not {_shown(rate)}", "0.001 is the usual choice")
+            raise UsageError(f"learning rate must be a number above 0, not {shown(rate)}", "0.001 is the usual choice")
         _check_choice("dataset", self.dataset, DATASETS)
         _check_choice("device", self.device, DEVICES)
 
@@ -194,9 +194,9 @@ def parse_numbers(text: str, name: str) -> tuple[int, ...]:
         first, dash, last = part.partition("-")
         if not all(number.isascii() and number.isdecimal() for number in ([first, last] if dash else [first])):
             example = "whole numbers such as 10,20 or a range such as 1-5"
-            raise UsageError(f"{name} must be {example}, not {_shown(text)}")
+            raise UsageError(f"{name} must be {example}, not {shown(text)}")
         if max(len(first), len(last)) > MAX_DIGITS:
-            raise UsageError(f"{name} cannot be as large as {_shown(part)}")
+            raise UsageError(f"{name} cannot be as large as {shown(part)}")
         low = int(first)
         high = int(last) if dash else low
         if high < low or high - low >= MAX_LISTED:

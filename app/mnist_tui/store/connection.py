@@ -72,6 +72,8 @@ class Connection:
         """
         path = home / DATABASE
         with _explained(path):
+            if not next(place for place in (home, *home.parents) if place.exists()).is_dir():
+                raise StoreError(f"{home} is no folder", "Name another home with MNIST_TUI_HOME")
             if not path.exists() or not path.stat().st_size:
                 return cls(None, path)
             connection = _connect(path, "mode=ro")

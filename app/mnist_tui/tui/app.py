@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import replace
 from functools import partial
 from typing import ClassVar, Final, cast
 
@@ -14,23 +12,15 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widgets import DataTable, TabbedContent
 
-from mnist_tui.core.estimate import DAY_S, machine_factor, sweep_s
-from mnist_tui.core.events import Status
-from mnist_tui.core.queue import QueuedRun, enqueue
-from mnist_tui.core.spec import FEATURE_STEPS, MAX_EPOCHS, MAX_FEATURES, REPORT_PRESET, RunSpec
 from mnist_tui.core.table import ComparisonTable
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.report.export import FORMATS
 from mnist_tui.report.files import saved_text
-from mnist_tui.report.words import format_duration
 from mnist_tui.signals import has_job_control
 from mnist_tui.tui.commands import COMMANDS, OWN_ACTIONS, RUNS_ACTIONS
-from mnist_tui.tui.monitor import Monitor
-from mnist_tui.tui.screens.confirm import ConfirmScreen
 from mnist_tui.tui.screens.help import HelpScreen
-from mnist_tui.tui.screens.new_runs import NewRuns, NewRunsScreen
-from mnist_tui.tui.screens.number import NumberScreen
 from mnist_tui.tui.screens.quit import Leave, QuitScreen
+from mnist_tui.tui.steering import Steering
 from mnist_tui.tui.widgets.epochs import EpochTable
 from mnist_tui.tui.widgets.live import LiveView
 from mnist_tui.tui.widgets.notices import Notices, Severity
@@ -42,13 +32,11 @@ MANY_ROWS: Final = 500
 """From here on saving may take longer than a blink, and is announced."""
 HOLD_S: Final = 2.0
 """How long Ctrl+Z waits for the end of a batch."""
-EPOCH_STEPS: Final = (1, 2, 3, 4, 5, 10, 15, 20, 25, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000, 2000, 5000)
-"""The values that the epochs key steps through; any number can be typed."""
 THEMES: Final = ("textual-dark", "textual-light", "nord", "gruvbox", "catppuccin-latte")
 
 
-class MnistTuiApp(Monitor):
-    """Watch and steer training; arguments as for `Monitor`."""
+class MnistTuiApp(Steering):
+    """The app: keys and palette, looking around, past runs, leaving; arguments as for `Monitor`."""
 
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [command.binding for command in COMMANDS]
@@ -76,196 +64,6 @@ class MnistTuiApp(Monitor):
             await self.run_action(action)
 
         return run
-
-    # Training -------------------------------------------------------------------------------------
-
-    def _enqueue(self, specs: Iterable[RunSpec]) -> None:
-        self._told(partial(self.session.add, enqueue(specs)))
-
-    def _start(self, *, alone: bool = False) -> None:
-        self._opened = None
-        self.query_one(TabbedContent).active = "live"
-        self.session.start(alone=alone)
-        self._show()
-        self._show_runs()
-
-    def action_start(self) -> None:
-        """Start what waits, or the settings shown."""
-        if self._live:
-            if self.session.follow_up():
-                self.tell("The waiting runs start after this one.")
-            else:
-                self.tell("A run is in progress already. n adds the settings shown to the queue.")
-            return
-        if not self.session.queue.waiting:
-            self._enqueue((self.spec,))
-        elif all(queued.spec != self.spec for queued in self.session.queue.waiting):
-            self.tell("The waiting runs go first. n adds the settings shown to them.")
-        self._start()
-
-    def action_enqueue(self) -> None:
-        """Add the settings shown to the queue."""
-        self._enqueue((self.spec,))
-        self._tell_queued()
-
-    def _tell_queued(self) -> None:
-        """Say how the waiting runs start, where no line of the screen says so."""
-        waiting = len(self.session.queue.waiting)
-        if not (self._live and self.session.goes_on):
-            self.tell(f"{waiting} run{'s wait. r starts them' if waiting != 1 else ' waits. r starts it'}.")
-        self._show()
-        self._show_runs()
-
-    def action_report_preset(self) -> None:
-        """Queue the report's two runs and start."""
-        self._enqueue(replace(REPORT_PRESET, base=self.spec).runs())
-        if self._live:
-            self.session.follow_up()
-            self._tell_queued()
-        else:
-            self._start()
-
-    def action_new_runs(self) -> None:
-        """Open the form."""
-        self.push_screen(NewRunsScreen(self.spec, self._machine_factor), self._take_new_runs)
-
-    @property
-    def _machine_factor(self) -> float:
-        return machine_factor(self.library.runs())
-
-    def _take_new_runs(self, answer: NewRuns | None) -> None:
-        if answer is None:
-            return
-        needed_s = sweep_s(answer.sweep, self._machine_factor)
-        if needed_s <= DAY_S:
-            self._add_new_runs(answer)
-            return
-        question = f"{answer.sweep.n_runs:,} runs will take about {format_duration(needed_s)} on this machine."
-        self.push_screen(
-            ConfirmScreen("More than a day", question, "Queue them"),
-            lambda yes: self._add_new_runs(answer) if yes else None,
-        )
-
-    def _add_new_runs(self, answer: NewRuns) -> None:
-        self._enqueue(answer.sweep.runs())
-        if answer.start and not self._live:
-            self._start()
-        else:
-            self._tell_queued()
-
-    def action_resume(self) -> None:
-        """Go on with the run under the cursor; a finished one gets the epochs of the settings."""
-        run = self.query_one(RunsView).chosen
-        if run is None:
-            return
-        if run in {queued.run for queued in self.session.queue.waiting}:
-            self.tell("That run waits already.")
-            return
-        epochs = self.spec.epochs if self._status_of(run) is Status.FINISHED else None
-        queued = self._told(partial(self.library.continuing, run, epochs))
-        if queued is not None:
-            self._train_alone(queued)
-
-    def action_retry(self) -> None:
-        """Train the settings of the run under the cursor again, with a tenth of its learning rate."""
-        run = self.query_one(RunsView).chosen
-        past = self._with_epochs(run) if run is not None else None
-        if past is None:
-            return
-        rate = past.spec.learning_rate / 10 if math.isfinite(past.spec.learning_rate) else RunSpec().learning_rate
-        (again,) = enqueue((replace(past.spec, learning_rate=rate),))
-        if past.status is Status.DIVERGED:
-            self._train_alone(again)
-            return
-        question = (
-            f"This run did not diverge: it is {past.status}. "
-            f"Train {again.spec.title} again with learning rate {rate:g} instead of {past.spec.learning_rate:g}?"
-        )
-        self.push_screen(
-            ConfirmScreen("Train again", question, "Train again"), lambda yes: self._train_alone(again) if yes else None
-        )
-
-    def _train_alone(self, queued: QueuedRun) -> None:
-        """Train one run now and leave what waits waiting; while another one is in progress, say where it stands."""
-        self._told(partial(self.session.add, (queued,), first=True))
-        if not self._live:
-            self._start(alone=True)
-            return
-        when = "It follows the run in progress" if self.session.goes_on else "r starts it"
-        self.tell(f"Queued as number 1 of {len(self.session.queue.waiting)}. {when}.")
-        self._show()
-        self._show_runs()
-
-    def _needs_run(self) -> bool:
-        if self._live and self.state.active:
-            return True
-        self.tell("No run is in progress. r starts one.")
-        return False
-
-    def action_pause(self) -> None:
-        """Hold the run, or let it go on."""
-        if not self._needs_run():
-            return
-        control = self.session.control
-        if control.paused:
-            control.resume()
-        else:
-            control.pause()
-        self._show()
-
-    def action_stop(self) -> None:
-        """End the run; the queue waits."""
-        if not self._needs_run():
-            return
-        self.session.stop()
-        self._show()
-
-    def action_skip(self) -> None:
-        """End the run; the next one starts."""
-        if not self._needs_run():
-            return
-        self.session.control.skip()
-        self._show()
-
-    def action_live_epochs(self, step: int) -> None:
-        """Change the number of epochs of the run in progress."""
-        run = self.state.run
-        if not self._needs_run() or run is None or run.status.is_over:
-            return
-        control = self.session.control
-        # From what was asked for last, not from what the training thread has taken in so far.
-        asked = control.epochs_asked(run.run) or run.epochs
-        if not control.set_epochs(min(MAX_EPOCHS, max(asked + step, run.epochs_done + 1)), run.run):
-            self.tell("Too late: this run is being tested. With g in the Runs tab it gets more epochs.")
-        self._show()
-
-    # Settings -------------------------------------------------------------------------------------
-
-    def _change(self, spec: RunSpec) -> None:
-        self.spec = spec
-        self._show()
-
-    def action_epochs(self, step: int) -> None:
-        """Step the epochs of the next run."""
-        self._change(replace(self.spec, epochs=_stepped(EPOCH_STEPS, self.spec.epochs, step)))
-
-    def action_features(self, step: int) -> None:
-        """Step the features of the next run."""
-        self._change(replace(self.spec, features=_stepped(FEATURE_STEPS, self.spec.features, step)))
-
-    def action_type_epochs(self) -> None:
-        """Ask for a number of epochs."""
-        self.push_screen(
-            NumberScreen("Epochs of the next run", "epochs", self.spec.epochs, 1, MAX_EPOCHS),
-            lambda n: None if n is None else self._change(replace(self.spec, epochs=n)),
-        )
-
-    def action_type_features(self) -> None:
-        """Ask for a number of features."""
-        self.push_screen(
-            NumberScreen("Features of the next run", "features", self.spec.features, 1, MAX_FEATURES),
-            lambda n: None if n is None else self._change(replace(self.spec, features=n)),
-        )
 
     # Looking --------------------------------------------------------------------------------------
 
@@ -426,10 +224,3 @@ class MnistTuiApp(Monitor):
         if how == "finish":
             self.tell("Leaving when the epoch is done.")
         self._show()
-
-
-def _stepped(steps: tuple[int, ...], value: int, direction: int) -> int:
-    """Return the next step above or below `value`; the value itself at either end."""
-    if direction > 0:
-        return next((step for step in steps if step > value), value)
-    return next((step for step in reversed(steps) if step < value), value)
