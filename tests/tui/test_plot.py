@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from textual.app import App
 
-from mnist_tui.report.charts import Chart, Series, rasterise
+from mnist_tui.report.charts import Chart, rasterise
+from mnist_tui.report.points import Series
 from mnist_tui.tui.app import THEMES
 from mnist_tui.tui.widgets import plot
 from mnist_tui.tui.widgets.plot import INKS, PlotView, legend

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from mnist_tui.report.charts import AXIS, TEXT, Chart, Series, rasterise, sparkline
+from mnist_tui.report.charts import AXIS, TEXT, Chart, rasterise, sparkline
+from mnist_tui.report.points import Series
 
 PATIENCE_S = 120
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -425,3 +426,19 @@ def test_a_sparkline_has_one_block_per_number_and_keeps_their_order(values, low)
     heights = [BLOCKS.index(drawn[at]) for at in sorted(range(len(values)), key=values.__getitem__) if drawn[at] != " "]
     if not any(map(math.isnan, values)):
         assert heights == sorted(heights)
+
+
+def test_of_a_hundred_thousand_epochs_the_extremes_the_gap_and_the_last_ring_stay():
+    epochs = 100_000
+    y: list[float | None] = [0.5] * epochs
+    y[40_000], y[70_001] = 0.9, 0.1
+    y[20_000:24_000] = [None] * 4_000
+    x = tuple(float(i) for i in range(1, epochs + 1))
+    series = Series(name="val", x=x, y=tuple(y), ink=0, points=True)
+    chart = Chart(title="", series=(series,), x_limits=(1.0, float(epochs)), y_limits=(0.0, 1.0))
+    rows = ["".join(text for text, _ in row) for row in rasterise(chart, 80, 22)]
+    curve = [row[4:] for row in rows[:20]]
+    drawn = [number for number, row in enumerate(curve) if row.strip()]
+    assert (drawn[0], drawn[-1]) == (2, 17), "the highest and the lowest value"
+    assert curve[10].endswith("○")
+    assert [column for column, sign in enumerate(curve[10]) if sign == " "] == [16, 17], "epochs 20,000 to 24,000"

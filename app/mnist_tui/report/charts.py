@@ -8,14 +8,27 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final, TypeAlias
 
 import plotext
 from rich.cells import cell_len, set_cell_size
 
+from mnist_tui.report.points import (
+    Point,
+    Series,
+    clipped,
+    exponent,
+    few,
+    finite_runs,
+    held,
+    inside,
+    point_at,
+    thinned,
+    unit,
+)
 from mnist_tui.report.ticks import linear_ticks, log_ticks, tick_labels, whole_ticks
 
 AXIS: Final = -1
@@ -23,10 +36,6 @@ AXIS: Final = -1
 TEXT: Final = -2
 """Ink of the ticks' labels."""
 
-_HUGE: Final = 1e300
-"""Larger numbers are drawn as this: their differences would overflow."""
-_DECADES: Final = 280.0
-"""The same for exponents of ten; the axis takes 4 % more, and a percentage two decades."""
 _FAR: Final = 1e9
 """The same for epochs."""
 _MIN_CANVAS: Final = (12, 3)
@@ -41,31 +50,8 @@ _ESCAPE: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 Run: TypeAlias = tuple[str, int]
 """Some cells of one ink."""
-Point: TypeAlias = tuple[float, float]
 
 plotext.terminal.limit(False, False)
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One curve.
-
-    Attributes:
-        name: For the legend.
-        x, y: Its points in order of x; `None`, NaN and infinities are gaps.
-        ink: Slot of its colour, 0 or above.
-        dashed: Draw it with gaps, so that colour is not the only sign.
-        points: Put a ring on its points: on all where there is room, else on round multiples and the last.
-        note: Numbers beside the name.
-    """
-
-    name: str
-    x: tuple[float, ...]
-    y: tuple[float | None, ...]
-    ink: int
-    dashed: bool = False
-    points: bool = False
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +85,7 @@ def rasterise(chart: Chart, width: int, height: int) -> list[list[Run]]:
         width: Size in cells.
         height: Size in cells.
     """
-    curves = [_finite_runs(series, log=chart.log_y) for series in chart.series]
+    curves = [finite_runs(few(series, width), log=chart.log_y) for series in chart.series]
     low, high = _y_limits([y for runs in curves for run in runs for _, y in run], chart)
     rows = height - (2 if height >= _ROOMY else 1)
     ticks = _y_ticks(chart, low, high, max(2, rows // _ROWS_PER_LABEL)) if any(curves) or chart.percent else {}
@@ -109,7 +95,7 @@ def rasterise(chart: Chart, width: int, height: int) -> list[list[Run]]:
         return _as_numbers(chart, width, height)
     labels = {plane.cell((0.0, plane.shares((plane.left, y))[1]))[0]: label for label, y in ticks.items()}
     body = []
-    for row, cells in enumerate(_layers(chart.series, curves, plane)):
+    for row, cells in enumerate(_layers(chart.series, curves, plane, log=chart.log_y)):
         label = labels.get(row, "")
         body.append(_merged([(f"{label:>{margin - 1}}", TEXT), ("┤" if label else "│", AXIS), *cells]))
     return [*body, *_x_axis(plane, margin, own_row=height >= _ROOMY)]
@@ -129,7 +115,7 @@ class _Plane:
     def shares(self, point: Point) -> Point:
         """Return a point as shares of the width and height; far outside they are held at a million."""
         x, y = (point[0] - self.left) / (self.right - self.left), (point[1] - self.low) / (self.high - self.low)
-        return _held(x, 1e6), _held(y, 1e6)
+        return held(x, 1e6), held(y, 1e6)
 
     def cell(self, shares: Point) -> tuple[int, int]:
         """Return row and column of a point in [0, 1], rounding as plotext does."""
@@ -139,31 +125,12 @@ class _Plane:
 # Numbers ----------------------------------------------------------------------------------------------
 
 
-def _finite_runs(series: Series, *, log: bool) -> list[list[Point]]:
-    """Split a curve at its gaps; on a log axis take the logarithm here, so that everything after is linear."""
-    runs: list[list[Point]] = [[]]
-    for x, y in zip(series.x, series.y, strict=False):
-        if y is None or not math.isfinite(y) or not math.isfinite(x) or (log and y <= 0):
-            runs.append([])
-        else:
-            runs[-1].append((_held(x), _exponent(y) if log else _held(y)))
-    return [run for run in runs if run]
-
-
-def _held(value: float, most: float = _HUGE) -> float:
-    return min(max(value, -most), most)
-
-
-def _exponent(y: float) -> float:
-    return _held(math.log10(y), _DECADES)
-
-
 def _y_limits(values: Sequence[float], chart: Chart) -> tuple[float, float]:
     """Return the y axis from and to, as exponents of ten on a log axis."""
     if chart.y_limits is not None:
         start, end = chart.y_limits
         if math.isfinite(start) and math.isfinite(end) and start < end and (start > 0 or not chart.log_y):
-            return _widened(_exponent(start), _exponent(end)) if chart.log_y else _widened(start, end)
+            return _widened(exponent(start), exponent(end)) if chart.log_y else _widened(start, end)
     if not values:
         return (-2.0, 0.0) if chart.log_y else (0.0, 1.0)
     start, end = min(values), max(values)
@@ -180,13 +147,13 @@ def _x_limits(limits: tuple[float, float]) -> tuple[float, float]:
     start, end = limits
     if not (math.isfinite(start) and math.isfinite(end)) or start > end:
         return 1.0, 2.0
-    start, end = _held(start, _FAR), _held(end, _FAR)
+    start, end = held(start, _FAR), held(end, _FAR)
     return (start, end) if end - start >= 1.0 else (start - 0.5, end + 0.5)
 
 
 def _widened(low: float, high: float) -> tuple[float, float]:
     """Return limits that are far enough apart to be told apart: a constant gets room on both sides."""
-    low, high = _held(low), _held(high)
+    low, high = held(low), held(high)
     largest = max(abs(low), abs(high))
     if high - low > max(1e-9 * largest, 1e-250):
         return low, high
@@ -204,7 +171,9 @@ def _y_ticks(chart: Chart, low: float, high: float, most: int) -> dict[str, floa
 # Cells ------------------------------------------------------------------------------------------------
 
 
-def _layers(series: Sequence[Series], curves: Sequence[list[list[Point]]], plane: _Plane) -> list[list[Run]]:
+def _layers(
+    series: Sequence[Series], curves: Sequence[list[list[Point]]], plane: _Plane, *, log: bool
+) -> list[list[Run]]:
     """Return one (character, ink) per cell. Where curves share a cell they take turns by column, like dashes."""
     strokes: dict[tuple[int, int], list[Run]] = {}
     signs: dict[tuple[int, int], list[Run]] = {}
@@ -212,7 +181,7 @@ def _layers(series: Sequence[Series], curves: Sequence[list[list[Point]]], plane
         for (row, column), character in _strokes(runs, plane):
             if not one.dashed or column % 3:
                 strokes.setdefault((row, column), []).append((character, one.ink))
-        for cell in dict.fromkeys(_signed(one, runs, plane)):
+        for cell in dict.fromkeys(_signed(one, runs, plane, log=log)):
             signs.setdefault(cell, []).append(("○" if one.points else "●", one.ink))
     canvas = [[(" ", AXIS)] * plane.columns for _ in range(plane.rows)]
     for (row, column), claims in (strokes | signs).items():
@@ -220,16 +189,25 @@ def _layers(series: Sequence[Series], curves: Sequence[list[list[Point]]], plane
     return canvas
 
 
-def _signed(series: Series, runs: Sequence[Sequence[Point]], plane: _Plane) -> Iterator[tuple[int, int]]:
+def _signed(series: Series, runs: Sequence[Sequence[Point]], plane: _Plane, *, log: bool) -> Iterator[tuple[int, int]]:
     """Return the cells that get a sign: points without neighbours, and a ring's points."""
-    step = _sign_step(plane)
     alone = len(runs) <= plane.columns // _COLUMNS_PER_SIGN
-    for run in runs:
-        for point in run:
-            ringed = series.points and (point[0] % step == 0 or point is runs[-1][-1])
-            shares = plane.shares(point)
-            if (ringed or (alone and len(run) == 1)) and _inside(shares):
-                yield plane.cell(shares)
+    points = [run[0] for run in runs if len(run) == 1] if alone else []
+    if series.points and runs:
+        points += [*_on_round_numbers(series, plane, log=log), runs[-1][-1]]
+    for point in points:
+        if inside(shares := plane.shares(point)):
+            yield plane.cell(shares)
+
+
+def _on_round_numbers(series: Series, plane: _Plane, *, log: bool) -> Iterator[Point]:
+    step = _sign_step(plane)
+    for x in range(math.ceil(plane.left / step) * step, math.floor(plane.right) + 1, step):
+        i = bisect_left(series.x, x)
+        if i < min(len(series.x), len(series.y)) and series.x[i] == x:
+            point = point_at(series.x[i], series.y[i], log=log)
+            if point is not None:
+                yield point
 
 
 def _sign_step(plane: _Plane) -> int:
@@ -241,7 +219,7 @@ def _sign_step(plane: _Plane) -> int:
 
 def _strokes(runs: Sequence[Sequence[Point]], plane: _Plane) -> Iterator[tuple[tuple[int, int], str]]:
     """Let plotext draw a curve in braille; return its cells that are not blank."""
-    parts = [part for run in runs for part in _clipped([plane.shares(point) for point in run])]
+    parts = [part for run in runs for part in clipped([plane.shares(point) for point in run])]
     if not parts:
         return
     figure = type(plotext.figure)(plotext.terminal)
@@ -254,7 +232,7 @@ def _strokes(runs: Sequence[Sequence[Point]], plane: _Plane) -> Iterator[tuple[t
     starts: list[int] = []
     for part in parts:
         starts.append(len(points))
-        points += _thinned(part, plane.columns)
+        points += thinned(part, plane.columns)
     marker = plotext.marker("braille", pixel=16)
     signal = figure.signal([x for x, _ in points], [y for _, y in points], marker=marker, yside="left").lines(True)
     for start in starts:
@@ -265,55 +243,6 @@ def _strokes(runs: Sequence[Sequence[Point]], plane: _Plane) -> Iterator[tuple[t
         for column, character in enumerate(line[: plane.columns]):
             if character not in " \u2800":
                 yield (row, column), character
-
-
-def _inside(shares: Point) -> bool:
-    return 0.0 <= shares[0] <= 1.0 and 0.0 <= shares[1] <= 1.0
-
-
-def _clipped(run: Sequence[Point]) -> Iterator[list[Point]]:
-    """Return the parts of a curve inside the unit square (Liang and Barsky's method)."""
-    if all(map(_inside, run)):
-        yield list(run)
-        return
-    part: list[Point] = []
-    for (x, y), (next_x, next_y) in pairwise(run):
-        dx, dy = next_x - x, next_y - y
-        enter, leave = 0.0, 1.0
-        for delta, room in ((-dx, x), (dx, 1.0 - x), (-dy, y), (dy, 1.0 - y)):
-            if delta < 0:
-                enter = max(enter, room / delta)
-            elif delta > 0:
-                leave = min(leave, room / delta)
-            elif room < 0:
-                leave = -1.0
-        if enter <= leave:
-            begin, end = ((_unit(x + t * dx), _unit(y + t * dy)) for t in (enter, leave))
-            part = part or [begin]
-            part.append(end)
-        if part and leave < 1.0:
-            yield part
-            part = []
-    if part:
-        yield part
-
-
-def _unit(share: float) -> float:
-    return min(max(share, 0.0), 1.0)
-
-
-def _thinned(run: Sequence[Point], columns: int) -> Iterable[Point]:
-    """Keep the first, lowest, highest and last point of each column: extremes survive, cost stays bounded."""
-    if len(run) <= 2 * columns:
-        return run
-    buckets: dict[int, list[Point]] = {}
-    for point in run:
-        buckets.setdefault(int(point[0] * columns), []).append(point)
-    kept: list[Point] = []
-    for bucket in buckets.values():
-        ends = min(bucket, key=lambda p: p[1]), max(bucket, key=lambda p: p[1])
-        kept += sorted({bucket[0], *ends, bucket[-1]})
-    return kept
 
 
 def _merged(cells: Iterable[Run]) -> list[Run]:
@@ -387,13 +316,13 @@ def sparkline(values: Sequence[float], *, low: float | None = None) -> str:
         values: Any numbers.
         low: What the lowest block stands for; the lowest value where it is `None`.
     """
-    finite = [_held(y) for y in values if math.isfinite(y)]
+    finite = [held(y) for y in values if math.isfinite(y)]
     if not finite:
         return " " * len(values)
     start = min(finite) if low is None else low
     start, end = (start, start + max(abs(start), 1.0)) if max(finite) <= start else _widened(start, max(finite))
 
     def block(value: float) -> str:
-        return _BLOCKS[round(7 * _unit((_held(value) - start) / (end - start)))]
+        return _BLOCKS[round(7 * unit((held(value) - start) / (end - start)))]
 
     return "".join(block(y) if math.isfinite(y) else " " for y in values)

@@ -8,7 +8,8 @@ from typing import Final
 
 from mnist_tui.core.events import EpochDone
 from mnist_tui.core.state import RunState
-from mnist_tui.report.charts import Chart, Series
+from mnist_tui.report.charts import Chart
+from mnist_tui.report.points import Series
 from mnist_tui.report.words import format_loss, format_percent
 
 TRAIN_INK: Final = 0

@@ -12,7 +12,8 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mnist_tui.report.charts import AXIS, TEXT, Chart, Run, Series, rasterise
+from mnist_tui.report.charts import AXIS, TEXT, Chart, Run, rasterise
+from mnist_tui.report.points import Series
 
 INKS: Final = 10
 _TITLE: Final = -3

@@ -1,0 +1,140 @@
+"""Curves as points: split at gaps, thinned to what can be seen, cut off at the edges of the chart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Final, TypeAlias, cast
+
+Point: TypeAlias = tuple[float, float]
+
+HUGE: Final = 1e300
+"""Larger numbers are drawn as this: their differences would overflow."""
+DECADES: Final = 280.0
+"""The same for exponents of ten; the axis takes 4 % more, and a percentage two decades."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One curve.
+
+    Attributes:
+        name: For the legend.
+        x, y: Its points in order of x; `None`, NaN and infinities are gaps.
+        ink: Slot of its colour, 0 or above.
+        dashed: Draw it with gaps, so that colour is not the only sign.
+        points: Put a ring on its points: on all where there is room, else on round multiples and the last.
+        note: Numbers beside the name.
+    """
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float | None, ...]
+    ink: int
+    dashed: bool = False
+    points: bool = False
+    note: str = ""
+
+
+def finite_runs(series: Series, *, log: bool) -> list[list[Point]]:
+    """Split a curve at its gaps; on a log axis take the logarithm here, so that everything after is linear."""
+    runs: list[list[Point]] = [[]]
+    for x, y in zip(series.x, series.y, strict=False):
+        if (point := point_at(x, y, log=log)) is None:
+            runs.append([])
+        else:
+            runs[-1].append(point)
+    return [run for run in runs if run]
+
+
+def point_at(x: float, y: float | None, *, log: bool) -> Point | None:
+    """Return a point of the linear plane; `None` where it is a gap."""
+    if y is None or not math.isfinite(y) or not math.isfinite(x) or (log and y <= 0):
+        return None
+    return held(x), exponent(y) if log else held(y)
+
+
+def few(series: Series, columns: int) -> Series:
+    """Return a curve with few points per column, before anything is computed for each: cost stays bounded.
+
+    Of every stretch the first, lowest, highest and last point stay, and where there are gaps, one of them.
+    """
+    x, y = series.x, series.y
+    if len(x) <= 4 * columns or len(x) != len(y):
+        return series
+    length = -(-len(x) // columns)
+    kept: list[int] = []
+    for start in range(0, len(x), length):
+        stretch = range(start, min(start + length, len(x)))
+        known = [i for i in stretch if (value := y[i]) is not None and math.isfinite(value)]
+        gaps = [next(i for i in stretch if i not in known)] if len(known) < len(stretch) else []
+        ends = [known[0], min(known, key=_value_of(y)), max(known, key=_value_of(y)), known[-1]] if known else []
+        kept += sorted({*ends, *gaps})
+    return replace(series, x=tuple(x[i] for i in kept), y=tuple(y[i] for i in kept))
+
+
+def _value_of(y: Sequence[float | None]) -> Callable[[int], float]:
+    return cast("Callable[[int], float]", y.__getitem__)
+
+
+def held(value: float, most: float = HUGE) -> float:
+    """Return the value, no further from 0 than `most`."""
+    return min(max(value, -most), most)
+
+
+def exponent(y: float) -> float:
+    """Return the exponent of ten of a number above 0."""
+    return held(math.log10(y), DECADES)
+
+
+def clipped(run: Sequence[Point]) -> Iterator[list[Point]]:
+    """Return the parts of a curve inside the unit square (Liang and Barsky's method)."""
+    if all(map(inside, run)):
+        yield list(run)
+        return
+    part: list[Point] = []
+    for (x, y), (next_x, next_y) in pairwise(run):
+        dx, dy = next_x - x, next_y - y
+        enter, leave = 0.0, 1.0
+        for delta, room in ((-dx, x), (dx, 1.0 - x), (-dy, y), (dy, 1.0 - y)):
+            if delta < 0:
+                enter = max(enter, room / delta)
+            elif delta > 0:
+                leave = min(leave, room / delta)
+            elif room < 0:
+                leave = -1.0
+        if enter <= leave:
+            begin, end = ((unit(x + t * dx), unit(y + t * dy)) for t in (enter, leave))
+            part = part or [begin]
+            part.append(end)
+        if part and leave < 1.0:
+            yield part
+            part = []
+    if part:
+        yield part
+
+
+def unit(share: float) -> float:
+    """Return the share, held in [0, 1]."""
+    return min(max(share, 0.0), 1.0)
+
+
+def thinned(run: Sequence[Point], columns: int) -> Iterable[Point]:
+    """Keep the first, lowest, highest and last point of each column: extremes survive, cost stays bounded."""
+    if len(run) <= 2 * columns:
+        return run
+    buckets: dict[int, list[Point]] = {}
+    for point in run:
+        buckets.setdefault(int(point[0] * columns), []).append(point)
+    kept: list[Point] = []
+    for bucket in buckets.values():
+        ends = min(bucket, key=lambda p: p[1]), max(bucket, key=lambda p: p[1])
+        kept += sorted({bucket[0], *ends, bucket[-1]})
+    return kept
+
+
+def inside(shares: Point) -> bool:
+    """Return whether a point lies in the unit square."""
+    return 0.0 <= shares[0] <= 1.0 and 0.0 <= shares[1] <= 1.0
