@@ -265,10 +265,12 @@ def _runs(args: argparse.Namespace) -> int:
     from mnist_tui.store.home import home
 
     with Store.open_readonly(home()) as store:
-        print_runs(store.runs(), as_json=args.json)
+        # All is asked before anything is said: a store that is damaged gets one sentence.
+        runs, waiting = store.runs(), store.orphans
+        print_runs(runs, as_json=args.json)
         for run, reason in store.unreadable:
             say(f"mnist-tui: run {run} cannot be read: {reason}")
-        if waiting := store.orphans:
+        if waiting:
             say(f"{still_waiting(waiting)}: `mnist-tui resume --waiting` trains them, the app offers them.")
     return 0
 

@@ -75,6 +75,8 @@ def number(value: object) -> float:
     Raises:
         ValueError: It is something else.
     """
+    if type(value) is float:
+        return value
     if isinstance(value, str) and value in NONFINITE:
         return NONFINITE[value]
     if isinstance(value, bool) or not isinstance(value, int | float):
