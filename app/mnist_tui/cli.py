@@ -16,7 +16,7 @@ from mnist_tui import __version__
 from mnist_tui.core.spec import DATASETS, DEVICES, REPORT_PRESET, RunSpec, SweepSpec, parse_numbers, shown
 from mnist_tui.errors import DataError, MnistTuiError, UsageError
 from mnist_tui.signals import nothing_to_lose
-from mnist_tui.streams import BROKEN_PIPE, give_up_stdout, prepare_streams, say
+from mnist_tui.streams import BROKEN_PIPE, give_up_what_cannot_be_written, prepare_streams, say
 
 EXPORT_FORMATS: Final = ("md", "csv", "json", "tex", "html")
 EPILOG: Final = """\
@@ -153,21 +153,21 @@ def _add_settings(parser: argparse.ArgumentParser, *, grid: bool = False) -> Non
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
     prepare_streams()
+    code = 0
     try:
         code = _answer(argv)
         # Here and not at the end of the process, where an error would be a traceback.
         sys.stdout.flush()
     except KeyboardInterrupt:
         # Before training began, or after it ended: nothing is left to write down.
-        return 130
+        code = 130
     except BrokenPipeError:
         # The reader of our output has gone, as `| head` does; nothing is left to say to it.
-        give_up_stdout()
-        return BROKEN_PIPE
+        code = code or BROKEN_PIPE
     except OSError as error:
-        give_up_stdout()
         _complain(MnistTuiError(f"{error.filename or 'the output'} cannot be used: {error.strerror or error}"))
-        return MnistTuiError.exit_code
+        code = code or MnistTuiError.exit_code
+    give_up_what_cannot_be_written()
     return code
 
 

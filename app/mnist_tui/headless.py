@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from mnist_tui.core.control import RunControl
 from mnist_tui.core.estimate import DAY_S, machine_factor, sweep_s
-from mnist_tui.core.events import Notice, RunDone, Status
+from mnist_tui.core.events import Event, Notice, Preparing, RunDone, Status
 from mnist_tui.core.plain import dumps
 from mnist_tui.core.queue import QueuedRun, enqueue
 from mnist_tui.core.spec import SweepSpec, new_run_id
 from mnist_tui.core.state import SessionState
 from mnist_tui.core.table import build_table
-from mnist_tui.engine import run_sweep
 from mnist_tui.errors import DataError, RunError, UsageError
 from mnist_tui.report.console import ConsoleView
 from mnist_tui.report.files import comparison_stem, save_comparison, saved_text
 from mnist_tui.report.words import format_duration, still_waiting
-from mnist_tui.signals import interruptible
+from mnist_tui.signals import interruptible, nothing_to_lose
 from mnist_tui.store.connection import TRAINING_PATIENCE_S
 from mnist_tui.store.database import Store, continuing
 from mnist_tui.store.home import home, tables_folder
 from mnist_tui.streams import say
 
+Engine: TypeAlias = Callable[[Iterable[QueuedRun], RunControl], Iterator[Event]]
 _BAD_ENDS: Final = (Status.FAILED, Status.OUT_OF_MEMORY, Status.DIVERGED)
 
 
@@ -99,13 +99,14 @@ def _train(queue: Sequence[QueuedRun], *, as_json: bool) -> int:
 
     def end() -> None:
         control.stop()
-        if state.preparing is not None:
-            # No run has begun, and a mirror that says nothing would be waited for.
+        if state.preparing is not None and state.preparing.fraction is not None:
+            # Downloading: no run has begun, and a mirror that says nothing would be waited for.
             raise KeyboardInterrupt
 
     with (
         Store.open(place, TRAINING_PATIENCE_S) as store,
         ConsoleView(len(queue), as_json=as_json) as view,
+        _engine_loaded(view, state) as run_sweep,
         interruptible(end) as interruption,
     ):
         store.add_waiting(queue, session)
@@ -132,9 +133,20 @@ def _train(queue: Sequence[QueuedRun], *, as_json: bool) -> int:
         say(saved_text(paths))
     if state.run is not None and state.run.status is Status.STOPPED:
         say("Finished epochs are kept. `mnist-tui resume` goes on with this run.")
-    if lost is not None:
+    if lost is not None and not interruption.exit_code:
         raise lost
     return interruption.exit_code or worst
+
+
+@contextmanager
+def _engine_loaded(view: ConsoleView, state: SessionState) -> Iterator[Engine]:
+    """Load PyTorch, and say so; an interrupt in the middle of a library's imports would leave it in pieces."""
+    loading = Preparing(message="loading PyTorch")
+    state.apply(loading)
+    view.show(loading, state)
+    with nothing_to_lose():
+        from mnist_tui.engine.session import run_sweep
+    yield run_sweep
 
 
 def print_data_status(*, as_json: bool) -> int:

@@ -6,7 +6,7 @@ import errno
 import io
 import os
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Final, NoReturn
 
 from mnist_tui.report.words import harmless
@@ -43,12 +43,21 @@ def prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def give_up_stdout() -> None:
-    """Let what is left of the output go nowhere, so that the end of the process does not fail on it again."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def give_up_what_cannot_be_written() -> None:
+    """Let what is left of an output that is gone go nowhere, so that the end of the process does not fail on it."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def say(text: str, *, out: bool = False) -> None:
-    """Write one line for people, on stderr unless it is what was asked for. Text from outside steers no terminal."""
-    print(harmless(text), file=sys.stdout if out else sys.stderr, flush=True)
+    """Write one line for people, on stderr unless it is what was asked for. Text from outside steers no terminal.
+
+    Raises:
+        OSError: It is what was asked for, and cannot be written. What cannot be told on stderr is lost.
+    """
+    with nullcontext() if out else suppress(OSError):
+        print(harmless(text), file=sys.stdout if out else sys.stderr, flush=True)

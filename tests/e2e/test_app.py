@@ -60,6 +60,15 @@ def test_a_signal_leaves_the_terminal_clean_and_the_run_recorded(places, tmp_pat
     assert run.epochs_done >= 1
 
 
+def test_a_command_whose_terminal_is_closed_ends_its_run_in_order(places, tmp_path):
+    command = [COMMAND, "run", "--dataset", "digits", "--epochs", "500"]
+    with PtyApp(command, environment=places) as app:
+        app.wait_for("epoch   2/500")
+        app.hang_up()
+        assert app.wait_exit() == 128 + signal.SIGHUP
+    assert last_run(tmp_path).status is Status.STOPPED
+
+
 def test_the_shell_can_be_had_back_and_training_goes_on_after_it(places):
     shell = ["bash", "-mc", f"{COMMAND} {' '.join(SLOW)}; echo the shell is back; read; fg"]
     with PtyApp(shell, environment=places) as app:

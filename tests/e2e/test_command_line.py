@@ -262,8 +262,6 @@ def test_an_output_that_cannot_be_written_is_told_in_a_sentence(places, one_run,
         (f"{TRAIN} | head -4", 141, "Finished epochs are kept."),
         (f"{TRAIN} >/dev/full", 1, "No space left on device"),
         (f"{TRAIN} >&-", 1, "standard output is closed"),
-        (f"timeout -s HUP 8 {TRAIN} >/dev/null", 124, "Finished epochs are kept."),
-        (f"timeout -s QUIT 8 {TRAIN} >/dev/null", 124, "Finished epochs are kept."),
     ],
 )
 def test_a_run_whose_output_or_terminal_is_gone_ends_in_order_and_leaves_nothing_waiting(places, line, code, sentence):
@@ -376,4 +374,18 @@ def test_the_first_interrupt_is_obeyed_while_a_mirror_says_nothing(places):
     assert process.returncode == 130, told
     assert "Traceback" not in told
     assert run(places, "runs", "--json", check=0).stdout == ""
+    assert "wait" not in run(places, "runs", check=0).stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1], ids=lambda number: number.name)
+def test_any_signal_ends_the_run_in_order(places, number):
+    with start(places, "run", "--dataset", "digits", "--epochs", "500", "--json") as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if "epoch_done" in line)
+        process.send_signal(number)
+        _, told = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 128 + number, told
+    assert "Finished epochs are kept." in told
+    (kept,) = [json.loads(line) for line in run(places, "runs", "--json", check=0).stdout.splitlines()]
+    assert kept["status"] == "stopped"
     assert "wait" not in run(places, "runs", check=0).stderr

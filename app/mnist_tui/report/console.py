@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -82,7 +83,8 @@ class ConsoleView:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop_live()
+        with suppress(OSError):  # the terminal may be gone
+            self._stop_live()
 
     def show(self, event: Event, state: SessionState) -> None:
         """Show one event that `state` has taken in already."""
