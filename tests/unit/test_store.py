@@ -346,6 +346,16 @@ def test_a_waiting_run_that_another_process_trains_is_left_to_it(home):
     assert read(home).epochs_done == 2
 
 
+def test_a_new_run_whose_lock_cannot_be_made_waits_on(home, monkeypatch):
+    with Store.open(home) as store:
+        store.add_waiting([QueuedRun("run-1", RunSpec())], "first")
+        with monkeypatch.context() as broken:
+            broken.setattr(lock.RunLock, "acquire", full_disk)
+            assert list(store.ready([QueuedRun("run-1", RunSpec())])) == []
+    with Store.open(home) as later:
+        assert [queued.run for queued in later.adopt_waiting("later")] == ["run-1"]
+
+
 def test_what_waited_in_a_dead_process_is_taken_over_once_even_before_the_next_one_has_written_anything(home):
     with Store.open(home) as dead:
         dead.add_waiting([QueuedRun("run-1", RunSpec())], "dead")

@@ -226,7 +226,9 @@ class Store(RunReader):
             if queued.continues:
                 return replace(queued, continuation=self._continuation(queued.run))
         except MnistTuiError:
-            self._give_up(queued.run)
+            # A new run that cannot be locked now was not refused: it is still there at the next start.
+            if queued.continues:
+                self._give_up(queued.run)
             raise
         return None if self._exists(queued.run) else queued
 
