@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from mnist_tui.core.events import Notice, Preparing
-from mnist_tui.engine.data import CATALOGUE, Catalogue, data_status, load_digits, places, prepare_dataset
+from mnist_tui.engine.data import CATALOGUE, Catalogue, as_input, data_status, load_digits, places, prepare_dataset
 from mnist_tui.engine.fetch import RemoteFile
 from mnist_tui.errors import DataError
 
@@ -361,14 +361,17 @@ def digits(roots, split_seed=0):
 
 
 @pytest.mark.parametrize("load", [made_mnist, digits])
-def test_images_are_28x28_in_0_to_1_and_counted_as_told(roots, load):
+def test_images_are_28x28_bytes_that_the_network_gets_in_0_to_1_and_counted_as_told(roots, load):
     dataset = load(roots)
     info = dataset.info
     for (images, labels), count in zip(parts_of(dataset), (info.n_train, info.n_validation, info.n_test), strict=True):
         assert images.shape == (count, 1, 28, 28)
-        assert images.dtype == torch.float32
-        assert 0 <= float(images.min()) < 0.01
-        assert 0.9 < float(images.max()) <= 1
+        assert images.dtype == torch.uint8
+        assert int(images.min()) < 3
+        assert int(images.max()) > 230
+        inputs = as_input(images)
+        assert inputs.dtype == torch.float32
+        assert torch.equal(inputs, images / 255)
         assert labels.shape == (count,)
         assert labels.dtype == torch.int64
         assert sorted(set(labels.tolist())) == list(range(10))
@@ -402,7 +405,7 @@ def test_of_mnist_the_files_decide_what_is_test_and_images_keep_their_labels(roo
     for (images, labels), name in zip(parts_of(dataset), (TRAIN_IMAGES, TRAIN_IMAGES, TEST_IMAGES), strict=True):
         pixels = GOOD[name][header:]
         positions = {pixels[i * size : (i + 1) * size]: i for i in range(len(pixels) // size)}
-        in_file = [positions[row] for row in as_rows((images * 255).round().to(torch.uint8))]
+        in_file = [positions[row] for row in as_rows(images)]
         assert [i % 10 for i in in_file] == labels.tolist()
 
 
@@ -421,4 +424,4 @@ def test_digits_lie_amid_an_empty_frame_as_those_of_mnist_do():
     inner = images[:, :, 4:24, 4:24].clone()
     images[:, :, 4:24, 4:24] = 0
     assert not images.any()
-    assert (inner.amax(dim=(1, 2, 3)) > 0.5).all()
+    assert (inner.amax(dim=(1, 2, 3)) > 127).all()

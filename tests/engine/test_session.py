@@ -26,6 +26,7 @@ from mnist_tui.core.events import (
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.engine import session
+from mnist_tui.engine.data import as_input
 from mnist_tui.engine.session import run_sweep
 from mnist_tui.engine.train import Trainer
 
@@ -121,7 +122,7 @@ def test_scores_are_those_of_the_plain_formula():
     trainer = Trainer(SPEC, dataset, torch.device("cpu"))
     *_, last = trainer.validate()
     with torch.inference_mode():
-        logits = trainer.model(dataset.validation_images)
+        logits = trainer.model(as_input(dataset.validation_images))
     loss = torch.nn.functional.cross_entropy(logits, dataset.validation_labels)
     hits = (logits.argmax(1) == dataset.validation_labels).sum()
     assert last.score is not None
@@ -134,7 +135,7 @@ def test_train_score_covers_all_images_also_with_a_smaller_last_batch():
     spec = replace(SPEC, batch_size=1000, learning_rate=1e-30)
     trainer = Trainer(spec, dataset, torch.device("cpu"))
     with torch.inference_mode():
-        logits = trainer.model(dataset.train_images)
+        logits = trainer.model(as_input(dataset.train_images))
     *steps, last = trainer.train_epoch(1)
     assert [step.done for step in steps] == [1, 2]
     assert last.score is not None

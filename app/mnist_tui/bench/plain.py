@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset, random_split
 from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
-from mnist_tui.engine.data import load_digits
+from mnist_tui.engine.data import as_input, load_digits
 
 BATCH: Final = 64
 BATCHES_LOADED: Final = 100
@@ -57,8 +57,8 @@ def open_parts(name: str, source: str, n_validation: int, resources: ExitStack) 
     if name == "digits":
         digits = load_digits(0)
         return (
-            TensorDataset(digits.train_images, digits.train_labels),
-            TensorDataset(digits.validation_images, digits.validation_labels),
+            TensorDataset(as_input(digits.train_images), digits.train_labels),
+            TensorDataset(as_input(digits.validation_images), digits.validation_labels),
         )
     images = MNIST(str(_unpacked(Path(source), resources)), train=True, transform=ToTensor())
     train, validation = random_split(images, [len(images) - n_validation, n_validation])

@@ -14,7 +14,7 @@ import torch.nn.functional as F  # noqa: N812 - the name that the field gives it
 from torch import Tensor
 
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.engine.data import Dataset
+from mnist_tui.engine.data import Dataset, as_input
 from mnist_tui.engine.model import CLASSES, build_model
 from mnist_tui.errors import RunError
 
@@ -151,8 +151,7 @@ class Trainer:
         batches = order.split(self._batch_size)
         self.model.train()
         for done, index in enumerate(batches[first_batch:], start=first_batch + 1):
-            batch = images.index_select(0, index).contiguous(memory_format=self._memory_format)
-            logits = self.model(batch)
+            logits = self.model(self._input(images.index_select(0, index)))
             loss = F.cross_entropy(logits, labels.index_select(0, index))
             self._optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -162,6 +161,9 @@ class Trainer:
             self._logits[start : start + len(index)] = logits.detach()
             yield Step(done, len(batches))
         yield Step(len(batches), len(batches), _score(self._logits, labels.index_select(0, order)))
+
+    def _input(self, images: Tensor) -> Tensor:
+        return as_input(images).contiguous(memory_format=self._memory_format)
 
     def _order(self, epoch: int) -> Tensor:
         generator = torch.Generator().manual_seed(derive_seed(self._seed, "order", epoch))
@@ -192,7 +194,7 @@ class Trainer:
         for done, images_of_batch in enumerate(batches, start=1):
             # Entered for each batch: a mode must not leak to whoever runs between two steps of a generator.
             with torch.inference_mode():
-                scored.append(self.model(images_of_batch.contiguous(memory_format=self._memory_format)))
+                scored.append(self.model(self._input(images_of_batch)))
             yield Step(done, len(batches))
         yield Step(len(batches), len(batches), _score(torch.cat(scored), labels))
 
