@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mnist_tui import __version__
-from mnist_tui.core.spec import DATASETS, DEVICES, REPORT_PRESET, RunSpec, SweepSpec, parse_numbers, shown
+from mnist_tui.core.spec import BACKENDS, DATASETS, DEVICES, REPORT_PRESET, RunSpec, SweepSpec, parse_numbers, shown
 from mnist_tui.errors import DataError, MnistTuiError, UsageError
 from mnist_tui.signals import nothing_to_lose
 from mnist_tui.streams import BROKEN_PIPE, give_up_what_cannot_be_written, prepare_streams, say
@@ -143,10 +143,20 @@ def _add_settings(parser: argparse.ArgumentParser, *, grid: bool = False) -> Non
         settings.add_argument("--seed", type=_int, default=usual.seed, metavar="N", help="default: %(default)s")
     settings.add_argument("--dataset", choices=DATASETS, default=usual.dataset, help="default: %(default)s")
     settings.add_argument("--device", choices=DEVICES, default=usual.device, help="default: %(default)s")
+    settings.add_argument(
+        "--backend",
+        choices=BACKENDS,
+        default=usual.backend,
+        help="compiled loops (CPU), PyTorch alone, or the faster one (default: %(default)s)",
+    )
     settings.add_argument("--batch-size", type=_int, default=usual.batch_size, metavar="N", help="default: %(default)s")
     settings.add_argument("--lr", type=_float, default=usual.learning_rate, metavar="X", help="default: %(default)s")
     settings.add_argument(
-        "--threads", type=_int, default=None, metavar="N", help="CPU threads (default: all cores but one, at most 4)"
+        "--threads",
+        type=_int,
+        default=None,
+        metavar="N",
+        help="CPU threads (default: what gains and is free, at most 4)",
     )
 
 
@@ -191,6 +201,7 @@ def _base_spec(args: argparse.Namespace) -> RunSpec:
     return RunSpec(
         dataset=args.dataset,
         device=args.device,
+        backend=args.backend,
         batch_size=args.batch_size,
         learning_rate=args.lr,
         threads=args.threads,

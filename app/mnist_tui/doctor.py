@@ -36,8 +36,9 @@ def examine(*, as_json: bool) -> int:
 
 
 def _examine() -> tuple[dict[str, Any], list[str], int]:
+    from mnist_tui.engine.backends import describe_backend
     from mnist_tui.engine.data import data_status
-    from mnist_tui.engine.device import available_cores, choose_device, choose_threads, processor_name
+    from mnist_tui.engine.device import available_cores, choose_device, processor_name
 
     findings: dict[str, Any] = {"python": platform.python_version(), "system": platform.platform()}
     problems: list[str] = []
@@ -46,7 +47,7 @@ def _examine() -> tuple[dict[str, Any], list[str], int]:
         findings[package.replace("-", "_")] = version(package)
     findings["processor"] = f"{processor_name()}, {available_cores()} cores usable"
     findings["device"] = str(choose_device("auto"))
-    findings["threads"] = choose_threads(None)
+    findings["backend"] = describe_backend()
     findings["sqlite"] = sqlite3.sqlite_version
     try:
         place = home()

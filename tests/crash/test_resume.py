@@ -28,6 +28,7 @@ from mnist_tui.core.events import (
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import SessionState
+from mnist_tui.engine import session
 from mnist_tui.engine.session import run_sweep
 from mnist_tui.errors import StoreError, UsageError
 from mnist_tui.store import checkpoints
@@ -37,7 +38,8 @@ from tests.e2e.conftest import COMMAND
 
 RUN = "run-1"
 NARROW = RunSpec(epochs=4, features=2, dataset="digits", device="cpu", threads=1)
-WIDE = replace(NARROW, features=8)  # From 8 on the channels lie innermost.
+WIDE = replace(NARROW, features=8)
+WIDE_TORCH = replace(WIDE, backend="torch")  # From 8 on its channels lie innermost.
 
 
 def train(home, queued, until=lambda event: False, control=None):
@@ -138,7 +140,7 @@ def home(tmp_path):
 # Where it ended ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("spec", [NARROW, WIDE], ids=["narrow", "wide"])
+@pytest.mark.parametrize("spec", [NARROW, WIDE, WIDE_TORCH], ids=["narrow", "wide", "wide, torch"])
 @pytest.mark.parametrize("epoch", [1, 2, 3, 4])
 def test_a_run_that_goes_on_after_any_epoch_is_the_uninterrupted_one_bit_for_bit(home, uninterrupted, spec, epoch):
     begin(home, spec, until=after_epoch(epoch))
@@ -179,7 +181,7 @@ class Pausing(RunControl):
 BATCHES = 19  # 1,197 images to train, 64 at a time; 300 to validate, 250 at a time.
 
 
-@pytest.mark.parametrize("spec", [NARROW, WIDE], ids=["narrow", "wide"])
+@pytest.mark.parametrize("spec", [NARROW, WIDE_TORCH], ids=["narrow", "wide, torch"])
 @pytest.mark.parametrize(
     ("look", "trained"),
     [(1, 1), (7, 7), (BATCHES, BATCHES), (BATCHES + 1, BATCHES), (BATCHES + 2, BATCHES), (BATCHES + 2 + 5, 5)],
@@ -272,7 +274,7 @@ def rewrite_start(home, change):
     ids=["version", "processor", "threads"],
 )
 def test_other_conditions_are_said_and_stay_with_the_run(home, change, difference):
-    begin(home, NARROW, until=after_epoch(2))
+    begin(home, replace(NARROW, backend="torch"), until=after_epoch(2))
     rewrite_start(home, lambda record: change(record["machine"]))
     told = go_on(home)
     (continued,) = of(told, RunContinued)
@@ -292,6 +294,27 @@ def test_a_run_goes_on_with_the_threads_it_began_with_and_then_nothing_differs(h
     assert not warnings(told)
     assert kept(home).differs == ()
     assert torch.get_num_threads() == 1
+
+
+def test_the_compiled_step_gives_the_same_bits_with_more_threads_so_nothing_differs(home, uninterrupted):
+    begin(home, WIDE, until=after_epoch(2))
+    rewrite_start(home, lambda record: record["machine"].update(threads=2))
+    assert not warnings(go_on(home))
+    assert kept(home).differs == ()
+    assert numbers(home) == uninterrupted(WIDE)
+
+
+@pytest.mark.parametrize("spec", [NARROW, WIDE], ids=["narrow", "wide"])
+@pytest.mark.parametrize(("first", "second"), [("compiled", "torch"), ("torch", "compiled")])
+def test_a_run_goes_on_with_the_other_backend_and_says_so(home, uninterrupted, monkeypatch, spec, first, second):
+    begin(home, replace(spec, backend=first), until=after_epoch(2))
+    monkeypatch.setattr(session, "choose_backend", lambda *_: second)
+    told = go_on(home)
+    (continued,) = of(told, RunContinued)
+    assert f"backend: {first}, now {second}" in continued.differs
+    epochs, _, _ = numbers(home)
+    for ours, alone in zip(epochs, uninterrupted(replace(spec, backend=first))[0], strict=True):
+        assert ours[1:5] == pytest.approx(alone[1:5], rel=0.02, abs=0.02)
 
 
 def test_a_run_begun_on_other_data_is_refused_and_loses_nothing(home):

@@ -106,7 +106,7 @@ def test_another_seed_gives_other_numbers():
 
 def test_the_order_of_images_differs_between_epochs_and_covers_every_image():
     dataset = _digits()
-    trainer = Trainer(SPEC, dataset, torch.device("cpu"))
+    trainer = Trainer(SPEC, dataset, torch.device("cpu"), "torch")
     orders = [trainer._order(epoch).tolist() for epoch in (1, 2)]
     assert orders[0] != orders[1]
     assert sorted(orders[0]) == sorted(orders[1]) == list(range(dataset.info.n_train))
@@ -119,7 +119,7 @@ def _digits():
 
 def test_scores_are_those_of_the_plain_formula():
     dataset = _digits()
-    trainer = Trainer(SPEC, dataset, torch.device("cpu"))
+    trainer = Trainer(SPEC, dataset, torch.device("cpu"), "torch")
     *_, last = trainer.validate()
     with torch.inference_mode():
         logits = trainer.model(as_input(dataset.validation_images))
@@ -133,7 +133,7 @@ def test_scores_are_those_of_the_plain_formula():
 def test_train_score_covers_all_images_also_with_a_smaller_last_batch():
     dataset = _digits()
     spec = replace(SPEC, batch_size=1000, learning_rate=1e-30)
-    trainer = Trainer(spec, dataset, torch.device("cpu"))
+    trainer = Trainer(spec, dataset, torch.device("cpu"), "torch")
     with torch.inference_mode():
         logits = trainer.model(as_input(dataset.train_images))
     *steps, last = trainer.train_epoch(1)

@@ -360,7 +360,7 @@ def test_one_run_is_shown_with_settings_machine_epochs_and_result():
         "Epochs 2 of 2",
         "Learning rate 0.001",
         "Dataset MNIST: 50,000 / 10,000 / 10,000 images to train, validate, test",
-        "Device cpu: Example CPU, 2 threads",
+        "Device Example CPU: cpu, 2 threads",
         "Versions torch 2.14.0, torchvision 0.29.2",
         "Best Val Accuracy 42.11% in epoch 2",
         "Test Accuracy 45.00%",

@@ -20,11 +20,11 @@ from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import EpochDone, Notice, RunDone, RunStarted, Status
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.engine.backends import choose_backend, load_kernels
 from mnist_tui.engine.data import load_digits, prepare_dataset
 from mnist_tui.engine.device import (
     available_cores,
     choose_device,
-    choose_threads,
     describe_machine,
     prepare_backend,
     processor_name,
@@ -39,7 +39,7 @@ STEPS: Final = 200
 def describe(dataset: str | None, device: str, threads: int | None) -> dict[str, Any]:
     """Return the machine and the data; MNIST is fetched here where it is wanted and missing."""
     chosen = choose_device(device)
-    machine = describe_machine(chosen, choose_threads(threads))
+    machine = describe_machine(chosen, threads or 1)
     found: dict[str, Any] = {
         "processor": processor_name(),
         "cores": available_cores(),
@@ -96,10 +96,13 @@ def engine(spec: RunSpec) -> dict[str, Any]:
 def engine_one_image_step_ms(spec: RunSpec) -> float:
     """Measure a step with a single image: what a step costs before there is much to compute."""
     device = choose_device(spec.device)
-    prepare_backend(device, choose_threads(spec.threads))
+    backend = choose_backend(spec.backend, device, spec.features)
+    if backend == "compiled":
+        load_kernels()
+    prepare_backend(device, 1)
     digits = load_digits(0)
     few = replace(digits, train_images=digits.train_images[:STEPS], train_labels=digits.train_labels[:STEPS])
-    trainer = Trainer(replace(spec, batch_size=1), few, device)
+    trainer = Trainer(replace(spec, batch_size=1), few, device, backend)
     for epoch in (1, 2):
         start = time.perf_counter()
         for _ in trainer.train_epoch(epoch):

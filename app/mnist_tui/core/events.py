@@ -77,6 +77,7 @@ class Machine:
         device: `cpu`, `cuda` or `mps`.
         device_name: The processor or GPU by its name.
         threads: CPU threads of the training.
+        backend: `compiled` or `torch`: what trained it.
         host: Name of the computer.
         system: Operating system.
         versions: Version of each package that can change a number.
@@ -88,6 +89,7 @@ class Machine:
     host: str
     system: str
     versions: Mapping[str, str]
+    backend: str = "torch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from mnist_tui.errors import UsageError
 
 DATASETS: Final = ("auto", "mnist", "digits")
 DEVICES: Final = ("auto", "cpu", "cuda", "mps")
+BACKENDS: Final = ("auto", "compiled", "torch")
 FEATURE_STEPS: Final = (2, 4, 8, 16, 32, 64)
 """The values that the features key steps through; any number in the allowed range can be typed."""
 
@@ -65,7 +66,9 @@ class RunSpec:
         learning_rate: Adam's step size. Infinity is allowed: it makes a run diverge, which some want to see.
         dataset: `mnist`, `digits`, or `auto`: MNIST where it can be had, else the digits.
         device: `cpu`, `cuda`, `mps`, or `auto`: the fastest that is there.
-        threads: CPU threads of the training; `None` lets the engine choose. It changes the last bits of results.
+        backend: `compiled`: loops made for this network on the CPU; `torch`: PyTorch alone; `auto`: the faster one.
+        threads: CPU threads of the training; `None` lets the engine choose. With PyTorch alone they change the last
+            bits of results.
         split_seed: Seeds the choice of validation images; the same for all runs that are compared.
     """
 
@@ -76,6 +79,7 @@ class RunSpec:
     learning_rate: float = 0.001
     dataset: str = "auto"
     device: str = "auto"
+    backend: str = "auto"
     threads: int | None = None
     split_seed: int = 0
 
@@ -92,6 +96,7 @@ class RunSpec:
             raise UsageError(f"learning rate must be a number above 0, not {shown(rate)}", "0.001 is the usual choice")
         _check_choice("dataset", self.dataset, DATASETS)
         _check_choice("device", self.device, DEVICES)
+        _check_choice("backend", self.backend, BACKENDS)
 
     @property
     def title(self) -> str:

@@ -124,6 +124,7 @@ MORE_COLUMNS: Final = (
     Column("split_seed", "Split Seed", Unit.COUNT, Direction.NONE, "Chose the validation images.", always=False),
     Column("device", "Device", Unit.TEXT, Direction.NONE, "Where it was computed.", always=False),
     Column("device_name", "Device Name", Unit.TEXT, Direction.NONE, "The processor or GPU.", always=False),
+    Column("backend", "Backend", Unit.TEXT, Direction.NONE, "Compiled loops, or PyTorch alone.", always=False),
     Column("threads", "Threads", Unit.COUNT, Direction.NONE, "CPU threads of the training.", always=False),
     Column("batch_size", "Batch", Unit.COUNT, Direction.NONE, "Images per step.", always=False),
     Column("learning_rate", "Learning Rate", Unit.LOSS, Direction.NONE, "Adam's step size.", always=False),
@@ -141,7 +142,7 @@ _MEASURED: Final = frozenset(
     }
 )
 _SAME_DATA: Final = ("data_digest", "split_seed")
-_SAME_MACHINE: Final = (*_SAME_DATA, "device", "device_name", "threads")
+_SAME_MACHINE: Final = (*_SAME_DATA, "device", "device_name", "backend", "threads")
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +247,7 @@ def _group_key(run: RunState) -> tuple[Any, ...]:
         spec.learning_rate,
         spec.split_seed,
         data.sha256 if data else None,
-        (machine.device, machine.device_name, machine.threads) if machine else None,
+        (machine.device, machine.device_name, machine.backend, machine.threads) if machine else None,
     )
     return key if run.status is Status.FINISHED else (*key, run.run)
 
@@ -273,6 +274,7 @@ def _make_row(group: Sequence[RunState]) -> Row:
         "split_seed": first.spec.split_seed,
         "device": first.machine.device if first.machine else None,
         "device_name": first.machine.device_name if first.machine else None,
+        "backend": first.machine.backend if first.machine else None,
         "threads": first.machine.threads if first.machine else None,
         "batch_size": first.spec.batch_size,
         "learning_rate": first.spec.learning_rate,

@@ -76,6 +76,11 @@ class Dataset:
     test_images: Tensor
     test_labels: Tensor
 
+    @property
+    def side(self) -> int:
+        """Width and height of an image."""
+        return int(self.train_images.shape[-1])
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

@@ -8,13 +8,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+import psutil
 import torch
 
 from mnist_tui.core.events import Machine
 from mnist_tui.errors import UsageError
 
 MAX_USEFUL_THREADS: Final = 4
-"""A network this small gains nothing from more threads than this; they only spin."""
+"""A network this small gains nothing from more threads than this."""
+THREADS_GAIN_FROM: Final = 8
+"""Features from which on a batch is work enough to be shared."""
+_LOOK_S: Final = 0.1
 
 
 def choose_device(choice: str) -> torch.device:
@@ -37,13 +41,29 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def choose_threads(wish: int | None) -> int:
-    """Return the number of CPU threads: the wish, else all usable cores but one, up to the useful maximum.
+def free_cores() -> int:
+    """Return how many cores, this thread's own counted, nobody uses now; looks for a tenth of a second."""
+    mine = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    load = [
+        percent for core, percent in enumerate(psutil.cpu_percent(_LOOK_S, percpu=True)) if mine is None or core in mine
+    ]
+    return max(1, round(sum(100 - percent for percent in load) / 100 - 0.2))
 
-    One core is left to the screen and to others: where threads outnumber free cores, those that wait for each other
-    spin, and an epoch was measured to take four times as long as with one thread.
+
+def choose_threads(wish: int | None, features: int, free: int) -> int:
+    """Return the number of CPU threads: the wish, else as many as gain something and find a free core.
+
+    Where threads outnumber free cores they wait for each other, and an epoch was measured to take four times as long
+    as with one.
+
+    Args:
+        wish: What was asked for.
+        features: Width of the network; a narrow one gains nothing.
+        free: Cores that nobody else uses, as `free_cores` saw them when the queue began: all its runs are alike.
     """
-    return wish if wish is not None else min(max(1, available_cores() - 1), MAX_USEFUL_THREADS)
+    if wish is not None:
+        return wish
+    return min(free, MAX_USEFUL_THREADS) if features >= THREADS_GAIN_FROM else 1
 
 
 def prepare_backend(device: torch.device, threads: int) -> None:
@@ -62,13 +82,14 @@ def synchronize(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def describe_machine(device: torch.device, threads: int) -> Machine:
+def describe_machine(device: torch.device, threads: int, backend: str = "torch") -> Machine:
     """Return what is recorded with a run so that its numbers can be understood later."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name()
     return Machine(
         device=device.type,
         device_name=name,
         threads=threads,
+        backend=backend,
         host=platform.node(),
         system=platform.platform(),
         versions={
@@ -76,6 +97,7 @@ def describe_machine(device: torch.device, threads: int) -> Machine:
             "mnist-tui": version("mnist-tui"),
             "torch": torch.__version__,
             "torchvision": version("torchvision"),
+            **({"numba": version("numba")} if backend == "compiled" else {}),
         },
     )
 

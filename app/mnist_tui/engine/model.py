@@ -16,12 +16,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that the field gives it
 from torch import Tensor, nn
 
-from mnist_tui.engine.layers import ConvPoolReLU
-
-BATCH_INNERMOST_UP_TO: Final = 4
-"""Up to this width the convolutions on the CPU are faster with the batch innermost."""
 HIDDEN: Final = 1024
 CLASSES: Final = 10
+CHANNELS_LAST_FROM: Final = 8
+"""From this width on, PyTorch's convolutions on the CPU are faster with the channels innermost."""
 
 
 class BottleneckCNN(nn.Module):
@@ -42,12 +40,6 @@ class BottleneckCNN(nn.Module):
 
     def bottleneck(self, images: Tensor) -> Tensor:
         """Return the features of each image, (N, features)."""
-        if self.conv1.out_channels <= BATCH_INNERMOST_UP_TO and images.device.type == "cpu":
-            x = images.flatten(1).t().reshape(1, *images.shape[2:], len(images))
-            x = ConvPoolReLU.apply(x, self.conv1.weight, self.conv1.bias)
-            x = ConvPoolReLU.apply(x, self.conv2.weight, self.conv2.bias)
-            features: Tensor = x.mean(dim=(1, 2)).t()
-            return features
         # Max-pooling before ReLU gives the same values as after it, with a quarter of the work for ReLU.
         x = F.relu(F.max_pool2d(self.conv1(images), 2))
         x = F.relu(F.max_pool2d(self.conv2(x), 2))
@@ -61,6 +53,26 @@ class BottleneckCNN(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits (N, 10) of images (N, 1, 28, 28)."""
         return self.classify(self.bottleneck(images))
+
+    @property
+    def features(self) -> int:
+        """Width of the bottleneck."""
+        return self.conv1.out_channels
+
+    @property
+    def hidden_units(self) -> int:
+        """Width of the layer after it."""
+        return self.hidden.out_features
+
+    @property
+    def classes(self) -> int:
+        """How many logits come out."""
+        return self.output.out_features
+
+    @property
+    def memory_format(self) -> torch.memory_format:
+        """The order of images and kernels in memory that PyTorch works fastest with."""
+        return torch.channels_last if self.features >= CHANNELS_LAST_FROM else torch.contiguous_format
 
     @property
     def parameter_count(self) -> int:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple, cast
 
 import torch
 
@@ -34,8 +35,16 @@ from mnist_tui.core.metrics import error_reduction, improvement_points
 from mnist_tui.core.queue import Continuation, QueuedRun
 from mnist_tui.core.spec import RunSpec, new_run_id
 from mnist_tui.core.state import summarise
+from mnist_tui.engine.backends import choose_backend, compilation
 from mnist_tui.engine.data import Dataset, prepare_dataset
-from mnist_tui.engine.device import choose_device, choose_threads, describe_machine, prepare_backend, synchronize
+from mnist_tui.engine.device import (
+    choose_device,
+    choose_threads,
+    describe_machine,
+    free_cores,
+    prepare_backend,
+    synchronize,
+)
 from mnist_tui.engine.train import Score, Step, Trainer
 from mnist_tui.errors import DataError, MnistTuiError, RunError, UsageError
 
@@ -59,22 +68,33 @@ def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event
     """
     sweep = new_run_id()
     done: list[str] = []
+    free = 0
     yield SweepStarted(sweep=sweep, started_at=_now())
     try:
         for queued in _until_stopped(queue, control):
             control.begin_run(queued.run)
             past = started(queued)
             spec = queued.spec if past is None else as_before(queued.spec, past)
+            device = choose_device(spec.device)
+            backend = choose_backend(spec.backend, device, spec.features)
+            if backend == "compiled":
+                compilation().begin()
             dataset = yield from _dataset(spec, control)
             if dataset is None:
                 break
-            device = choose_device(spec.device)
             if past is not None and past.dataset.sha256 != dataset.info.sha256:
                 message = f"The run {queued.run} cannot go on: it was begun on other data ({past.dataset.label})."
                 yield Notice(level="error", message=message, exit_code=DataError.exit_code)
                 continue
+            if backend == "compiled":
+                yield from _unless_stopped(compilation().wait(), control)
+                if control.queue_stopped:
+                    break
+                backend = backend if compilation().usable else "torch"
+            free = free or free_cores()
+            way = Way(device, backend, choose_threads(spec.threads, spec.features, free))
             done.append(queued.run)
-            yield from _Run(queued, spec, sweep, dataset, device, control).events()
+            yield from _Run(queued, spec, sweep, dataset, way, control).events()
     except MnistTuiError as error:
         yield Notice(level="error", message=str(error), exit_code=error.exit_code)
     yield SweepDone(sweep=sweep, runs=tuple(done), stopped=control.queue_stopped)
@@ -84,6 +104,15 @@ def _until_stopped(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[
     runs = iter(queue)
     while not control.queue_stopped and (queued := next(runs, None)) is not None:
         yield queued
+
+
+def _unless_stopped(events: Iterator[Event], control: RunControl) -> Iterator[Event]:
+    """Hand events on until the queue is stopped."""
+    with closing(cast("Generator[Event]", events)):
+        for event in events:
+            yield event
+            if control.queue_stopped:
+                return
 
 
 def _now() -> str:
@@ -121,14 +150,19 @@ def as_before(spec: RunSpec, past: RunStarted) -> RunSpec:
         choose_device(past.machine.device)
     except UsageError:
         return replace(spec, dataset=past.dataset.name)
-    return replace(spec, dataset=past.dataset.name, device=past.machine.device, threads=past.machine.threads)
+    machine = past.machine
+    return replace(
+        spec, dataset=past.dataset.name, device=machine.device, backend=machine.backend, threads=machine.threads
+    )
 
 
 def differences(before: Machine, now: Machine) -> tuple[str, ...]:
-    """Return what can change the last bits of a number: device, threads, versions."""
+    """Return what can change the last bits of a number: device, backend, threads, versions."""
     values = [
         ("device", before.device_name, now.device_name),
-        ("threads", before.threads, now.threads),
+        ("backend", before.backend, now.backend),
+        # The compiled step gives the same bits with any number.
+        ("threads", before.threads, before.threads if before.backend == now.backend == "compiled" else now.threads),
         *((name, before.versions.get(name), now.versions.get(name)) for name in now.versions if name != "mnist-tui"),
     ]
     return tuple(f"{name}: {old}, now {new}" for name, old, new in values if old != new)
@@ -156,14 +190,22 @@ class _Stopwatch:
         self._start += seconds
 
 
+class Way(NamedTuple):
+    """How a run is trained."""
+
+    device: torch.device
+    backend: str
+    threads: int
+
+
 class _Run:
     """One run from its first event to its last."""
 
     def __init__(
-        self, queued: QueuedRun, spec: RunSpec, sweep: str, dataset: Dataset, device: torch.device, control: RunControl
+        self, queued: QueuedRun, spec: RunSpec, sweep: str, dataset: Dataset, way: Way, control: RunControl
     ) -> None:
         self._run, self._spec, self._sweep, self._queued = queued.run, spec, sweep, queued
-        self._dataset, self._device, self._control = dataset, device, control
+        self._dataset, self._way, self._control = dataset, way, control
         self._epochs = spec.epochs
         self._history: list[EpochDone] = []
         self._images_per_s = 0.0
@@ -171,14 +213,14 @@ class _Run:
 
     def events(self) -> Iterator[Event]:
         """Train, validate and test; whatever happens, the last event is `RunDone`."""
-        threads = choose_threads(self._spec.threads)
-        prepare_backend(self._device, threads)
+        device, backend, threads = self._way
+        prepare_backend(device, threads)
         try:
-            trainer = Trainer(self._spec, self._dataset, self._device)
+            trainer = Trainer(self._spec, self._dataset, device, backend, threads)
         except (RuntimeError, MemoryError) as error:
             yield Notice(level="error", message=f"The network could not be built: {_reason(error)}", exit_code=4)
             return
-        machine = describe_machine(self._device, threads)
+        machine = describe_machine(device, threads, backend)
         if self._queued.continuation is None:
             yield RunStarted(
                 run=self._run,
@@ -260,7 +302,7 @@ class _Run:
         steps = trainer.train_epoch(epoch, self._first_batch)
         self._first_batch, self._elapsed_s = 0, 0.0
         train = yield from self._drive(steps, Phase.TRAIN, epoch, trainer, clock)
-        synchronize(self._device)
+        synchronize(self._way.device)
         train_s = clock.elapsed_s
         self._images_per_s = self._dataset.info.n_train / train_s
         validation = yield from self._drive(trainer.validate(), Phase.VALIDATION, epoch, trainer, clock)

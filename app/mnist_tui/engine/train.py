@@ -14,16 +14,14 @@ import torch.nn.functional as F  # noqa: N812 - the name that the field gives it
 from torch import Tensor
 
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.engine.data import Dataset, as_input
-from mnist_tui.engine.model import CLASSES, build_model
+from mnist_tui.engine.backends import make_stepper
+from mnist_tui.engine.data import Dataset
+from mnist_tui.engine.model import CLASSES, BottleneckCNN, build_model
+from mnist_tui.engine.step import Part
 from mnist_tui.errors import RunError
 
 EVAL_BATCH: Final = 250
 """Images per evaluation batch: large enough to be fast, small enough to stay in the cache."""
-
-CHANNELS_LAST_FROM: Final = 8
-"""From this width on, convolutions on the CPU are faster with the channels innermost."""
-
 
 FORMAT: Final = 1
 """Number of the form of checkpoints."""
@@ -66,25 +64,30 @@ class Trainer:
         spec: The settings of the run.
         dataset: All images and labels.
         device: Where to train.
+        backend: `compiled` or `torch`, as `engine.backends` chose.
+        threads: CPU threads of the compiled step; PyTorch's are set for the process.
     """
 
-    def __init__(self, spec: RunSpec, dataset: Dataset, device: torch.device) -> None:
+    def __init__(self, spec: RunSpec, dataset: Dataset, device: torch.device, backend: str, threads: int = 1) -> None:
         self._seed = spec.seed
         self._batch_size = spec.batch_size
         self._device = device
-        self._memory_format = torch.channels_last if spec.features >= CHANNELS_LAST_FROM else torch.contiguous_format
-        self.model = build_model(spec.features, derive_seed(spec.seed, "weights"))
-        self.model.to(device).to(memory_format=self._memory_format)
-        self._optimizer = torch.optim.Adam(self.model.parameters(), lr=spec.learning_rate, fused=device.type != "mps")
         self._train = self._on_device(dataset.train_images, dataset.train_labels)
         self._validation = self._on_device(dataset.validation_images, dataset.validation_labels)
         self._test = self._on_device(dataset.test_images, dataset.test_labels)
+        model = build_model(spec.features, derive_seed(spec.seed, "weights"))
+        self._stepper = make_stepper(backend, model, spec, device, dataset.side, threads)
         # Logits are kept and scored once per epoch: cheaper than summing loss and hits in every step.
-        self._logits = torch.empty(len(dataset.train_labels), CLASSES, device=device)
-        self._last_loss: Tensor | None = None
+        self._logits = torch.zeros(len(dataset.train_labels), CLASSES, device=device)
+        self._newest = self._logits[:0]
 
-    def _on_device(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        return images.to(self._device), labels.to(self._device)
+    def _on_device(self, images: Tensor, labels: Tensor) -> Part:
+        return Part(images.to(self._device), labels.to(self._device))
+
+    @property
+    def model(self) -> BottleneckCNN:
+        """The network, with the weights as they are now."""
+        return self._stepper.model
 
     def save(self, epoch: int, batch: int, elapsed_s: float) -> bytes:
         """Return all that `load` needs to go on exactly: tensors and plain numbers, no code.
@@ -96,8 +99,12 @@ class Trainer:
         """
         stream = io.BytesIO()
         place = {"format": FORMAT, "epoch": epoch, "batch": batch, "elapsed_s": elapsed_s}
-        weights = {"model": self.model.state_dict(), "optimizer": self._optimizer.state_dict()}
-        # A copy: a slice would be saved with all that it was cut from.
+        # Copies: a view would be saved with all that it was cut from.
+        model = {
+            name: weight.clone(memory_format=torch.contiguous_format)
+            for name, weight in self.model.state_dict().items()
+        }
+        weights = {"model": model, "optimizer": self._stepper.optimizer_state()}
         logits = self._logits[: batch * self._batch_size].clone()
         torch.save(place | weights | {"logits": logits}, stream)
         return stream.getvalue()
@@ -113,7 +120,7 @@ class Trainer:
             state = torch.load(io.BytesIO(data), map_location=self._device, weights_only=True)
             self._check(state)
             self.model.load_state_dict(state["model"])
-            self._optimizer.load_state_dict(state["optimizer"])
+            self._stepper.load_optimizer_state(state["optimizer"])
             self._logits[: len(state["logits"])] = state["logits"]
             return state["epoch"], state["batch"], state["elapsed_s"]
         except Exception as error:
@@ -131,7 +138,7 @@ class Trainer:
             raise ValueError("its time is damaged")
         if state["logits"].shape != self._logits[: batch * self._batch_size].shape:
             raise ValueError("it holds the outputs of another number of images")
-        (ours,), (theirs,) = self._optimizer.state_dict()["param_groups"], state["optimizer"]["param_groups"]
+        (ours,), (theirs,) = self._stepper.optimizer_state()["param_groups"], state["optimizer"]["param_groups"]
         if any(theirs[name] != ours[name] for name in ("lr", "betas", "eps", "weight_decay", "amsgrad", "params")):
             raise ValueError("its optimizer has other settings")
         parameters = list(self.model.parameters())
@@ -146,24 +153,14 @@ class Trainer:
             epoch: Number of the epoch, from 1; with the seed it fixes the order of the images.
             first_batch: Batches that are done already.
         """
-        images, labels = self._train
         order = self._order(epoch)
-        batches = order.split(self._batch_size)
-        self.model.train()
-        for done, index in enumerate(batches[first_batch:], start=first_batch + 1):
-            logits = self.model(self._input(images.index_select(0, index)))
-            loss = F.cross_entropy(logits, labels.index_select(0, index))
-            self._optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            self._optimizer.step()
-            self._last_loss = loss.detach()
-            start = (done - 1) * self._batch_size
-            self._logits[start : start + len(index)] = logits.detach()
-            yield Step(done, len(batches))
-        yield Step(len(batches), len(batches), _score(self._logits, labels.index_select(0, order)))
-
-    def _input(self, images: Tensor) -> Tensor:
-        return as_input(images).contiguous(memory_format=self._memory_format)
+        for done in range(first_batch + 1, self.batches + 1):
+            start, stop = (done - 1) * self._batch_size, min(done * self._batch_size, len(order))
+            self._stepper.train(self._train, order, start, stop, self._logits)
+            self._newest = self._logits[start:stop]
+            yield Step(done, self.batches)
+        labels = self._train.labels.index_select(0, order)
+        yield Step(self.batches, self.batches, _score(self._logits, labels))
 
     def _order(self, epoch: int) -> Tensor:
         generator = torch.Generator().manual_seed(derive_seed(self._seed, "order", epoch))
@@ -176,27 +173,25 @@ class Trainer:
 
     @property
     def is_finite(self) -> bool:
-        """False once the loss is NaN or infinite; a NaN in the weights never goes away. Waits for the device."""
-        return self._last_loss is None or bool(torch.isfinite(self._last_loss))
+        """False once an output is NaN or infinite; a NaN in the weights never goes away. Waits for the device."""
+        return bool(torch.isfinite(self._newest).all())
 
     def validate(self) -> Iterator[Step]:
         """Score the validation images, a batch at a time."""
-        return self._evaluate(*self._validation)
+        return self._evaluate(self._validation)
 
     def test(self) -> Iterator[Step]:
         """Score the test images, a batch at a time."""
-        return self._evaluate(*self._test)
+        return self._evaluate(self._test)
 
-    def _evaluate(self, images: Tensor, labels: Tensor) -> Iterator[Step]:
-        self.model.eval()
-        scored = []
-        batches = images.split(EVAL_BATCH)
-        for done, images_of_batch in enumerate(batches, start=1):
-            # Entered for each batch: a mode must not leak to whoever runs between two steps of a generator.
-            with torch.inference_mode():
-                scored.append(self.model(self._input(images_of_batch)))
-            yield Step(done, len(batches))
-        yield Step(len(batches), len(batches), _score(torch.cat(scored), labels))
+    def _evaluate(self, part: Part) -> Iterator[Step]:
+        count = len(part.labels)
+        batches = math.ceil(count / EVAL_BATCH)
+        logits = torch.zeros(count, CLASSES, device=self._device)
+        for done in range(1, batches + 1):
+            self._stepper.evaluate(part, (done - 1) * EVAL_BATCH, min(done * EVAL_BATCH, count), logits)
+            yield Step(done, batches)
+        yield Step(batches, batches, _score(logits, part.labels))
 
 
 def _score(logits: Tensor, labels: Tensor) -> Score:

@@ -18,6 +18,7 @@ from mnist_tui.report.export import people_cells, people_footnotes
 from mnist_tui.report.fitting import TextColumn, print_fitting
 from mnist_tui.report.words import (
     NOTHING,
+    format_device,
     format_duration,
     format_loss,
     format_moment,
@@ -219,7 +220,7 @@ def _facts(run: RunState) -> list[tuple[str, Text]]:
         sizes = f"{data.n_train:,} / {data.n_validation:,} / {data.n_test:,}"
         facts.append(("Dataset", Text(f"{printable(data.label)}: {sizes} images to train, validate, test")))
     if machine is not None:
-        device = f"{printable(machine.device)}: {printable(machine.device_name)}, {machine.threads} threads"
+        device = f"{printable(machine.device_name)}: {format_device(machine)}"
         versions = ", ".join(f"{printable(name)} {printable(v)}" for name, v in machine.versions.items())
         facts += [
             ("Device", Text(device)),

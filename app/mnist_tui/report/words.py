@@ -7,7 +7,7 @@ import unicodedata
 from datetime import datetime
 from typing import Final
 
-from mnist_tui.core.events import Status
+from mnist_tui.core.events import Machine, Status
 
 NOTHING: Final = "–"
 """What stands where there is no value."""
@@ -135,9 +135,12 @@ def format_rate(images_per_s: float | None) -> str:
     return f"{_fixed(number, 1 if number < 99.95 else 0)}{unit} img/s"
 
 
-def format_device(device: str, threads: int) -> str:
-    """Return a device as `cuda`, or `cpu, 2 threads`."""
-    return f"{device}, {threads} thread{'s' if threads != 1 else ''}" if device == "cpu" else printable(device)
+def format_device(machine: Machine) -> str:
+    """Return a device as `cuda`, or `cpu, compiled, 2 threads`."""
+    if machine.device != "cpu":
+        return printable(machine.device)
+    backend = "compiled, " if machine.backend == "compiled" else ""
+    return f"cpu, {backend}{machine.threads} thread{'s' if machine.threads != 1 else ''}"
 
 
 def format_moment(iso: str) -> str:

@@ -74,7 +74,7 @@ class RunCard(Card):
                 ("split", f"{data.n_train:,}/{data.n_validation:,}/{data.n_test:,}"),
             ]
         if run.machine is not None:
-            pairs.append(("device", format_device(run.machine.device, run.machine.threads)))
+            pairs.append(("device", format_device(run.machine)))
         pairs.append(("time", format_duration(run.elapsed_s)))
         if last is not None:
             pairs.append(("val", f"{format_percent(last.val_accuracy)}, loss {format_loss(last.val_loss)}"))

@@ -97,7 +97,7 @@ class StatusLine(Static):
         if run.images_per_s:
             parts.append((7, "$text-muted", format_rate(run.images_per_s)))
         if run.machine is not None:
-            parts.append((8, "$text-muted", format_device(run.machine.device, run.machine.threads)))
+            parts.append((8, "$text-muted", format_device(run.machine)))
         if run.dataset is not None:
             fallback = run.dataset.name != "mnist"
             parts.append((1 if fallback else 5, "bold $text-warning" if fallback else "", printable(run.dataset.label)))

@@ -1,0 +1,102 @@
+"""The compiled step behind the interface of `engine.step`: PyTorch's tensors outside, `engine.kernels` inside."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mnist_tui.core.spec import RunSpec
+from mnist_tui.engine import kernels
+from mnist_tui.engine.model import BottleneckCNN
+from mnist_tui.engine.step import MOMENTS, Part
+
+
+class CompiledStepper:
+    """Trains the report's network on the CPU with compiled loops.
+
+    Args:
+        model: The network. Its parameters become views of the array that the loops work on.
+        spec: The settings of the run.
+        side: Width and height of the images.
+        threads: How many share the work of a batch; the numbers do not depend on it.
+    """
+
+    def __init__(self, model: BottleneckCNN, spec: RunSpec, side: int, threads: int) -> None:
+        self.model = model
+        self._layout = kernels.layout(side, model.features, model.hidden_units, model.classes)
+        # As torch has them, so that they begin where a cache line does.
+        self._state = torch.zeros(3, self._layout.size)
+        self._weights, self._mean, self._square = self._state.numpy()
+        self._sums = kernels.zeros(kernels.SHARES * self._layout.size)
+        self._optimizer = torch.optim.Adam(model.parameters(), lr=spec.learning_rate)
+        self._rate, self._steps = float(spec.learning_rate), 0
+        for parameter, place in zip(model.parameters(), self._views(0), strict=True):
+            parameter.data = place.copy_(parameter.detach())
+        threads = min(threads, kernels.SHARES)
+        self._bounds = [kernels.SHARES * thread // threads for thread in range(threads + 1)]
+        self._scratch = [kernels.scratch(self._layout) for _ in range(threads)]
+        self._helpers = ThreadPoolExecutor(threads - 1, "training") if threads > 1 else None
+
+    def _views(self, row: int) -> list[Tensor]:
+        """Return a row of the state, 0 for the weights, cut into the parameters' shapes, in their order."""
+        at, features, hidden, classes = self._layout, self.model.features, self._layout.hidden, self._layout.classes
+        flat = self._state[row]
+        return [
+            flat[at.kernel1 : at.bias1].view(features, 1, 3, 3),
+            flat[at.bias1 : at.kernel2],
+            flat[at.kernel2 : at.bias2].view(features, features, 3, 3),
+            flat[at.bias2 : at.hidden_weight],
+            flat[at.hidden_weight : at.hidden_bias].view(features, hidden).t(),
+            flat[at.hidden_bias : at.output_weight],
+            flat[at.output_weight : at.output_bias].view(at.rows, hidden)[:classes],
+            flat[at.output_bias :][:classes],
+        ]
+
+    def train(self, part: Part, order: Tensor, start: int, stop: int, logits: Tensor) -> None:
+        """Train one batch; see `Stepper.train`."""
+        self._steps += 1
+        batch = self._layout, self._weights, *_flat(part.images, part.labels, order), start, stop
+        rest = self._sums, logits.view(-1).numpy(), self._mean, self._square
+        spans = [
+            (*batch, begin, end, scratch, *rest)
+            for begin, end, scratch in zip(self._bounds, self._bounds[1:], self._scratch, strict=False)
+        ]
+        if self._helpers is None:
+            kernels.train(*spans[0], self._steps, self._rate)
+            return
+        helped = [self._helpers.submit(partial(kernels.train, *span, 0, self._rate)) for span in spans[1:]]
+        kernels.train(*spans[0], 0, self._rate)
+        for share in helped:
+            share.result()
+        kernels.train(*batch, 0, 0, self._scratch[0], *rest, self._steps, self._rate)
+
+    def evaluate(self, part: Part, start: int, stop: int, logits: Tensor) -> None:
+        """Evaluate some images; see `Stepper.evaluate`."""
+        images, order = _flat(part.images, torch.arange(len(part.images)))
+        out = logits.view(-1).numpy()
+        kernels.evaluate(self._layout, self._weights, images, order, start, stop, self._scratch[0], out)
+
+    def optimizer_state(self) -> dict[str, Any]:
+        """Return Adam's state in PyTorch's form and order in memory, whole copies."""
+        for parameter, *moments in zip(self.model.parameters(), self._views(1), self._views(2), strict=True):
+            found = {name: moment.contiguous().clone() for name, moment in zip(MOMENTS, moments, strict=True)}
+            self._optimizer.state[parameter] = {"step": torch.tensor(float(self._steps)), **found}
+        return self._optimizer.state_dict()
+
+    def load_optimizer_state(self, state: dict[str, Any]) -> None:
+        """Take over Adam's state."""
+        self._optimizer.load_state_dict(state)
+        for parameter, *places in zip(self.model.parameters(), self._views(1), self._views(2), strict=True):
+            moments = self._optimizer.state[parameter]
+            self._steps = int(moments["step"])
+            for name, place in zip(MOMENTS, places, strict=True):
+                place.copy_(moments[name])
+
+
+def _flat(*tensors: Tensor) -> list[Any]:
+    """Return tensors as arrays of one dimension that share their memory."""
+    return [tensor.view(-1).numpy() for tensor in tensors]

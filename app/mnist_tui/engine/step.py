@@ -1,0 +1,95 @@
+"""How one batch is trained: by PyTorch's autograd, for any network on any device, or compiled, for ours on the CPU.
+
+Both hold the same module: its parameters are what is trained, saved and looked at, whoever changes them. Adam's state
+has one form for both, PyTorch's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name that the field gives it
+from torch import Tensor
+
+from mnist_tui.core.spec import RunSpec
+from mnist_tui.engine.data import as_input
+from mnist_tui.engine.model import BottleneckCNN
+
+MOMENTS = ("exp_avg", "exp_avg_sq")
+"""Adam's state of a parameter, beside the number of steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the data on the device: images (N, 1, side, side) as uint8 and labels (N,) as int64."""
+
+    images: Tensor
+    labels: Tensor
+
+
+class Stepper(Protocol):
+    """One network and its optimizer."""
+
+    model: BottleneckCNN
+
+    def train(self, part: Part, order: Tensor, start: int, stop: int, logits: Tensor) -> None:
+        """Train on the images `order[start:stop]`, one batch, and put their logits there too, (N, classes)."""
+
+    def evaluate(self, part: Part, start: int, stop: int, logits: Tensor) -> None:
+        """Put the logits of the images from `start` to `stop` there, (N, classes)."""
+
+    def optimizer_state(self) -> dict[str, Any]:
+        """Return Adam's state as PyTorch's optimizer gives it."""
+
+    def load_optimizer_state(self, state: dict[str, Any]) -> None:
+        """Take over what `optimizer_state` of any backend returned."""
+
+
+class TorchStepper:
+    """Trains with PyTorch's autograd and its Adam.
+
+    Args:
+        model: The network, on the CPU.
+        spec: The settings of the run.
+        device: Where to train.
+    """
+
+    def __init__(self, model: BottleneckCNN, spec: RunSpec, device: torch.device) -> None:
+        self.model = model.to(device).to(memory_format=model.memory_format)
+        self._optimizer = torch.optim.Adam(model.parameters(), lr=spec.learning_rate, fused=device.type != "mps")
+
+    def _input(self, images: Tensor) -> Tensor:
+        return as_input(images).contiguous(memory_format=self.model.memory_format)
+
+    def train(self, part: Part, order: Tensor, start: int, stop: int, logits: Tensor) -> None:
+        """Train one batch; see `Stepper.train`."""
+        index = order[start:stop]
+        self.model.train()
+        found = self.model(self._input(part.images.index_select(0, index)))
+        loss = F.cross_entropy(found, part.labels.index_select(0, index))
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self._optimizer.step()
+        logits[start:stop] = found.detach()
+
+    def evaluate(self, part: Part, start: int, stop: int, logits: Tensor) -> None:
+        """Evaluate some images; see `Stepper.evaluate`."""
+        self.model.eval()
+        # Entered for each batch: a mode must not leak to whoever runs between two steps of a generator.
+        with torch.inference_mode():
+            found = self.model(self._input(part.images[start:stop]))
+        logits[start:stop] = found
+
+    def optimizer_state(self) -> dict[str, Any]:
+        """Return Adam's state."""
+        return self._optimizer.state_dict()
+
+    def load_optimizer_state(self, state: dict[str, Any]) -> None:
+        """Take over Adam's state."""
+        self._optimizer.load_state_dict(state)
+        for parameter, moments in self._optimizer.state.items():
+            for name in MOMENTS:
+                # In the parameter's own order in memory: the fused Adam goes by that alone.
+                moments[name] = torch.empty_like(parameter).copy_(moments[name])
