@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 from mnist_tui.signals import nothing_to_lose
 
 
@@ -10,7 +13,11 @@ def main() -> int:
     with nothing_to_lose():
         from mnist_tui.cli import main as run_command
 
-    return run_command()
+    code = run_command()
+    if "torch" in sys.modules:
+        # All is written and closed by now, and PyTorch's own way out takes up to a second and 100 MB.
+        os._exit(code)
+    return code
 
 
 if __name__ == "__main__":

@@ -39,6 +39,17 @@ def test_quick_commands_load_nothing_heavy(arguments, tmp_path):
     assert result.stderr.splitlines()[-1] == "[]"
 
 
+def test_training_loads_nothing_that_it_does_not_need():
+    """Each of these takes as long to load as PyTorch itself."""
+    script = (
+        "import sys\n"
+        "import mnist_tui.engine.session, mnist_tui.engine.compiled\n"
+        "print([name for name in ('torchvision', 'sklearn', 'torch._dynamo') if name in sys.modules])\n"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
 def test_the_app_opens_without_pytorch():
     script = (
         "import sys\n"

@@ -12,9 +12,19 @@ from typing import Any
 
 import pytest
 import torch
+from torchvision.datasets import MNIST
 
 from mnist_tui.core.events import Notice, Preparing
-from mnist_tui.engine.data import CATALOGUE, Catalogue, as_input, data_status, load_digits, places, prepare_dataset
+from mnist_tui.engine.data import (
+    CATALOGUE,
+    Catalogue,
+    as_input,
+    data_status,
+    load_digits,
+    mirrors,
+    places,
+    prepare_dataset,
+)
 from mnist_tui.engine.fetch import RemoteFile
 from mnist_tui.errors import DataError
 
@@ -330,7 +340,8 @@ def test_digits_asked_for_are_no_fallback(roots):
 
 def test_what_is_known_of_mnist_is_what_torchvision_knows():
     assert [file.name for file in CATALOGUE.files] == [f"{name}.gz" for name in GOOD]
-    assert CATALOGUE.mirrors
+    assert {(file.name, file.md5) for file in CATALOGUE.files} == set(MNIST.resources)
+    assert mirrors() == tuple(MNIST.mirrors)
     assert (CATALOGUE.n_train, CATALOGUE.n_validation, CATALOGUE.n_test) == (60_000, 10_000, 10_000)
 
 

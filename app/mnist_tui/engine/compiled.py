@@ -32,8 +32,7 @@ class CompiledStepper:
         self._state = torch.zeros(3, self._layout.size)
         self._weights, self._mean, self._square = self._state.numpy()
         self._sums = kernels.zeros(kernels.SHARES * self._layout.size)
-        self._optimizer = torch.optim.Adam(model.parameters(), lr=spec.learning_rate)
-        self._rate, self._steps = float(spec.learning_rate), 0
+        self._rate, self._steps = spec.learning_rate, 0
         for parameter, place in zip(model.parameters(), self._views(0), strict=True):
             parameter.data = place.copy_(parameter.detach())
         threads = min(threads, kernels.SHARES)
@@ -66,13 +65,13 @@ class CompiledStepper:
             for begin, end, scratch in zip(self._bounds, self._bounds[1:], self._scratch, strict=False)
         ]
         if self._helpers is None:
-            kernels.train(*spans[0], self._steps, self._rate)
+            kernels.train(*spans[0], self._steps, float(self._rate))
             return
-        helped = [self._helpers.submit(partial(kernels.train, *span, 0, self._rate)) for span in spans[1:]]
-        kernels.train(*spans[0], 0, self._rate)
+        helped = [self._helpers.submit(partial(kernels.train, *span, 0, 0.0)) for span in spans[1:]]
+        kernels.train(*spans[0], 0, 0.0)
         for share in helped:
             share.result()
-        kernels.train(*batch, 0, 0, self._scratch[0], *rest, self._steps, self._rate)
+        kernels.train(*batch, 0, 0, self._scratch[0], *rest, self._steps, float(self._rate))
 
     def evaluate(self, part: Part, start: int, stop: int, logits: Tensor) -> None:
         """Evaluate some images; see `Stepper.evaluate`."""
@@ -82,16 +81,26 @@ class CompiledStepper:
 
     def optimizer_state(self) -> dict[str, Any]:
         """Return Adam's state in PyTorch's form and order in memory, whole copies."""
-        for parameter, *moments in zip(self.model.parameters(), self._views(1), self._views(2), strict=True):
+        state = {}
+        for number, moments in enumerate(zip(self._views(1), self._views(2), strict=True)):
             found = {name: moment.contiguous().clone() for name, moment in zip(MOMENTS, moments, strict=True)}
-            self._optimizer.state[parameter] = {"step": torch.tensor(float(self._steps)), **found}
-        return self._optimizer.state_dict()
+            state[number] = {"step": torch.tensor(float(self._steps)), **found}
+        # Not by way of PyTorch's own optimizer: loading what that imports takes as long as PyTorch does.
+        group = {
+            "lr": self._rate,
+            "betas": (kernels.BETA1, kernels.BETA2),
+            "eps": kernels.EPSILON,
+            "weight_decay": 0,
+            "amsgrad": False,
+            "fused": True,
+            "params": list(state),
+        }
+        return {"state": state, "param_groups": [group]}
 
     def load_optimizer_state(self, state: dict[str, Any]) -> None:
         """Take over Adam's state."""
-        self._optimizer.load_state_dict(state)
-        for parameter, *places in zip(self.model.parameters(), self._views(1), self._views(2), strict=True):
-            moments = self._optimizer.state[parameter]
+        for number, *places in zip(state["state"], self._views(1), self._views(2), strict=True):
+            moments = state["state"][number]
             self._steps = int(moments["step"])
             for name, place in zip(MOMENTS, places, strict=True):
                 place.copy_(moments[name])

@@ -16,7 +16,6 @@ import platformdirs
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that the field gives it
 from torch import Tensor
-from torchvision.datasets import MNIST
 
 from mnist_tui.core.events import DatasetInfo, Event, Notice, Preparing
 from mnist_tui.engine.fetch import NEXT_STEP, RemoteFile, fetch_files, unfit
@@ -29,39 +28,36 @@ PARTS: Final = ("train images", "train labels", "test images", "test labels")
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What is known of MNIST: torchvision's file names, MD5 sums and mirrors.
+    """What is known of MNIST: torchvision's file names and MD5 sums, which a test compares.
 
     Attributes:
         files: Training images, training labels, test images, test labels, each as gzip.
-        mirrors: Addresses to download from, in order.
         n_train, n_test: Images in each file.
         n_validation: How many of the training images are set aside.
         sha256: Digest of all pixels and labels; empty when it is not known.
+        mirrors: Addresses to download from, in order; none: torchvision's.
     """
 
     files: tuple[RemoteFile, RemoteFile, RemoteFile, RemoteFile]
-    mirrors: tuple[str, ...]
     n_train: int
     n_test: int
     n_validation: int
     sha256: str
+    mirrors: tuple[str, ...] = ()
 
 
-def _mnist() -> Catalogue:
-    files = {name: RemoteFile(name, md5) for name, md5 in MNIST.resources}
-    order = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
-    first, second, third, fourth = (files[f"{name}-ubyte.gz"] for name in order)
-    return Catalogue(
-        files=(first, second, third, fourth),
-        mirrors=tuple(MNIST.mirrors),
-        n_train=60_000,
-        n_test=10_000,
-        n_validation=10_000,
-        sha256="06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16",
-    )
-
-
-CATALOGUE: Final = _mnist()
+CATALOGUE: Final = Catalogue(
+    files=(
+        RemoteFile("train-images-idx3-ubyte.gz", "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
+        RemoteFile("train-labels-idx1-ubyte.gz", "d53e105ee54ea40749a09fcbcd1e9432"),
+        RemoteFile("t10k-images-idx3-ubyte.gz", "9fb629c4189551a2d022fa330f9573f3"),
+        RemoteFile("t10k-labels-idx1-ubyte.gz", "ec29112dd5afa0611ce80d1b7f02629c"),
+    ),
+    n_train=60_000,
+    n_test=10_000,
+    n_validation=10_000,
+    sha256="06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +137,14 @@ def download_place() -> Place:
 def mirrors(catalogue: Catalogue = CATALOGUE) -> tuple[str, ...]:
     """Return the addresses to download from; MNIST_TUI_MIRRORS, comma separated, replaces them."""
     named = os.environ.get("MNIST_TUI_MIRRORS")
-    return tuple(part.strip() for part in named.split(",") if part.strip()) if named else catalogue.mirrors
+    if named:
+        return tuple(part.strip() for part in named.split(",") if part.strip())
+    if catalogue.mirrors:
+        return catalogue.mirrors
+    # Only here: all that torchvision imports takes as long as PyTorch does.
+    from torchvision.datasets import MNIST
+
+    return tuple(MNIST.mirrors)
 
 
 def prepare_dataset(choice: str, split_seed: int, catalogue: Catalogue = CATALOGUE) -> Generator[Event, None, Dataset]:
@@ -219,8 +222,9 @@ def _read(folder: Path, catalogue: Catalogue) -> _Raw:
             raise DataError(f"the {name} are missing", NEXT_STEP)
     digest = hashlib.sha256()
     tensors = []
-    for part, name, count in zip(parts, PARTS, _counts(catalogue), strict=True):
-        tensor = parse_idx(part or b"", name, count)
+    for name, count in zip(PARTS, _counts(catalogue), strict=True):
+        # One at a time, and gone as soon as it is read: the files are most of what a small run holds.
+        tensor = parse_idx(parts.pop(0) or b"", name, count)
         digest.update(tensor.numpy().data)
         tensors.append(tensor)
     if catalogue.sha256 and digest.hexdigest() != catalogue.sha256:
@@ -267,7 +271,7 @@ def parse_idx(content: bytes, name: str, count: int) -> Tensor:
         raise DataError(f"the {name} do not hold {count:,} items of the right size", NEXT_STEP)
     if len(content) - len(header) != torch.Size(shape).numel():
         raise DataError(f"the {name} are cut short or too long", NEXT_STEP)
-    tensor = torch.frombuffer(bytearray(content[len(header) :]), dtype=torch.uint8).reshape(shape)
+    tensor = torch.frombuffer(bytearray(content), dtype=torch.uint8, offset=len(header)).reshape(shape)
     if len(shape) == 1 and int(tensor.max()) > 9:
         raise DataError(f"the {name} hold other numbers than 0 to 9", NEXT_STEP)
     return tensor
