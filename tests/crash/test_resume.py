@@ -117,6 +117,22 @@ def numbers(home):
     return epochs, (end.status, end.epochs_done, end.best_epoch, end.test_loss, end.test_accuracy), weights(home)
 
 
+@pytest.fixture(autouse=True)
+def _checkpoint_after_every_epoch(monkeypatch):
+    monkeypatch.setattr(session, "CHECKPOINT_INTERVAL_S", 0.0)
+
+
+@pytest.fixture
+def sparse(monkeypatch):
+    """Let no epoch be slow enough for a checkpoint of its own; return a function that changes this."""
+
+    def every(seconds):
+        monkeypatch.setattr(session, "CHECKPOINT_INTERVAL_S", seconds)
+
+    every(3600.0)
+    return every
+
+
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
     """Give the numbers of runs that were left alone, each trained once."""
@@ -163,6 +179,85 @@ def test_a_run_that_dies_after_every_epoch_still_gets_there(home, uninterrupted)
         go_on(home, until=after_epoch(epoch))
     go_on(home)
     assert numbers(home) == uninterrupted(WIDE)
+
+
+def val_losses(events):
+    return [event.val_loss for event in of(events, EpochDone)]
+
+
+def until_checkpoint(sparse, epoch):
+    """Give the epoch after this one a checkpoint, and then no more."""
+
+    def look(event):
+        if isinstance(event, EpochDone):
+            sparse(0.0 if event.epoch == epoch else 3600.0)
+        return False
+
+    return look
+
+
+def test_epochs_without_a_checkpoint_of_their_own_are_kept_and_trained_again_to_the_same_numbers(
+    home, uninterrupted, sparse
+):
+    look = until_checkpoint(sparse, 1)
+    begun = begin(home, NARROW, until=lambda event: look(event) or after_epoch(4)(event))
+    # The last one has a checkpoint, since it ends the run; without that the newest is the second's.
+    assert [path.name for path in newest_checkpoints(home)] == [
+        f"epoch-{epoch:06}-batch-000000.ckpt" for epoch in (4, 2)
+    ]
+    remove(newest_checkpoints(home)[0])
+    rows(home, "DELETE FROM checkpoints WHERE epoch = 4")
+    assert [e.val_loss for e in kept(home).history] == val_losses(begun)
+    told = go_on(home)
+    assert warnings(told) == ["The last 2 epochs are trained again, from the checkpoint before."]
+    assert val_losses(told) == val_losses(begun)[2:]
+    assert numbers(home)[:2] == uninterrupted(NARROW)[:2]
+
+
+def test_a_run_that_ends_early_while_it_trains_epochs_again_still_has_them_all(home, sparse):
+    begun = begin(home, NARROW, until=after_epoch(3))
+    control = RunControl()
+
+    def stop(event):
+        if isinstance(event, Progress):
+            control.set_epochs(1)
+            control.stop()
+        return False
+
+    told = go_on(home, until=stop, control=control)
+    assert not of(told, EpochDone)
+    run = kept(home)
+    assert run.result is not None
+    assert (run.status, run.result.epochs_done) == (Status.STOPPED, 3)
+    assert [e.val_loss for e in run.history] == val_losses(begun)
+    assert run.result.last_val_accuracy == run.history[-1].val_accuracy
+
+
+def test_a_stop_and_the_end_of_a_run_always_leave_a_checkpoint(home, sparse):
+    control = RunControl()
+
+    def stop(event):
+        if isinstance(event, Progress) and event.epoch == 2:
+            control.stop(after_epoch=True)
+        return False
+
+    begin(home, NARROW, until=stop, control=control)
+    assert newest_checkpoints(home)[0].name == "epoch-000002-batch-000000.ckpt"
+    go_on(home)
+    assert newest_checkpoints(home)[0].name == "epoch-000004-batch-000000.ckpt"
+
+
+def test_fewer_epochs_asked_for_at_the_last_moment_leave_a_checkpoint_too(home, sparse):
+    control = RunControl()
+
+    def fewer(event):
+        if isinstance(event, EpochDone) and event.epoch == 2:
+            control.set_epochs(2)
+        return False
+
+    begin(home, NARROW, until=fewer, control=control)
+    assert newest_checkpoints(home)[0].name == "epoch-000002-batch-000000.ckpt"
+    assert kept(home).status is Status.FINISHED
 
 
 class Pausing(RunControl):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mnist_tui.core.events import Event
+from mnist_tui.core.events import EpochDone, Event
 from mnist_tui.core.spec import RunSpec, new_run_id
 
 
@@ -18,12 +18,14 @@ class Continuation:
         epoch: Finished epochs in the checkpoint; 0 where there is none to go on from.
         checkpoint: Weights, optimizer and place in the epoch, as the engine wrote them.
         notes: What a person should know, such as a damaged checkpoint that was passed over.
+        later: Finished epochs after `epoch`, which are trained again: they stay known until then.
     """
 
     story: tuple[Event, ...]
     epoch: int
     checkpoint: bytes | None
     notes: tuple[str, ...] = ()
+    later: tuple[EpochDone, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,8 @@ from mnist_tui.engine.train import Score, Step, Trainer
 from mnist_tui.errors import DataError, MnistTuiError, RunError, UsageError
 
 PROGRESS_INTERVAL_S: Final = 0.2
+CHECKPOINT_INTERVAL_S: Final = 1.0
+"""After so much time the next whole epoch gets a checkpoint: what a crash may cost, beside the epoch in progress."""
 
 _prepared: dict[tuple[str, int], Dataset] = {}
 """The dataset of this process: reading and checking it once is enough. Touched by the training thread alone."""
@@ -210,6 +212,8 @@ class _Run:
         self._history: list[EpochDone] = []
         self._images_per_s = 0.0
         self._first_batch, self._elapsed_s = 0, 0.0
+        self._saved, self._saved_at = 0, time.monotonic()
+        self._later: tuple[EpochDone, ...] = ()
 
     def events(self) -> Iterator[Event]:
         """Train, validate and test; whatever happens, the last event is `RunDone`."""
@@ -254,11 +258,15 @@ class _Run:
                 raise RunError("the checkpoint belongs to another epoch", "Start a new run with the same settings")
         changes = [event.epochs for event in past.story if isinstance(event, EpochsChanged | RunContinued)]
         self._history = [event for event in past.story if isinstance(event, EpochDone)]
+        self._later, self._saved = past.later, len(self._history)
         self._epochs = max(self._queued.epochs or (changes or [self._epochs])[-1], len(self._history))
         begun = started(self._queued)
         differs = differences(begun.machine, machine) if begun is not None else ()
         for note in past.notes:
             yield Notice(level="warning", message=note)
+        if past.later and not past.notes:
+            again = "The last epoch is" if len(past.later) == 1 else f"The last {len(past.later)} epochs are"
+            yield Notice(level="information", message=f"{again} trained again, from the checkpoint before.")
         if differs:
             message = f"This run goes on under other conditions and may give other numbers: {'; '.join(differs)}."
             yield Notice(level="warning", message=message)
@@ -280,17 +288,30 @@ class _Run:
             done = yield from self._epoch(trainer, len(self._history) + 1)
             self._history.append(done)
             finite = math.isfinite(done.train_loss) and math.isfinite(done.val_loss)
-            if finite:
-                yield Checkpoint(run=self._run, epoch=done.epoch, batch=0, data=trainer.save(done.epoch, 0, 0.0))
+            if finite and self._is_worth_a_checkpoint:
+                yield self._checkpoint(trainer)
             yield done
             if not finite:
                 raise _Diverged(done.epoch)
             if self._control.after_epoch() is Order.STOP_RUN:
                 break
+        if self._saved != len(self._history):
+            # The end came as a surprise.
+            yield self._checkpoint(trainer)
         test = yield from self._drive(trainer.test(), Phase.TEST, len(self._history), trainer, _Stopwatch())
         if not self._is_complete:
             return self._done(Status.STOPPED, "stopped by request after a whole epoch", test)
         return self._done(Status.FINISHED, "", test)
+
+    @property
+    def _is_worth_a_checkpoint(self) -> bool:
+        """True where going back to the last one would take long, or the run ends here."""
+        age_s = time.monotonic() - self._saved_at
+        return age_s >= CHECKPOINT_INTERVAL_S or self._is_complete or self._control.stopping
+
+    def _checkpoint(self, trainer: Trainer) -> Checkpoint:
+        self._saved, self._saved_at = len(self._history), time.monotonic()
+        return Checkpoint(run=self._run, epoch=self._saved, batch=0, data=trainer.save(self._saved, 0, 0.0))
 
     @property
     def _is_complete(self) -> bool:
@@ -369,7 +390,7 @@ class _Run:
             raise _Stopped
 
     def _take_new_epochs(self, epoch: int) -> Iterator[Event]:
-        wish = self._control.epochs(self._epochs, epoch)
+        wish = self._control.epochs(self._epochs, max(epoch, self._later[-1].epoch if self._later else 0))
         if wish != self._epochs:
             self._epochs = wish
             yield EpochsChanged(run=self._run, epoch=epoch, epochs=wish)
@@ -377,7 +398,8 @@ class _Run:
     def _done(self, status: Status, reason: str, test: Score | None = None) -> RunDone:
         return summarise(
             self._run,
-            self._history,
+            # What was done before and not yet again is still known.
+            [*self._history, *(epoch for epoch in self._later if epoch.epoch > len(self._history))],
             status=status,
             reason=reason,
             ended_at=_now(),

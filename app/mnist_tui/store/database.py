@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -130,12 +130,13 @@ class Store(RunReader):
                 self._write(_mark(event), (_SET_STATUS, (Status.RUNNING, event.run)))
             case RunDone():
                 done = dumps(event.to_json())
-                self._write(("UPDATE runs SET status = ?, done = ? WHERE run = ?", (event.status, done, event.run)))
+                end = ("UPDATE runs SET status = ?, done = ? WHERE run = ?", (event.status, done, event.run))
+                self._write_with_checkpoint(event.run, end)
                 self._locks.let_go(event.run)
             case _:
                 pass
 
-    def _write(self, *statements: tuple[str, Sequence[object]]) -> None:
+    def _write(self, *statements: tuple[str, Sequence[object] | Mapping[str, object]]) -> None:
         with self._connection.transaction() as connection:
             for statement, values in statements:
                 connection.execute(statement, values)
@@ -179,16 +180,19 @@ class Store(RunReader):
         self._notices.append(Notice(level="warning", message=message))
 
     def _keep_epoch(self, event: EpochDone) -> None:
-        """Commit the epoch with its checkpoint; keep the last two checkpoints and the best."""
+        """Commit the epoch, with its checkpoint where it has one."""
         values = (event.run, event.epoch, *(to_column(getattr(event, name)) for name in EPOCH_COLUMNS))
-        row = self._new_checkpoints.pop(event.run, None)
-        statements: list[tuple[str, Sequence[object]]] = [(_INSERT_EPOCH, values)]
-        if row is not None:
-            old = (event.run, event.epoch, event.epoch - 1, event.run)
-            statements += [(_INSERT_CHECKPOINT, row), (_DELETE_OLD_CHECKPOINTS, old)]
-        self._write(*statements)
-        if row is not None:
-            self._sweep(event.run)
+        self._write_with_checkpoint(event.run, (_INSERT_EPOCH, values))
+
+    def _write_with_checkpoint(self, run: str, statement: tuple[str, Sequence[object]]) -> None:
+        """Commit the new checkpoint as well, if there is one; keep the last two and the best."""
+        row = self._new_checkpoints.pop(run, None)
+        if row is None:
+            self._write(statement)
+            return
+        _, epoch, *_ = row
+        self._write(statement, (_INSERT_CHECKPOINT, row), (_DELETE_OLD_CHECKPOINTS, {"run": run, "epoch": epoch}))
+        self._sweep(run)
 
     def _sweep(self, run: str) -> None:
         """Remove the files that no row names any more."""
@@ -252,12 +256,13 @@ class Store(RunReader):
                 break
             place = f"epoch {done}" + (f", batch {batch}" if batch else "")
             notes.append(f"The checkpoint of {place} is damaged or missing; an earlier one is used.")
-        story: list[Event] = []
+        story, later = [], []
         for event in self.events(run):
-            if isinstance(event, RunDone) or (isinstance(event, EpochDone) and event.epoch > epoch):
-                continue
-            story.append(event)
-        return Continuation(tuple(story), epoch, data, tuple(notes))
+            if isinstance(event, EpochDone) and event.epoch > epoch:
+                later.append(event)
+            elif not isinstance(event, RunDone):
+                story.append(event)
+        return Continuation(tuple(story), epoch, data, tuple(notes), tuple(later))
 
     def add_waiting(self, runs: Iterable[QueuedRun], session: str) -> None:
         """Remember what waits in this process, so that it outlives it.
@@ -337,9 +342,11 @@ _INSERT_CHECKPOINT: Final = (
     "INSERT OR REPLACE INTO checkpoints (run, epoch, batch, file, sha256) VALUES (?, ?, ?, ?, ?)"
 )
 _DELETE_OLD_CHECKPOINTS: Final = """
-DELETE FROM checkpoints WHERE run = ? AND (batch > 0 OR epoch > ? OR (epoch < ? AND epoch IS NOT (
-    SELECT epoch FROM epochs WHERE run = ? AND typeof(val_accuracy) = 'real'
-    ORDER BY val_accuracy DESC, epoch LIMIT 1)))
+DELETE FROM checkpoints WHERE run = :run AND (batch > 0 OR epoch > :epoch OR (
+    epoch NOT IN (SELECT epoch FROM checkpoints WHERE run = :run AND epoch <= :epoch AND batch = 0
+        ORDER BY epoch DESC LIMIT 2)
+    AND epoch IS NOT (SELECT epoch FROM epochs JOIN checkpoints USING (run, epoch)
+        WHERE run = :run AND batch = 0 AND typeof(val_accuracy) = 'real' ORDER BY val_accuracy DESC, epoch LIMIT 1)))
 """
 _DELETE_PAUSES: Final = "DELETE FROM checkpoints WHERE run = ? AND batch > 0"
 _INSERT_MARK: Final = (
