@@ -23,8 +23,7 @@ MACHINE = {
     "device": "cpu",
     "device_name": "Example CPU",
     "system": "Linux",
-    "engine_threads": 1,
-    "plain_threads": 2,
+    "free_cores": 2,
     "versions": {"torch": "2.15.0"},
 }
 

@@ -16,6 +16,7 @@ import torch
 
 from mnist_tui.bench.plain import loading_s, open_parts, train_plainly
 from mnist_tui.bench.processes import seconds_between
+from mnist_tui.bench.training import way_of
 from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import EpochDone, Notice, RunDone, RunStarted, Status
 from mnist_tui.core.queue import enqueue
@@ -26,6 +27,7 @@ from mnist_tui.engine.device import (
     available_cores,
     choose_device,
     describe_machine,
+    free_cores,
     prepare_backend,
     processor_name,
 )
@@ -47,8 +49,7 @@ def describe(dataset: str | None, device: str, threads: int | None) -> dict[str,
         "device": machine.device,
         "device_name": machine.device_name,
         "system": platform.platform(),
-        "engine_threads": machine.threads,
-        "plain_threads": torch.get_num_threads(),
+        "free_cores": free_cores(),
         "versions": {**machine.versions, "textual": version("textual")},
     }
     if dataset is None:
@@ -62,10 +63,14 @@ def describe(dataset: str | None, device: str, threads: int | None) -> dict[str,
 
 
 def plain(spec: RunSpec, source: str, n_validation: int) -> dict[str, Any]:
-    """Measure the plain loop, with as many threads as PyTorch chooses by itself."""
+    """Measure the plain loop, with the wished number of threads, or as many as PyTorch chooses by itself."""
+    if spec.threads is not None:
+        torch.set_num_threads(spec.threads)
+    device = choose_device(spec.device)
     with ExitStack() as resources:
         train, validation = open_parts(spec.dataset, source, n_validation, resources)
-        return {"times": train_plainly(spec.features, spec.epochs, train, validation, choose_device(spec.device))}
+        times = train_plainly(spec.features, spec.epochs, train, validation, device)
+    return {"times": times, "way": way_of(describe_machine(device, torch.get_num_threads()))}
 
 
 def plain_loading_ms(spec: RunSpec, source: str, n_validation: int) -> float:
@@ -77,11 +82,11 @@ def plain_loading_ms(spec: RunSpec, source: str, n_validation: int) -> float:
 
 def engine(spec: RunSpec) -> dict[str, Any]:
     """Measure the engine with nobody listening."""
-    times, begin, end = [], "", ""
+    times, begin, end, way = [], "", "", ""
     for event in run_sweep(enqueue((spec,)), RunControl()):
         match event:
             case RunStarted():
-                begin = event.started_at
+                begin, way = event.started_at, way_of(event.machine)
             case EpochDone():
                 times.append((event.train_s, event.val_s))
             case RunDone(status=Status.FINISHED):
@@ -90,7 +95,7 @@ def engine(spec: RunSpec) -> dict[str, Any]:
                 raise RunError(event.reason if isinstance(event, RunDone) else event.message.rstrip("."))
             case _:
                 pass
-    return {"times": times, "run_s": seconds_between(begin, end)}
+    return {"times": times, "run_s": seconds_between(begin, end), "way": way}
 
 
 def engine_one_image_step_ms(spec: RunSpec) -> float:

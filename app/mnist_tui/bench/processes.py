@@ -21,6 +21,8 @@ from datetime import datetime
 from tempfile import TemporaryFile
 from typing import Final, Self
 
+import psutil
+
 from mnist_tui.errors import DataError, MnistTuiError, RunError, StoreError, UsageError
 
 ROWS, COLUMNS = 40, 120
@@ -173,6 +175,21 @@ class Terminal:
                 raise RunError("the app could not be measured: it " + ("hangs" if self._running else "ended"))
             if self._take(0.1):
                 silent_since = now
+
+    def cpu_share(self, seconds: float, *, screen_alone: bool = False) -> float:
+        """Take in output for a while; return how much of a core the command needed, or its first thread alone."""
+
+        def used_s() -> float:
+            process = psutil.Process(self._pid)
+            return sum(
+                thread.user_time + thread.system_time
+                for thread in process.threads()
+                if not screen_alone or thread.id == self._pid
+            )
+
+        before, start = used_s(), time.perf_counter()
+        self.watch(seconds)
+        return (used_s() - before) / (time.perf_counter() - start)
 
     def watch(self, seconds: float) -> None:
         """Take in output for a while."""

@@ -63,6 +63,8 @@ def _value(m: Measurement, value: float) -> str:
         return f"{value:.2f}x"
     if m.name.endswith("_bytes"):
         return f"{value / 1024**2:.0f} MiB"
+    if m.name.endswith("_share"):
+        return format_percent(value)
     if m.name.endswith("_per_s"):
         return format_rate(value)
     if m.name.endswith("_ms"):
@@ -78,8 +80,8 @@ def describe(machine: Mapping[str, Any]) -> Iterator[str]:
     """Say where and with what it was measured."""
     yield f"Machine: {machine['processor']}, {machine['cores']} cores usable, {machine['system']}."
     device = "the processor" if machine["device"] == "cpu" else f"{machine['device']} ({machine['device_name']})"
-    threads = f"{machine['engine_threads']} for the engine, {machine['plain_threads']} (PyTorch's choice) for the plain"
-    yield f"Trained on {device}; CPU threads: {threads} loop."
+    free = f"{machine['free_cores']} core{'s' if machine['free_cores'] != 1 else ''} free"
+    yield f"Trained on {device}, with {free}; the plain loop with its best number of threads."
     yield f"Versions: {', '.join(f'{name} {version}' for name, version in machine['versions'].items())}."
     if "dataset" in machine:
         data = machine["dataset"]
@@ -112,11 +114,7 @@ def _limits(found: Mapping[str, Measurement]) -> Iterator[str]:
         batch = 64 / found["engine_images_per_s"].median
         step = min(found["engine_one_image_step_ms"].median / 1000, batch)
         share = step / batch
-        limit = (
-            "calls into PyTorch, not arithmetic, are the limit"
-            if share > MOSTLY
-            else "arithmetic of the convolutions and its memory traffic are the limit"
-        )
+        limit = "what every step costs, not the images, is the limit" if share > MOSTLY else "the images are the limit"
         yield (
             f"a batch of 64 takes the engine {_milliseconds(batch)}; a step with one image {_milliseconds(step)}, "
             f"so {format_percent(share, 0)} of it do not depend on the images: {limit}."

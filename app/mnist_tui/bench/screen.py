@@ -37,8 +37,10 @@ class Bare(App):
 Bare().run()
 """
 HELP_TITLE: Final = "Keys and words"
-KEY_PRESSES: Final = 20
-LONG_ENOUGH: Final = 1000
+KEY_PRESSES: Final = 40
+SETTLE_S: Final = 2.0
+LOOK_S: Final = 8.0
+LONG_ENOUGH: Final = 100_000
 """Epochs that do not end before all keys are pressed."""
 CHART_CELLS: Final = (76, 12)
 DRAWINGS: Final = 10
@@ -48,6 +50,8 @@ STORED_EPOCHS: Final = 20
 
 FIRST_FRAME_TO_BARE: Final = 1.5
 KEY_TO_PAINT_S: Final = 0.1
+IDLE_SHARE: Final = 0.01
+SCREEN_SHARE: Final = 0.1
 LONG_TO_SHORT_CHART: Final = 2.0
 HELP_S: Final = 0.3
 MANY_RUNS_S: Final = 0.5
@@ -66,7 +70,11 @@ def measure_screen(repeats: int, spec: RunSpec, say: Callable[[str], None]) -> I
     yield app
     yield textual
     yield ratio("first_frame_ratio", "first frame, app : bare", app, textual, FIRST_FRAME_TO_BARE)
-    delays = _key_to_paint_s(spec)
+    idle = tuple(_idle_share(spec) for _ in range(repeats))
+    yield Measurement("idle_cpu_share", "app with nothing to do, of a core", idle, reach=IDLE_SHARE)
+    share, delays = _while_training(spec)
+    what = "screen while training, of a core"
+    yield Measurement("screen_cpu_share", what, (share,), spec.features, reach=SCREEN_SHARE)
     say(f"key to paint while training: {1000 * percentile_95(delays):.0f} ms at most in 95 % of cases")
     yield Measurement("key_to_paint_s", "key to paint while training", delays)
     p95 = (percentile_95(delays),)
@@ -78,8 +86,19 @@ def _first_frame_s(command: list[str], text: str, home: str) -> float:
         return terminal.wait_for(text) - terminal.started_s
 
 
-def _key_to_paint_s(spec: RunSpec) -> tuple[float, ...]:
-    """Return how long each `?` took to show the help, the engine being at work all the time."""
+def _idle_share(spec: RunSpec) -> float:
+    """Return how much of a core the app needs while nothing happens."""
+    with (
+        TemporaryDirectory(prefix="mnist-tui-bench-") as home,
+        Terminal(app_command(spec), {"MNIST_TUI_HOME": home}) as terminal,
+    ):
+        terminal.wait_for(FIRST_FRAME)
+        terminal.watch(SETTLE_S)
+        return terminal.cpu_share(LOOK_S)
+
+
+def _while_training(spec: RunSpec) -> tuple[float, tuple[float, ...]]:
+    """Return how much of a core the screen needs, and how long each `?` took to show the help."""
     delays = []
     with (
         TemporaryDirectory(prefix="mnist-tui-bench-") as home,
@@ -88,7 +107,8 @@ def _key_to_paint_s(spec: RunSpec) -> tuple[float, ...]:
         terminal.wait_for(FIRST_FRAME)
         terminal.send("r")
         terminal.wait_until(lambda: has_begun(Path(home)))
-        terminal.watch(1.0)
+        terminal.watch(SETTLE_S)
+        share = terminal.cpu_share(LOOK_S, screen_alone=True)
         for press in range(KEY_PRESSES):
             start = time.perf_counter()
             terminal.send("?")
@@ -96,7 +116,7 @@ def _key_to_paint_s(spec: RunSpec) -> tuple[float, ...]:
             terminal.send("\x1b")
             # Uneven, so as not to keep step with the app's clock.
             terminal.watch(0.4 + 0.013 * press)
-    return tuple(delays)
+    return share, tuple(delays)
 
 
 def measure_charts() -> Iterator[Measurement]:

@@ -7,6 +7,7 @@ from typing import ClassVar, Final
 
 from rich.segment import Segment
 from textual.geometry import Size
+from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -50,6 +51,9 @@ class EpochTable(ScrollView, can_focus=True):
     }
     """
 
+    # Textual would lay out the whole screen anew for each epoch; only a scrollbar that comes or goes needs that.
+    virtual_size: Reactive[Size] = Reactive(Size(0, 0), layout=False)
+
     def __init__(self) -> None:
         super().__init__(id="epochs")
         self._history: Sequence[EpochDone] = ()
@@ -64,19 +68,28 @@ class EpochTable(ScrollView, can_focus=True):
     def show(self, run: RunState | None) -> None:
         """Show the epochs of a run; the view follows the newest one unless a person scrolled away from it."""
         name = run.run if run is not None else ""
-        following = name != self._run or self.is_vertical_scroll_end
+        is_known = name == self._run
+        following = not is_known or self.is_vertical_scroll_end
         self._run = name
         self._history = tuple(run.history) if run is not None else ()
         best = run.best if run is not None else None
         self._best = best.epoch if best is not None else 0
-        self.virtual_size = Size(self.size.width, self.row_count + 1)
+        self._measure()
         if following:
-            self.scroll_end(animate=False)
+            self.scroll_end(animate=False, immediate=is_known)
         self.refresh()
 
     def on_resize(self) -> None:
         """Stay at the newest epoch where it was in view."""
+        self._measure()
+
+    def _measure(self) -> None:
         self.virtual_size = Size(self.size.width, self.row_count + 1)
+        overflows = self.virtual_size.height > self.size.height
+        if overflows != self.show_vertical_scrollbar:
+            self.refresh(layout=True)
+        elif overflows:
+            self.vertical_scrollbar.window_virtual_size = self.virtual_size.height
 
     def render_line(self, y: int) -> Strip:
         """Draw the titles, which stay in place, or one of the epochs in view."""
