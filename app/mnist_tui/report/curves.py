@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Final
 
-from mnist_tui.core.events import EpochDone
 from mnist_tui.core.state import RunState
 from mnist_tui.report.charts import Chart
 from mnist_tui.report.points import Series
@@ -20,30 +20,25 @@ EMPTY_EPOCHS: Final = 10
 
 def accuracy_chart(run: RunState | None, *, errors: bool) -> Chart:
     """Return training and validation over epochs: error on a log axis, or accuracy."""
-
-    def shown(accuracy: float) -> float:
-        return 1.0 - accuracy if errors else accuracy
-
     best = run.best if run else None
+    best_value = (1.0 - best.val_accuracy if errors else best.val_accuracy) if best else 0.0
     return Chart(
         title="Error (log)" if errors else "Accuracy",
-        series=_train_and_validation(
-            run, lambda e: shown(e.train_accuracy), lambda e: shown(e.val_accuracy), format_percent
-        ),
+        series=_train_and_validation(run, "accuracy", format_percent, errors=errors),
         x_limits=_epochs(run),
         log_y=errors,
         percent=True,
-        note=f"best {format_percent(shown(best.val_accuracy))} @{best.epoch}" if best else "no epoch yet",
+        note=f"best {format_percent(best_value)} @{best.epoch}" if best else "no epoch yet",
     )
 
 
 def loss_chart(run: RunState | None) -> Chart:
     """Return training and validation loss over epochs."""
     finite = [e for e in run.history if math.isfinite(e.val_loss)] if run else []
-    best = min(finite, key=lambda e: e.val_loss, default=None)
+    best = min(finite, key=attrgetter("val_loss"), default=None)
     return Chart(
         title="Loss",
-        series=_train_and_validation(run, lambda e: e.train_loss, lambda e: e.val_loss, format_loss),
+        series=_train_and_validation(run, "loss", format_loss),
         x_limits=_epochs(run),
         note=f"best {format_loss(best.val_loss)} @{best.epoch}" if best else "",
     )
@@ -55,7 +50,7 @@ def overlay_chart(runs: Sequence[RunState], slots: Mapping[str, int], *, errors:
         Series(
             name=f"●{slots[run.run] + 1}",
             x=tuple(float(e.epoch) for e in run.history),
-            y=tuple(_finite(1.0 - e.val_accuracy if errors else e.val_accuracy) for e in run.history),
+            y=_finite([1.0 - e.val_accuracy if errors else e.val_accuracy for e in run.history]),
             ink=slots[run.run],
             dashed=slots[run.run] // 2 % 2 == 1,
             points=slots[run.run] % 2 == 1,
@@ -78,29 +73,23 @@ def _epochs(run: RunState | None) -> tuple[float, float]:
 
 
 def _train_and_validation(
-    run: RunState | None,
-    train: Callable[[EpochDone], float],
-    validation: Callable[[EpochDone], float],
-    text: Callable[[float], str],
+    run: RunState | None, name: str, text: Callable[[float], str], *, errors: bool = False
 ) -> tuple[Series, ...]:
+    """Return both curves of `accuracy` or `loss`; `errors`: what is missing to 1."""
     history = run.history if run else []
     x = tuple(float(e.epoch) for e in history)
-    return tuple(
-        Series(
-            name=name,
-            x=x,
-            y=tuple(_finite(value(e)) for e in history),
-            ink=ink,
-            points=points,
-            note=text(value(history[-1])) if history else "",
-        )
-        for name, value, ink, points in (
-            ("train", train, TRAIN_INK, False),
-            ("val", validation, VALIDATION_INK, True),
-        )
-    )
+    curves = []
+    for part, ink, points in (("train", TRAIN_INK, False), ("val", VALIDATION_INK, True)):
+        values = list(map(attrgetter(f"{part}_{name}"), history))
+        if errors:
+            values = [1.0 - value for value in values]
+        note = text(values[-1]) if values else ""
+        curves.append(Series(name=part, x=x, y=_finite(values), ink=ink, points=points, note=note))
+    return tuple(curves)
 
 
-def _finite(value: float) -> float | None:
-    """Return a gap for what cannot be drawn; a NaN would also make equal charts differ."""
-    return value if math.isfinite(value) else None
+def _finite(values: Sequence[float]) -> tuple[float | None, ...]:
+    """Return gaps for what cannot be drawn; a NaN would also make equal charts differ."""
+    if all(map(math.isfinite, values)):
+        return tuple(values)
+    return tuple(value if math.isfinite(value) else None for value in values)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias
 
 Point: TypeAlias = tuple[float, float]
 
@@ -59,24 +59,22 @@ def point_at(x: float, y: float | None, *, log: bool) -> Point | None:
 def few(series: Series, columns: int) -> Series:
     """Return a curve with few points per column, before anything is computed for each: cost stays bounded.
 
-    Of every stretch the first, lowest, highest and last point stay, and where there are gaps, one of them.
+    Of every stretch the lowest and highest point stay, and where there are gaps, one of them; so do both ends.
     """
     x, y = series.x, series.y
     if len(x) <= 4 * columns or len(x) != len(y):
         return series
     length = -(-len(x) // columns)
-    kept: list[int] = []
+    kept = {0, len(x) - 1}
     for start in range(0, len(x), length):
-        stretch = range(start, min(start + length, len(x)))
-        known = [i for i in stretch if (value := y[i]) is not None and math.isfinite(value)]
-        gaps = [next(i for i in stretch if i not in known)] if len(known) < len(stretch) else []
-        ends = [known[0], min(known, key=_value_of(y)), max(known, key=_value_of(y)), known[-1]] if known else []
-        kept += sorted({*ends, *gaps})
-    return replace(series, x=tuple(x[i] for i in kept), y=tuple(y[i] for i in kept))
-
-
-def _value_of(y: Sequence[float | None]) -> Callable[[int], float]:
-    return cast("Callable[[int], float]", y.__getitem__)
+        stretch = y[start : start + length]
+        values = [value for value in stretch if value is not None and math.isfinite(value)]
+        if values:
+            kept |= {start + stretch.index(min(values)), start + stretch.index(max(values))}
+        if len(values) < len(stretch):
+            kept.add(start + next(i for i, value in enumerate(stretch) if value is None or not math.isfinite(value)))
+    order = sorted(kept)
+    return replace(series, x=tuple(x[i] for i in order), y=tuple(y[i] for i in order))
 
 
 def held(value: float, most: float = HUGE) -> float:
@@ -122,17 +120,20 @@ def unit(share: float) -> float:
 
 
 def thinned(run: Sequence[Point], columns: int) -> Iterable[Point]:
-    """Keep the first, lowest, highest and last point of each column: extremes survive, cost stays bounded."""
+    """Keep the lowest and highest point of each column, and both ends: extremes survive, cost stays bounded."""
     if len(run) <= 2 * columns:
         return run
     buckets: dict[int, list[Point]] = {}
     for point in run:
         buckets.setdefault(int(point[0] * columns), []).append(point)
-    kept: list[Point] = []
+    kept = {run[0], run[-1]}
     for bucket in buckets.values():
-        ends = min(bucket, key=lambda p: p[1]), max(bucket, key=lambda p: p[1])
-        kept += sorted({bucket[0], *ends, bucket[-1]})
-    return kept
+        kept |= {min(bucket, key=_height), max(bucket, key=_height)}
+    return sorted(kept)
+
+
+def _height(point: Point) -> float:
+    return point[1]
 
 
 def inside(shares: Point) -> bool:
