@@ -11,9 +11,9 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from functools import cache
+from typing import Any, Final, TypeAlias
 
-import plotext
 from rich.cells import cell_len, set_cell_size
 
 from mnist_tui.report.points import (
@@ -50,8 +50,6 @@ _ESCAPE: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 Run: TypeAlias = tuple[str, int]
 """Some cells of one ink."""
-
-plotext.terminal.limit(False, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +220,7 @@ def _strokes(runs: Sequence[Sequence[Point]], plane: _Plane) -> Iterator[tuple[t
     parts = [part for run in runs for part in clipped([plane.shares(point) for point in run])]
     if not parts:
         return
+    plotext = drawing()
     figure = type(plotext.figure)(plotext.terminal)
     figure.plot_size(plane.columns, plane.rows)
     figure.axes(False)
@@ -243,6 +242,15 @@ def _strokes(runs: Sequence[Sequence[Point]], plane: _Plane) -> Iterator[tuple[t
         for column, character in enumerate(line[: plane.columns]):
             if character not in " \u2800":
                 yield (row, column), character
+
+
+@cache
+def drawing() -> Any:
+    """Return plotext, loaded when it is first needed: that takes as long as half of the app's first frame."""
+    import plotext
+
+    plotext.terminal.limit(False, False)
+    return plotext
 
 
 def _merged(cells: Iterable[Run]) -> list[Run]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState, SessionState
 from mnist_tui.core.table import build_table
 from mnist_tui.errors import MnistTuiError
+from mnist_tui.report.charts import drawing
 from mnist_tui.report.files import SAVED_FORMATS
 from mnist_tui.report.words import printable
 from mnist_tui.signals import GRACE_S, end_within, install_signal_handlers
@@ -91,6 +93,8 @@ class Monitor(App[None]):
         self.set_interval(SYSTEM_TICK_S, self._read_system)
         self.set_interval(ELSEWHERE_TICK_S, self._look_elsewhere)
         self.call_after_refresh(self._read_system)
+        # Behind the first frame, before the first curve.
+        self.call_after_refresh(threading.Thread(target=drawing, name="loading", daemon=True).start)
         install_signal_handlers(asyncio.get_running_loop(), self._leave_on_signal)
 
     def _welcome_back(self) -> None:
