@@ -27,7 +27,7 @@ from mnist_tui.engine.model import BottleneckCNN
 from mnist_tui.engine.step import Stepper, TorchStepper
 from mnist_tui.errors import UsageError
 
-COMPILED_UP_TO: Final = 64
+COMPILED_UP_TO: Final = 256
 """Up to this width the compiled step was measured to be the faster one."""
 _READY: Final = "ready"
 """A file that says that everything was compiled and kept."""
