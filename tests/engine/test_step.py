@@ -8,8 +8,9 @@ from torch import nn
 
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.engine.backends import load_kernels, make_stepper
+from mnist_tui.engine.graph import GraphStepper
 from mnist_tui.engine.model import BottleneckCNN, build_model
-from mnist_tui.engine.step import MOMENTS, Part
+from mnist_tui.engine.step import MOMENTS, Part, TorchStepper
 
 CPU = torch.device("cpu")
 SPEC = RunSpec(features=2, learning_rate=0.01)
@@ -184,3 +185,21 @@ def test_weights_that_are_no_numbers_show_in_the_logits():
     with torch.no_grad():
         trained.model.conv2.weight[0, 0, 0, 0] = float("nan")
     assert not torch.isfinite(train(trained, part_of(ties(64)), [(0, 64)])).all()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+@pytest.mark.parametrize("features", [2, 32])
+def test_a_recorded_step_is_the_plain_one(features):
+    cuda = torch.device("cuda")
+    spec, order = replace(SPEC, features=features, learning_rate=0.001), torch.arange(200, device=cuda)
+    part = part_of(ties(200))
+    part = Part(part.images.to(cuda), part.labels.to(cuda))
+    recorded, plain = GraphStepper(lively(features), spec, cuda), TorchStepper(lively(features), spec, cuda)
+    logits = [torch.zeros(200, 10, device=cuda) for _ in range(2)]
+    for start, stop in [(0, 64), (64, 128), (128, 192), (192, 200)] * 3:
+        for stepper_, out in zip((recorded, plain), logits, strict=True):
+            stepper_.train(part, order, start, stop, out)
+    assert recorded._graph is not None
+    torch.testing.assert_close(*logits, rtol=1e-3, atol=1e-4)
+    for mine, theirs in zip(moments(recorded), moments(plain), strict=True):
+        assert far_apart(mine, theirs) < 1e-3

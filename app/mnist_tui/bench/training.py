@@ -25,6 +25,9 @@ FIRST_FRAME: Final = "Settings"
 """A word of the app's first frame, written in one piece."""
 PLAIN_TO_ENGINE: Final = {2: 12.0, 8: 5.0, 32: 2.7}
 """How many times faster than the plain loop the engine should be, by features."""
+QUICK_UP_TO: Final = 8
+"""Up to this width an epoch of all but the plain loop is so short that one alone would tell how a run begins."""
+QUICK_EPOCHS: Final = 10
 HEADLESS_TO_ENGINE: Final = 1.05
 APP_TO_ENGINE: Final = 1.10
 """What store and screen may add, also to epochs of a third of a second."""
@@ -108,7 +111,8 @@ def measure_training(
         for width in features:
             first = repeat % len(parts)
             for part in (*parts[first:], *parts[:first]):
-                trained = ways[part](replace(spec, features=width))
+                longer = QUICK_EPOCHS if part != "plain" and width <= QUICK_UP_TO else 1
+                trained = ways[part](replace(spec, features=width, epochs=longer * spec.epochs))
                 found.setdefault((part, width), []).append(trained)
                 words = f"{width} features, {NAMES[part]}: {trained.epoch_s:.2f} s per epoch ({trained.way})"
                 say(f"repeat {repeat + 1} of {repeats}, {words}")

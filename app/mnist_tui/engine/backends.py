@@ -23,6 +23,7 @@ import torch
 
 from mnist_tui.core.events import Event, Notice, Preparing
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.engine.graph import GraphStepper
 from mnist_tui.engine.model import BottleneckCNN
 from mnist_tui.engine.step import Stepper, TorchStepper
 from mnist_tui.errors import UsageError
@@ -53,7 +54,7 @@ def make_stepper(
 ) -> Stepper:
     """Return what trains the network, with the settings of the run; the compiled loops are loaded for it."""
     if backend == "torch":
-        return TorchStepper(model, spec, device)
+        return GraphStepper(model, spec, device) if device.type == "cuda" else TorchStepper(model, spec, device)
     from mnist_tui.engine.compiled import CompiledStepper
 
     return CompiledStepper(model, spec, side, threads)

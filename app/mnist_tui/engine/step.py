@@ -54,25 +54,31 @@ class TorchStepper:
         model: The network, on the CPU.
         spec: The settings of the run.
         device: Where to train.
+        capturable: Let a recorded step change Adam's state: all of it lies on the device.
     """
 
-    def __init__(self, model: BottleneckCNN, spec: RunSpec, device: torch.device) -> None:
+    def __init__(self, model: BottleneckCNN, spec: RunSpec, device: torch.device, *, capturable: bool = False) -> None:
         self.model = model.to(device).to(memory_format=model.memory_format)
-        self._optimizer = torch.optim.Adam(model.parameters(), lr=spec.learning_rate, fused=device.type != "mps")
+        self._optimizer = torch.optim.Adam(
+            model.parameters(), lr=spec.learning_rate, fused=device.type != "mps", capturable=capturable
+        )
 
     def _input(self, images: Tensor) -> Tensor:
         return as_input(images).contiguous(memory_format=self.model.memory_format)
 
     def train(self, part: Part, order: Tensor, start: int, stop: int, logits: Tensor) -> None:
         """Train one batch; see `Stepper.train`."""
-        index = order[start:stop]
         self.model.train()
-        found = self.model(self._input(part.images.index_select(0, index)))
-        loss = F.cross_entropy(found, part.labels.index_select(0, index))
+        logits[start:stop] = self._step(part, order[start:stop])
+
+    def _step(self, part: Part, index: Tensor) -> Tensor:
+        """Train on these images; return their logits."""
+        logits: Tensor = self.model(self._input(part.images.index_select(0, index)))
+        loss = F.cross_entropy(logits, part.labels.index_select(0, index))
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self._optimizer.step()
-        logits[start:stop] = found.detach()
+        return logits.detach()
 
     def evaluate(self, part: Part, start: int, stop: int, logits: Tensor) -> None:
         """Evaluate some images; see `Stepper.evaluate`."""
@@ -88,8 +94,13 @@ class TorchStepper:
 
     def load_optimizer_state(self, state: dict[str, Any]) -> None:
         """Take over Adam's state."""
+        (group,) = self._optimizer.param_groups
+        ways = {name: group[name] for name in ("fused", "foreach", "capturable")}
         self._optimizer.load_state_dict(state)
+        # How the state is changed is this device's business, not that of the one it comes from.
+        self._optimizer.param_groups[0].update(ways)
         for parameter, moments in self._optimizer.state.items():
+            moments["step"] = moments["step"].to(parameter.device if ways["capturable"] or ways["fused"] else "cpu")
             for name in MOMENTS:
                 # In the parameter's own order in memory: the fused Adam goes by that alone.
                 moments[name] = torch.empty_like(parameter).copy_(moments[name])
