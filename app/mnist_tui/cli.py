@@ -118,7 +118,9 @@ def build_parser() -> argparse.ArgumentParser:
     bench.add_argument("--device", choices=DEVICES, default="auto", help="default: %(default)s")
     bench.add_argument("--features", default="2,8,32", metavar="N,N", help="bottleneck widths (default: %(default)s)")
     bench.add_argument("--repeats", type=_int, default=3, metavar="N", help="default: %(default)s")
-    bench.add_argument("--epochs", type=_int, default=1, metavar="N", help="epochs of the plain loop (default: %(default)s)")
+    bench.add_argument(
+        "--epochs", type=_int, default=1, metavar="N", help="epochs of the plain loop (default: %(default)s)"
+    )
     bench.add_argument("--threads", type=_int, default=None, metavar="N", help="CPU threads of all but the plain loop")
     bench.add_argument(
         "--only", metavar="PART,PART", help="of plain, engine, headless, app, screen, charts, commands (default: all)"

@@ -72,7 +72,8 @@ def _key() -> str:
     import llvmlite.binding
 
     here = Path(__file__).parent
-    parts = [here.joinpath(name).read_bytes() for name in ("kernels.py", "lanes.py")]
+    # Numba keeps what it compiles by the place of its source.
+    parts = [os.fsencode(here), *(here.joinpath(name).read_bytes() for name in ("kernels.py", "lanes.py"))]
     parts += [
         llvmlite.binding.get_host_cpu_name().encode(),
         llvmlite.binding.get_host_cpu_features().flatten().encode(),

@@ -60,7 +60,7 @@ class GraphStepper(TorchStepper):
         """Record a step, unless that fails or it does something else than a plain one; nothing is trained by this."""
         self.model.train()
         weights = [weight.detach().clone() for weight in self.model.parameters()]
-        # Before the first step Adam has no state; then it begins with zeros, in the place that the recording knows.
+        # None before the first step: then it begins with zeros, in the place that the recording knows.
         moments = [value.clone() for value in self._moments()]
         try:
             aside = torch.cuda.Stream()
@@ -71,7 +71,6 @@ class GraphStepper(TorchStepper):
                 for _ in range(_REHEARSALS):
                     self._step(part, self._index)
             torch.cuda.current_stream().wait_stream(aside)
-            moments = moments or [torch.zeros_like(value) for value in self._moments()]
             graph = torch.cuda.CUDAGraph()
             self._optimizer.zero_grad(set_to_none=True)
             with torch.cuda.graph(graph):
@@ -92,10 +91,10 @@ class GraphStepper(TorchStepper):
     @torch.no_grad()
     def _put_back(self, weights: list[Tensor], moments: list[Tensor]) -> None:
         """Undo what was trained, in place: the recorded step goes by the places."""
-        for place, value in zip(self.model.parameters(), weights, strict=True):
-            place.copy_(value)
-        for place, value in zip(self._moments(), moments or [0.0] * len(self._moments()), strict=True):
-            place.copy_(torch.as_tensor(value))
+        for weight, value in zip(self.model.parameters(), weights, strict=True):
+            weight.copy_(value)
+        for number, place in enumerate(self._moments()):
+            place.copy_(moments[number] if moments else torch.zeros_like(place))
 
     @torch.no_grad()
     def _is_as(self, plain: list[Tensor], before: list[Tensor]) -> bool:
