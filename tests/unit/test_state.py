@@ -18,7 +18,7 @@ from mnist_tui.core.events import (
     SweepStarted,
 )
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.core.state import RunState, SessionState, summarise
+from mnist_tui.core.state import RunState, SessionState, apply_to_run, summarise
 from tests.builders import epoch_done, play, progress, run_events, run_state, sweep_events
 
 
@@ -185,3 +185,16 @@ def test_a_past_run_without_its_epochs_still_knows_how_many_there_were():
     listed = RunState(run="run-1", spec=RunSpec(epochs=3), status=Status.FINISHED, result=done)
     assert listed.epochs_done == 3
     assert listed.time_to_go_s is None
+
+
+def test_the_best_epoch_and_the_time_follow_a_history_that_grows_and_one_that_is_another():
+    run = run_state(val_accuracies=(0.3, 0.5, 0.4))
+    assert run.best is not None
+    assert (run.best.epoch, run.elapsed_s) == (2, pytest.approx(12.0))
+    apply_to_run(run, epoch_done(4, val_accuracy=0.5))
+    assert (run.best.epoch, run.elapsed_s) == (2, pytest.approx(16.0)), "the first of two equal ones"
+    apply_to_run(run, epoch_done(5, val_accuracy=0.6))
+    apply_to_run(run, epoch_done(6, val_accuracy=math.nan))
+    assert (run.best.epoch, run.elapsed_s) == (5, pytest.approx(24.0))
+    run.history = run.history[:1]
+    assert (run.best.epoch, run.elapsed_s) == (1, pytest.approx(4.0))

@@ -10,6 +10,9 @@ from typing import Final
 NORMAL_95: Final = 1.959964
 """Two-sided 95 % quantile of the normal distribution."""
 
+RECENT: Final = 5
+"""Epochs that tell how long the next ones will take."""
+
 _STUDENT_95: Final = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 
 
@@ -80,14 +83,14 @@ def spread(values: Sequence[float]) -> Spread | None:
 
 
 def time_to_go_s(epoch_times_s: Sequence[float], epochs_left: int, elapsed_in_epoch_s: float) -> float | None:
-    """Return the seconds until the last epoch ends, from the mean of the last five epochs.
+    """Return the seconds until the last epoch ends, from the mean of the most recent epochs.
 
     Args:
         epoch_times_s: Training plus validation time of each finished epoch; pauses are not in it.
         epochs_left: Epochs that are not finished, the one in progress included.
         elapsed_in_epoch_s: Time already spent in the epoch in progress.
     """
-    recent = epoch_times_s[-5:]
+    recent = epoch_times_s[-RECENT:]
     if not recent:
         return None
     return max(0.0, epochs_left * sum(recent) / len(recent) - elapsed_in_epoch_s)

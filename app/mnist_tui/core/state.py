@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from mnist_tui.core.events import (
     DatasetInfo,
@@ -26,7 +26,7 @@ from mnist_tui.core.events import (
     SweepDone,
     SweepStarted,
 )
-from mnist_tui.core.metrics import time_to_go_s
+from mnist_tui.core.metrics import RECENT, time_to_go_s
 from mnist_tui.core.spec import RunSpec
 
 Mark: TypeAlias = EpochsChanged | RunPaused | RunResumed | RunContinued
@@ -70,6 +70,31 @@ def best_epoch(history: Sequence[EpochDone]) -> EpochDone | None:
 
 
 @dataclass(slots=True)
+class _Summary:
+    """What is asked of all epochs many times a second: only those that came since are looked at.
+
+    Attributes:
+        best: As `best_epoch`.
+        epochs_s: Time of all of them.
+    """
+
+    best: EpochDone | None = None
+    epochs_s: float = 0.0
+    _seen: Sequence[EpochDone] = ()
+    _count: int = 0
+
+    def of(self, history: Sequence[EpochDone]) -> Self:
+        """Bring it up to date with a history, which only ever grows."""
+        if history is not self._seen:
+            self.best, self.epochs_s, self._seen, self._count = None, 0.0, history, 0
+        for epoch in history[self._count :]:
+            self.epochs_s += epoch.epoch_s
+            self.best = best_epoch([epoch] if self.best is None else [self.best, epoch])
+        self._count = len(history)
+        return self
+
+
+@dataclass(slots=True)
 class RunState:
     """One run, live or past.
 
@@ -94,6 +119,7 @@ class RunState:
     marks: list[Mark] = field(default_factory=list)
     progress: Progress | None = None
     result: RunDone | None = None
+    _summary: _Summary = field(default_factory=_Summary, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self.epochs = self.epochs or self.spec.epochs
@@ -117,7 +143,7 @@ class RunState:
     @property
     def best(self) -> EpochDone | None:
         """The epoch with the best validation accuracy."""
-        return best_epoch(self.history)
+        return self._summary.of(self.history).best
 
     @property
     def fraction(self) -> float:
@@ -137,7 +163,7 @@ class RunState:
     @property
     def elapsed_s(self) -> float:
         """Training time so far: finished epochs and the one in progress."""
-        done = math.fsum(e.epoch_s for e in self.history)
+        done = self._summary.of(self.history).epochs_s
         now = self.progress
         return done + (now.epoch_elapsed_s if now is not None and now.epoch > self.epochs_done else 0.0)
 
@@ -157,7 +183,7 @@ class RunState:
         now = self.progress
         in_epoch = now is not None and now.epoch > self.epochs_done
         elapsed = now.epoch_elapsed_s if now is not None and in_epoch else 0.0
-        times = [e.epoch_s for e in self.history]
+        times = [e.epoch_s for e in self.history[-RECENT:]]
         if not times and self.epoch_fraction > 0.05:
             times = [elapsed / self.epoch_fraction]
         return time_to_go_s(times, self.epochs - self.epochs_done, elapsed)

@@ -95,11 +95,11 @@ class ImprovementCard(Card):
 
     def show(self, run: RunState | None) -> None:
         """Show changes of the validation accuracy in percentage points."""
-        steps = [e for e in run.history if e.improvement_points is not None] if run else []
+        room = max(8, self.size.width - 2)
+        steps = [e for e in run.history[-room:] if e.improvement_points is not None] if run else []
         if not steps:
             self.put(Content.styled("Known from the second epoch on.", "$text-muted"))
             return
-        room = max(8, self.size.width - 2)
         points = [e.improvement_points or 0.0 for e in steps]
         recent = points[-3:]
         mean = spread(recent)
@@ -108,7 +108,7 @@ class ImprovementCard(Card):
             ("errors", f"{format_reduction(steps[-1].error_reduction)} removed"),
             (f"last {len(recent)}", f"{format_points(mean.mean if mean else None)} points an epoch"),
         ]
-        self.put(Content("\n").join([Content.styled(sparkline(points[-room:], low=0.0), "$primary"), _lines(pairs)]))
+        self.put(Content("\n").join([Content.styled(sparkline(points, low=0.0), "$primary"), _lines(pairs)]))
 
 
 class SystemCard(Card):

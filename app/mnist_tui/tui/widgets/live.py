@@ -39,7 +39,7 @@ class StatusCard(Card):
         if last is not None and best is not None:
             lines.append(f"val  {format_percent(last.val_accuracy)}  loss {format_loss(last.val_loss)}")
             lines.append(f"best {format_percent(best.val_accuracy)} in epoch {best.epoch}")
-            lines.append(sparkline([e.val_accuracy for e in run.history][-36:]))
+            lines.append(sparkline([e.val_accuracy for e in run.history[-36:]]))
         if run.result is not None and run.result.test_accuracy is not None:
             lines.append(f"test {format_percent(run.result.test_accuracy)}")
         self.put(Content("\n".join(lines)))
