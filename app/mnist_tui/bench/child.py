@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import torch
 
-from mnist_tui.bench.plain import loading_s, open_parts, train_plainly
 from mnist_tui.bench.processes import seconds_between
 from mnist_tui.bench.training import way_of
 from mnist_tui.core.control import RunControl
@@ -64,6 +63,9 @@ def describe(dataset: str | None, device: str, threads: int | None) -> dict[str,
 
 def plain(spec: RunSpec, source: str, n_validation: int) -> dict[str, Any]:
     """Measure the plain loop, with the wished number of threads, or as many as PyTorch chooses by itself."""
+    # Here and not above: the engine does without torchvision, and its memory is measured as well.
+    from mnist_tui.bench.plain import open_parts, train_plainly
+
     if spec.threads is not None:
         torch.set_num_threads(spec.threads)
     device = choose_device(spec.device)
@@ -75,6 +77,8 @@ def plain(spec: RunSpec, source: str, n_validation: int) -> dict[str, Any]:
 
 def plain_loading_ms(spec: RunSpec, source: str, n_validation: int) -> float:
     """Measure how long the plain loop waits for one batch, nothing else done."""
+    from mnist_tui.bench.plain import loading_s, open_parts
+
     with ExitStack() as resources:
         train, _ = open_parts(spec.dataset, source, n_validation, resources)
         return 1000 * loading_s(train)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Final, TypeVar
 from textual.app import App, ComposeResult
 from textual.widgets import TabbedContent, TabPane
 
-from mnist_tui.core.events import EpochDone, Notice, RunContinued, RunDone, RunStarted, Status, SweepDone, SweepStarted
+from mnist_tui.core.events import EpochDone, Notice, Progress, RunDone, Status, SweepDone
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState, SessionState
 from mnist_tui.core.table import build_table
@@ -35,6 +36,8 @@ from mnist_tui.tui.widgets.status import StatusLine
 
 T = TypeVar("T")
 TICK_S: Final = 0.1
+SHOW_S: Final = 0.25
+"""How often at most the screen follows progress and epochs; anything else is shown with the next tick."""
 NOTICE_S: Final = 5.0
 """How long a short notice stays."""
 SYSTEM_TICK_S: Final = 1.0
@@ -66,6 +69,7 @@ class Monitor(App[None]):
         self._probe = SystemProbe()
         self._errors = True
         self._looked = 0
+        self._is_behind, self._shown_at = False, 0.0
         self._leave_code: int | None = None
 
     # Life -----------------------------------------------------------------------------------------
@@ -143,10 +147,12 @@ class Monitor(App[None]):
                     self._run_is_over(event)
                 case SweepDone():
                     self._sweep_is_over(event)
-        if events:
+        self._is_behind = self._is_behind or bool(events)
+        waits = all(isinstance(event, Progress | EpochDone) for event in events)
+        if self._is_behind and not (waits and time.monotonic() - self._shown_at < SHOW_S):
+            self._is_behind, self._shown_at = False, time.monotonic()
             self._show()
-            if any(isinstance(e, SweepStarted | RunStarted | RunContinued | EpochDone | RunDone) for e in events):
-                self._show_runs()
+            self._show_runs()
         if ended:
             self._thread_is_idle()
 
