@@ -14,8 +14,6 @@ from mnist_tui.terminal import guarded_terminal
 from mnist_tui.tui.farewell import farewell
 from mnist_tui.tui.session import Engine
 
-SWITCH_S: Final = 0.0005
-"""How long the screen may keep the training thread waiting between two batches, a tenth of Python's usual time."""
 LAST_WORDS_S: Final = 5.0
 """How long leaving waits for the training thread to write down the end of its run."""
 
@@ -37,7 +35,6 @@ def launch(engine: Engine, spec: RunSpec, home: Path) -> int:
     with guarded_terminal(home / "logs" / "app.log") as guard:
         from mnist_tui.tui.app import MnistTuiApp
 
-        sys.setswitchinterval(SWITCH_S)
         app = MnistTuiApp(engine, home, spec)
         app.run()
         app.session.control.stop()
