@@ -22,7 +22,7 @@ from tools.picture import screen_picture
 FOLDER: Final = Path(__file__).parents[1] / "screenshots"
 LARGE: Final = (120, 40)
 SMALL: Final = ((80, 24), (60, 18), (40, 12))
-SPEC: Final = RunSpec(epochs=10, dataset="mnist")
+SPEC: Final = RunSpec(epochs=30, dataset="mnist")
 WIDTHS: Final = (4, 8, 16)
 """Features of the runs; the last one is watched."""
 
@@ -52,7 +52,7 @@ async def make_pictures() -> None:
 
         def watched() -> bool:
             run = app.state.run
-            return run is not None and run.spec.features == WIDTHS[-1] and run.epochs_done >= 6
+            return run is not None and run.spec.features == WIDTHS[-1] and run.epochs_done >= 12
 
         await _until(watched)
         await pilot.pause(1.0)

@@ -565,6 +565,31 @@ async def test_resizing_while_training_keeps_every_epoch(make_app):
         assert app.query_one("#epochs", EpochTable).row_count == 10
 
 
+async def test_the_newest_epoch_stays_in_view_as_the_table_outgrows_its_room_until_somebody_scrolls(make_app):
+    app = make_app(0.01)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("E", "6", "0", "enter", "r")
+        table = app.query_one("#epochs", EpochTable)
+        await until(pilot, lambda: table.row_count >= 15)
+        await settle(pilot)
+        assert table.scroll_offset.y > 0
+        assert table.is_vertical_scroll_end
+        for size in ((120, 30), (120, 50)):
+            await pilot.resize_terminal(*size)
+            await settle(pilot)
+            assert table.is_vertical_scroll_end
+        table.focus()
+        await pilot.press("home")
+        await settle(pilot)
+        seen = table.row_count
+        await until(pilot, lambda: table.row_count >= seen + 2)
+        assert table.scroll_offset.y == 0
+        await pilot.press("end", "x")
+        await until(pilot, lambda: not app.session.active)
+        await settle(pilot)
+        assert table.is_vertical_scroll_end
+
+
 async def test_help_names_every_command_and_the_palette_has_them(make_app):
     app = make_app()
     async with app.run_test(size=(120, 200)) as pilot:

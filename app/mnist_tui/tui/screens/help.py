@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import ClassVar, Final
 
@@ -21,8 +21,8 @@ _WORDS: Final = (
     ("Δ points", "Change of the validation accuracy, in percentage points."),
     ("Err. red.", "Share of the validation errors that the epoch removed."),
 )
-_NAME: Final = 22
-"""Cells for a name; a longer one has a line of its own."""
+_LEAST: Final = 20
+"""Cells for what a name means; a name that leaves it less has a line of its own."""
 
 
 class HelpScreen(Dialog[None]):
@@ -30,8 +30,7 @@ class HelpScreen(Dialog[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,f1,q", "leave", "Back")]
     DEFAULT_CSS = """
-    HelpScreen > .dialog { width: 100; height: 90%; }
-    HelpScreen Static { text-wrap: nowrap; }
+    HelpScreen > .dialog { width: 100; height: 90%; scrollbar-gutter: stable; }
     """
 
     def compose(self) -> ComposeResult:
@@ -42,25 +41,26 @@ class HelpScreen(Dialog[None]):
 
     def on_resize(self) -> None:
         """Break the lines anew."""
-        room = self.query_one(VerticalScroll).scrollable_content_region.width
-        self.query_one("#page", Static).update(Content("\n").join(_page(max(room, 2 * _NAME - 10))))
+        width = self.query_one(VerticalScroll).scrollable_content_region.width
+        self.query_one("#page", Static).update(Content("\n").join(_page(width)))
 
 
 def _page(width: int) -> Iterator[Content]:
     """Return the lines of the page."""
     for group in dict.fromkeys(command.group for command in COMMANDS):
-        yield Content.styled(group, "bold underline")
-        yield from _entries(((c.label, c.help) for c in COMMANDS if c.group == group), width)
-    yield Content.styled("Words", "bold underline")
-    yield from _entries(iter(_WORDS), width)
+        yield from _entries(group, [(c.label, c.help) for c in COMMANDS if c.group == group], width)
+    yield from _entries("Words", _WORDS, width)
 
 
-def _entries(entries: Iterator[tuple[str, str]], width: int) -> Iterator[Content]:
+def _entries(title: str, entries: Sequence[tuple[str, str]], width: int) -> Iterator[Content]:
+    """Return names beside what they mean, which may take several lines."""
+    yield Content.styled(title, "bold underline")
+    indent = max(2, min(2 + max(len(name) for name, _ in entries), width - _LEAST))
     for name, meaning in entries:
-        first, *others = wrap(meaning, width - _NAME)
-        if len(name) >= _NAME:
+        first, *others = wrap(meaning, max(1, width - indent))
+        if len(name) >= indent:
             yield Content.styled(name, "bold")
-            name, first, others = "", first, others
-        yield Content.assemble((f"{name:<{_NAME}}", "bold"), first)
-        yield from (Content(" " * _NAME + line) for line in others)
+            name = ""
+        yield Content.assemble((f"{name:<{indent}}", "bold"), first)
+        yield from (Content(" " * indent + line) for line in others)
     yield Content("")

@@ -59,6 +59,7 @@ class EpochTable(ScrollView, can_focus=True):
         self._history: Sequence[EpochDone] = ()
         self._run = ""
         self._best = 0
+        self._follows = True
 
     @property
     def row_count(self) -> int:
@@ -68,15 +69,12 @@ class EpochTable(ScrollView, can_focus=True):
     def show(self, run: RunState | None) -> None:
         """Show the epochs of a run; the view follows the newest one unless a person scrolled away from it."""
         name = run.run if run is not None else ""
-        is_known = name == self._run
-        following = not is_known or self.is_vertical_scroll_end
+        self._follows = self._follows or name != self._run
         self._run = name
         self._history = tuple(run.history) if run is not None else ()
         best = run.best if run is not None else None
         self._best = best.epoch if best is not None else 0
         self._measure()
-        if following:
-            self.scroll_end(animate=False, immediate=is_known)
         self.refresh()
 
     def on_resize(self) -> None:
@@ -90,6 +88,19 @@ class EpochTable(ScrollView, can_focus=True):
             self.refresh(layout=True)
         elif overflows:
             self.vertical_scrollbar.window_virtual_size = self.virtual_size.height
+        if self._follows:
+            # A table that has no scrollbar yet cannot be scrolled before the next layout.
+            self.scroll_end(animate=False, immediate=self.show_vertical_scrollbar)
+
+    def action_scroll_end(self) -> None:
+        """Go to the newest epoch, at once: on a slow way there, others may come."""
+        self._follows = True
+        self._measure()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Follow the newest epoch for as long as it is in view."""
+        super().watch_scroll_y(old_value, new_value)
+        self._follows = self.is_vertical_scroll_end
 
     def render_line(self, y: int) -> Strip:
         """Draw the titles, which stay in place, or one of the epochs in view."""
