@@ -15,7 +15,7 @@ from mnist_tui.core.events import EpochDone, Status
 from mnist_tui.store.database import Store, continuing
 from tests.crash import played
 from tests.crash.story import problems, tell_nobody
-from tests.e2e.conftest import COMMAND, places
+from tests.e2e.conftest import COMMAND, COMPILED, places
 from tests.e2e.pty_app import PtyApp
 
 __all__ = ["places"]
@@ -81,7 +81,7 @@ def test_a_child_killed_at_any_moment_loses_no_told_epoch_and_its_runs_can_go_on
 
 # The command -----------------------------------------------------------------------------------------
 
-TRAIN = ["run", "--dataset", "digits", "--epochs", "15", "--threads", "1", "--json"]
+TRAIN = ["run", "--dataset", "digits", "--epochs", "600", "--threads", "1", "--json"]
 
 
 def command(places, *arguments):
@@ -106,6 +106,11 @@ def trained(history, end):
     return epochs, [end[name] for name in ("status", "epochs_done", "best_epoch", "test_loss", "test_accuracy")]
 
 
+def losses_of(events):
+    """Return the losses of each epoch that was told."""
+    return {e["epoch"]: (e["train_loss"], e["val_loss"]) for e in events if e["type"] == "epoch_done"}
+
+
 def end_of(events):
     return next(event for event in events if event["type"] == "run_done")
 
@@ -121,7 +126,7 @@ def finish(places, *arguments):
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("uninterrupted")
-    events = finish({"MNIST_TUI_HOME": str(folder / "home"), "HOME": str(folder)}, *TRAIN)
+    events = finish({"MNIST_TUI_HOME": str(folder / "home"), "HOME": str(folder), **COMPILED}, *TRAIN)
     ((_, history),) = stored(folder / "home").items()
     return trained(history, end_of(events))
 
@@ -130,11 +135,14 @@ def uninterrupted(tmp_path_factory):
 def test_a_killed_command_loses_no_shown_epoch_and_resumes_to_the_same_numbers(places, tmp_path, uninterrupted, seed):
     chance, home = random.Random(seed), tmp_path / "home"
     lines: list[str] = []
-    wanted = chance.randint(1, 8)
+    # Long enough for several checkpoints, of which there is one a second.
+    wanted = chance.randint(1, 400)
     with command(places, *TRAIN) as process:
         assert process.stdout is not None
-        while len(epochs_of(events_of(lines))) < wanted:
+        seen = 0
+        while seen < wanted:
             lines.append(process.stdout.readline())
+            seen += '"type": "epoch_done"' in lines[-1]
         time.sleep(chance.uniform(0, 0.1))
         process.kill()
         lines += process.stdout.readlines()
@@ -143,7 +151,9 @@ def test_a_killed_command_loses_no_shown_epoch_and_resumes_to_the_same_numbers(p
     assert problems(home) == []
     told = finish(places, "resume", "--json")
     ((_, history),) = stored(home).items()
-    assert min(epoch for _, epoch in epochs_of(told)) > max(epoch for _, epoch in shown)
+    before, again = losses_of(events_of(lines)), losses_of(told)
+    assert max(again) == 600
+    assert {epoch: again[epoch] for epoch in before if epoch in again}.items() <= before.items()
     assert trained(history, end_of(told)) == uninterrupted
     assert problems(home) == []
 

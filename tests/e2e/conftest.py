@@ -7,6 +7,8 @@ from mnist_tui.engine.backends import kernel_folder
 
 COMMAND = str(Path(sys.executable).with_name("mnist-tui"))
 """The installed command."""
+COMPILED = {"NUMBA_CACHE_DIR": str(kernel_folder().parent)}
+"""Lets a command find the compiled step, which is compiled once for all tests."""
 
 
 @pytest.fixture
@@ -20,6 +22,5 @@ def places(tmp_path):
         "MNIST_TUI_MIRRORS": "http://127.0.0.1:9/",
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
         "HOME": str(tmp_path),
-        # Compiled once for all tests.
-        "NUMBA_CACHE_DIR": str(kernel_folder().parent),
+        **COMPILED,
     }

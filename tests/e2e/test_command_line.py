@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from tests.e2e.conftest import COMMAND
+from tests.e2e.conftest import COMMAND, COMPILED
 
 PATIENCE_S = 120
 
@@ -204,7 +204,15 @@ def test_a_grid_too_large_or_too_long_is_refused_in_a_sentence(places, arguments
 def trained(tmp_path_factory):
     """Return a home with one run."""
     folder = tmp_path_factory.mktemp("trained")
-    run({"MNIST_TUI_HOME": str(folder), "HOME": str(folder)}, "run", "--dataset", "digits", "--epochs", "1", check=0)
+    run(
+        {"MNIST_TUI_HOME": str(folder), "HOME": str(folder), **COMPILED},
+        "run",
+        "--dataset",
+        "digits",
+        "--epochs",
+        "1",
+        check=0,
+    )
     return folder
 
 
