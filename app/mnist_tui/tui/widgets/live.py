@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from typing import Final
-
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
@@ -17,9 +14,6 @@ from mnist_tui.tui.system import SystemLoad
 from mnist_tui.tui.widgets.cards import Card, ImprovementCard, RunCard, SystemCard
 from mnist_tui.tui.widgets.epochs import EpochTable
 from mnist_tui.tui.widgets.plot import PlotView
-
-REDRAW_S: Final = 0.5
-"""Charts and table are drawn no more often for new epochs."""
 
 
 class StatusCard(Card):
@@ -65,7 +59,6 @@ class LiveView(Container):
         super().__init__(id="live-view")
         self.errors = True
         self._shown: tuple[object, ...] = ()
-        self._drawn_at = 0.0
 
     def compose(self) -> ComposeResult:
         """Charts over epochs on the left, cards on the right."""
@@ -82,19 +75,13 @@ class LiveView(Container):
         yield StatusCard()
 
     def show(self, run: RunState | None) -> None:
-        """Show a run; charts and table are touched only when an epoch came or the run changed.
-
-        Epochs that come faster than eyes can follow are taken in together. While a run is live it is shown several
-        times a second, so that none is left out for long.
-        """
+        """Show a run; charts and table are touched only when an epoch came or the run changed."""
         self.query_one(StatusCard).show(run)
         self.query_one(RunCard).show(run)
-        shown = (len(run.history), run.run, run.epochs, run.status, self.errors) if run else (0, self.errors)
-        now = time.monotonic()
-        only_longer = shown[1:] == self._shown[1:]
-        if shown == self._shown or (only_longer and now - self._drawn_at < REDRAW_S):
+        shown = (run.run, len(run.history), run.epochs, run.status, self.errors) if run else (None, self.errors)
+        if shown == self._shown:
             return
-        self._shown, self._drawn_at = shown, now
+        self._shown = shown
         accuracy = self.query_one("#accuracy", PlotView)
         loss = self.query_one("#loss", PlotView)
         accuracy.show(accuracy_chart(run, errors=self.errors))
