@@ -60,7 +60,7 @@ def train(trained, part, batches, order=None):
     order = torch.arange(len(part.images)) if order is None else order
     logits = torch.zeros(len(part.images), 10)
     for start, stop in batches:
-        trained.train(part, order, start, stop, logits)
+        trained.train(part, order, start, stop, stop - start, logits)
     return logits
 
 
@@ -103,6 +103,19 @@ def test_many_steps_lead_to_the_same_network(features):
     order = torch.randperm(200, generator=torch.Generator().manual_seed(2))
     logits = [train(each, part, batches, order) for each in (ours, theirs)]
     torch.testing.assert_close(*logits, rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("backend", ["compiled", "torch"])
+def test_batches_trained_in_one_call_are_those_trained_one_by_one(backend, threads):
+    part, order = part_of(ties(200)), torch.randperm(200, generator=torch.Generator().manual_seed(2))
+    ours, theirs = (stepper(backend, threads=threads) for _ in range(2))
+    expected = train(theirs, part, [(0, 64), (64, 128), (128, 192), (192, 200)], order)
+    logits = torch.zeros_like(expected)
+    ours.train(part, order, 0, 128, 64, logits)
+    ours.train(part, order, 128, 200, 64, logits)
+    assert torch.equal(logits, expected)
+    assert all(map(torch.equal, moments(ours), moments(theirs)))
 
 
 @pytest.mark.parametrize("count", [1, 8, 16, 31, 250])
@@ -174,7 +187,7 @@ def test_images_of_another_size_and_other_numbers_of_classes_work_too():
     part = part_of(noise(20, side=20), torch.arange(20) % 7)
     logits = [torch.zeros(20, 7), torch.zeros(20, 7)]
     for backend, model, out in zip(("compiled", "torch"), (first, second), logits, strict=True):
-        make_stepper(backend, model, SPEC, CPU, 20, 1).train(part, torch.arange(20), 0, 20, out)
+        make_stepper(backend, model, SPEC, CPU, 20, 1).train(part, torch.arange(20), 0, 20, 20, out)
     torch.testing.assert_close(*logits, rtol=1e-5, atol=1e-6)
     for mine, theirs in zip(first.parameters(), second.parameters(), strict=True):
         assert far_apart(mine, theirs) < 1e-3
@@ -198,7 +211,7 @@ def test_a_recorded_step_is_the_plain_one(features):
     logits = [torch.zeros(200, 10, device=cuda) for _ in range(2)]
     for start, stop in [(0, 64), (64, 128), (128, 192), (192, 200)] * 3:
         for stepper_, out in zip((recorded, plain), logits, strict=True):
-            stepper_.train(part, order, start, stop, out)
+            stepper_.train(part, order, start, stop, 64, out)
     assert recorded._graph is not None
     torch.testing.assert_close(*logits, rtol=1e-3, atol=1e-4)
     for mine, theirs in zip(moments(recorded), moments(plain), strict=True):

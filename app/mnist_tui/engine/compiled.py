@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from itertools import pairwise
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -13,6 +15,9 @@ from mnist_tui.core.spec import RunSpec
 from mnist_tui.engine import kernels
 from mnist_tui.engine.model import BottleneckCNN
 from mnist_tui.engine.step import MOMENTS, Part
+
+_IMAGES_AT_ONCE: Final = 6_400
+"""For one feature, and fewer with more: a call takes some 20 ms on one thread."""
 
 
 class CompiledStepper:
@@ -27,6 +32,7 @@ class CompiledStepper:
 
     def __init__(self, model: BottleneckCNN, spec: RunSpec, side: int, threads: int) -> None:
         self.model = model
+        self.images_at_once = _IMAGES_AT_ONCE // model.features
         self._layout = kernels.layout(side, model.features, model.hidden_units, model.classes)
         # As torch has them, so that they begin where a cache line does.
         self._state = torch.zeros(3, self._layout.size)
@@ -55,23 +61,32 @@ class CompiledStepper:
             flat[at.output_bias :][:classes],
         ]
 
-    def train(self, part: Part, order: Tensor, start: int, stop: int, logits: Tensor) -> None:
-        """Train one batch; see `Stepper.train`."""
-        self._steps += 1
-        batch = self._layout, self._weights, *_flat(part.images, part.labels, order), start, stop
+    def train(self, part: Part, order: Tensor, start: int, stop: int, batch_size: int, logits: Tensor) -> None:
+        """Train some batches; see `Stepper.train`."""
+        if self._helpers is None:
+            self._train(part, order, start, stop, batch_size, logits)
+            return
+        for first in range(start, stop, batch_size):
+            self._train(part, order, first, min(first + batch_size, stop), batch_size, logits)
+
+    def _train(self, part: Part, order: Tensor, start: int, stop: int, batch_size: int, logits: Tensor) -> None:
+        """Train some batches, or with helpers a single one."""
+        batch = self._layout, self._weights, *_flat(part.images, part.labels, order), (start, stop, batch_size)
+        step = self._steps + 1
+        self._steps += math.ceil((stop - start) / batch_size)
         rest = self._sums, logits.view(-1).numpy(), self._mean, self._square
         spans = [
-            (*batch, begin, end, scratch, *rest)
-            for begin, end, scratch in zip(self._bounds, self._bounds[1:], self._scratch, strict=False)
+            (*batch, shares, scratch, *rest)
+            for shares, scratch in zip(pairwise(self._bounds), self._scratch, strict=True)
         ]
         if self._helpers is None:
-            kernels.train(*spans[0], self._steps, float(self._rate))
+            kernels.train(*spans[0], step, float(self._rate))
             return
         helped = [self._helpers.submit(partial(kernels.train, *span, 0, 0.0)) for span in spans[1:]]
         kernels.train(*spans[0], 0, 0.0)
         for share in helped:
             share.result()
-        kernels.train(*batch, 0, 0, self._scratch[0], *rest, self._steps, float(self._rate))
+        kernels.train(*batch, (0, 0), self._scratch[0], *rest, step, float(self._rate))
 
     def evaluate(self, part: Part, start: int, stop: int, logits: Tensor) -> None:
         """Evaluate some images; see `Stepper.evaluate`."""

@@ -36,20 +36,17 @@ class GraphStepper(TorchStepper):
         self._found = torch.empty(0)
         self._tried = False
 
-    def train(self, part: Part, order: Tensor, start: int, stop: int, logits: Tensor) -> None:
-        """Train one batch; see `Stepper.train`."""
-        if stop - start != len(self._index):
-            super().train(part, order, start, stop, logits)
-            return
-        self._index.copy_(order[start:stop])
+    def _train_batch(self, part: Part, index: Tensor) -> Tensor:
+        if len(index) != len(self._index):
+            return super()._train_batch(part, index)
+        self._index.copy_(index)
         if not self._tried:
             self._tried = True
             self._record(part)
         if self._graph is None:
-            super().train(part, order, start, stop, logits)
-            return
+            return super()._train_batch(part, index)
         self._graph.replay()
-        logits[start:stop] = self._found
+        return self._found
 
     def load_optimizer_state(self, state: dict[str, Any]) -> None:
         """Take over Adam's state; a recorded step would not know it."""
@@ -58,7 +55,6 @@ class GraphStepper(TorchStepper):
 
     def _record(self, part: Part) -> None:
         """Record a step, unless that fails or it does something else than a plain one; nothing is trained by this."""
-        self.model.train()
         weights = [weight.detach().clone() for weight in self.model.parameters()]
         # None before the first step: then it begins with zeros, in the place that the recording knows.
         moments = [value.clone() for value in self._moments()]
@@ -66,15 +62,15 @@ class GraphStepper(TorchStepper):
             aside = torch.cuda.Stream()
             aside.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(aside):
-                self._step(part, self._index)
+                super()._train_batch(part, self._index)
                 plain = [weight.detach().clone() for weight in self.model.parameters()]
                 for _ in range(_REHEARSALS):
-                    self._step(part, self._index)
+                    super()._train_batch(part, self._index)
             torch.cuda.current_stream().wait_stream(aside)
             graph = torch.cuda.CUDAGraph()
             self._optimizer.zero_grad(set_to_none=True)
             with torch.cuda.graph(graph):
-                self._found = self._step(part, self._index)
+                self._found = super()._train_batch(part, self._index)
             self._put_back(weights, moments)
             graph.replay()
             if self._is_as(plain, weights):

@@ -536,10 +536,8 @@ def _adam(weights, sums, mean, square, step, rate):
 
 
 @_entry
-def train(
-    layout, weights, images, labels, order, start, stop, begin, end, scratch, sums, logits, mean, square, step, rate
-):
-    """Compute some shares of a batch's gradients, and take a step of Adam, or one of the two.
+def train(layout, weights, images, labels, order, batches, shares, scratch, sums, logits, mean, square, step, rate):
+    """Compute some shares of the gradients of each batch, and take a step of Adam, or one of the two.
 
     Args:
         layout: Of `weights`.
@@ -547,22 +545,25 @@ def train(
         images: Bytes, (all images, side, side).
         labels: int64, (all images,).
         order: int64, the images in the order in which they are trained.
-        start: Where the batch begins in it.
-        stop: Where it ends.
-        begin: The first of the `SHARES` to compute.
-        end: The one after the last.
+        batches: Where the first one begins in it, where the last one ends, and how many images each has; the last
+            one may have fewer.
+        shares: The first of the `SHARES` to compute, and the one after the last.
         scratch: Of the thread that computes.
         sums: The gradients, (shares, size).
-        logits: Where those of the batch go, (images in order, classes).
+        logits: Where those of the batches go, (images in order, classes).
         mean: Adam's first moments, (size,).
         square: Adam's second moments, (size,).
-        step: Number of Adam's step, from 1; 0 for none.
+        step: Number of Adam's first step, from 1; 0 for none.
         rate: Learning rate.
     """
-    if begin < end:
-        _gradients(layout, weights, images, labels, order, start, stop, begin, end, scratch, sums, logits)
-    if step:
-        _adam(weights, sums, mean, square, step, rate)
+    start, stop, size = batches
+    begin, end = shares
+    for first in range(start, stop, size):
+        if begin < end:
+            last = min(first + size, stop)
+            _gradients(layout, weights, images, labels, order, first, last, begin, end, scratch, sums, logits)
+        if step:
+            _adam(weights, sums, mean, square, step + (first - start) // size, rate)
 
 
 @_entry
@@ -585,5 +586,5 @@ def warm_up() -> None:
     images, labels, order = np.zeros(16, np.uint8), np.zeros(1, np.int64), np.zeros(1, np.int64)
     weights, mean, square = (zeros(sizes.size) for _ in range(3))
     sums, logits, own = zeros(SHARES * sizes.size), zeros(2), scratch(sizes)
-    train(sizes, weights, images, labels, order, 0, 1, 0, SHARES, own, sums, logits, mean, square, 1, 0.001)
+    train(sizes, weights, images, labels, order, (0, 1, 1), (0, SHARES), own, sums, logits, mean, square, 1, 0.001)
     evaluate(sizes, weights, images, order, 0, 1, own, logits)

@@ -30,12 +30,19 @@ class Part:
 
 
 class Stepper(Protocol):
-    """One network and its optimizer."""
+    """One network and its optimizer.
+
+    Attributes:
+        model: The network.
+        images_at_once: How many images a call should bring, in whole batches. Each call ends by waiting for the
+            interpreter, which the screen may hold for longer than a batch takes.
+    """
 
     model: BottleneckCNN
+    images_at_once: int
 
-    def train(self, part: Part, order: Tensor, start: int, stop: int, logits: Tensor) -> None:
-        """Train on the images `order[start:stop]`, one batch, and put their logits there too, (N, classes)."""
+    def train(self, part: Part, order: Tensor, start: int, stop: int, batch_size: int, logits: Tensor) -> None:
+        """Train on the images `order[start:stop]`, batch after batch, and put their logits there too, (N, classes)."""
 
     def evaluate(self, part: Part, start: int, stop: int, logits: Tensor) -> None:
         """Put the logits of the images from `start` to `stop` there, (N, classes)."""
@@ -57,6 +64,8 @@ class TorchStepper:
         capturable: Let a recorded step change Adam's state: all of it lies on the device.
     """
 
+    images_at_once = 1
+
     def __init__(self, model: BottleneckCNN, spec: RunSpec, device: torch.device, *, capturable: bool = False) -> None:
         self.model = model.to(device).to(memory_format=model.memory_format)
         self._optimizer = torch.optim.Adam(
@@ -66,13 +75,15 @@ class TorchStepper:
     def _input(self, images: Tensor) -> Tensor:
         return as_input(images).contiguous(memory_format=self.model.memory_format)
 
-    def train(self, part: Part, order: Tensor, start: int, stop: int, logits: Tensor) -> None:
-        """Train one batch; see `Stepper.train`."""
-        self.model.train()
-        logits[start:stop] = self._step(part, order[start:stop])
+    def train(self, part: Part, order: Tensor, start: int, stop: int, batch_size: int, logits: Tensor) -> None:
+        """Train some batches; see `Stepper.train`."""
+        for first in range(start, stop, batch_size):
+            place = slice(first, min(first + batch_size, stop))
+            logits[place] = self._train_batch(part, order[place])
 
-    def _step(self, part: Part, index: Tensor) -> Tensor:
+    def _train_batch(self, part: Part, index: Tensor) -> Tensor:
         """Train on these images; return their logits."""
+        self.model.train()
         logits: Tensor = self.model(self._input(part.images.index_select(0, index)))
         loss = F.cross_entropy(logits, part.labels.index_select(0, index))
         self._optimizer.zero_grad(set_to_none=True)

@@ -24,6 +24,10 @@ EVAL_BATCH: Final = 250
 """Images per evaluation batch on the CPU: large enough to be fast, small enough to stay in the cache."""
 EVAL_BATCH_GPU: Final = 2_500
 
+CALLS: Final = 20
+EVAL_CALLS: Final = 4
+"""Into at least so many calls an epoch and an evaluation are cut, for those who watch and pause it."""
+
 FORMAT: Final = 1
 """Number of the form of checkpoints."""
 
@@ -148,16 +152,18 @@ class Trainer:
                 raise ValueError("its optimizer belongs to another network")
 
     def train_epoch(self, epoch: int, first_batch: int = 0) -> Iterator[Step]:
-        """Train one epoch, a step at a time; loss and accuracy are those met on the way.
+        """Train one epoch, a batch or a few at a time; loss and accuracy are those met on the way.
 
         Args:
             epoch: Number of the epoch, from 1; with the seed it fixes the order of the images.
             first_batch: Batches that are done already.
         """
         order = self._order(epoch)
-        for done in range(first_batch + 1, self.batches + 1):
-            start, stop = (done - 1) * self._batch_size, min(done * self._batch_size, len(order))
-            self._stepper.train(self._train, order, start, stop, self._logits)
+        at_once = max(1, min(self._stepper.images_at_once, len(order) // CALLS) // self._batch_size)
+        for begin in range(first_batch, self.batches, at_once):
+            done = min(begin + at_once, self.batches)
+            start, stop = begin * self._batch_size, min(done * self._batch_size, len(order))
+            self._stepper.train(self._train, order, start, stop, self._batch_size, self._logits)
             self._newest = self._logits[start:stop]
             yield Step(done, self.batches)
         labels = self._train.labels.index_select(0, order)
@@ -187,6 +193,7 @@ class Trainer:
 
     def _evaluate(self, part: Part) -> Iterator[Step]:
         count, size = len(part.labels), EVAL_BATCH if self._device.type == "cpu" else EVAL_BATCH_GPU
+        size = max(size, min(self._stepper.images_at_once, count // EVAL_CALLS))
         batches = math.ceil(count / size)
         logits = torch.zeros(count, CLASSES, device=self._device)
         for done in range(1, batches + 1):
