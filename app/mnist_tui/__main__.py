@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+from typing import Final
 
 from mnist_tui.signals import nothing_to_lose
+
+COLLECT_AFTER: Final = 20_000
+"""New objects before the garbage collector looks for cycles. With Python's own 700 it goes through all that PyTorch
+brings again and again while that is loaded, and holds everything for up to 0.2 s each time."""
 
 
 def main() -> int:
     """Load the command line and run it; Ctrl+C ends the loading without a traceback."""
+    gc.set_threshold(COLLECT_AFTER)
     with nothing_to_lose():
         from mnist_tui.cli import main as run_command
 
