@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from textual.app import App, ComposeResult
+from textual.screen import Screen
 from textual.widgets import TabbedContent, TabPane
 
 from mnist_tui.core.events import EpochDone, Notice, Progress, RunDone, Status, SweepDone
@@ -73,6 +74,13 @@ class Monitor(App[None]):
         self._leave_code: int | None = None
 
     # Life -----------------------------------------------------------------------------------------
+
+    def get_default_screen(self) -> Screen[object]:
+        """Return the first screen, which knows its size from the start: else all is styled and laid out twice."""
+        screen = super().get_default_screen()
+        for size, breakpoints in zip(self.size, (self.HORIZONTAL_BREAKPOINTS, self.VERTICAL_BREAKPOINTS), strict=True):
+            screen.add_class([name for least, name in breakpoints if size >= least][-1])
+        return screen
 
     def compose(self) -> ComposeResult:
         """Status, tabs, settings, progress, keys."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import psutil
+if TYPE_CHECKING:
+    import psutil
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +49,15 @@ class SystemProbe:
     """Reads the load; the first reading of the processor covers no time and is 0."""
 
     def __init__(self) -> None:
-        self._process = psutil.Process()
+        self._process: psutil.Process | None = None
         self._gpu_works = True
 
     def read(self) -> SystemLoad:
         """Return the load since the last call."""
+        # Loaded behind the first frame, which shows no load yet.
+        import psutil
+
+        self._process = self._process or psutil.Process()
         memory = psutil.virtual_memory()
         return SystemLoad(
             cpu=psutil.cpu_percent(interval=None) / 100,
