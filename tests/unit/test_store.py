@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -413,6 +414,19 @@ def test_a_run_id_that_would_lead_elsewhere_touches_nothing_outside_the_home(hom
         assert len(store.unreadable) == 1
         assert list(store.ready([QueuedRun(run, RunSpec(), continues=True)])) == []
     assert precious.exists()
+
+
+def test_several_may_open_a_new_home_at_once(tmp_path):
+    for number in range(50):
+        home, together = tmp_path / str(number), threading.Barrier(6)
+
+        def opened(home=home, together=together):
+            together.wait()
+            Store.open(home).close()
+
+        with ThreadPoolExecutor(6) as threads:
+            for opening in [threads.submit(opened) for _ in range(6)]:
+                opening.result()
 
 
 def test_several_writers_at_once_lose_nothing(home):

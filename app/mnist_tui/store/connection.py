@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -20,6 +21,8 @@ BUSY_TIMEOUT_S: Final = 5.0
 
 TRAINING_PATIENCE_S: Final = 60.0
 """The same where training waits: giving up would cost the epoch in progress."""
+
+_RETRY_S: Final = 0.01
 
 
 class Connection:
@@ -57,7 +60,7 @@ class Connection:
                 make_private(home / name)
             connection = _connect(path, patience_s=patience_s)
             try:
-                _prepare(connection, path)
+                _prepare(connection, path, patience_s)
             except BaseException:
                 connection.close()
                 raise
@@ -164,13 +167,13 @@ def _connect_despite(path: Path) -> sqlite3.Connection:
     return _connect(path, "mode=ro")
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+def _prepare(connection: sqlite3.Connection, path: Path, patience_s: float | None) -> None:
     is_new = _is_empty(connection)
     if not is_new:
         # Before anything is changed: it may be another program's.
         _check_version(connection, path)
     # SQLite answers with the mode it really took; where WAL is not to be had (network disks), roll back instead.
-    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    mode = _write_ahead(connection, BUSY_TIMEOUT_S if patience_s is None else patience_s)
     connection.execute(f"PRAGMA synchronous = {'FULL' if mode == 'wal' else 'EXTRA'}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA mmap_size = 0")
@@ -185,6 +188,19 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
+
+
+def _write_ahead(connection: sqlite3.Connection, patience_s: float) -> str:
+    """Switch to WAL; return the mode that it came to."""
+    end = time.monotonic() + patience_s
+    while True:
+        try:
+            return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+        except sqlite3.OperationalError as error:
+            # SQLite itself does not wait here, where someone else opens a new database at the same moment.
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(_RETRY_S)
 
 
 def _back_up(connection: sqlite3.Connection, path: Path) -> None:
