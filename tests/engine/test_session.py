@@ -52,7 +52,8 @@ def test_a_run_tells_its_story_in_order():
     events = train()
     story = [e.type for e in events if not isinstance(e, Progress | Checkpoint)]
     assert [kind for kind in story if kind != "preparing"] == [
-        "sweep_started", "run_started", "epoch_done", "epoch_done", "run_done", "sweep_done",
+        "sweep_started", "validation_set", "run_started", "insight", "epoch_done", "insight", "epoch_done", "run_done",
+        "sweep_done",
     ]  # fmt: skip
     done = of(events, RunDone)[0]
     epochs = of(events, EpochDone)

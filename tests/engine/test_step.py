@@ -49,7 +49,7 @@ def stepper(backend, spec=SPEC, threads=1, side=28):
 
 def lively(features):
     """Return a network in which no layer is dead: with few features, chance often kills one."""
-    model = build_model(features, 3)
+    model = build_model(features, 10, 3)
     nn.init.constant_(model.get_parameter("conv1.bias"), 0.1)
     nn.init.constant_(model.get_parameter("conv2.bias"), 0.1)
     return model
@@ -122,10 +122,11 @@ def test_batches_trained_in_one_call_are_those_trained_one_by_one(backend, threa
 def test_evaluation_is_the_module_s_own_output(count):
     trained = stepper("compiled", replace(SPEC, features=5))
     images = ties(count)
-    logits = torch.zeros(count, 10)
-    trained.evaluate(part_of(images), 0, count, logits)
+    logits, bottleneck = torch.zeros(count, 10), torch.zeros(count, 5)
+    trained.evaluate(part_of(images), 0, count, logits, bottleneck)
     with torch.inference_mode():
         torch.testing.assert_close(logits, trained.model(images.float() / 255), rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(bottleneck, trained.model.bottleneck(images.float() / 255), rtol=1e-5, atol=1e-6)
 
 
 def test_the_module_s_parameters_are_what_is_trained():
@@ -137,7 +138,7 @@ def test_the_module_s_parameters_are_what_is_trained():
     logits = torch.zeros(10, 10)
     with torch.no_grad():
         trained.model.output.bias.add_(1)
-    trained.evaluate(part_of(images), 0, 10, logits)
+    trained.evaluate(part_of(images), 0, 10, logits, torch.zeros(10, 2))
     with torch.inference_mode():
         torch.testing.assert_close(logits, trained.model(images.float() / 255), rtol=1e-5, atol=1e-6)
 
@@ -176,13 +177,8 @@ def test_what_one_began_the_other_goes_on_with(features, first, second):
 
 
 def test_images_of_another_size_and_other_numbers_of_classes_work_too():
-    class Small(BottleneckCNN):
-        def __init__(self):
-            super().__init__(3)
-            self.output = nn.Linear(1024, 7)
-
     torch.manual_seed(0)
-    first, second = Small(), Small()
+    first, second = BottleneckCNN(3, 7), BottleneckCNN(3, 7)
     second.load_state_dict(first.state_dict())
     part = part_of(noise(20, side=20), torch.arange(20) % 7)
     logits = [torch.zeros(20, 7), torch.zeros(20, 7)]

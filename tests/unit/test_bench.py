@@ -57,7 +57,7 @@ def app_to_engine(*samples):
 
 @pytest.mark.parametrize("features", [1, 2, 8, 33])
 def test_the_plain_loop_trains_the_same_network_as_the_engine(features):
-    plain, ours = plain_model(features), build_model(features, seed=1)
+    plain, ours = plain_model(features), build_model(features, 10, seed=1)
     assert [p.shape for p in plain.parameters()] == [p.shape for p in ours.parameters()]
     assert sum(p.numel() for p in plain.parameters()) == ours.parameter_count
     images = torch.rand(5, 1, 28, 28, generator=torch.Generator().manual_seed(0))

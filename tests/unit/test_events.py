@@ -18,6 +18,7 @@ from mnist_tui.core.events import (
     RunStarted,
     Status,
 )
+from mnist_tui.core.insight import Mistake
 from mnist_tui.core.parsing import EVENT_TYPES, event_from_json
 from mnist_tui.core.plain import dumps, to_json_value
 from mnist_tui.core.spec import RunSpec
@@ -35,6 +36,12 @@ specs = st.builds(
     learning_rate=st.one_of(st.just(math.inf), st.floats(1e-9, 1e9)),
     threads=st.one_of(st.none(), st.integers(1, 256)),
 )
+
+
+def tuples(items):
+    return st.lists(items, max_size=5).map(tuple)
+
+
 by_type = {
     str: texts,
     int: wholes,
@@ -43,6 +50,14 @@ by_type = {
     float | None: st.one_of(st.none(), numbers),
     int | None: st.one_of(st.none(), wholes),
     tuple[str, ...]: st.lists(texts).map(tuple),
+    tuple[int, ...]: tuples(wholes),
+    tuple[float, ...]: tuples(numbers),
+    tuple[float | None, ...]: tuples(st.one_of(st.none(), numbers)),
+    tuple[tuple[int, ...], ...]: tuples(tuples(wholes)),
+    tuple[tuple[float, ...], ...]: tuples(tuples(numbers)),
+    tuple[Mistake, ...]: tuples(
+        st.builds(Mistake, image=wholes, label=wholes, predicted=wholes, probabilities=tuples(numbers))
+    ),
     Status: st.sampled_from(Status),
     Phase: st.sampled_from(Phase),
     RunSpec: specs,
@@ -55,6 +70,8 @@ by_type = {
         n_train=wholes,
         n_validation=wholes,
         n_test=wholes,
+        classes=tuples(texts),
+        side=wholes,
     ),
     Machine: st.builds(Machine, device_name=texts, host=texts, threads=wholes, versions=st.dictionaries(texts, texts)),
 }

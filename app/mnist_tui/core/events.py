@@ -57,6 +57,8 @@ class DatasetInfo:
         sha256: Digest of all pixels and labels, the same from whatever file they were read.
         source: Where it was read from.
         note: Why this dataset and not another, and how to get MNIST; empty when there is nothing to say.
+        classes: Names of the classes, by number; empty where an older version wrote the run down.
+        side: Width and height of an image; 0 likewise.
     """
 
     name: str
@@ -67,6 +69,8 @@ class DatasetInfo:
     sha256: str
     source: str
     note: str = ""
+    classes: tuple[str, ...] = ()
+    side: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

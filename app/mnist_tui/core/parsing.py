@@ -27,6 +27,7 @@ from mnist_tui.core.events import (
     SweepDone,
     SweepStarted,
 )
+from mnist_tui.core.insight import Insight, Mistake
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.errors import UsageError
 
@@ -38,6 +39,7 @@ EVENT_TYPES: Final[dict[str, type[Event]]] = {
         RunStarted,
         Progress,
         EpochDone,
+        Insight,
         EpochsChanged,
         RunPaused,
         RunResumed,
@@ -119,6 +121,12 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "int | None": _or_none(_whole),
     "float | None": _or_none(number),
     "tuple[str, ...]": lambda values: tuple(map(_text, values)),
+    "tuple[int, ...]": lambda values: tuple(map(_whole, values)),
+    "tuple[float, ...]": lambda values: tuple(map(number, values)),
+    "tuple[float | None, ...]": lambda values: tuple(map(_or_none(number), values)),
+    "tuple[tuple[int, ...], ...]": lambda rows: tuple(tuple(map(_whole, row)) for row in rows),
+    "tuple[tuple[float, ...], ...]": lambda rows: tuple(tuple(map(number, row)) for row in rows),
+    "tuple[Mistake, ...]": lambda values: tuple(_read_object(Mistake, value) for value in values),
     "Mapping[str, str]": lambda values: {_text(key): _text(value) for key, value in values.items()},
     "bool": _truth,
     "Status": Status,

@@ -26,6 +26,7 @@ from mnist_tui.core.events import (
     SweepDone,
     SweepStarted,
 )
+from mnist_tui.core.insight import Insight
 from mnist_tui.core.metrics import RECENT, time_to_go_s
 from mnist_tui.core.spec import RunSpec
 
@@ -103,6 +104,7 @@ class RunState:
         history: Finished epochs in order. Past runs are listed without it and loaded when opened.
         marks: Pauses, resumes and changed epochs, in order.
         progress: The newest news of the epoch in progress.
+        insight: The newest one.
         result: The end of the run.
     """
 
@@ -118,6 +120,7 @@ class RunState:
     history: list[EpochDone] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     progress: Progress | None = None
+    insight: Insight | None = None
     result: RunDone | None = None
     _summary: _Summary = field(default_factory=_Summary, init=False, repr=False, compare=False)
 
@@ -243,7 +246,7 @@ class SessionState:
                 self.finished_sweep = event
             case Notice():
                 self.notices.append(event)
-            case Progress() | EpochDone() | EpochsChanged() | RunPaused() | RunResumed() | RunDone():
+            case Progress() | EpochDone() | Insight() | EpochsChanged() | RunPaused() | RunResumed() | RunDone():
                 if (run := self.runs.get(event.run)) is not None:
                     apply_to_run(run, event)
             case _:
@@ -281,7 +284,7 @@ def continue_run(event: RunContinued) -> RunState:
     return run
 
 
-def apply_to_run(run: RunState, event: Progress | EpochDone | Mark | RunDone) -> None:
+def apply_to_run(run: RunState, event: Progress | EpochDone | Insight | Mark | RunDone) -> None:
     """Take in one event of this run; an epoch that is already known is left as it is."""
     match event:
         case Progress():
@@ -289,6 +292,8 @@ def apply_to_run(run: RunState, event: Progress | EpochDone | Mark | RunDone) ->
         case EpochDone():
             if event.epoch == len(run.history) + 1:
                 run.history.append(event)
+        case Insight():
+            run.insight = event
         case EpochsChanged():
             run.epochs = event.epochs
             run.marks.append(event)

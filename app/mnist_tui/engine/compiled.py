@@ -88,11 +88,11 @@ class CompiledStepper:
             share.result()
         kernels.train(*batch, (0, 0), self._scratch[0], *rest, step, float(self._rate))
 
-    def evaluate(self, part: Part, start: int, stop: int, logits: Tensor) -> None:
+    def evaluate(self, part: Part, start: int, stop: int, logits: Tensor, bottleneck: Tensor) -> None:
         """Evaluate some images; see `Stepper.evaluate`."""
         images, order = _flat(part.images, torch.arange(len(part.images)))
-        out = logits.view(-1).numpy()
-        kernels.evaluate(self._layout, self._weights, images, order, start, stop, self._scratch[0], out)
+        out = _flat(logits, bottleneck)
+        kernels.evaluate(self._layout, self._weights, images, order, start, stop, self._scratch[0], *out)
 
     def optimizer_state(self) -> dict[str, Any]:
         """Return Adam's state in PyTorch's form and order in memory, whole copies."""

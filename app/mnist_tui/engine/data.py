@@ -18,10 +18,13 @@ import torch.nn.functional as F  # noqa: N812 - the name that the field gives it
 from torch import Tensor
 
 from mnist_tui.core.events import DatasetInfo, Event, Notice, Preparing
+from mnist_tui.core.insight import ValidationSet
 from mnist_tui.engine.fetch import NEXT_STEP, RemoteFile, fetch_files, unfit
 from mnist_tui.errors import DataError
 
 SIDE: Final = 28
+DIGITS: Final = tuple("0123456789")
+"""The classes, of both datasets."""
 DIGITS_LABEL: Final = "digits 8x8, not MNIST"
 PARTS: Final = ("train images", "train labels", "test images", "test labels")
 
@@ -289,6 +292,8 @@ def _split_mnist(raw: _Raw, split_seed: int, catalogue: Catalogue) -> Dataset:
             n_test=catalogue.n_test,
             sha256=raw.sha256,
             source=str(raw.folder),
+            classes=DIGITS,
+            side=SIDE,
         ),
         train_images=raw.train_images[train].unsqueeze(1),
         train_labels=raw.train_labels[train].long(),
@@ -296,6 +301,18 @@ def _split_mnist(raw: _Raw, split_seed: int, catalogue: Catalogue) -> Dataset:
         validation_labels=raw.train_labels[validation].long(),
         test_images=raw.test_images.unsqueeze(1),
         test_labels=raw.test_labels.long(),
+    )
+
+
+def validation_set(dataset: Dataset, split_seed: int) -> ValidationSet:
+    """Return the validation images as they are kept with the runs."""
+    return ValidationSet(
+        sha256=dataset.info.sha256,
+        split_seed=split_seed,
+        side=dataset.side,
+        classes=dataset.info.classes,
+        labels=dataset.validation_labels.to(torch.uint8).numpy().tobytes(),
+        images=dataset.validation_images.numpy().tobytes(),
     )
 
 
@@ -328,6 +345,8 @@ def load_digits(split_seed: int) -> Dataset:
             n_test=len(test),
             sha256=digest.hexdigest(),
             source="scikit-learn",
+            classes=DIGITS,
+            side=SIDE,
         ),
         train_images=images[train],
         train_labels=labels[train],

@@ -567,12 +567,14 @@ def train(layout, weights, images, labels, order, batches, shares, scratch, sums
 
 
 @_entry
-def evaluate(layout, weights, images, order, start, stop, scratch, logits):
-    """Compute the logits (images in order, classes) of the images `order[start:stop]`."""
+def evaluate(layout, weights, images, order, start, stop, scratch, logits, bottleneck):
+    """Compute logits (images in order, classes) and bottleneck (images in order, features) of `order[start:stop]`."""
     for first in range(start, stop, TILE):
         count = min(TILE, stop - first)
         _forward(layout, weights, images, order, first, count, scratch)
         _keep_logits(layout, scratch, first, count, logits)
+        features = layout.features
+        bottleneck[first * features : (first + count) * features] = scratch.bottleneck[: count * features]
 
 
 def warm_up() -> None:
@@ -587,4 +589,4 @@ def warm_up() -> None:
     weights, mean, square = (zeros(sizes.size) for _ in range(3))
     sums, logits, own = zeros(SHARES * sizes.size), zeros(2), scratch(sizes)
     train(sizes, weights, images, labels, order, (0, 1, 1), (0, SHARES), own, sums, logits, mean, square, 1, 0.001)
-    evaluate(sizes, weights, images, order, 0, 1, own, logits)
+    evaluate(sizes, weights, images, order, 0, 1, own, logits, zeros(1))

@@ -5,7 +5,7 @@ conv 3x3, 1 -> features     max-pool 2   ReLU      features x 14 x 14
 conv 3x3, features -> features  max-pool 2   ReLU  features x 7 x 7
 global average pool                                features          the bottleneck
 linear features -> 1,024    ReLU
-linear 1,024 -> 10                                 logits
+linear 1,024 -> classes                            logits
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import torch.nn.functional as F  # noqa: N812 - the name that the field gives it
 from torch import Tensor, nn
 
 HIDDEN: Final = 1024
-CLASSES: Final = 10
 CHANNELS_LAST_FROM: Final = 8
 """From this width on, PyTorch's convolutions on the CPU are faster with the channels innermost."""
 
@@ -27,16 +26,17 @@ class BottleneckCNN(nn.Module):
 
     Args:
         features: Width of both convolutions and of the bottleneck, 1 or more.
+        classes: Number of classes.
 
-    Shapes: images (N, 1, 28, 28), float32 in [0, 1] -> logits (N, 10).
+    Shapes: images (N, 1, 28, 28), float32 in [0, 1] -> logits (N, classes).
     """
 
-    def __init__(self, features: int) -> None:
+    def __init__(self, features: int, classes: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(1, features, kernel_size=3, padding=1)
         self.conv2 = nn.Conv2d(features, features, kernel_size=3, padding=1)
         self.hidden = nn.Linear(features, HIDDEN)
-        self.output = nn.Linear(HIDDEN, CLASSES)
+        self.output = nn.Linear(HIDDEN, classes)
 
     def bottleneck(self, images: Tensor) -> Tensor:
         """Return the features of each image, (N, features)."""
@@ -46,12 +46,12 @@ class BottleneckCNN(nn.Module):
         return x.mean(dim=(2, 3))
 
     def classify(self, features: Tensor) -> Tensor:
-        """Return the logits (N, 10) of features (N, features)."""
+        """Return the logits (N, classes) of features (N, features)."""
         logits: Tensor = self.output(F.relu(self.hidden(features)))
         return logits
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the logits (N, 10) of images (N, 1, 28, 28)."""
+        """Return the logits (N, classes) of images (N, 1, 28, 28)."""
         return self.classify(self.bottleneck(images))
 
     @property
@@ -80,8 +80,8 @@ class BottleneckCNN(nn.Module):
         return sum(p.numel() for p in self.parameters())
 
 
-def build_model(features: int, seed: int) -> BottleneckCNN:
+def build_model(features: int, classes: int, seed: int) -> BottleneckCNN:
     """Return a new network on the CPU; its weights follow from `seed` and leave the global generator as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return BottleneckCNN(features)
+        return BottleneckCNN(features, classes)

@@ -36,7 +36,7 @@ from mnist_tui.core.queue import Continuation, QueuedRun
 from mnist_tui.core.spec import RunSpec, new_run_id
 from mnist_tui.core.state import summarise
 from mnist_tui.engine.backends import choose_backend, compilation
-from mnist_tui.engine.data import Dataset, prepare_dataset
+from mnist_tui.engine.data import Dataset, prepare_dataset, validation_set
 from mnist_tui.engine.device import (
     choose_device,
     choose_threads,
@@ -51,6 +51,9 @@ from mnist_tui.errors import DataError, MnistTuiError, RunError, UsageError
 PROGRESS_INTERVAL_S: Final = 0.2
 CHECKPOINT_INTERVAL_S: Final = 1.0
 """After so much time the next whole epoch gets a checkpoint: what a crash may cost, beside the epoch in progress."""
+
+INSIGHT_INTERVAL_S: Final = 0.5
+"""Between two insights at least: more often nobody could look, and it would cost more than a glance is worth."""
 
 _prepared: dict[tuple[str, int], Dataset] = {}
 """The dataset of this process: reading and checking it once is enough. Touched by the training thread alone."""
@@ -70,6 +73,7 @@ def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event
     """
     sweep = new_run_id()
     done: list[str] = []
+    shown: set[tuple[str, int]] = set()
     free = 0
     yield SweepStarted(sweep=sweep, started_at=_now())
     try:
@@ -94,6 +98,9 @@ def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event
                     break
                 backend = backend if compilation().usable else "torch"
             free = free or free_cores()
+            if (key := (dataset.info.sha256, spec.split_seed)) not in shown:
+                shown.add(key)
+                yield validation_set(dataset, spec.split_seed)
             way = Way(device, backend, choose_threads(spec.threads, spec.features, free))
             done.append(queued.run)
             yield from _Run(queued, spec, sweep, dataset, way, control).events()
@@ -213,6 +220,7 @@ class _Run:
         self._images_per_s = 0.0
         self._first_batch, self._elapsed_s = 0, 0.0
         self._saved, self._saved_at = 0, time.monotonic()
+        self._looked_at = -math.inf
         self._later: tuple[EpochDone, ...] = ()
 
     def events(self) -> Iterator[Event]:
@@ -288,6 +296,9 @@ class _Run:
             done = yield from self._epoch(trainer, len(self._history) + 1)
             self._history.append(done)
             finite = math.isfinite(done.train_loss) and math.isfinite(done.val_loss)
+            if finite and self._is_worth_a_look:
+                self._looked_at = time.monotonic()
+                yield trainer.look(self._run, done.epoch)
             if finite and self._is_worth_a_checkpoint:
                 yield self._checkpoint(trainer)
             yield done
@@ -308,6 +319,11 @@ class _Run:
         """True where going back to the last one would take long, or the run ends here."""
         age_s = time.monotonic() - self._saved_at
         return age_s >= CHECKPOINT_INTERVAL_S or self._is_complete or self._control.stopping
+
+    @property
+    def _is_worth_a_look(self) -> bool:
+        """True where the last insight is old enough, or the run ends here."""
+        return self._is_complete or time.monotonic() - self._looked_at >= INSIGHT_INTERVAL_S
 
     def _checkpoint(self, trainer: Trainer) -> Checkpoint:
         self._saved, self._saved_at = len(self._history), time.monotonic()

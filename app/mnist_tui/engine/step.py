@@ -44,8 +44,8 @@ class Stepper(Protocol):
     def train(self, part: Part, order: Tensor, start: int, stop: int, batch_size: int, logits: Tensor) -> None:
         """Train on the images `order[start:stop]`, batch after batch, and put their logits there too, (N, classes)."""
 
-    def evaluate(self, part: Part, start: int, stop: int, logits: Tensor) -> None:
-        """Put the logits of the images from `start` to `stop` there, (N, classes)."""
+    def evaluate(self, part: Part, start: int, stop: int, logits: Tensor, bottleneck: Tensor) -> None:
+        """Put logits (N, classes) and bottleneck (N, features) of the images from `start` to `stop` there."""
 
     def optimizer_state(self) -> dict[str, Any]:
         """Return Adam's state as PyTorch's optimizer gives it."""
@@ -91,13 +91,14 @@ class TorchStepper:
         self._optimizer.step()
         return logits.detach()
 
-    def evaluate(self, part: Part, start: int, stop: int, logits: Tensor) -> None:
+    def evaluate(self, part: Part, start: int, stop: int, logits: Tensor, bottleneck: Tensor) -> None:
         """Evaluate some images; see `Stepper.evaluate`."""
         self.model.eval()
         # Entered for each batch: a mode must not leak to whoever runs between two steps of a generator.
         with torch.inference_mode():
-            found = self.model(self._input(part.images[start:stop]))
-        logits[start:stop] = found
+            values = self.model.bottleneck(self._input(part.images[start:stop]))
+            found = self.model.classify(values)
+        logits[start:stop], bottleneck[start:stop] = found, values
 
     def optimizer_state(self) -> dict[str, Any]:
         """Return Adam's state."""

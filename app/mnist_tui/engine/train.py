@@ -13,10 +13,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that the field gives it
 from torch import Tensor
 
+from mnist_tui.core.insight import Insight
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.engine.backends import make_stepper
 from mnist_tui.engine.data import Dataset
-from mnist_tui.engine.model import CLASSES, BottleneckCNN, build_model
+from mnist_tui.engine.insight import take_insight
+from mnist_tui.engine.model import BottleneckCNN, build_model
 from mnist_tui.engine.step import Part
 from mnist_tui.errors import RunError
 
@@ -80,11 +82,13 @@ class Trainer:
         self._train = self._on_device(dataset.train_images, dataset.train_labels)
         self._validation = self._on_device(dataset.validation_images, dataset.validation_labels)
         self._test = self._on_device(dataset.test_images, dataset.test_labels)
-        model = build_model(spec.features, derive_seed(spec.seed, "weights"))
+        self._classes = len(dataset.info.classes)
+        model = build_model(spec.features, self._classes, derive_seed(spec.seed, "weights"))
         self._stepper = make_stepper(backend, model, spec, device, dataset.side, threads)
         # Logits are kept and scored once per epoch: cheaper than summing loss and hits in every step.
-        self._logits = torch.zeros(len(dataset.train_labels), CLASSES, device=device)
+        self._logits = torch.zeros(len(dataset.train_labels), self._classes, device=device)
         self._newest = self._logits[:0]
+        self._seen = self._newest, self._newest
 
     def _on_device(self, images: Tensor, labels: Tensor) -> Part:
         return Part(images.to(self._device), labels.to(self._device))
@@ -184,21 +188,28 @@ class Trainer:
         return bool(torch.isfinite(self._newest).all())
 
     def validate(self) -> Iterator[Step]:
-        """Score the validation images, a batch at a time."""
+        """Score the validation images, some at a time."""
         return self._evaluate(self._validation)
 
     def test(self) -> Iterator[Step]:
-        """Score the test images, a batch at a time."""
+        """Score the test images, some at a time."""
         return self._evaluate(self._test)
+
+    def look(self, run: str, epoch: int) -> Insight:
+        """Return what the validation that was just made told about the network."""
+        logits, bottleneck = self._seen
+        return take_insight(run, epoch, self._validation.labels, logits, bottleneck, self.model.classify)
 
     def _evaluate(self, part: Part) -> Iterator[Step]:
         count, size = len(part.labels), EVAL_BATCH if self._device.type == "cpu" else EVAL_BATCH_GPU
         size = max(size, min(self._stepper.images_at_once, count // EVAL_CALLS))
         batches = math.ceil(count / size)
-        logits = torch.zeros(count, CLASSES, device=self._device)
+        logits = torch.zeros(count, self._classes, device=self._device)
+        bottleneck = torch.zeros(count, self.model.features, device=self._device)
         for done in range(1, batches + 1):
-            self._stepper.evaluate(part, (done - 1) * size, min(done * size, count), logits)
+            self._stepper.evaluate(part, (done - 1) * size, min(done * size, count), logits, bottleneck)
             yield Step(done, batches)
+        self._seen = logits, bottleneck
         yield Step(batches, batches, _score(logits, part.labels))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -24,6 +26,7 @@ from mnist_tui.core.events import (
     RunStarted,
     Status,
 )
+from mnist_tui.core.insight import Insight, ValidationSet
 from mnist_tui.core.plain import dumps
 from mnist_tui.core.queue import Continuation, QueuedRun
 from mnist_tui.core.state import Mark
@@ -34,7 +37,7 @@ from mnist_tui.store.lock import Locks
 from mnist_tui.store.reading import RunReader
 from mnist_tui.store.schema import EPOCH_COLUMNS, to_column
 
-OfRun: TypeAlias = Checkpoint | EpochDone | Progress | RunDone | Mark
+OfRun: TypeAlias = Checkpoint | Insight | EpochDone | Progress | RunDone | Mark
 """What a run in progress says; its lock is looked at each time."""
 
 
@@ -49,6 +52,7 @@ class Store(RunReader):
         super().__init__(connection, home)
         self._locks = Locks(home)
         self._new_checkpoints: dict[str, tuple[object, ...]] = {}
+        self._insights: dict[str, Insight] = {}
         self._without_checkpoints: set[str] = set()
         self._notices: deque[Notice] = deque()
 
@@ -99,7 +103,7 @@ class Store(RunReader):
             self.record(event)
             while self._notices:
                 yield self._notices.popleft()
-            if not isinstance(event, Checkpoint):
+            if not isinstance(event, Checkpoint | ValidationSet):
                 yield event
 
     def record(self, event: Event) -> None:
@@ -120,6 +124,10 @@ class Store(RunReader):
                 self._write(_mark(event), begin, (waiting.DELETE, (event.run,)))
             case Checkpoint():
                 self._keep_checkpoint(event)
+            case Insight():
+                self._insights[event.run] = event
+            case ValidationSet():
+                self._keep_validation_set(event)
             case EpochDone():
                 self._keep_epoch(event)
             case EpochsChanged():
@@ -180,24 +188,35 @@ class Store(RunReader):
         self._notices.append(Notice(level="warning", message=message))
 
     def _keep_epoch(self, event: EpochDone) -> None:
-        """Commit the epoch, with its checkpoint where it has one."""
+        """Commit the epoch, with its insight and its checkpoint where it has them."""
         values = (event.run, event.epoch, *(to_column(getattr(event, name)) for name in EPOCH_COLUMNS))
-        self._write_with_checkpoint(event.run, (_INSERT_EPOCH, values))
+        insight = self._insights.pop(event.run, None)
+        insights = [] if insight is None else [(_INSERT_INSIGHT, (event.run, insight.epoch, insight.to_bytes()))]
+        self._write_with_checkpoint(event.run, (_INSERT_EPOCH, values), *insights)
 
-    def _write_with_checkpoint(self, run: str, statement: tuple[str, Sequence[object]]) -> None:
+    def _write_with_checkpoint(self, run: str, *statements: tuple[str, Sequence[object]]) -> None:
         """Commit the new checkpoint as well, if there is one; keep the last two and the best."""
         row = self._new_checkpoints.pop(run, None)
         if row is None:
-            self._write(statement)
+            self._write(*statements)
             return
         _, epoch, *_ = row
-        self._write(statement, (_INSERT_CHECKPOINT, row), (_DELETE_OLD_CHECKPOINTS, {"run": run, "epoch": epoch}))
+        self._write(*statements, (_INSERT_CHECKPOINT, row), (_DELETE_OLD_CHECKPOINTS, {"run": run, "epoch": epoch}))
         self._sweep(run)
 
     def _sweep(self, run: str) -> None:
         """Remove the files that no row names any more."""
         kept = self._connection.query("SELECT file FROM checkpoints WHERE run = ?", run)
         checkpoints.sweep(checkpoints.folder_of(self._home, run), (str(file) for (file,) in kept))
+
+    def _keep_validation_set(self, event: ValidationSet) -> None:
+        key = (event.sha256, event.split_seed)
+        if self._connection.query("SELECT 1 FROM validation_sets WHERE sha256 = ? AND split_seed = ?", *key):
+            return
+        # Level 1: the others take a second for a few per cent.
+        images = zlib.compress(event.images, 1)
+        row = (*key, event.side, json.dumps(event.classes), event.labels, images)
+        self._write(("INSERT OR IGNORE INTO validation_sets VALUES (?, ?, ?, ?, ?, ?)", row))
 
     def _hold(self, run: str) -> None:
         self._locks.hold(run, f"the run {run} is in progress in another process")
@@ -338,6 +357,7 @@ _INSERT_EPOCH: Final = (
     f"INSERT OR REPLACE INTO epochs (run, epoch, {', '.join(EPOCH_COLUMNS)}) "  # noqa: S608 - our own column names
     f"VALUES (?, ?, {', '.join('?' * len(EPOCH_COLUMNS))})"
 )
+_INSERT_INSIGHT: Final = "INSERT OR REPLACE INTO insights (run, epoch, data) VALUES (?, ?, ?)"
 _INSERT_CHECKPOINT: Final = (
     "INSERT OR REPLACE INTO checkpoints (run, epoch, batch, file, sha256) VALUES (?, ?, ?, ?, ?)"
 )

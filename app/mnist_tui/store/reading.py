@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from mnist_tui.core.events import EpochDone, Event, RunContinued, RunDone, RunStarted, Status
+from mnist_tui.core.insight import Insight, ValidationSet, insight_from_bytes
 from mnist_tui.core.parsing import event_from_json, number
 from mnist_tui.core.state import Mark, RunState, apply_to_run, start_run, summarise
 from mnist_tui.errors import StoreError, UsageError
@@ -21,6 +23,9 @@ INTERRUPTED: Final = "the process ended before the run did"
 DAMAGE: Final = (ValueError, TypeError, KeyError, AttributeError, RecursionError, UsageError)
 """What reading a damaged record raises."""
 
+
+_INSIGHT_EPOCHS: Final = "SELECT epoch FROM insights WHERE run = ? ORDER BY epoch"
+_VALIDATION_SET: Final = "SELECT side, classes, labels, images FROM validation_sets WHERE sha256 = ? AND split_seed = ?"
 
 Known: TypeAlias = dict[str, tuple[tuple[Any, ...], RunState]]
 """Runs that are over, by id, with the row that they were read from."""
@@ -162,6 +167,50 @@ class RunReader:
         query = f"SELECT epoch, {', '.join(EPOCH_COLUMNS)} FROM epochs WHERE run = ? ORDER BY epoch"  # noqa: S608
         rows = self._connection.query(query, run)
         return [EpochDone(run=run, epoch=epoch, **_numbers(values)) for epoch, *values in rows]
+
+    def insight_epochs(self, run: str) -> list[int]:
+        """Return the epochs of a run, by its id, that have an insight, in order."""
+        return [int(epoch) for (epoch,) in self._connection.query(_INSIGHT_EPOCHS, run)]
+
+    def insight(self, run: str, epoch: int) -> Insight | None:
+        """Return the insight of an epoch of a run; `None` where it was skipped.
+
+        Args:
+            run: The run's id.
+            epoch: From 1.
+
+        Raises:
+            StoreError: It is damaged.
+        """
+        rows = self._connection.query("SELECT data FROM insights WHERE run = ? AND epoch = ?", run, epoch)
+        try:
+            return next((insight_from_bytes(run, epoch, data) for (data,) in rows), None)
+        except DAMAGE as error:
+            raise _unreadable(run, error) from error
+
+    def validation_set(self, run: RunState) -> ValidationSet | None:
+        """Return the validation images of a run; `None` where they were never kept.
+
+        Raises:
+            StoreError: They are damaged.
+        """
+        if run.dataset is None:
+            return None
+        key = (run.dataset.sha256, run.spec.split_seed)
+        rows = self._connection.query(_VALIDATION_SET, *key)
+        try:
+            for side, classes, labels, images in rows:
+                return ValidationSet(
+                    sha256=key[0],
+                    split_seed=key[1],
+                    side=int(side),
+                    classes=tuple(map(str, json.loads(classes))),
+                    labels=bytes(labels),
+                    images=zlib.decompress(images),
+                )
+        except (*DAMAGE, zlib.error) as error:
+            raise StoreError(f"the validation images cannot be read: {_reason(error)}", "Train again") from error
+        return None
 
     def _find(self, name: str) -> str:
         if not name.isascii():

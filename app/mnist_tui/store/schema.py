@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-VERSION: Final = 2
+VERSION: Final = 3
 """PRAGMA user_version of the tables below."""
 
 TABLES: Final = """
@@ -62,6 +62,24 @@ CREATE TABLE waiting (
     continues INTEGER NOT NULL,
     epochs INTEGER,
     spec TEXT NOT NULL
+) STRICT
+""",
+    """
+CREATE TABLE insights (
+    run TEXT NOT NULL REFERENCES runs (run) ON DELETE CASCADE,
+    epoch INTEGER NOT NULL,
+    data BLOB NOT NULL,               -- packed by core.insight
+    PRIMARY KEY (run, epoch)
+) STRICT;
+
+CREATE TABLE validation_sets (
+    sha256 TEXT NOT NULL,             -- of the dataset
+    split_seed INTEGER NOT NULL,
+    side INTEGER NOT NULL,
+    classes TEXT NOT NULL,            -- JSON
+    labels BLOB NOT NULL,
+    images BLOB NOT NULL,             -- zlib
+    PRIMARY KEY (sha256, split_seed)
 ) STRICT
 """,
 )

@@ -1,0 +1,195 @@
+"""What an epoch tells about the network: which classes it confuses, where the images lie in its bottleneck."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
+
+from mnist_tui.core.events import Event
+
+CONFIDENCE_STEPS: Final = 255
+"""Confidences are kept as whole numbers up to this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """A validation image that was taken for something else.
+
+    Attributes:
+        image: Its place among the validation images, from 0.
+        label, predicted: The true class and the one that was chosen, as numbers.
+        probabilities: One per class; they add up to 1.
+    """
+
+    image: int
+    label: int
+    predicted: int
+    probabilities: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Insight(Event):
+    """What the validation after an epoch told, beside loss and accuracy. Fast epochs may have none.
+
+    Attributes:
+        confusion: Validation images by true class (row) and predicted class (column).
+        class_accuracy: Share of each class that was recognised; `None` for a class without images.
+        mistakes: The most confident ones, the worst first.
+        labels: True classes of the images on the map.
+        points: Their places on the map, (images, 2): the bottleneck's own values where it has two (one: the second is
+            0), else their projection on the plane that keeps most of the variance.
+        values: The bottleneck's values, (images, features); empty where it is wide.
+        kept: Share of the variance that the map keeps, in [0, 1].
+        center, axes: What the map is a projection from, (features,) and (2, features): point = axes (values - center).
+        stride: Every so many-th validation image, from the first, is on the map.
+        predictions: Class of each validation image, a byte each.
+        confidences: Probability of that class, in steps of 1/255.
+        regions: Where there are at most two features: the class at each place of the map, row by row from the top,
+            a byte each; empty elsewhere.
+        limits: Left, right, bottom and top of `regions`.
+    """
+
+    type: ClassVar[str] = "insight"
+    run: str
+    epoch: int
+    confusion: tuple[tuple[int, ...], ...]
+    class_accuracy: tuple[float | None, ...]
+    mistakes: tuple[Mistake, ...]
+    labels: tuple[int, ...]
+    points: tuple[tuple[float, ...], ...]
+    values: tuple[tuple[float, ...], ...]
+    kept: float
+    center: tuple[float, ...]
+    axes: tuple[tuple[float, ...], ...]
+    stride: int
+    predictions: bytes = field(default=b"", repr=False, metadata={"json": False})
+    confidences: bytes = field(default=b"", repr=False, metadata={"json": False})
+    regions: bytes = field(default=b"", repr=False, metadata={"json": False})
+    limits: tuple[float, ...] = field(default=(), metadata={"json": False})
+
+    @property
+    def accuracy(self) -> float:
+        """Validation accuracy: the share on the diagonal."""
+        return sum(row[at] for at, row in enumerate(self.confusion)) / sum(map(sum, self.confusion))
+
+    def project(self, values: Sequence[float]) -> tuple[float, float]:
+        """Return the place on the map of an image with these values of the bottleneck, (features,)."""
+        away = [value - middle for value, middle in zip(values, self.center, strict=True)]
+        x, y = (math.fsum(a * b for a, b in zip(axis, away, strict=True)) for axis in self.axes)
+        return x, y
+
+    def to_bytes(self) -> bytes:
+        """Return it packed for the store; points and values with 11 significant bits."""
+        head = {
+            "confusion": self.confusion,
+            "mistakes": [(m.image, m.label, m.predicted, m.probabilities) for m in self.mistakes],
+            "kept": self.kept,
+            "center": self.center,
+            "axes": self.axes,
+            "stride": self.stride,
+            "limits": self.limits,
+            "sizes": (len(self.points), len(self.values[0]) if self.values else 0, len(self.predictions)),
+        }
+        body = [
+            bytes(self.labels),
+            _packed(self.points),
+            _packed(self.values),
+            self.predictions,
+            self.confidences,
+            self.regions,
+        ]
+        return zlib.compress(json.dumps(head).encode() + b"\n" + b"".join(body), 6)
+
+
+def insight_from_bytes(run: str, epoch: int, data: bytes) -> Insight:
+    """Return what `Insight.to_bytes` packed.
+
+    Raises:
+        ValueError: It is damaged.
+    """
+    try:
+        head, _, body = zlib.decompress(data).partition(b"\n")
+        return _unpacked(run, epoch, json.loads(head), body)
+    except (zlib.error, struct.error, KeyError, TypeError, IndexError) as error:
+        raise ValueError(f"the insight of epoch {epoch} is damaged: {error}") from None
+
+
+def _unpacked(run: str, epoch: int, head: dict[str, Any], body: bytes) -> Insight:
+    images, width, validated = head["sizes"]
+    lengths = (images, 4 * images, 2 * width * images, validated, validated)
+    if len(body) < sum(lengths):
+        raise ValueError("its end is missing")
+    parts, start = [], 0
+    for length in (*lengths, len(body) - sum(lengths)):
+        parts.append(body[start : start + length])
+        start += length
+    labels, points, values, predictions, confidences, regions = parts
+    confusion = tuple(tuple(map(int, row)) for row in head["confusion"])
+    return Insight(
+        run=run,
+        epoch=epoch,
+        confusion=confusion,
+        class_accuracy=class_accuracy(confusion),
+        mistakes=tuple(
+            Mistake(image=image, label=label, predicted=predicted, probabilities=tuple(probabilities))
+            for image, label, predicted, probabilities in head["mistakes"]
+        ),
+        labels=tuple(labels),
+        points=_rows(points, 2),
+        values=_rows(values, width),
+        kept=float(head["kept"]),
+        center=tuple(head["center"]),
+        axes=tuple(map(tuple, head["axes"])),
+        stride=int(head["stride"]),
+        predictions=predictions,
+        confidences=confidences,
+        regions=regions,
+        limits=tuple(head["limits"]),
+    )
+
+
+def class_accuracy(confusion: Sequence[Sequence[int]]) -> tuple[float | None, ...]:
+    """Return the share of each row that lies on the diagonal; `None` for an empty one."""
+    return tuple(row[at] / sum(row) if sum(row) else None for at, row in enumerate(confusion))
+
+
+def _packed(rows: Sequence[Sequence[float]]) -> bytes:
+    numbers = [number for row in rows for number in row]
+    return struct.pack(f"<{len(numbers)}e", *numbers)
+
+
+def _rows(data: bytes, width: int) -> tuple[tuple[float, ...], ...]:
+    numbers = struct.unpack(f"<{len(data) // 2}e", data)
+    return tuple(numbers[at : at + width] for at in range(0, len(numbers), width)) if width else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationSet(Event):
+    """The validation images themselves, to be looked at without the data; for the store alone, which keeps one copy.
+
+    Attributes:
+        sha256: Digest of the dataset.
+        split_seed: Which of its images were set aside.
+        side: Width and height of an image.
+        classes: Names of the classes, by number.
+        labels: Class of each image, a byte each.
+        images: Grey values, side x side bytes each, 255 for ink.
+    """
+
+    type: ClassVar[str] = "validation_set"
+    sha256: str
+    split_seed: int
+    side: int
+    classes: tuple[str, ...]
+    labels: bytes = field(repr=False, metadata={"json": False})
+    images: bytes = field(repr=False, metadata={"json": False})
+
+    def image(self, at: int) -> bytes:
+        """Return the grey values of one image, row by row; all white where there is no such image."""
+        size = self.side * self.side
+        return self.images[at * size : (at + 1) * size].ljust(size, b"\0")

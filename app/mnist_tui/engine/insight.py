@@ -1,0 +1,127 @@
+"""What an epoch tells about the network, from what its validation gave anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from mnist_tui.core.insight import CONFIDENCE_STEPS, Insight, Mistake, class_accuracy
+
+POINTS: Final = 1_000
+"""Validation images on the map."""
+MISTAKES: Final = 20
+VALUES_UP_TO: Final = 8
+"""Features up to which the bottleneck's values are kept whole."""
+REGIONS: Final = 48
+"""Rows and columns of the classes all over the map."""
+MARGIN: Final = 0.05
+"""Room around the points, as a share of their spread."""
+_LARGEST: Final = 6e4
+"""What half precision holds."""
+
+
+@torch.no_grad()
+def take_insight(
+    run: str,
+    epoch: int,
+    labels: Tensor,
+    logits: Tensor,
+    bottleneck: Tensor,
+    classify: Callable[[Tensor], Tensor],
+) -> Insight:
+    """Return the insight of an epoch.
+
+    Args:
+        run: Id of the run.
+        epoch: Finished epochs.
+        labels: True classes of the validation images, (N,), int64.
+        logits: What the network made of them, (N, classes), finite.
+        bottleneck: Its values on the way, (N, features).
+        classify: From features (N, features) to logits (N, classes).
+    """
+    count, classes = logits.shape
+    predictions = logits.argmax(dim=1)
+    probabilities = logits.softmax(dim=1)
+    confidences = probabilities.gather(1, predictions.unsqueeze(1)).squeeze(1)
+    confusion = torch.bincount(labels * classes + predictions, minlength=classes * classes).view(classes, classes)
+    rows = tuple(map(tuple, confusion.tolist()))
+    stride = max(1, count // POINTS)
+    values = bottleneck[::stride][:POINTS].cpu().clamp(-_LARGEST, _LARGEST)
+    center, axes, kept = _plane(values)
+    points = ((values - center) @ axes.T).clamp(-_LARGEST, _LARGEST)
+    regions: bytes = b""
+    limits: tuple[float, ...] = ()
+    if values.shape[1] <= 2:
+        regions, limits = _regions(points, axes, classify, bottleneck.device)
+    return Insight(
+        run=run,
+        epoch=epoch,
+        confusion=rows,
+        class_accuracy=class_accuracy(rows),
+        mistakes=_mistakes(labels, predictions, probabilities, confidences),
+        labels=tuple(labels[::stride][:POINTS].tolist()),
+        points=_rows(points),
+        values=_rows(values) if values.shape[1] <= VALUES_UP_TO else (),
+        kept=kept,
+        center=tuple(center.tolist()),
+        axes=tuple(map(tuple, axes.tolist())),
+        stride=stride,
+        predictions=_as_bytes(predictions),
+        confidences=_as_bytes((confidences * CONFIDENCE_STEPS).round()),
+        regions=regions,
+        limits=limits,
+    )
+
+
+def _plane(values: Tensor) -> tuple[Tensor, Tensor, float]:
+    """Return center (features,), axes (2, features) and the share of the variance kept, by principal components."""
+    features = values.shape[1]
+    if features <= 2:
+        return torch.zeros(features), torch.eye(2, features), 1.0
+    center = values.mean(dim=0)
+    away = (values - center).double()
+    variances, directions = torch.linalg.eigh(away.T @ away)
+    axes = directions[:, -2:].flip(1).T
+    # A direction and its opposite are as good as each other: the larger entries point up.
+    axes = axes * axes.gather(1, axes.abs().argmax(dim=1, keepdim=True)).sign()
+    total = float(variances.sum())
+    return center, axes.float(), float(variances[-2:].sum()) / total if total > 0 else 1.0
+
+
+def _regions(
+    points: Tensor, axes: Tensor, classify: Callable[[Tensor], Tensor], device: torch.device
+) -> tuple[bytes, tuple[float, ...]]:
+    """Return the class at each place of the map, row by row from the top, and its left, right, bottom and top."""
+    low, high = points.amin(dim=0), points.amax(dim=0)
+    room = ((high - low) * MARGIN).clamp_min(1e-3)
+    (left, bottom), (right, top) = (low - room).tolist(), (high + room).tolist()
+    y, x = torch.meshgrid(torch.linspace(top, bottom, REGIONS), torch.linspace(left, right, REGIONS), indexing="ij")
+    places = torch.stack([x.flatten(), y.flatten()], dim=1) @ axes
+    return _as_bytes(classify(places.to(device)).argmax(dim=1)), (left, right, bottom, top)
+
+
+def _mistakes(labels: Tensor, predictions: Tensor, probabilities: Tensor, confidences: Tensor) -> tuple[Mistake, ...]:
+    wrong = torch.nonzero(predictions != labels).flatten()
+    worst = wrong[confidences[wrong].argsort(descending=True, stable=True)[:MISTAKES]]
+    return tuple(
+        Mistake(image=image, label=label, predicted=predicted, probabilities=tuple(chances))
+        for image, label, predicted, chances in zip(
+            worst.tolist(),
+            labels[worst].tolist(),
+            predictions[worst].tolist(),
+            probabilities[worst].tolist(),
+            strict=True,
+        )
+    )
+
+
+def _rows(values: Tensor) -> tuple[tuple[float, ...], ...]:
+    """Return what is left of the numbers in half precision, as the store keeps them."""
+    return tuple(map(tuple, values.half().tolist()))
+
+
+def _as_bytes(values: Tensor) -> bytes:
+    return values.to(torch.uint8).cpu().numpy().tobytes()
