@@ -98,6 +98,11 @@ def build_parser() -> argparse.ArgumentParser:
     show.add_argument("run", metavar="RUN", help="its id, the beginning of it, or `last`")
     show.add_argument("--json", action="store_true", help="one JSON object per event and line")
 
+    insight = commands.add_parser("insight", help="show what a run's network confuses, after its last epoch or another")
+    insight.add_argument("run", metavar="RUN", help="its id, the beginning of it, or `last`")
+    insight.add_argument("--epoch", type=_int, metavar="N", help="default: the last one that has an insight")
+    insight.add_argument("--json", action="store_true", help="the event itself, one JSON object")
+
     export = commands.add_parser("export", help="write the comparison table of past runs")
     export.add_argument("runs", metavar="RUN", nargs="*", help="ids, beginnings of ids, or `last` (default: all runs)")
     export.add_argument("--format", choices=EXPORT_FORMATS, default=None, help="default: from the file name, else md")
@@ -298,6 +303,24 @@ def _show(args: argparse.Namespace) -> int:
     return 0
 
 
+def _insight(args: argparse.Namespace) -> int:
+    from mnist_tui.report.insights import print_insight
+    from mnist_tui.store.database import Store
+    from mnist_tui.store.home import home
+
+    with Store.open_readonly(home()) as store:
+        run = store.run(args.run)
+        epochs = store.insight_epochs(run.run)
+        if not epochs:
+            raise UsageError(f"the run {run.run} has no insight", "Only finished epochs have, from this version on")
+        insight = store.insight(run.run, args.epoch or epochs[-1])
+    if insight is None:
+        near = min(epochs, key=lambda epoch: abs(epoch - args.epoch))
+        raise UsageError(f"epoch {args.epoch} of the run {run.run} has no insight", f"The nearest is --epoch {near}")
+    print_insight(run, insight, epochs, as_json=args.json)
+    return 0
+
+
 def _export(args: argparse.Namespace) -> int:
     from mnist_tui.core.table import build_table
     from mnist_tui.report.export import render
@@ -351,6 +374,7 @@ _COMMANDS: Final = {
     "demo": _demo,
     "runs": _runs,
     "show": _show,
+    "insight": _insight,
     "export": _export,
     "data": _data,
     "bench": _bench,

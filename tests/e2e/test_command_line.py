@@ -72,6 +72,25 @@ def test_what_was_run_can_be_listed_shown_and_exported(places, tmp_path):
     assert target.read_text() != before
 
 
+def test_what_a_network_confuses_can_be_asked_for(places):
+    run(places, "run", "--dataset", "digits", "--epochs", "2", check=0)
+    record = json.loads(run(places, "insight", "last", "--json", check=0).stdout)
+    (history,) = [json.loads(run(places, "show", "last", "--json", check=0).stdout)["history"]]
+    assert record["type"] == "insight"
+    assert record["epoch"] == 2
+    matrix = record["confusion"]
+    right = sum(row[at] for at, row in enumerate(matrix))
+    assert right / sum(map(sum, matrix)) == history[-1]["val_accuracy"]
+    told = run(places, "insight", "last", "--epoch", "2", check=0).stdout
+    assert "epoch 2 of 2" in told
+    assert "Most often confused" in told
+    for row in matrix:
+        assert " ".join(str(count) if count else "·" for count in row) in " ".join(told.split())
+    refused = run(places, "insight", "last", "--epoch", "7", check=2)
+    assert "no insight" in refused.stderr
+    assert "--epoch 2" in refused.stderr
+
+
 def test_the_same_command_twice_gives_the_same_numbers(places):
     def numbers():
         out = run(places, "run", "--dataset", "digits", "--epochs", "1", "--json", check=0).stdout

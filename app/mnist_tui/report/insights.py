@@ -1,0 +1,128 @@
+"""What an epoch told about the network, on the console and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mnist_tui.core.insight import Insight
+from mnist_tui.core.plain import dumps
+from mnist_tui.core.state import RunState
+from mnist_tui.report.listing import Output, unfolded
+from mnist_tui.report.words import format_percent, printable
+
+CONFUSIONS: Final = 5
+"""The most frequent ones that are told."""
+MISTAKES: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """A class that is taken for another one.
+
+    Attributes:
+        label, predicted: The true class and the other one, as numbers.
+        count: Images.
+        share: Of all images of the true class.
+    """
+
+    label: int
+    predicted: int
+    count: int
+    share: float
+
+
+def confusions(insight: Insight) -> list[Confusion]:
+    """Return what is taken for something else, the most frequent first."""
+    found = [
+        Confusion(label, predicted, count, count / sum(row))
+        for label, row in enumerate(insight.confusion)
+        for predicted, count in enumerate(row)
+        if count and label != predicted
+    ]
+    return sorted(found, key=lambda each: -each.count)
+
+
+def class_names(run: RunState, insight: Insight) -> tuple[str, ...]:
+    """Return the names of the classes; numbers where the run does not know them."""
+    names = run.dataset.classes if run.dataset is not None else ()
+    count = len(insight.confusion)
+    return tuple(map(printable, names)) if len(names) == count else tuple(map(str, range(count)))
+
+
+def print_insight(
+    run: RunState, insight: Insight, epochs: Sequence[int], *, as_json: bool = False, out: Console | None = None
+) -> None:
+    """Print an insight.
+
+    Args:
+        run: Its run.
+        insight: What to print.
+        epochs: All epochs of the run that have one.
+        as_json: Print the event itself, one JSON object.
+        out: Where to.
+    """
+    out = out or Output()
+    if as_json:
+        out.file.write(dumps(insight.to_json()) + "\n")
+        out.file.flush()
+        return
+    unfolded(out)
+    names = class_names(run, insight)
+    title = f"{printable(run.run)}  epoch {insight.epoch} of {run.epochs}  "
+    out.print(Text.assemble((title, "bold"), f"validation accuracy {format_percent(insight.accuracy)}"))
+    widest = max(len(f"{count:,}") for row in insight.confusion for count in row)
+    counts = out.width >= len(names) * (widest + 1) + 16
+    out.print(_matrix(insight, names, counts=counts))
+    rows = "Rows: what it is" if counts else "Rows: what it is, in per cent"
+    out.print(Text(f"{rows}. Columns: what it was taken for.", "dim"))
+    if often := confusions(insight)[:CONFUSIONS]:
+        out.print(Text("\nMost often confused", "bold"))
+        for each in often:
+            share = format_percent(each.share, 1)
+            what = f"{names[each.label]} taken for {names[each.predicted]}"
+            out.print(Text(f"{what}: {each.count:,} times, {share} of all {names[each.label]}"))
+    if insight.mistakes:
+        out.print(Text("\nMost confident mistakes", "bold"))
+        for mistake in insight.mistakes[:MISTAKES]:
+            sure = format_percent(mistake.probabilities[mistake.predicted], 1)
+            what = f"{names[mistake.label]} taken for {names[mistake.predicted]}"
+            out.print(Text(f"{what}: {sure} sure, image {mistake.image:,}"))
+    out.print(Text(f"\n{_kept(insight, run.spec.features)}", "dim"))
+    if len(epochs) < run.epochs_done:
+        which = "This epoch alone has" if len(epochs) == 1 else f"{len(epochs)} of {run.epochs_done} epochs have"
+        out.print(Text(f"{which} an insight: faster ones are skipped. --epoch N shows another.", "dim"))
+
+
+def _kept(insight: Insight, features: int) -> str:
+    if features <= 2:
+        return "The map of the bottleneck shows its own values."
+    return f"The map of the bottleneck keeps {format_percent(insight.kept, 1)} of what its {features} features vary."
+
+
+def _matrix(insight: Insight, names: Sequence[str], *, counts: bool) -> Table:
+    """Return images, or whole per cents of each row."""
+    table = Table(box=None, padding=(0, 0, 0, 1), pad_edge=False)
+    table.add_column("")
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+    if counts:
+        table.add_column("recognised", justify="right", no_wrap=True)
+    for label, (name, row) in enumerate(zip(names, insight.confusion, strict=True)):
+        total = sum(row)
+        cells = [
+            Text(
+                (f"{count:,}" if counts else f"{100 * count / max(total, 1):.0f}") if count else "·",
+                "bold green" if label == predicted else "dim" if not count else "",
+            )
+            for predicted, count in enumerate(row)
+        ]
+        if counts:
+            cells.append(Text(format_percent(insight.class_accuracy[label], 1)))
+        table.add_row(Text(name, "bold"), *cells)
+    return table
