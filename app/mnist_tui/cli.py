@@ -233,7 +233,7 @@ def _demo(args: argparse.Namespace) -> int:
     from mnist_tui.store.home import home
     from mnist_tui.tui.launch import launch
 
-    engine = partial(run_sweep, delay_s=args.delay)
+    engine = partial(run_sweep, delay_s=args.delay, insights=True)
     if args.keep:
         return launch(engine, RunSpec(), home())
     with TemporaryDirectory(prefix="mnist-tui-demo-") as folder:

@@ -35,6 +35,7 @@ from mnist_tui.core.metrics import error_reduction, improvement_points
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import summarise
+from mnist_tui.demo_insight import CLASSES, SIDE, scripted_insight, validation_set
 
 DATASET: Final = DatasetInfo(
     name="demo",
@@ -45,11 +46,14 @@ DATASET: Final = DatasetInfo(
     sha256="0" * 64,
     source="mnist_tui.demo",
     note="Nothing is learned here",
+    classes=tuple(map(str, range(CLASSES))),
+    side=SIDE,
 )
 MACHINE: Final = Machine(
     device="cpu", device_name="scripted", threads=1, host="scripted", system="scripted", versions={}
 )
 MOMENT: Final = "2026-01-01T12:00:00.000+00:00"
+MAX_INSIGHTS: Final = 20
 VAL_S: Final = 0.25
 """Time of a validation or a test."""
 
@@ -62,6 +66,7 @@ def run_sweep(
     steps: int = 20,
     sweep: str = "demo-sweep",
     started_at: str = MOMENT,
+    insights: bool = False,
 ) -> Iterator[Event]:
     """Play run after run, obeying `control` as the real engine does.
 
@@ -72,6 +77,7 @@ def run_sweep(
         steps: Steps of training per epoch, at most one per batch; each tells its progress.
         sweep: Id of the sweep.
         started_at: When it begins; all later times follow from it and the script.
+        insights: Tell what the network learns as well, in at most `MAX_INSIGHTS` epochs.
     """
     clock = _Clock(started_at)
     done: list[str] = []
@@ -81,7 +87,7 @@ def run_sweep(
     while not control.queue_stopped and (queued := next(runs, None)) is not None:
         control.begin_run(queued.run)
         done.append(queued.run)
-        yield from _Script(queued, sweep, control, clock, delay_s, steps).events()
+        yield from _Script(queued, sweep, control, clock, delay_s, steps, insights).events()
     yield SweepDone(sweep=sweep, runs=tuple(done), stopped=control.queue_stopped)
 
 
@@ -107,7 +113,14 @@ class _Script:
     """One run from its first event to its last."""
 
     def __init__(
-        self, queued: QueuedRun, sweep: str, control: RunControl, clock: _Clock, delay_s: float, steps: int
+        self,
+        queued: QueuedRun,
+        sweep: str,
+        control: RunControl,
+        clock: _Clock,
+        delay_s: float,
+        steps: int,
+        insights: bool,
     ) -> None:
         self._run, self._spec, self._sweep = queued.run, queued.spec, sweep
         self._control, self._clock, self._delay_s = control, clock, delay_s
@@ -116,11 +129,14 @@ class _Script:
         self._epochs = queued.epochs or queued.spec.epochs
         self._batches = math.ceil(DATASET.n_train / self._spec.batch_size)
         self._steps = min(steps, self._batches)
+        self._insights = insights
         self._train_s = 2.0 + 0.18 * self._spec.features
         self._images_per_s = DATASET.n_train / self._train_s
 
     def events(self) -> Iterator[Event]:
         """Play the run; whatever is asked for, the last event is `RunDone`."""
+        if self._insights:
+            yield validation_set(DATASET.sha256, self._spec.split_seed, DATASET.n_validation)
         yield self._begin()
         try:
             yield (yield from self._play())
@@ -160,6 +176,9 @@ class _Script:
             done = self._epoch_done(epoch)
             self._clock.go_on(done.epoch_s)
             self._history.append(done)
+            if self._insights and epoch % math.ceil(self._epochs / MAX_INSIGHTS) == 0 and math.isfinite(done.val_loss):
+                hits = round(done.val_accuracy * DATASET.n_validation)
+                yield scripted_insight(self._run, self._spec, epoch, hits, DATASET.n_validation)
             yield done
             if not math.isfinite(done.train_loss):
                 return self._done(Status.DIVERGED, f"the loss was no longer a finite number in epoch {epoch}")

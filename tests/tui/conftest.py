@@ -36,7 +36,7 @@ def home() -> Path:
 def make_app(home):
     """Return a function that makes the app; `delay_s` is the time of one of 20 steps of an epoch."""
 
-    def make(delay_s: float = 0.0, engine=None) -> MnistTuiApp:
-        return MnistTuiApp(engine or partial(run_sweep, delay_s=delay_s), home)
+    def make(delay_s: float = 0.0, engine=None, *, insights: bool = False) -> MnistTuiApp:
+        return MnistTuiApp(engine or partial(run_sweep, delay_s=delay_s, insights=insights), home)
 
     return make

@@ -17,11 +17,12 @@ from mnist_tui.errors import MnistTuiError
 from mnist_tui.report.export import FORMATS
 from mnist_tui.report.files import saved_text
 from mnist_tui.signals import has_job_control
-from mnist_tui.tui.commands import COMMANDS, OWN_ACTIONS, RUNS_ACTIONS
+from mnist_tui.tui.commands import COMMANDS, OWN_ACTIONS, TABS_OF
 from mnist_tui.tui.screens.help import HelpScreen
 from mnist_tui.tui.screens.quit import Leave, QuitScreen
 from mnist_tui.tui.steering import Steering
 from mnist_tui.tui.widgets.epochs import EpochTable
+from mnist_tui.tui.widgets.errors import ErrorsView
 from mnist_tui.tui.widgets.live import LiveView
 from mnist_tui.tui.widgets.notices import Notices, Severity
 from mnist_tui.tui.widgets.plot import PlotView
@@ -32,6 +33,8 @@ MANY_ROWS: Final = 500
 """From here on saving may take longer than a blink, and is announced."""
 HOLD_S: Final = 2.0
 """How long Ctrl+Z waits for the end of a batch."""
+_MAIN: Final = {"live": "#epochs", "runs": "#runs", "errors": "#matrix"}
+"""What has the focus in each tab."""
 THEMES: Final = ("textual-dark", "textual-light", "nord", "gruvbox", "catppuccin-latte")
 
 
@@ -46,9 +49,8 @@ class MnistTuiApp(Steering):
         if self.screen.is_modal and action in OWN_ACTIONS:
             # A dialog has keys of its own; what Textual does with Tab and arrows stays.
             return False
-        if action in RUNS_ACTIONS:
-            return self.query_one(TabbedContent).active == "runs-pane"
-        return True
+        tabs = TABS_OF.get(action)
+        return tabs is None or self.query_one(TabbedContent).active in tabs
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Put every command into the palette, beside Textual's own for theme and screenshot."""
@@ -70,10 +72,9 @@ class MnistTuiApp(Steering):
     def action_tab(self, name: str) -> None:
         """Show a tab and give its main table the focus."""
         self.query_one(TabbedContent).active = "runs-pane" if name == "runs" else name
-        if name == "runs":
-            self._show_runs()
+        self._show_tab()
         # Not focus(), which comes later than the next key may.
-        self.screen.set_focus(self.query_one("#runs" if name == "runs" else "#epochs"))
+        self.screen.set_focus(self.query_one(_MAIN[name]))
 
     def action_scale(self) -> None:
         """Switch between error on a log scale and accuracy."""
@@ -109,6 +110,23 @@ class MnistTuiApp(Steering):
         """Show all keys."""
         self.push_screen(HelpScreen())
 
+    # What the network learned ---------------------------------------------------------------------
+
+    def action_epoch(self, steps: int) -> None:
+        """Show an earlier or a later epoch."""
+        self.scene.film.plays = False
+        self.scene.film.step(steps)
+        self._show_insight()
+
+    def action_film(self) -> None:
+        """Play the epochs one after the other, or hold."""
+        self.scene.film.play()
+        self._show_insight()
+
+    def action_matrix_view(self) -> None:
+        """Show counts, shares or changes in the matrix."""
+        self.query_one(ErrorsView).next_view()
+
     # Runs tab -------------------------------------------------------------------------------------
 
     def action_mark(self) -> None:
@@ -142,7 +160,9 @@ class MnistTuiApp(Steering):
         """Take notices away; with none there, go back from a past run to the present one."""
         if self.query_one(Notices).dismiss():
             return
-        if self._opened is not None:
+        if (errors := self.query_one(ErrorsView)).is_open:
+            errors.close_images()
+        elif self._opened is not None:
             self._opened = None
             self._show()
 
@@ -188,8 +208,9 @@ class MnistTuiApp(Steering):
 
     @on(TabbedContent.TabActivated)
     def _show_tab(self) -> None:
-        """Bring the Runs tab up to date: nothing is drawn there while it is out of sight."""
+        """Bring the tab up to date: nothing is drawn there while it is out of sight."""
         self._show_runs()
+        self._show_insight()
 
     # Leaving --------------------------------------------------------------------------------------
 

@@ -53,6 +53,7 @@ class Command:
 _TRAIN: Final = "Training"
 _NEXT: Final = "Settings of the next run"
 _VIEW: Final = "Looking"
+_LEARNED: Final = "Errors tab"
 _RUNS: Final = "Runs tab"
 _APP: Final = "Program"
 
@@ -106,6 +107,7 @@ COMMANDS: Final = (
     ),
     Command("tab('live')", "1", "1", "Live", "Show the run in progress, or the one that is open.", _VIEW),
     Command("tab('runs')", "2", "2", "Runs", "Show queue, past runs, comparison and their curves.", _VIEW),
+    Command("tab('errors')", "3", "3", "Errors", "Show which classes are taken for which, with the images.", _VIEW),
     Command(
         "scale",
         "y",
@@ -118,6 +120,19 @@ COMMANDS: Final = (
     Command("next_chart", "c", "c", "Other pane", "Small screens: show the next chart or table of the tab.", _VIEW),
     Command("zoom", "z", "z", "Zoom", "Show the focused pane alone; again or Esc to go back.", _VIEW),
     Command("theme", "v", "v", "Theme", "Next theme; the palette (Ctrl+P) lists all.", _VIEW),
+    Command("epoch(-1)", "comma", ",", "Earlier", "Show what the network had learned an epoch earlier.", _LEARNED),
+    Command(
+        "epoch(1)", "full_stop", ".", "Later", "Show an epoch later; after the last one, follow training.", _LEARNED
+    ),
+    Command("film", "o", "o", "Film", "Play the epochs one after the other, or hold.", _LEARNED),
+    Command(
+        "matrix_view",
+        "i",
+        "i",
+        "Matrix",
+        "Errors: images, per cent, or the change since the epoch before or against the first marked run.",
+        _LEARNED,
+    ),
     Command(
         "mark", "space", "Space", "Mark", "Mark a run: marked runs share the chart and are what is exported.", _RUNS
     ),
@@ -157,8 +172,12 @@ COMMANDS: Final = (
 )
 
 
-RUNS_ACTIONS: Final = frozenset({"open", "mark", "resume", "retry", "sort", "reverse", "remove"})
-"""What needs the Runs tab."""
+TABS_OF: Final = {
+    **dict.fromkeys(("open", "mark", "resume", "retry", "sort", "reverse", "remove"), ("runs-pane",)),
+    **dict.fromkeys(("epoch", "film"), ("errors",)),
+    "matrix_view": ("errors",),
+}
+"""The tabs that an action needs, by its name; all others can be done anywhere."""
 LIVE_ACTIONS: Final = frozenset({"pause", "stop", "skip", "live_epochs"})
 """What needs a live run."""
 

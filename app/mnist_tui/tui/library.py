@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
+from mnist_tui.core.insight import Insight, ValidationSet
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import ComparisonTable
@@ -14,6 +16,9 @@ from mnist_tui.store.connection import DATABASE
 from mnist_tui.store.database import Store, continuing
 from mnist_tui.store.home import tables_folder
 from mnist_tui.store.reading import Known
+
+INSIGHTS_KEPT: Final = 16
+"""Insights that are kept in memory: enough to play a short run twice."""
 
 
 class Library:
@@ -31,6 +36,8 @@ class Library:
         self._opened: dict[str, RunState] = {}
         self._known: Known = {}
         self._seen: tuple[object, ...] = ()
+        self._insights: dict[tuple[str, int], Insight | None] = {}
+        self._pictures: dict[tuple[str, int], ValidationSet | None] = {}
 
     @property
     def has_store(self) -> bool:
@@ -89,6 +96,30 @@ class Library:
             with Store.open_readonly(self._home) as store:
                 self._opened[run] = store.run(run)
         return self._opened[run]
+
+    def insight_epochs(self, run: str) -> list[int]:
+        """Return the epochs of a run that have an insight; errors as for `load`."""
+        with Store.open_readonly(self._home) as store:
+            return store.insight_epochs(run)
+
+    def insight(self, run: str, epoch: int) -> Insight | None:
+        """Return the insight of an epoch; errors as for `load`."""
+        key = run, epoch
+        if key not in self._insights:
+            while len(self._insights) >= INSIGHTS_KEPT:
+                self._insights.pop(next(iter(self._insights)))
+            with Store.open_readonly(self._home) as store:
+                self._insights[key] = store.insight(run, epoch)
+        return self._insights[key]
+
+    def pictures(self, run: RunState) -> ValidationSet | None:
+        """Return the validation images of a run; errors as for `load`."""
+        key = (run.dataset.sha256 if run.dataset is not None else "", run.spec.split_seed)
+        if key not in self._pictures:
+            with Store.open_readonly(self._home) as store:
+                # One set is enough, and large.
+                self._pictures = {key: store.validation_set(run)}
+        return self._pictures[key]
 
     def save(self, table: ComparisonTable, formats: Sequence[str]) -> tuple[Path, ...]:
         """Save a comparison under a name of its own; return the files.

@@ -23,10 +23,12 @@ from mnist_tui.report.charts import drawing
 from mnist_tui.report.files import SAVED_FORMATS
 from mnist_tui.report.words import printable
 from mnist_tui.signals import GRACE_S, end_within, install_signal_handlers
+from mnist_tui.tui.film import Scene
 from mnist_tui.tui.library import Library
 from mnist_tui.tui.screens.result import ResultScreen
 from mnist_tui.tui.session import Engine, TrainingSession
 from mnist_tui.tui.system import SystemProbe
+from mnist_tui.tui.widgets.errors import ErrorsView
 from mnist_tui.tui.widgets.keys import KeyBar
 from mnist_tui.tui.widgets.live import LiveView
 from mnist_tui.tui.widgets.notices import Notices, Severity
@@ -41,6 +43,9 @@ SHOW_S: Final = 0.25
 """How often at most the screen follows progress and epochs; anything else is shown with the next tick."""
 NOTICE_S: Final = 5.0
 """How long a short notice stays."""
+FILM_TICK_S: Final = 0.5
+"""How long a film shows an epoch."""
+INSIGHT_TABS: Final = ("errors",)
 SYSTEM_TICK_S: Final = 1.0
 ELSEWHERE_TICK_S: Final = 2.0
 """How often it is looked whether other processes wrote to the store."""
@@ -66,7 +71,9 @@ class Monitor(App[None]):
         self.session = TrainingSession(engine, home)
         self.state = SessionState()
         self.library = Library(home, self.state.runs)
+        self.scene = Scene()
         self._opened: RunState | None = None
+        self._seen: tuple[object, ...] = ()
         self._probe = SystemProbe()
         self._errors = True
         self._looked = 0
@@ -90,6 +97,8 @@ class Monitor(App[None]):
                 yield LiveView()
             with TabPane("2 Runs", id="runs-pane"):
                 yield RunsView()
+            with TabPane("3 Errors", id="errors"):
+                yield ErrorsView()
         yield SettingsBar()
         yield ProgressStrip()
         yield KeyBar()
@@ -103,6 +112,7 @@ class Monitor(App[None]):
         self._show_runs()
         self.set_interval(TICK_S, self._tick)
         self.set_interval(SYSTEM_TICK_S, self._read_system)
+        self.set_interval(FILM_TICK_S, self._play_on)
         self.set_interval(ELSEWHERE_TICK_S, self._look_elsewhere)
         self.call_after_refresh(self._read_system)
         # Behind the first frame, before the first curve.
@@ -241,6 +251,7 @@ class Monitor(App[None]):
             self.query_one(ProgressStrip).show(
                 self.state.run, self.session.done, self.session.total, active=self.state.active
             )
+            self._show_insight()
 
     def _show_runs(self) -> None:
         if self.query_one(TabbedContent).active != "runs-pane":
@@ -252,6 +263,39 @@ class Monitor(App[None]):
             known = {run.run for run in runs}
             curves = [opened for run in view.marked if run in known and (opened := self._with_epochs(run))]
             view.show(runs, curves, errors=self._errors)
+
+    def _show_insight(self) -> None:
+        """Show what the network learned, where that is in sight."""
+        tab = self.query_one(TabbedContent).active
+        if tab not in INSIGHT_TABS:
+            return
+        run = self._opened or self.state.run or next(iter(self.library.runs()), None)
+        film, marked = self.scene.film, next(iter(self.query_one(RunsView).marked), None)
+        newest = (run.run, run.insight, run.epochs_done, run.status) if run is not None else ()
+        seen = (tab, marked, newest, film.epoch, film.is_at_the_end, film.plays)
+        if seen == self._seen:
+            return
+        if run is not None:
+            film.follow(run.run, self._told(partial(self.library.insight_epochs, run.run)) or ())
+        self._told(partial(self._read_scene, run, marked))
+        self._seen = (*seen[:3], film.epoch, film.is_at_the_end, film.plays)
+        self.query_one(ErrorsView).show(self.scene)
+
+    def _read_scene(self, run: RunState | None, marked: str | None) -> None:
+        scene, film, library = self.scene, self.scene.film, self.library
+        scene.run, scene.insight, scene.before, scene.baseline, scene.pictures = run, None, None, None, None
+        if run is None or film.epoch is None:
+            return
+        scene.insight = library.insight(run.run, film.epoch)
+        scene.before = library.insight(run.run, film.before) if film.before is not None else None
+        scene.pictures = library.pictures(run)
+        if marked is not None and marked != run.run and (epochs := library.insight_epochs(marked)):
+            scene.baseline = library.insight(marked, epochs[-1])
+
+    def _play_on(self) -> None:
+        if self.is_running and self.scene.film.plays:
+            self.scene.film.tick()
+            self._show_insight()
 
     def _with_epochs(self, run: str) -> RunState | None:
         return self._told(partial(self.library.with_epochs, run))

@@ -1,0 +1,142 @@
+"""What the scripted engine learns: points that drift apart, confusions that grow rare, digits from a small font."""
+
+from __future__ import annotations
+
+import math
+import random
+from functools import cache
+from typing import Final
+
+from mnist_tui.core.insight import CONFIDENCE_STEPS, Insight, Mistake, ValidationSet, class_accuracy
+from mnist_tui.core.spec import RunSpec
+
+CLASSES: Final = 10
+SIDE: Final = 28
+POINTS: Final = 500
+MISTAKES: Final = 20
+REGIONS: Final = 48
+_FONT: Final = (
+    "01110 10001 10011 10101 11001 10001 01110",
+    "00100 01100 00100 00100 00100 00100 01110",
+    "01110 10001 00001 00110 01000 10000 11111",
+    "11110 00001 00001 01110 00001 00001 11110",
+    "00010 00110 01010 10010 11111 00010 00010",
+    "11111 10000 11110 00001 00001 10001 01110",
+    "00110 01000 10000 11110 10001 10001 01110",
+    "11111 00001 00010 00100 01000 01000 01000",
+    "01110 10001 10001 01110 10001 10001 01110",
+    "01110 10001 10001 01111 00001 00010 01100",
+)
+"""Five by seven dots for each digit."""
+_DOT: Final = 3
+
+
+@cache
+def _image(digit: int) -> bytes:
+    """Return a digit in the middle of side x side grey values."""
+    rows = _FONT[digit].split()
+    top, left = (SIDE - _DOT * len(rows)) // 2, (SIDE - _DOT * len(rows[0])) // 2
+    image = bytearray(SIDE * SIDE)
+    for y in range(_DOT * len(rows)):
+        for x in range(_DOT * len(rows[0])):
+            if rows[y // _DOT][x // _DOT] == "1":
+                image[(top + y) * SIDE + left + x] = 255
+    return bytes(image)
+
+
+def _labels(count: int) -> bytes:
+    return bytes(at * 7 % CLASSES for at in range(count))
+
+
+def validation_set(sha256: str, split_seed: int, count: int) -> ValidationSet:
+    """Return `count` scripted images."""
+    labels = _labels(count)
+    return ValidationSet(
+        sha256=sha256,
+        split_seed=split_seed,
+        side=SIDE,
+        classes=tuple(map(str, range(CLASSES))),
+        labels=labels,
+        images=b"".join(map(_image, labels)),
+    )
+
+
+def scripted_insight(run: str, spec: RunSpec, epoch: int, hits: int, count: int) -> Insight:
+    """Return an insight that follows from the settings and the epoch.
+
+    Args:
+        run: Id of the run.
+        spec: Its settings.
+        epoch: From 1.
+        hits: Images that are recognised, which the matrix will show.
+        count: Images.
+    """
+    labels = _labels(count)
+    order = list(range(count))
+    # The same images are always the difficult ones, but for a few.
+    random.Random(spec.seed).shuffle(order)  # noqa: S311 - no secret
+    chance = random.Random(f"{spec.features}/{spec.seed}/{epoch}")  # noqa: S311 - likewise
+    predictions, confidences = bytearray(labels), bytearray(count)
+    for place, at in enumerate(order):
+        away = (place - hits) / count
+        if place >= hits:
+            # Each digit has its favourites to be taken for.
+            predictions[at] = (labels[at] + (3, 5, 3, 9)[at % 4]) % CLASSES
+        sure = 0.45 + 0.5 * min(1.0, abs(away) * 2) * chance.random()
+        confidences[at] = round(CONFIDENCE_STEPS * sure)
+    confusion = [[0] * CLASSES for _ in range(CLASSES)]
+    for label, predicted in zip(labels, predictions, strict=True):
+        confusion[label][predicted] += 1
+    rows = tuple(map(tuple, confusion))
+    stride = max(1, count // POINTS)
+    spread = 1 - math.exp(-epoch / 4)
+    points = tuple(
+        tuple(
+            _half(4 + 3 * spread * direction(math.tau * labels[at] / CLASSES) + chance.gauss(0, 0.6))
+            for direction in (math.cos, math.sin)
+        )
+        for at in range(0, stride * POINTS, stride)
+    )
+    wrong = sorted(order[hits:], key=lambda at: (-confidences[at], at))[:MISTAKES]
+    plain = spec.features <= 2
+    return Insight(
+        run=run,
+        epoch=epoch,
+        confusion=rows,
+        class_accuracy=class_accuracy(rows),
+        mistakes=tuple(_mistake(at, labels[at], predictions[at], confidences[at]) for at in wrong),
+        labels=tuple(labels[at] for at in range(0, stride * POINTS, stride)),
+        points=points,
+        values=points if plain else (),
+        kept=1.0 if plain else 0.8,
+        center=(0.0,) * spec.features,
+        axes=tuple(tuple(float(axis == feature) for feature in range(spec.features)) for axis in range(2)),
+        stride=stride,
+        predictions=bytes(predictions),
+        confidences=bytes(confidences),
+        regions=_regions() if plain else b"",
+        limits=(-1.0, 9.0, -1.0, 9.0) if plain else (),
+    )
+
+
+def _half(value: float) -> float:
+    """Return a value that half precision holds: steps of 1/128 are fine enough for a script."""
+    return round(128 * value) / 128
+
+
+def _mistake(at: int, label: int, predicted: int, confidence: int) -> Mistake:
+    sure = confidence / CONFIDENCE_STEPS
+    rest = (1 - sure) / (CLASSES - 1)
+    chances = tuple(sure if number == predicted else rest for number in range(CLASSES))
+    return Mistake(image=at, label=label, predicted=predicted, probabilities=chances)
+
+
+@cache
+def _regions() -> bytes:
+    """Return sectors around the middle."""
+    middle = (REGIONS - 1) / 2
+    return bytes(
+        round(math.atan2(middle - row, column - middle) / math.tau * CLASSES) % CLASSES
+        for row in range(REGIONS)
+        for column in range(REGIONS)
+    )

@@ -1,0 +1,101 @@
+"""Which epoch of a run is looked at: the newest, one that was chosen, or one after the other like a film."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mnist_tui.core.insight import Insight, ValidationSet
+from mnist_tui.core.state import RunState
+from mnist_tui.report.insights import class_names
+
+
+class Film:
+    """A place among the epochs of a run that have an insight.
+
+    Attributes:
+        run: Id of the run; empty before the first.
+        epochs: Those that have one, in order.
+        plays: True while it goes on by itself.
+    """
+
+    def __init__(self) -> None:
+        self.run = ""
+        self.epochs: Sequence[int] = ()
+        self.plays = False
+        self._chosen: int | None = None
+
+    def follow(self, run: str, epochs: Sequence[int]) -> None:
+        """Take in which epochs there are; another run begins at its newest."""
+        if run != self.run:
+            self.run, self._chosen, self.plays = run, None, False
+        self.epochs = epochs
+
+    @property
+    def epoch(self) -> int | None:
+        """The epoch to show; `None` where there is none."""
+        if not self.epochs:
+            return None
+        return self.epochs[self._place]
+
+    @property
+    def before(self) -> int | None:
+        """The one before it."""
+        return self.epochs[self._place - 1] if self.epochs and self._place else None
+
+    @property
+    def _place(self) -> int:
+        if self._chosen is None:
+            return len(self.epochs) - 1
+        return max(0, bisect_right(self.epochs, self._chosen) - 1)
+
+    @property
+    def is_at_the_end(self) -> bool:
+        """True where the newest is shown, and the next will be."""
+        return self._chosen is None
+
+    def step(self, steps: int) -> None:
+        """Go to an earlier or later epoch; past the last one, follow the newest."""
+        if not self.epochs:
+            return
+        place = max(0, self._place + steps)
+        self._chosen = self.epochs[place] if place < len(self.epochs) - 1 else None
+
+    def play(self) -> None:
+        """Begin to play, from the first epoch where it stands at the end, or hold."""
+        self.plays = not self.plays and len(self.epochs) > 1
+        if self.plays and self.is_at_the_end:
+            self._chosen = self.epochs[0]
+
+    def tick(self) -> None:
+        """Show the next epoch while it plays; at the end it holds."""
+        if self.plays:
+            self.step(1)
+            self.plays = not self.is_at_the_end
+
+
+@dataclass(slots=True)
+class Scene:
+    """All that is shown of one epoch of a run.
+
+    Attributes:
+        film: Which epoch it is.
+        run: Whose.
+        insight: What it tells.
+        before: The insight before it.
+        baseline: The last one of the run that was marked first, with its number of epochs.
+        pictures: The validation images.
+    """
+
+    film: Film = field(default_factory=Film)
+    run: RunState | None = None
+    insight: Insight | None = None
+    before: Insight | None = None
+    baseline: Insight | None = None
+    pictures: ValidationSet | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The classes' names."""
+        return class_names(self.run, self.insight) if self.run is not None and self.insight is not None else ()

@@ -1,0 +1,159 @@
+"""Validation images in half blocks: one large, or as many as fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.binding import Binding, BindingType
+from textual.strip import Strip
+from textual.widget import Widget
+
+from mnist_tui.core.insight import ValidationSet
+from mnist_tui.report.digits import LEVELS, half_blocks, size_of
+
+SMALL: Final = 2
+"""Pixels averaged in each direction where many images are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """An image with a line below it.
+
+    Attributes:
+        image: Its place among the validation images.
+        caption: Cut to its width.
+        marked: Draw the caption so that it stands out.
+    """
+
+    image: int
+    caption: str
+    marked: bool = False
+
+
+class DigitsView(Widget, can_focus=True):
+    """Images side by side; with the focus, arrows and pages move on to the next ones."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,left,pageup", "page(-1)", "Earlier", show=False),
+        Binding("down,right,pagedown", "page(1)", "More", show=False),
+        Binding("home", "page(-1000000)", "First", show=False),
+    ]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"digits--caption", "digits--marked"}
+    DEFAULT_CSS = """
+    DigitsView {
+        height: 1fr; border: round $panel-lighten-1; border-title-color: $text-muted;
+        border-subtitle-color: $text-muted;
+        & > .digits--caption { color: $foreground 80%; }
+        & > .digits--marked { color: $text-warning; text-style: bold; }
+        &:focus { border: round $primary; }
+    }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id)
+        self._pictures: ValidationSet | None = None
+        self._tiles: Sequence[Tile] = ()
+        self._titles: Sequence[str] = ()
+        self._first = 0
+        self._styles: dict[tuple[int, int], Style] = {}
+        self._lines: list[list[Segment]] | None = None
+
+    def show(
+        self, pictures: ValidationSet | None, tiles: Sequence[Tile], titles: Sequence[str], *, again: bool
+    ) -> None:
+        """Show these images.
+
+        Args:
+            pictures: Where they come from.
+            tiles: Which, and what stands below them.
+            titles: From long to short; the first one that fits is shown.
+            again: Begin with the first of them again.
+        """
+        self._pictures, self._tiles, self._titles = pictures, tiles, titles
+        self._first = 0 if again else self._first
+        self._redraw()
+
+    def notify_style_update(self) -> None:
+        """Forget the shades."""
+        super().notify_style_update()
+        self._styles = {}
+        self._lines = None
+
+    def on_resize(self) -> None:
+        """Choose again what fits."""
+        self._redraw()
+
+    def action_page(self, pages: int) -> None:
+        """Show earlier or later images."""
+        columns, rows, _ = self._grid()
+        last = max(0, len(self._tiles) - 1) // columns * columns
+        self._first = min(max(0, self._first + pages * columns * rows), last)
+        self._redraw()
+
+    def _redraw(self) -> None:
+        self._lines = None
+        columns, rows, _ = self._grid()
+        end = min(self._first + columns * rows, len(self._tiles))
+        more = end < len(self._tiles) or self._first
+        self.border_subtitle = f"{self._first + 1} – {end} of {len(self._tiles):,}" if more and self._tiles else ""
+        self.border_title = next((title for title in self._titles if len(title) <= self.size.width - 2), "")
+        self.refresh()
+
+    def _grid(self) -> tuple[int, int, int]:
+        """Return columns and rows of images, and how many pixels each cell averages."""
+        side = self._pictures.side if self._pictures is not None else 1
+        scale = SMALL
+        if len(self._tiles) == 1 or self.has_class("-large"):
+            large, lines = size_of(side, 1)
+            fits = self.size.width >= large and self.size.height > lines
+            scale = 1 if fits else SMALL
+        width, height = size_of(side, scale)
+        return max(1, (self.size.width + 1) // (width + 1)), max(1, self.size.height // (height + 1)), scale
+
+    def render_line(self, y: int) -> Strip:
+        """Return one line of the images."""
+        if self._lines is None:
+            self._lines = self._drawn()
+        line = self._lines[y] if y < len(self._lines) else []
+        return Strip(line).adjust_cell_length(self.size.width, self.rich_style)
+
+    def _drawn(self) -> list[list[Segment]]:
+        pictures = self._pictures
+        if pictures is None:
+            text = "The validation images of this run were not kept." if self._tiles else ""
+            return [[Segment(text, self.rich_style)]]
+        columns, rows, scale = self._grid()
+        width, height = size_of(pictures.side, scale)
+        plain, marked = (self.get_component_rich_style(f"digits--{kind}") for kind in ("caption", "marked"))
+        shown = self._tiles[self._first : self._first + columns * rows]
+        lines = []
+        for begin in range(0, len(shown), columns):
+            row = shown[begin : begin + columns]
+            images = [half_blocks(pictures.image(tile.image), pictures.side, scale) for tile in row]
+            lines += [
+                [
+                    segment
+                    for image in images
+                    for segment in (*self._pixels(image[number]), Segment(" ", self.rich_style))
+                ]
+                for number in range(height)
+            ]
+            lines.append(
+                [Segment(f"{tile.caption[:width]:<{width}} ", marked if tile.marked else plain) for tile in row]
+            )
+        return lines
+
+    def _pixels(self, row: Sequence[tuple[int, int]]) -> list[Segment]:
+        if not self._styles:
+            _, _, background, color = self.colors
+            shades = [background.blend(color, level / (LEVELS - 1), 1).rich_color for level in range(LEVELS)]
+            self._styles = {
+                (upper, lower): Style(color=shades[upper], bgcolor=shades[lower])
+                for upper in range(LEVELS)
+                for lower in range(LEVELS)
+            }
+        return [Segment("▀", self._styles[pair]) for pair in row]

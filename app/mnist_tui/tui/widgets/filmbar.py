@@ -1,0 +1,76 @@
+"""The line above an insight: whose it is, of which epoch, and how to see another one."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from textual.content import Content
+from textual.widgets import Static
+
+from mnist_tui.core.insight import Insight
+from mnist_tui.core.state import RunState
+from mnist_tui.report.words import format_percent
+from mnist_tui.tui.film import Film
+from mnist_tui.tui.widgets.progress import bar
+from mnist_tui.tui.widgets.status import Part, fit
+
+_BAR: Final = 16
+
+
+class FilmBar(Static):
+    """One line; what matters least goes first where it does not fit."""
+
+    DEFAULT_CSS = "FilmBar { height: 1; padding: 0 1; text-wrap: nowrap; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts: list[Part] = []
+        self._share: float | None = None
+
+    def show(self, run: RunState | None, insight: Insight | None, film: Film, more: str = "") -> None:
+        """Show where the film stands.
+
+        Args:
+            run: Whose insight it is.
+            insight: Of the epoch shown.
+            film: Its place.
+            more: What else matters about it.
+        """
+        if run is None or insight is None:
+            self._share = None
+            text = "No run yet. r starts one." if run is None else _why_none(run)
+            self._parts = [(0, "$text-muted", text)]
+        else:
+            self._share = film.epochs.index(insight.epoch) / max(1, len(film.epochs) - 1)
+            state = "▶ plays" if film.plays else "newest" if film.is_at_the_end else "held"
+            skipped = (
+                f"{len(film.epochs)} of {run.epochs_done} epochs kept" if len(film.epochs) < run.epochs_done else ""
+            )
+            self._parts = [
+                (0, "bold", f"epoch {insight.epoch}/{run.epochs}"),
+                (1, "", f"val {format_percent(insight.accuracy)}"),
+                (4, "$text-muted", state),
+                (2, "", more),
+                (6, "$text-muted", skipped),
+                (3, "$text-muted", ", . epochs  o film"),
+                (5, "", f"{run.spec.features} feature{'s' * (run.spec.features != 1)}, seed {run.spec.seed}"),
+            ]
+        self._refit()
+
+    def on_resize(self) -> None:
+        """Choose again what fits."""
+        self._refit()
+
+    def _refit(self) -> None:
+        room = max(1, self.size.width - 2)
+        if self._share is None or room < 60:
+            self.update(fit(self._parts, room), layout=False)
+        else:
+            parts = fit(self._parts, room - _BAR - 2)
+            self.update(Content.assemble(bar(self._share, _BAR), "  ", parts), layout=False)
+
+
+def _why_none(run: RunState) -> str:
+    if run.status.is_over:
+        return "This run has no insight: no epoch of it ended, or an older version trained it."
+    return "It comes with the first epoch."
