@@ -82,7 +82,9 @@ async def test_a_cell_shows_its_own_images_the_surest_first(make_app, home):
         await settle(pilot)
         assert matrix.cursor == (3, 2)
         with Store.open_readonly(home) as store:
-            labels = store.validation_set(store.run("last")).labels
+            pictures = store.validation_set(store.run("last"))
+            assert pictures is not None
+            labels = pictures.labels
         tiles = [tile.image for tile in images._tiles]
         assert len(tiles) == insight.confusion[3][2] > 0
         assert all(labels[at] == 3 and insight.predictions[at] == 2 for at in tiles)

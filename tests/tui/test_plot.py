@@ -10,7 +10,8 @@ from mnist_tui.report.charts import Chart, rasterise
 from mnist_tui.report.points import Series
 from mnist_tui.tui.app import THEMES
 from mnist_tui.tui.widgets import plot
-from mnist_tui.tui.widgets.plot import INKS, PlotView, legend
+from mnist_tui.tui.widgets.inks import INKS
+from mnist_tui.tui.widgets.plot import PlotView, legend
 from tests.tui.helpers import screen_text
 
 READABLE = 3.0

@@ -38,7 +38,7 @@ class Recorder:
         self.now: dict[str, list[EpochDone]] = defaultdict(list)
 
     def __call__(self, queue, control):
-        for event in run_sweep(queue, control, delay_s=self._delay_s):
+        for event in run_sweep(queue, control, delay_s=self._delay_s, insights=True):
             if isinstance(event, RunContinued):
                 self.now[event.run] = [past for past in event.story if isinstance(past, EpochDone)]
             elif isinstance(event, EpochDone):

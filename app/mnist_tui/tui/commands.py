@@ -53,7 +53,7 @@ class Command:
 _TRAIN: Final = "Training"
 _NEXT: Final = "Settings of the next run"
 _VIEW: Final = "Looking"
-_LEARNED: Final = "Errors tab"
+_LEARNED: Final = "Errors and Features tabs"
 _RUNS: Final = "Runs tab"
 _APP: Final = "Program"
 
@@ -108,6 +108,7 @@ COMMANDS: Final = (
     Command("tab('live')", "1", "1", "Live", "Show the run in progress, or the one that is open.", _VIEW),
     Command("tab('runs')", "2", "2", "Runs", "Show queue, past runs, comparison and their curves.", _VIEW),
     Command("tab('errors')", "3", "3", "Errors", "Show which classes are taken for which, with the images.", _VIEW),
+    Command("tab('features')", "4", "4", "Features", "Show where the images lie in the network's bottleneck.", _VIEW),
     Command(
         "scale",
         "y",
@@ -174,7 +175,7 @@ COMMANDS: Final = (
 
 TABS_OF: Final = {
     **dict.fromkeys(("open", "mark", "resume", "retry", "sort", "reverse", "remove"), ("runs-pane",)),
-    **dict.fromkeys(("epoch", "film"), ("errors",)),
+    **dict.fromkeys(("epoch", "film"), ("errors", "features")),
     "matrix_view": ("errors",),
 }
 """The tabs that an action needs, by its name; all others can be done anywhere."""

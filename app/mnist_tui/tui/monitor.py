@@ -29,6 +29,7 @@ from mnist_tui.tui.screens.result import ResultScreen
 from mnist_tui.tui.session import Engine, TrainingSession
 from mnist_tui.tui.system import SystemProbe
 from mnist_tui.tui.widgets.errors import ErrorsView
+from mnist_tui.tui.widgets.features import FeaturesView
 from mnist_tui.tui.widgets.keys import KeyBar
 from mnist_tui.tui.widgets.live import LiveView
 from mnist_tui.tui.widgets.notices import Notices, Severity
@@ -45,7 +46,7 @@ NOTICE_S: Final = 5.0
 """How long a short notice stays."""
 FILM_TICK_S: Final = 0.5
 """How long a film shows an epoch."""
-INSIGHT_TABS: Final = ("errors",)
+INSIGHT_TABS: Final = ("errors", "features")
 SYSTEM_TICK_S: Final = 1.0
 ELSEWHERE_TICK_S: Final = 2.0
 """How often it is looked whether other processes wrote to the store."""
@@ -99,6 +100,8 @@ class Monitor(App[None]):
                 yield RunsView()
             with TabPane("3 Errors", id="errors"):
                 yield ErrorsView()
+            with TabPane("4 Features", id="features"):
+                yield FeaturesView()
         yield SettingsBar()
         yield ProgressStrip()
         yield KeyBar()
@@ -279,7 +282,8 @@ class Monitor(App[None]):
             film.follow(run.run, self._told(partial(self.library.insight_epochs, run.run)) or ())
         self._told(partial(self._read_scene, run, marked))
         self._seen = (*seen[:3], film.epoch, film.is_at_the_end, film.plays)
-        self.query_one(ErrorsView).show(self.scene)
+        view = self.query_one(ErrorsView) if tab == "errors" else self.query_one(FeaturesView)
+        view.show(self.scene)
 
     def _read_scene(self, run: RunState | None, marked: str | None) -> None:
         scene, film, library = self.scene, self.scene.film, self.library

@@ -14,8 +14,8 @@ from textual.widget import Widget
 
 from mnist_tui.report.charts import AXIS, TEXT, Chart, Run, rasterise
 from mnist_tui.report.points import Series
+from mnist_tui.tui.widgets.inks import INK_COMPONENTS, ink, ink_css
 
-INKS: Final = 10
 _TITLE: Final = -3
 _COMPONENTS: Final = {AXIS: "plot--axis", TEXT: "plot--text", _TITLE: "plot--title"}
 
@@ -25,40 +25,19 @@ class PlotView(Widget):
 
     ALLOW_MAXIMIZE = True
     can_focus = True
-    COMPONENT_CLASSES: ClassVar[set[str]] = {*_COMPONENTS.values(), *(f"plot--ink-{i}" for i in range(INKS))}
-    # Okabe and Ito's set, lightened and darkened until each has a contrast of 3:1 on the themes' backgrounds.
+    COMPONENT_CLASSES: ClassVar[set[str]] = {*_COMPONENTS.values(), *INK_COMPONENTS}
     DEFAULT_CSS = """
     PlotView {
         height: 1fr; padding: 0 1;
         & > .plot--axis { color: $foreground 50%; }
         & > .plot--text { color: $foreground 70%; }
         & > .plot--title { color: $foreground; text-style: bold; }
-        & > .plot--ink-0 { color: #56B4E9; }
-        & > .plot--ink-1 { color: #E69F00; }
-        & > .plot--ink-2 { color: #2FBF8F; }
-        & > .plot--ink-3 { color: #F0703A; }
-        & > .plot--ink-4 { color: #E08BC0; }
-        & > .plot--ink-5 { color: #A78BFA; }
-        & > .plot--ink-6 { color: #F0E442; }
-        & > .plot--ink-7 { color: #BBBBBB; }
-        & > .plot--ink-8 { color: #8DD35F; }
-        & > .plot--ink-9 { color: #FF8A9A; }
         &:light {
             & > .plot--axis { color: $foreground 67%; }
-            & > .plot--ink-0 { color: #0072B2; }
-            & > .plot--ink-1 { color: #A85C00; }
-            & > .plot--ink-2 { color: #00785A; }
-            & > .plot--ink-3 { color: #C0440A; }
-            & > .plot--ink-4 { color: #B0407F; }
-            & > .plot--ink-5 { color: #6D3FC0; }
-            & > .plot--ink-6 { color: #7A6A00; }
-            & > .plot--ink-7 { color: #555555; }
-            & > .plot--ink-8 { color: #3F7A12; }
-            & > .plot--ink-9 { color: #A8243A; }
         }
         &:focus > .plot--title { text-style: bold underline; }
     }
-    """
+    """ + ink_css("PlotView")
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id, classes=classes)
@@ -92,8 +71,8 @@ class PlotView(Widget):
             self._strips = [Strip([Segment(text, self._style(ink)) for text, ink in row], width) for row in self._rows]
         return self._strips[y] if y < len(self._strips) else Strip.blank(width, self.rich_style)
 
-    def _style(self, ink: int) -> Style:
-        return self.get_visual_style(_COMPONENTS.get(ink, f"plot--ink-{ink % INKS}")).rich_style
+    def _style(self, number: int) -> Style:
+        return self.get_visual_style(_COMPONENTS.get(number, ink(number))).rich_style
 
 
 def legend(chart: Chart, width: int) -> list[Run]:
@@ -135,10 +114,10 @@ def _cells(runs: list[Run]) -> int:
 
 def _cut(runs: list[Run], width: int) -> Iterator[Run]:
     room = width
-    for text, ink in runs:
+    for text, number in runs:
         if cell_len(text) > room:
             if room:
-                yield set_cell_size(text, room - 1) + "…", ink
+                yield set_cell_size(text, room - 1) + "…", number
             return
-        yield text, ink
+        yield text, number
         room -= cell_len(text)

@@ -1,0 +1,257 @@
+"""The Features tab: where the images lie in the bottleneck, and what the classifier says there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal, Vertical
+from textual.content import Content
+from textual.events import Click
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from mnist_tui.core.insight import CONFIDENCE_STEPS, Insight
+from mnist_tui.report.scatter import Dot, Limits, Plane, Turn, aligned, limits_of
+from mnist_tui.report.words import format_percent
+from mnist_tui.tui.film import Scene
+from mnist_tui.tui.widgets.cards import Card
+from mnist_tui.tui.widgets.digits import DigitsView, Tile
+from mnist_tui.tui.widgets.filmbar import FilmBar
+from mnist_tui.tui.widgets.inks import INK_COMPONENTS, ink, ink_css
+
+_ABOVE: Final = 1
+"""Lines above the map, for the image under the cursor in words."""
+_BELOW: Final = 1
+"""Lines below it, for the axes."""
+_TINT: Final = 0.22
+"""How much of a class's colour its region has."""
+
+
+class MapView(Widget, can_focus=True):
+    """The map: each cell has the sign of the class that lies there most."""
+
+    @dataclass
+    class Moved(Message):
+        """The cursor stands on another image."""
+
+        at: int
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1, 0)", "Up", show=False),
+        Binding("down", "move(1, 0)", "Down", show=False),
+        Binding("left", "move(0, -1)", "Left", show=False),
+        Binding("right", "move(0, 1)", "Right", show=False),
+    ]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"map--muted", "map--words", *INK_COMPONENTS}
+    DEFAULT_CSS = """
+    MapView {
+        width: 1fr; height: 1fr; padding: 0 1;
+        & > .map--muted { color: $foreground 70%; }
+        & > .map--words { color: $foreground; text-style: bold; }
+    }
+    """ + ink_css("MapView")
+
+    def __init__(self) -> None:
+        super().__init__(id="map")
+        self._scene = Scene()
+        self._points: list[tuple[float, float]] = []
+        self._limits: Limits | None = None
+        self._turn = Turn()
+        self._plane: Plane | None = None
+        self._dots: list[list[Dot]] = []
+        self._styles: dict[tuple[int | None, int | None, bool], Style] = {}
+        self.cursor = 0
+
+    def show(self, scene: Scene) -> None:
+        """Show the map of a scene, turned as the one before it was."""
+        insight, before = scene.insight, self._scene.insight
+        self._scene = scene
+        if insight is None:
+            self._points, self._plane = [], None
+        elif insight is not before or self._plane is None:
+            same = before is not None and before.run == insight.run
+            # One axis or two are the network's own; what was projected may be turned.
+            turned = same and len(insight.center) > 2
+            self._turn = aligned(insight.points, self._points) if turned else Turn()
+            self._points = [self._turn.apply(point) for point in insight.points]
+            self._limits = limits_of(self._points, self._limits if same else None)
+            self.cursor = min(self.cursor if same else 0, len(self._points) - 1)
+            self._lay_out()
+        self.refresh()
+
+    def on_resize(self) -> None:
+        """Lay the map out anew."""
+        self._lay_out()
+        self.refresh()
+
+    def notify_style_update(self) -> None:
+        """Forget the colours."""
+        super().notify_style_update()
+        self._styles = {}
+
+    def _lay_out(self) -> None:
+        insight = self._scene.insight
+        if insight is None or self._limits is None:
+            return
+        width, height = self.size
+        self._plane = Plane(insight, self._points, self._limits, width, height - _ABOVE - _BELOW)
+        self._dots = self._plane.dots()
+
+    def action_move(self, rows: int, columns: int) -> None:
+        """Go to the next image in a direction."""
+        if self._plane is not None:
+            self._go_to(self._plane.next_image(self.cursor, rows, columns))
+
+    def on_click(self, event: Click) -> None:
+        """Choose the image nearest to the mouse."""
+        offset = event.get_content_offset(self)
+        if self._plane is not None and offset is not None:
+            self._go_to(self._plane.nearest_image(offset.y - _ABOVE, offset.x))
+
+    def _go_to(self, at: int) -> None:
+        if at != self.cursor:
+            self.cursor = at
+            self.refresh()
+            self.post_message(self.Moved(at))
+
+    def render_line(self, y: int) -> Strip:
+        """Return one line."""
+        insight, (width, height) = self._scene.insight, self.size
+        if insight is None or self._plane is None:
+            return Strip.blank(width, self.rich_style)
+        if y < _ABOVE:
+            words = self.get_component_rich_style("map--words")
+            line = [Segment(point_in_words(self._scene, self.cursor), words)]
+        elif y >= height - _BELOW:
+            line = [Segment(self._axes(insight), self.get_component_rich_style("map--muted"))]
+        else:
+            line = self._row(y - _ABOVE)
+        return Strip(line).adjust_cell_length(width, self.rich_style)
+
+    def _axes(self, insight: Insight) -> str:
+        if len(insight.center) > 2:
+            kept, features = format_percent(insight.kept, 1), len(insight.center)
+            long = f"two principal components: {kept} of the variance of {features} features"
+            return long if len(long) <= self.size.width else f"PCA keeps {kept} of {features} features"
+        left, right, bottom, top = self._limits or Limits(0, 1, 0, 1)
+        across = f"→ feature 1: {left:.2f} to {right:.2f}"
+        if len(insight.center) == 1:
+            return across
+        long = f"{across}   ↑ feature 2: {bottom:.2f} to {top:.2f}"
+        return long if len(long) <= self.size.width else f"→ {left:.2f} to {right:.2f}   ↑ {bottom:.2f} to {top:.2f}"
+
+    def _row(self, row: int) -> list[Segment]:
+        if row >= len(self._dots) or self._plane is None:
+            return []
+        chosen = self._plane.cells[self.cursor] if self._points else None
+        names = self._scene.names
+        segments = []
+        for column, dot in enumerate(self._dots[row]):
+            if (row, column) == chosen:
+                label = self._scene.insight.labels[self.cursor] if self._scene.insight else 0
+                _, _, background, color = self.colors
+                style = Style(color=background.rich_color, bgcolor=color.rich_color, bold=True)
+                segments.append(Segment(names[label][:1], style))
+            else:
+                sign = names[dot.label][:1] if dot.label is not None else " "
+                segments.append(Segment(sign, self._style(dot)))
+        return segments
+
+    def _style(self, dot: Dot) -> Style:
+        key = dot.label, dot.region, dot.wrong
+        if key not in self._styles:
+            _, _, background, color = self.colors
+            ground = background
+            if dot.region is not None:
+                ground = background.blend(self.get_component_styles(ink(dot.region)).color, _TINT, 1)
+            front = color if dot.label is None else self.get_component_styles(ink(dot.label)).color
+            self._styles[key] = Style(
+                color=front.rich_color, bgcolor=ground.rich_color, bold=dot.label is not None, underline=dot.wrong
+            )
+        return self._styles[key]
+
+
+def point_in_words(scene: Scene, at: int) -> str:
+    """Return what is known of an image on the map: `4 taken for 9, 93% sure, image 1,234`."""
+    insight = scene.insight
+    if insight is None or at >= len(insight.labels):
+        return ""
+    image, label = at * insight.stride, insight.labels[at]
+    predicted = insight.predictions[image]
+    what = "recognised" if label == predicted else f"taken for {scene.names[predicted]}"
+    return f"{scene.names[label]} {what}, {insight.confidences[image] / CONFIDENCE_STEPS:.0%} sure, image {image:,}"
+
+
+class ClassesCard(Card):
+    """Each class: how much of it is recognised, and where its middle lies if the map shows the values themselves."""
+
+    def show(self, scene: Scene) -> None:
+        """Show the classes of a scene."""
+        insight = scene.insight
+        if insight is None:
+            self.put(Content(""))
+            return
+        plain = len(insight.center) <= 2
+        self.border_title = "Class, recognised, middle" if plain else "Class, recognised"
+        rows = []
+        for number, name in enumerate(scene.names):
+            points = [point for point, label in zip(insight.points, insight.labels, strict=True) if label == number]
+            middle = ""
+            if points and plain:
+                x, y = (sum(point[axis] for point in points) / len(points) for axis in (0, 1))
+                middle = f"{x:7.2f} {y:7.2f}".replace("-", "−")
+            rows.append(f"{name:<3}{format_percent(insight.class_accuracy[number], 1):>7}  {middle}")
+        self.put(Content("\n".join(rows)))
+
+
+class FeaturesView(Container):
+    """The map, and the image under its cursor."""
+
+    DEFAULT_CSS = """
+    FeaturesView {
+        #point { width: 34; }
+        #point-image { height: 1fr; min-height: 8; }
+        .card { height: auto; border: round $panel-lighten-1; border-title-color: $text-muted; padding: 0 1; }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(id="features-view")
+        self._scene = Scene()
+
+    def compose(self) -> ComposeResult:
+        """The epoch, the map, the image under the cursor, the classes."""
+        yield FilmBar()
+        with Horizontal():
+            yield MapView()
+            with Vertical(id="point"):
+                yield DigitsView(id="point-image")
+                classes = ClassesCard()
+                classes.id = "classes"
+                yield classes
+
+    def show(self, scene: Scene) -> None:
+        """Show a scene."""
+        self._scene = scene
+        self.query_one(FilmBar).show(scene.run, scene.insight, scene.film)
+        self.query_one(MapView).show(scene)
+        self.query_one(ClassesCard).show(scene)
+        self._show_image()
+
+    @on(MapView.Moved)
+    def _show_image(self) -> None:
+        scene, view = self._scene, self.query_one("#point-image", DigitsView)
+        at = self.query_one(MapView).cursor
+        if scene.insight is None or not scene.insight.points:
+            view.show(None, (), (), again=True)
+            return
+        image = at * scene.insight.stride
+        words = point_in_words(scene, at).partition(", image")[0]
+        view.show(scene.pictures, [Tile(image, words)], (f"Image {image:,}",), again=True)
