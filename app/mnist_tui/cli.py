@@ -217,27 +217,27 @@ def _base_spec(args: argparse.Namespace) -> RunSpec:
 
 def _app(args: argparse.Namespace) -> int:
     with nothing_to_lose():
-        from mnist_tui.engine import run_sweep
+        from mnist_tui.engine import load_classifier, run_sweep
         from mnist_tui.store.home import home
         from mnist_tui.tui.launch import launch
 
     spec = replace(_base_spec(args), epochs=args.epochs, features=args.features, seed=args.seed)
-    return launch(run_sweep, spec, home())
+    return launch(run_sweep, spec, home(), load_classifier)
 
 
 def _demo(args: argparse.Namespace) -> int:
     from functools import partial
     from tempfile import TemporaryDirectory
 
-    from mnist_tui.demo import run_sweep
+    from mnist_tui.demo import load_classifier, run_sweep
     from mnist_tui.store.home import home
     from mnist_tui.tui.launch import launch
 
     engine = partial(run_sweep, delay_s=args.delay, insights=True)
     if args.keep:
-        return launch(engine, RunSpec(), home())
+        return launch(engine, RunSpec(), home(), load_classifier)
     with TemporaryDirectory(prefix="mnist-tui-demo-") as folder:
-        return launch(engine, RunSpec(), Path(folder))
+        return launch(engine, RunSpec(), Path(folder), load_classifier)
 
 
 def _run(args: argparse.Namespace) -> int:

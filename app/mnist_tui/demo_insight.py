@@ -7,7 +7,7 @@ import random
 from functools import cache
 from typing import Final
 
-from mnist_tui.core.insight import CONFIDENCE_STEPS, Insight, Mistake, ValidationSet, class_accuracy
+from mnist_tui.core.insight import CONFIDENCE_STEPS, Guess, Insight, Mistake, ValidationSet, class_accuracy
 from mnist_tui.core.spec import RunSpec
 
 CLASSES: Final = 10
@@ -140,4 +140,31 @@ def _regions() -> bytes:
         round(math.atan2(middle - row, column - middle) / math.tau * CLASSES) % CLASSES
         for row in range(REGIONS)
         for column in range(REGIONS)
+    )
+
+
+def _coarse(image: bytes) -> list[int]:
+    """Return the ink of squares of 4 x 4 pixels."""
+    step = 4
+    return [
+        sum(sum(image[y * SIDE + left : y * SIDE + left + step]) for y in range(top, top + step))
+        for top in range(0, SIDE, step)
+        for left in range(0, SIDE, step)
+    ]
+
+
+def guess(image: bytes) -> Guess:
+    """Compare an image with the font: the more alike they are from afar, the more probable the digit."""
+    ours = _coarse(image)
+    alike = []
+    for digit in range(CLASSES):
+        theirs = _coarse(_image(digit))
+        alike.append(
+            sum(a * b for a, b in zip(ours, theirs, strict=True)) / math.hypot(*ours, 1e-9) / math.hypot(*theirs)
+        )
+    weights = [math.exp(20 * (value - max(alike))) for value in alike]
+    best = max(range(CLASSES), key=alike.__getitem__)
+    direction = math.tau * best / CLASSES
+    return Guess(
+        tuple(weight / sum(weights) for weight in weights), (4 + 3 * math.cos(direction), 4 + 3 * math.sin(direction))
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mnist_tui.core import queue as queue_module
-from mnist_tui.demo import run_sweep
+from mnist_tui.demo import load_classifier, run_sweep
 from mnist_tui.tui.app import MnistTuiApp
 from mnist_tui.tui.system import SystemLoad, SystemProbe
 
@@ -37,6 +37,6 @@ def make_app(home):
     """Return a function that makes the app; `delay_s` is the time of one of 20 steps of an epoch."""
 
     def make(delay_s: float = 0.0, engine=None, *, insights: bool = False) -> MnistTuiApp:
-        return MnistTuiApp(engine or partial(run_sweep, delay_s=delay_s, insights=insights), home)
+        return MnistTuiApp(engine or partial(run_sweep, delay_s=delay_s, insights=insights), home, load=load_classifier)
 
     return make

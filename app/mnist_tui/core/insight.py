@@ -6,9 +6,9 @@ import json
 import math
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeAlias
 
 from mnist_tui.core.events import Event
 
@@ -166,6 +166,23 @@ def _packed(rows: Sequence[Sequence[float]]) -> bytes:
 def _rows(data: bytes, width: int) -> tuple[tuple[float, ...], ...]:
     numbers = struct.unpack(f"<{len(data) // 2}e", data)
     return tuple(numbers[at : at + width] for at in range(0, len(numbers), width)) if width else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What a network makes of one image.
+
+    Attributes:
+        probabilities: One per class.
+        values: The bottleneck's values, (features,).
+    """
+
+    probabilities: tuple[float, ...]
+    values: tuple[float, ...]
+
+
+Classifier: TypeAlias = Callable[[bytes], Guess]
+"""From the grey values of an image, side x side bytes, to what a network makes of it. For one thread at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

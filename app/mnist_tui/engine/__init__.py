@@ -9,7 +9,15 @@ from collections.abc import Iterable, Iterator
 
 from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import Event, Preparing
+from mnist_tui.core.insight import Classifier
 from mnist_tui.core.queue import QueuedRun
+
+
+def load_classifier(checkpoint: bytes) -> Classifier:
+    """Return the network of a checkpoint; see `mnist_tui.engine.classifier.load_classifier`. Loads PyTorch."""
+    from mnist_tui.engine import classifier
+
+    return classifier.load_classifier(checkpoint)
 
 
 def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event]:

@@ -14,6 +14,7 @@ from mnist_tui.core.insight import Insight, ValidationSet, insight_from_bytes
 from mnist_tui.core.parsing import event_from_json, number
 from mnist_tui.core.state import Mark, RunState, apply_to_run, start_run, summarise
 from mnist_tui.errors import StoreError, UsageError
+from mnist_tui.store import checkpoints
 from mnist_tui.store.connection import Connection
 from mnist_tui.store.home import is_safe_name
 from mnist_tui.store.lock import is_held
@@ -187,6 +188,25 @@ class RunReader:
             return next((insight_from_bytes(run, epoch, data) for (data,) in rows), None)
         except DAMAGE as error:
             raise _unreadable(run, error) from error
+
+    def newest_checkpoint(self, run: str, known: str = "") -> tuple[int, str, bytes] | None:
+        """Return finished epochs, SHA-256 and content of the newest good checkpoint of a run, by its id.
+
+        Args:
+            run: The run's id.
+            known: SHA-256 of one that need not be read again.
+
+        Returns:
+            `None` where there is none, or none newer than the known one.
+        """
+        query = "SELECT epoch, file, sha256 FROM checkpoints WHERE run = ? ORDER BY epoch DESC, batch DESC"
+        for epoch, file, sha256 in self._connection.query(query, run):
+            if sha256 == known:
+                return None
+            data = checkpoints.read(checkpoints.folder_of(self._home, run), str(file), str(sha256))
+            if data is not None:
+                return int(epoch), str(sha256), data
+        return None
 
     def validation_set(self, run: RunState) -> ValidationSet | None:
         """Return the validation images of a run; `None` where they were never kept.

@@ -33,7 +33,7 @@ MANY_ROWS: Final = 500
 """From here on saving may take longer than a blink, and is announced."""
 HOLD_S: Final = 2.0
 """How long Ctrl+Z waits for the end of a batch."""
-_MAIN: Final = {"live": "#epochs", "runs": "#runs", "errors": "#matrix", "features": "#map"}
+_MAIN: Final = {"live": "#epochs", "runs": "#runs", "errors": "#matrix", "features": "#map", "draw": "#pad"}
 """What has the focus in each tab."""
 THEMES: Final = ("textual-dark", "textual-light", "nord", "gruvbox", "catppuccin-latte")
 

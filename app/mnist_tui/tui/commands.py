@@ -109,6 +109,7 @@ COMMANDS: Final = (
     Command("tab('runs')", "2", "2", "Runs", "Show queue, past runs, comparison and their curves.", _VIEW),
     Command("tab('errors')", "3", "3", "Errors", "Show which classes are taken for which, with the images.", _VIEW),
     Command("tab('features')", "4", "4", "Features", "Show where the images lie in the network's bottleneck.", _VIEW),
+    Command("tab('draw')", "5", "5", "Draw", "Draw a digit and see what the network makes of it.", _VIEW),
     Command(
         "scale",
         "y",

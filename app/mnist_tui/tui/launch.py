@@ -12,19 +12,21 @@ from mnist_tui.store.home import make_home
 from mnist_tui.streams import say
 from mnist_tui.terminal import guarded_terminal
 from mnist_tui.tui.farewell import farewell
+from mnist_tui.tui.oracle import Load
 from mnist_tui.tui.session import Engine
 
 LAST_WORDS_S: Final = 5.0
 """How long leaving waits for the training thread to write down the end of its run."""
 
 
-def launch(engine: Engine, spec: RunSpec, home: Path) -> int:
+def launch(engine: Engine, spec: RunSpec, home: Path, load: Load) -> int:
     """Run the app; return its exit code.
 
     Args:
         engine: What trains.
         spec: The settings to begin with.
         home: Where runs, tables and logs are kept.
+        load: What makes a network of a checkpoint.
 
     Raises:
         UsageError: There is no terminal to draw on.
@@ -35,7 +37,7 @@ def launch(engine: Engine, spec: RunSpec, home: Path) -> int:
     with guarded_terminal(home / "logs" / "app.log") as guard:
         from mnist_tui.tui.app import MnistTuiApp
 
-        app = MnistTuiApp(engine, home, spec)
+        app = MnistTuiApp(engine, home, spec, load)
         app.run()
         app.session.control.stop()
         app.session.join(LAST_WORDS_S)

@@ -112,6 +112,11 @@ class Library:
                 self._insights[key] = store.insight(run, epoch)
         return self._insights[key]
 
+    def newest_checkpoint(self, run: str, known: str) -> tuple[int, str, bytes] | None:
+        """Return what `RunReader.newest_checkpoint` does; may be called in any thread."""
+        with Store.open_readonly(self._home) as store:
+            return store.newest_checkpoint(run, known)
+
     def pictures(self, run: RunState) -> ValidationSet | None:
         """Return the validation images of a run; errors as for `load`."""
         key = (run.dataset.sha256 if run.dataset is not None else "", run.spec.split_seed)

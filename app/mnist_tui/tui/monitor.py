@@ -10,10 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
+from textual import on, work
 from textual.app import App, ComposeResult
+from textual.events import Resize
 from textual.screen import Screen
 from textual.widgets import TabbedContent, TabPane
 
+from mnist_tui.core.drawing import Drawing
 from mnist_tui.core.events import EpochDone, Notice, Progress, RunDone, Status, SweepDone
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState, SessionState
@@ -25,14 +28,17 @@ from mnist_tui.report.words import printable
 from mnist_tui.signals import GRACE_S, end_within, install_signal_handlers
 from mnist_tui.tui.film import Scene
 from mnist_tui.tui.library import Library
+from mnist_tui.tui.oracle import Answer, Load, Oracle
 from mnist_tui.tui.screens.result import ResultScreen
 from mnist_tui.tui.session import Engine, TrainingSession
 from mnist_tui.tui.system import SystemProbe
+from mnist_tui.tui.widgets.draw import DrawView
 from mnist_tui.tui.widgets.errors import ErrorsView
 from mnist_tui.tui.widgets.features import FeaturesView
 from mnist_tui.tui.widgets.keys import KeyBar
 from mnist_tui.tui.widgets.live import LiveView
 from mnist_tui.tui.widgets.notices import Notices, Severity
+from mnist_tui.tui.widgets.pad import PadView
 from mnist_tui.tui.widgets.progress import ProgressStrip
 from mnist_tui.tui.widgets.runs import RunsView
 from mnist_tui.tui.widgets.settings import SettingsBar
@@ -46,7 +52,11 @@ NOTICE_S: Final = 5.0
 """How long a short notice stays."""
 FILM_TICK_S: Final = 0.5
 """How long a film shows an epoch."""
-INSIGHT_TABS: Final = ("errors", "features")
+INSIGHT_TABS: Final = ("errors", "features", "draw")
+ASK_TICK_S: Final = 0.1
+"""How often at most a drawing is shown to the network."""
+_ALL_TABS: Final = 48
+"""Columns that the names of all tabs need."""
 SYSTEM_TICK_S: Final = 1.0
 ELSEWHERE_TICK_S: Final = 2.0
 """How often it is looked whether other processes wrote to the store."""
@@ -59,6 +69,7 @@ class Monitor(App[None]):
         engine: What trains: settings in, events out. Called in the training thread alone.
         home: Where runs and tables are kept.
         spec: The settings to begin with.
+        load: What makes a network of a checkpoint; called in a thread of its own.
     """
 
     TITLE = "mnist-tui"
@@ -66,13 +77,15 @@ class Monitor(App[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (50, "-narrow"), (76, "-normal"), (116, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (22, "-medium"), (34, "-tall")]  # noqa: RUF012
 
-    def __init__(self, engine: Engine, home: Path, spec: RunSpec | None = None) -> None:
+    def __init__(self, engine: Engine, home: Path, spec: RunSpec | None = None, load: Load | None = None) -> None:
         super().__init__()
         self.spec = spec or RunSpec()
         self.session = TrainingSession(engine, home)
         self.state = SessionState()
         self.library = Library(home, self.state.runs)
         self.scene = Scene()
+        self._oracle = Oracle(load, self.library) if load is not None else None
+        self._asks = self._is_asking = False
         self._opened: RunState | None = None
         self._seen: tuple[object, ...] = ()
         self._probe = SystemProbe()
@@ -102,6 +115,8 @@ class Monitor(App[None]):
                 yield ErrorsView()
             with TabPane("4 Features", id="features"):
                 yield FeaturesView()
+            with TabPane("5 Draw", id="draw"):
+                yield DrawView()
         yield SettingsBar()
         yield ProgressStrip()
         yield KeyBar()
@@ -116,6 +131,7 @@ class Monitor(App[None]):
         self.set_interval(TICK_S, self._tick)
         self.set_interval(SYSTEM_TICK_S, self._read_system)
         self.set_interval(FILM_TICK_S, self._play_on)
+        self.set_interval(ASK_TICK_S, self._ask_network)
         self.set_interval(ELSEWHERE_TICK_S, self._look_elsewhere)
         self.call_after_refresh(self._read_system)
         # Behind the first frame, before the first curve.
@@ -145,6 +161,11 @@ class Monitor(App[None]):
             self._opened = self._with_epochs(self._opened.run)
         self._show()
         self._show_runs()
+
+    def on_resize(self, event: Resize) -> None:
+        """Let the names of all tabs fit."""
+        short = event.size.width < _ALL_TABS
+        self.query_one(TabbedContent).get_tab("features").label = "4 Feat" if short else "4 Features"
 
     def _leave_on_signal(self, code: int) -> None:
         end_within(GRACE_S, code)
@@ -282,8 +303,14 @@ class Monitor(App[None]):
             film.follow(run.run, self._told(partial(self.library.insight_epochs, run.run)) or ())
         self._told(partial(self._read_scene, run, marked))
         self._seen = (*seen[:3], film.epoch, film.is_at_the_end, film.plays)
-        view = self.query_one(ErrorsView) if tab == "errors" else self.query_one(FeaturesView)
-        view.show(self.scene)
+        if tab == "errors":
+            self.query_one(ErrorsView).show(self.scene)
+        elif tab == "features":
+            self.query_one(FeaturesView).show(self.scene)
+        else:
+            self.query_one(DrawView).show(self.scene)
+            # The network may have learned more meanwhile.
+            self._asks = True
 
     def _read_scene(self, run: RunState | None, marked: str | None) -> None:
         scene, film, library = self.scene, self.scene.film, self.library
@@ -300,6 +327,38 @@ class Monitor(App[None]):
         if self.is_running and self.scene.film.plays:
             self.scene.film.tick()
             self._show_insight()
+
+    @on(PadView.Changed)
+    def _want_answer(self) -> None:
+        self._asks = True
+
+    def _ask_network(self) -> None:
+        """Show the drawing to the network beside the screen; one question at a time, and always the newest."""
+        run = self.scene.run
+        if not (self.is_running and self._asks) or self._is_asking or run is None:
+            return
+        self._asks = False
+        drawing, side = self.query_one(PadView).drawing, run.dataset.side if run.dataset is not None else 0
+        if drawing.is_empty:
+            self.query_one(DrawView).tell(None)
+        elif self._oracle is None or not side:
+            self.query_one(DrawView).tell(None, "This run cannot be asked.")
+        else:
+            self._is_asking = True
+            self._ask(self._oracle, run.run, drawing.copy(), side)
+
+    @work(thread=True)
+    def _ask(self, oracle: Oracle, run: str, drawing: Drawing, side: int) -> None:
+        try:
+            answer, why = oracle.ask(run, drawing.centred(side)), "It has no checkpoint yet."
+        except MnistTuiError as error:
+            answer, why = None, str(error)
+        self.call_from_thread(self._answered, answer, why)
+
+    def _answered(self, answer: Answer | None, why: str) -> None:
+        self._is_asking = False
+        if not self.query_one(PadView).drawing.is_empty:
+            self.query_one(DrawView).tell(answer, why)
 
     def _with_epochs(self, run: str) -> RunState | None:
         return self._told(partial(self.library.with_epochs, run))

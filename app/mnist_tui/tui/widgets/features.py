@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -35,7 +36,12 @@ _TINT: Final = 0.22
 
 
 class MapView(Widget, can_focus=True):
-    """The map: each cell has the sign of the class that lies there most."""
+    """The map: each cell has the sign of the class that lies there most.
+
+    Args:
+        id: Its name.
+        still: Without a cursor.
+    """
 
     @dataclass
     class Moved(Message):
@@ -58,8 +64,9 @@ class MapView(Widget, can_focus=True):
     }
     """ + ink_css("MapView")
 
-    def __init__(self) -> None:
-        super().__init__(id="map")
+    def __init__(self, *, id: str, still: bool = False) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id)
+        self.can_focus = not still
         self._scene = Scene()
         self._points: list[tuple[float, float]] = []
         self._limits: Limits | None = None
@@ -67,7 +74,15 @@ class MapView(Widget, can_focus=True):
         self._plane: Plane | None = None
         self._dots: list[list[Dot]] = []
         self._styles: dict[tuple[int | None, int | None, bool], Style] = {}
+        self._mark: tuple[int, int] | None = None
         self.cursor = 0
+
+    def mark(self, values: Sequence[float]) -> None:
+        """Mark the place of an image with these values of the bottleneck; none: take the mark away."""
+        insight, self._mark = self._scene.insight, None
+        if self._plane is not None and insight is not None and len(values) == len(insight.center):
+            self._mark = self._plane.cell(self._turn.apply(insight.project(values)))
+        self.refresh()
 
     def show(self, scene: Scene) -> None:
         """Show the map of a scene, turned as the one before it was."""
@@ -112,7 +127,7 @@ class MapView(Widget, can_focus=True):
     def on_click(self, event: Click) -> None:
         """Choose the image nearest to the mouse."""
         offset = event.get_content_offset(self)
-        if self._plane is not None and offset is not None:
+        if self._plane is not None and offset is not None and self.can_focus:
             self._go_to(self._plane.nearest_image(offset.y - _ABOVE, offset.x))
 
     def _go_to(self, at: int) -> None:
@@ -127,8 +142,8 @@ class MapView(Widget, can_focus=True):
         if insight is None or self._plane is None:
             return Strip.blank(width, self.rich_style)
         if y < _ABOVE:
-            words = self.get_component_rich_style("map--words")
-            line = [Segment(point_in_words(self._scene, self.cursor), words)]
+            words = point_in_words(self._scene, self.cursor) if self.can_focus else "✚ your drawing"
+            line = [Segment(words, self.get_component_rich_style("map--words"))]
         elif y >= height - _BELOW:
             line = [Segment(self._axes(insight), self.get_component_rich_style("map--muted"))]
         else:
@@ -150,11 +165,13 @@ class MapView(Widget, can_focus=True):
     def _row(self, row: int) -> list[Segment]:
         if row >= len(self._dots) or self._plane is None:
             return []
-        chosen = self._plane.cells[self.cursor] if self._points else None
+        chosen = self._plane.cells[self.cursor] if self._points and self.can_focus else None
         names = self._scene.names
         segments = []
         for column, dot in enumerate(self._dots[row]):
-            if (row, column) == chosen:
+            if (row, column) == self._mark:
+                segments.append(Segment("✚", self._style(Dot(region=dot.region)) + Style(reverse=True, bold=True)))
+            elif (row, column) == chosen:
                 label = self._scene.insight.labels[self.cursor] if self._scene.insight else 0
                 _, _, background, color = self.colors
                 style = Style(color=background.rich_color, bgcolor=color.rich_color, bold=True)
@@ -230,7 +247,7 @@ class FeaturesView(Container):
         """The epoch, the map, the image under the cursor, the classes."""
         yield FilmBar()
         with Horizontal():
-            yield MapView()
+            yield MapView(id="map")
             with Vertical(id="point"):
                 yield DigitsView(id="point-image")
                 classes = ClassesCard()

@@ -1,0 +1,42 @@
+"""The network of a checkpoint, to be asked what it makes of an image. The trainer's own tensors are never touched."""
+
+from __future__ import annotations
+
+import io
+import math
+
+import torch
+
+from mnist_tui.core.insight import Classifier, Guess
+from mnist_tui.engine.data import as_input
+from mnist_tui.engine.model import BottleneckCNN
+from mnist_tui.errors import RunError
+
+
+def load_classifier(checkpoint: bytes) -> Classifier:
+    """Return the network that a checkpoint holds, on the CPU.
+
+    Args:
+        checkpoint: As `Trainer.save` wrote it.
+
+    Raises:
+        RunError: It is of another version, or damaged.
+    """
+    try:
+        weights = torch.load(io.BytesIO(checkpoint), map_location="cpu", weights_only=True)["model"]
+        model = BottleneckCNN(features=len(weights["conv1.bias"]), classes=len(weights["output.bias"]))
+        model.load_state_dict(weights)
+    except Exception as error:
+        message = f"the checkpoint is not one of this version: {' '.join(str(error).split())[:200]}"
+        raise RunError(message, "Train the run again") from error
+    model.eval()
+
+    def classify(image: bytes) -> Guess:
+        side = math.isqrt(len(image))
+        pixels = torch.frombuffer(bytearray(image), dtype=torch.uint8).view(1, 1, side, side)
+        with torch.inference_mode():
+            values = model.bottleneck(as_input(pixels))
+            chances = model.classify(values).softmax(dim=1)
+        return Guess(tuple(chances[0].tolist()), tuple(values[0].tolist()))
+
+    return classify

@@ -1,0 +1,57 @@
+"""Asks the network of a run what it makes of an image: the newest checkpoint, never the trainer's own tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from mnist_tui.core.insight import Classifier, Guess
+from mnist_tui.tui.library import Library
+
+Load: TypeAlias = Callable[[bytes], Classifier]
+"""From a checkpoint to its network; loads what it needs for that, so it is called beside the screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was made of an image.
+
+    Attributes:
+        guess: The answer.
+        epoch: Finished epochs of the network that gave it.
+    """
+
+    guess: Guess
+    epoch: int
+
+
+class Oracle:
+    """Keeps the network that was asked last; for one thread at a time.
+
+    Args:
+        load: What makes a network of a checkpoint.
+        library: Where checkpoints are found.
+    """
+
+    def __init__(self, load: Load, library: Library) -> None:
+        self._load, self._library = load, library
+        self._run, self._sha256, self._epoch = "", "", 0
+        self._classifier: Classifier | None = None
+
+    def ask(self, run: str, image: bytes) -> Answer | None:
+        """Return what the newest network of a run makes of an image; `None` where it has no checkpoint.
+
+        Raises:
+            MnistTuiError: The store or the checkpoint is damaged.
+        """
+        if run != self._run:
+            self._run, self._sha256, self._classifier = run, "", None
+        newer = self._library.newest_checkpoint(run, self._sha256)
+        if newer is not None:
+            epoch, sha256, data = newer
+            self._classifier = self._load(data)
+            self._epoch, self._sha256 = epoch, sha256
+        if self._classifier is None:
+            return None
+        return Answer(self._classifier(image), self._epoch)

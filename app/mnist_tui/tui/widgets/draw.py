@@ -1,0 +1,108 @@
+"""The Draw tab: a digit of one's own, and what the network makes of it at every stroke."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal, Vertical
+from textual.content import Content
+from textual.widget import Widget
+
+from mnist_tui.core.state import RunState
+from mnist_tui.report.words import printable
+from mnist_tui.tui.film import Scene
+from mnist_tui.tui.oracle import Answer
+from mnist_tui.tui.widgets.cards import Card
+from mnist_tui.tui.widgets.features import MapView
+from mnist_tui.tui.widgets.pad import PadView
+from mnist_tui.tui.widgets.progress import bar
+
+
+class GuessCard(Card):
+    """One bar per class; the longest one is the answer."""
+
+    def show(self, run: RunState | None, names: tuple[str, ...], answer: Answer | None, why: str) -> None:
+        """Show an answer.
+
+        Args:
+            run: Whose network it is.
+            names: Of the classes.
+            answer: What it says; `None` before anything is drawn.
+            why: What is told instead where there is none.
+        """
+        if run is None:
+            self.border_title = ""
+        else:
+            of = f"epoch {answer.epoch}, " if answer is not None else ""
+            self.border_title = f"{of}{run.spec.features} feature{'s' * (run.spec.features != 1)}, seed {run.spec.seed}"
+        if answer is None:
+            self.put(Content.styled(why, "$text-muted"))
+            return
+        chances = answer.guess.probabilities
+        best = max(range(len(chances)), key=chances.__getitem__)
+        names = names if len(names) == len(chances) else tuple(map(str, range(len(chances))))
+        room = max(4, self.size.width - max(map(len, names)) - 9)
+        # Where not all fit, the most probable ones.
+        lines = self.parent.size.height - 2 if isinstance(self.parent, Widget) else len(chances)
+        likely = sorted(range(len(chances)), key=lambda number: -chances[number])[: max(1, lines)]
+        rows = [
+            Content.assemble(
+                (f"{'★' if number == best else ' '} {name} ", "bold" if number == best else ""),
+                bar(chance, room),
+                (f"{chance:5.0%}", "bold" if number == best else "$text-muted"),
+            )
+            for number, name, chance in ((number, names[number], chances[number]) for number in sorted(likely))
+        ]
+        self.put(Content("\n").join(rows))
+
+
+class DrawView(Container):
+    """Pad, answer, and where the drawing lies on the map."""
+
+    DEFAULT_CSS = """
+    DrawView {
+        PadView { width: 30; height: 16; }
+        #draw-side { width: 1fr; }
+        .card { height: auto; border: round $panel-lighten-1; border-title-color: $text-muted; padding: 0 1; }
+        #draw-map { height: 1fr; }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(id="draw-view")
+        self._scene = Scene()
+        self._answer: Answer | None = None
+        self._why = ""
+
+    def compose(self) -> ComposeResult:
+        """The pad on the left, the answer beside it."""
+        with Horizontal():
+            yield PadView()
+            with Vertical(id="draw-side"):
+                yield GuessCard()
+                yield MapView(id="draw-map", still=True)
+
+    def show(self, scene: Scene) -> None:
+        """Show whose network answers."""
+        self._scene = scene
+        self.query_one("#draw-map", MapView).show(scene)
+        self._refresh_answer()
+
+    def tell(self, answer: Answer | None, why: str = "") -> None:
+        """Show an answer, or why there is none."""
+        self._answer, self._why = answer, why
+        self._refresh_answer()
+
+    def on_resize(self) -> None:
+        """Make the bars as long as there is room for."""
+        self.call_after_refresh(self._refresh_answer)
+
+    def _refresh_answer(self) -> None:
+        run = self._scene.run
+        names = self._scene.names if self._scene.insight is not None else _names(run)
+        hint = "No run yet. r starts one." if run is None else "Draw a digit."
+        self.query_one(GuessCard).show(run, names, self._answer, printable(self._why) or hint)
+        self.query_one("#draw-map", MapView).mark(self._answer.guess.values if self._answer is not None else ())
+
+
+def _names(run: RunState | None) -> tuple[str, ...]:
+    return run.dataset.classes if run is not None and run.dataset is not None else ()

@@ -1,0 +1,178 @@
+"""A pad to draw on, with the mouse or the keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.binding import Binding, BindingType
+from textual.events import MouseDown, MouseMove, MouseUp
+from textual.geometry import Offset
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from mnist_tui.core.drawing import Canvas, Drawing, Point
+from mnist_tui.report.digits import LEVELS
+
+STEP: Final = 1 / 28
+"""How far a key moves the pen."""
+
+
+class PadView(Widget, can_focus=True):
+    """The pad: square, two pixels a cell."""
+
+    @dataclass
+    class Changed(Message):
+        """Something was drawn, or taken away."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(0, -1)", "Up", show=False),
+        Binding("down", "move(0, 1)", "Down", show=False),
+        Binding("left", "move(-1, 0)", "Left", show=False),
+        Binding("right", "move(1, 0)", "Right", show=False),
+        Binding("space,enter", "pen", "Pen", show=False),
+        Binding("backspace", "undo", "Undo", show=False),
+        Binding("delete,ctrl+u", "clear", "Clear", show=False),
+    ]
+    DEFAULT_CSS = """
+    PadView {
+        border: round $panel-lighten-1; border-title-color: $text-muted; border-subtitle-color: $text-muted;
+        &:focus { border: round $primary; }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(id="pad")
+        self.drawing = Drawing()
+        self.is_down = False
+        self._pen: Point = (0.5, 0.5)
+        self._drags = False
+        self._canvas = Canvas(1)
+
+    @property
+    def side(self) -> int:
+        """Pixels in each direction: as many columns, and twice as many as rows."""
+        return max(1, min(self.size.width, 2 * self.size.height))
+
+    def on_mount(self) -> None:
+        """Say how it is done."""
+        self._tell()
+
+    def on_resize(self) -> None:
+        """Draw everything anew at the new size."""
+        self._redraw()
+
+    def notify_style_update(self) -> None:
+        """Take the new colours."""
+        super().notify_style_update()
+        self.refresh()
+
+    def _redraw(self) -> None:
+        self._canvas = Canvas(self.side)
+        for stroke in self.drawing.strokes:
+            self._canvas.draw(stroke)
+        self._tell()
+        self.refresh()
+
+    def _tell(self) -> None:
+        self.border_title = "Draw: mouse, or Space and arrows" if self.size.width >= 36 else "Draw"
+        pen = "pen down" if self.is_down else "Space: pen"
+        texts = (f"{pen}  Backspace: undo  Del: clear", f"{pen}  Del: clear", pen)
+        self.border_subtitle = next((text for text in texts if len(text) <= self.size.width - 2), "")
+
+    # With the mouse -------------------------------------------------------------------------------
+
+    def _place(self, offset: Offset) -> Point:
+        """Return the middle of a cell; outside of the pad, its edge."""
+        side = self.side
+        x, y = (offset.x + 0.5) / side, (2 * offset.y + 1) / side
+        return min(max(x, 0.0), 1.0), min(max(y, 0.0), 1.0)
+
+    def on_mouse_down(self, event: MouseDown) -> None:
+        """Begin a stroke."""
+        offset = event.get_content_offset(self)
+        if offset is None or event.button != 1:
+            return
+        self.capture_mouse()
+        self._drags, self.is_down = True, False
+        self._begin(self._place(offset))
+
+    def on_mouse_move(self, event: MouseMove) -> None:
+        """Go on with it."""
+        if self._drags:
+            self._go_on(self._place(event.get_content_offset_capture(self)))
+
+    def on_mouse_up(self, event: MouseUp) -> None:  # noqa: ARG002
+        """End it."""
+        self._drags = False
+        self.release_mouse()
+
+    # With the keys --------------------------------------------------------------------------------
+
+    def action_move(self, x: int, y: int) -> None:
+        """Move the pen a little; it draws while it is down."""
+        to = (self._pen[0] + x * STEP, self._pen[1] + y * STEP)
+        self._pen = min(max(to[0], 0.0), 1.0), min(max(to[1], 0.0), 1.0)
+        if self.is_down:
+            self._go_on(self._pen)
+        self.refresh()
+
+    def action_pen(self) -> None:
+        """Put the pen down, or lift it."""
+        self.is_down = not self.is_down
+        if self.is_down:
+            self._begin(self._pen)
+        self._tell()
+        self.refresh()
+
+    def action_undo(self) -> None:
+        """Take the last stroke away."""
+        self.is_down = False
+        self.drawing.undo()
+        self._redraw()
+        self.post_message(self.Changed())
+
+    def action_clear(self) -> None:
+        """Begin again."""
+        self.is_down = False
+        self.drawing.clear()
+        self._redraw()
+        self.post_message(self.Changed())
+
+    def _begin(self, point: Point) -> None:
+        self._pen = point
+        self.drawing.begin(point)
+        self._draw([point])
+
+    def _go_on(self, point: Point) -> None:
+        self._pen = point
+        stroke = self.drawing.strokes[-1] if self.drawing.strokes else []
+        count = len(stroke)
+        self.drawing.go_on(point)
+        if len(self.drawing.strokes[-1]) > count:
+            self._draw(self.drawing.strokes[-1][-2:])
+
+    def _draw(self, line: list[Point]) -> None:
+        self._canvas.draw(line)
+        self.refresh()
+        self.post_message(self.Changed())
+
+    def render_line(self, y: int) -> Strip:
+        """Return one line of the pad."""
+        rows, side, width = self._canvas.rows, len(self._canvas.rows), self.size.width
+        if 2 * y >= side:
+            return Strip.blank(width, self.rich_style)
+        upper, lower = rows[2 * y], rows[2 * y + 1] if 2 * y + 1 < side else [0.0] * side
+        _, _, background, color = self.colors
+        shades = [background.blend(color, level / (LEVELS - 1), 1).rich_color for level in range(LEVELS)]
+        segments = [
+            Segment("▀", Style(color=shades[round(a * (LEVELS - 1))], bgcolor=shades[round(b * (LEVELS - 1))]))
+            for a, b in zip(upper, lower, strict=True)
+        ]
+        column, row = (min(int(share * side), side - 1) for share in self._pen)
+        if self.has_focus and row // 2 == y and not self._drags:
+            segments[column] = Segment("●" if self.is_down else "○", Style(color=shades[-1], bgcolor=shades[4]))
+        return Strip(segments).adjust_cell_length(width, self.rich_style)
