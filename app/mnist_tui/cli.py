@@ -103,6 +103,13 @@ def build_parser() -> argparse.ArgumentParser:
     insight.add_argument("--epoch", type=_int, metavar="N", help="default: the last one that has an insight")
     insight.add_argument("--json", action="store_true", help="the event itself, one JSON object")
 
+    report = commands.add_parser("report", help="write a report on runs: data, network, protocol, curves, confusions")
+    report.add_argument("runs", metavar="RUN", nargs="*", help="ids, beginnings of ids, or `last` (default: all runs)")
+    report.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="FILE.html, or FILE.md (default: Markdown on stdout)"
+    )
+    report.add_argument("--force", action="store_true", help="replace FILE if it exists")
+
     export = commands.add_parser("export", help="write the comparison table of past runs")
     export.add_argument("runs", metavar="RUN", nargs="*", help="ids, beginnings of ids, or `last` (default: all runs)")
     export.add_argument("--format", choices=EXPORT_FORMATS, default=None, help="default: from the file name, else md")
@@ -321,6 +328,36 @@ def _insight(args: argparse.Namespace) -> int:
     return 0
 
 
+def _report(args: argparse.Namespace) -> int:
+    from datetime import UTC, datetime
+
+    from mnist_tui.report.document import Told, write_report
+    from mnist_tui.report.files import write_atomically
+    from mnist_tui.store.database import Store
+    from mnist_tui.store.home import home
+
+    suffix = args.output.suffix.lower() if args.output else ".md"
+    if suffix not in (".html", ".htm", ".md"):
+        raise UsageError(f"a report is HTML or Markdown, not {suffix or 'a file without an ending'}", "-o report.html")
+    with Store.open_readonly(home()) as store:
+        runs = [store.run(name) for name in args.runs or [run.run for run in store.runs()]]
+        told = []
+        for run in {run.run: run for run in runs}.values():
+            epochs = store.insight_epochs(run.run)
+            insight = store.insight(run.run, epochs[-1]) if epochs else None
+            told.append(Told(run, insight, store.validation_set(run)))
+    if not told:
+        raise UsageError("there is no run to report on yet", "Train one with mnist-tui or mnist-tui run")
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    text = write_report(told, as_html=suffix != ".md", generated_at=now)
+    if args.output is None:
+        sys.stdout.write(text)
+    else:
+        write_atomically(args.output, text, force=args.force)
+        say(f"Saved {args.output}")
+    return 0
+
+
 def _export(args: argparse.Namespace) -> int:
     from mnist_tui.core.table import build_table
     from mnist_tui.report.export import render
@@ -375,6 +412,7 @@ _COMMANDS: Final = {
     "runs": _runs,
     "show": _show,
     "insight": _insight,
+    "report": _report,
     "export": _export,
     "data": _data,
     "bench": _bench,

@@ -214,6 +214,7 @@ class _Script:
                 batches=batches,
                 epoch_elapsed_s=before_s + length_s * step / steps,
                 images_per_s=self._images_per_s,
+                loss=self._loss_on_the_way(epoch, step / steps) if phase is Phase.TRAIN else None,
             )
             if phase is Phase.TRAIN:
                 yield from self._take_new_epochs(epoch)
@@ -235,6 +236,11 @@ class _Script:
         if wish != self._epochs:
             self._epochs = wish
             yield EpochsChanged(run=self._run, epoch=epoch, epochs=wish)
+
+    def _loss_on_the_way(self, epoch: int, share: float) -> float:
+        before = self._history[-1].train_loss if self._history else math.log(CLASSES)
+        after, _ = _score(self._spec, epoch, "train", DATASET.n_train)
+        return before + (after - before) * share * (1 + 0.2 * math.sin(40 * share))
 
     def _epoch_done(self, epoch: int) -> EpochDone:
         train_loss, train_accuracy = _score(self._spec, epoch, "train", DATASET.n_train)

@@ -72,7 +72,7 @@ def test_what_was_run_can_be_listed_shown_and_exported(places, tmp_path):
     assert target.read_text() != before
 
 
-def test_what_a_network_confuses_can_be_asked_for(places):
+def test_what_a_network_confuses_can_be_asked_for_and_reported(places, tmp_path):
     run(places, "run", "--dataset", "digits", "--epochs", "2", check=0)
     record = json.loads(run(places, "insight", "last", "--json", check=0).stdout)
     (history,) = [json.loads(run(places, "show", "last", "--json", check=0).stdout)["history"]]
@@ -89,6 +89,12 @@ def test_what_a_network_confuses_can_be_asked_for(places):
     refused = run(places, "insight", "last", "--epoch", "7", check=2)
     assert "no insight" in refused.stderr
     assert "--epoch 2" in refused.stderr
+    page = tmp_path / "report.html"
+    run(places, "report", "-o", str(page), check=0)
+    assert f"{100 * history[-1]['val_accuracy']:.2f}%" in page.read_text()
+    assert "What it confuses" in run(places, "report", "last", check=0).stdout
+    assert "--force" in run(places, "report", "-o", str(page), check=2).stderr
+    assert "HTML or Markdown" in run(places, "report", "-o", str(tmp_path / "report.pdf"), check=2).stderr
 
 
 def test_the_same_command_twice_gives_the_same_numbers(places):

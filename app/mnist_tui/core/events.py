@@ -165,6 +165,7 @@ class Progress(Event):
         batch, batches: Batches done and to do in this phase.
         epoch_elapsed_s: Time spent in this epoch, pauses left out.
         images_per_s: Training images per second in this epoch so far; 0 when not yet known.
+        loss: Mean loss of the batches trained last; `None` outside of training.
     """
 
     type: ClassVar[str] = "progress"
@@ -176,6 +177,7 @@ class Progress(Event):
     batches: int
     epoch_elapsed_s: float
     images_per_s: float
+    loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

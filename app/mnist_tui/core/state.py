@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Self, TypeAlias
+from typing import Final, Self, TypeAlias
 
 from mnist_tui.core.events import (
     DatasetInfo,
@@ -29,6 +29,9 @@ from mnist_tui.core.events import (
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.metrics import RECENT, time_to_go_s
 from mnist_tui.core.spec import RunSpec
+
+MAX_STEPS: Final = 400
+"""News from inside an epoch that are kept; of more than that, every other one is dropped."""
 
 Mark: TypeAlias = EpochsChanged | RunPaused | RunResumed | RunContinued
 """What happened to a run beside its epochs."""
@@ -105,6 +108,7 @@ class RunState:
         marks: Pauses, resumes and changed epochs, in order.
         progress: The newest news of the epoch in progress.
         insight: The newest one.
+        steps: Inside the epoch in progress: places on the axis of epochs, and the loss there.
         result: The end of the run.
     """
 
@@ -121,6 +125,7 @@ class RunState:
     marks: list[Mark] = field(default_factory=list)
     progress: Progress | None = None
     insight: Insight | None = None
+    steps: list[tuple[float, float]] = field(default_factory=list)
     result: RunDone | None = None
     _summary: _Summary = field(default_factory=_Summary, init=False, repr=False, compare=False)
 
@@ -289,9 +294,11 @@ def apply_to_run(run: RunState, event: Progress | EpochDone | Insight | Mark | R
     match event:
         case Progress():
             run.progress = event
+            _take_step(run, event)
         case EpochDone():
             if event.epoch == len(run.history) + 1:
                 run.history.append(event)
+                run.steps.clear()
         case Insight():
             run.insight = event
         case EpochsChanged():
@@ -312,3 +319,12 @@ def apply_to_run(run: RunState, event: Progress | EpochDone | Insight | Mark | R
             run.status = event.status
             run.result = event
             run.progress = None
+            run.steps.clear()
+
+
+def _take_step(run: RunState, event: Progress) -> None:
+    if event.loss is None or event.epoch <= len(run.history):
+        return
+    run.steps.append((event.epoch - 1 + event.batch / event.batches, event.loss))
+    if len(run.steps) > MAX_STEPS:
+        del run.steps[::2]

@@ -385,6 +385,7 @@ class _Run:
                 batches=step.total,
                 epoch_elapsed_s=elapsed_s,
                 images_per_s=self._images_per_s,
+                loss=trainer.newest_loss if phase is Phase.TRAIN else None,
             )
         raise AssertionError("the last step carries the score")
 

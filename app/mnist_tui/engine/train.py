@@ -88,6 +88,7 @@ class Trainer:
         # Logits are kept and scored once per epoch: cheaper than summing loss and hits in every step.
         self._logits = torch.zeros(len(dataset.train_labels), self._classes, device=device)
         self._newest = self._logits[:0]
+        self._newest_order = torch.zeros(0, dtype=torch.int64, device=device)
         self._seen = self._newest, self._newest
 
     def _on_device(self, images: Tensor, labels: Tensor) -> Part:
@@ -168,7 +169,7 @@ class Trainer:
             done = min(begin + at_once, self.batches)
             start, stop = begin * self._batch_size, min(done * self._batch_size, len(order))
             self._stepper.train(self._train, order, start, stop, self._batch_size, self._logits)
-            self._newest = self._logits[start:stop]
+            self._newest, self._newest_order = self._logits[start:stop], order[start:stop]
             yield Step(done, self.batches)
         labels = self._train.labels.index_select(0, order)
         yield Step(self.batches, self.batches, _score(self._logits, labels))
@@ -186,6 +187,12 @@ class Trainer:
     def is_finite(self) -> bool:
         """False once an output is NaN or infinite; a NaN in the weights never goes away. Waits for the device."""
         return bool(torch.isfinite(self._newest).all())
+
+    @property
+    def newest_loss(self) -> float:
+        """Mean loss of the batches trained last, as they met it. Waits for the device."""
+        with torch.inference_mode():
+            return float(F.cross_entropy(self._newest, self._train.labels.index_select(0, self._newest_order)))
 
     def validate(self) -> Iterator[Step]:
         """Score the validation images, some at a time."""

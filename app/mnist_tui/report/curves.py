@@ -14,6 +14,11 @@ from mnist_tui.report.words import format_loss, format_percent
 
 TRAIN_INK: Final = 0
 VALIDATION_INK: Final = 1
+STEPS_INK: Final = 7
+"""Grey: it is only on its way to the next point."""
+MIN_STEPS: Final = 3
+SMOOTHING: Final = 0.3
+"""Weight of the newest value in the mean."""
 EMPTY_EPOCHS: Final = 10
 """What the axis shows before there is a run."""
 
@@ -38,10 +43,23 @@ def loss_chart(run: RunState | None) -> Chart:
     best = min(finite, key=attrgetter("val_loss"), default=None)
     return Chart(
         title="Loss",
-        series=_train_and_validation(run, "loss", format_loss),
+        series=(*_train_and_validation(run, "loss", format_loss), *_steps(run)),
         x_limits=_epochs(run),
         note=f"best {format_loss(best.val_loss)} @{best.epoch}" if best else "",
     )
+
+
+def _steps(run: RunState | None) -> tuple[Series, ...]:
+    """Return the smoothed loss inside the epoch in progress; none while that is too short to be seen."""
+    if run is None or len(run.steps) < MIN_STEPS:
+        return ()
+    smooth = run.steps[0][1]
+    values = []
+    for _, loss in run.steps:
+        smooth += SMOOTHING * (loss - smooth)
+        values.append(smooth)
+    note = format_loss(values[-1])
+    return (Series(name="now", x=tuple(x for x, _ in run.steps), y=_finite(values), ink=STEPS_INK, note=note),)
 
 
 def overlay_chart(runs: Sequence[RunState], slots: Mapping[str, int], *, errors: bool) -> Chart:
@@ -69,7 +87,14 @@ def overlay_chart(runs: Sequence[RunState], slots: Mapping[str, int], *, errors:
 
 
 def _epochs(run: RunState | None) -> tuple[float, float]:
-    return 1.0, float(max(run.epochs, len(run.history)) if run else EMPTY_EPOCHS)
+    # The first epoch leads to the place of its point, so it begins before that.
+    first = 0.0 if run is not None and has_only_steps(run) else 1.0
+    return first, float(max(run.epochs, len(run.history)) if run else EMPTY_EPOCHS)
+
+
+def has_only_steps(run: RunState) -> bool:
+    """Return whether the first epoch is in progress and long enough to be seen."""
+    return not run.history and len(run.steps) >= MIN_STEPS
 
 
 def _train_and_validation(

@@ -86,12 +86,12 @@ def people_footnotes(table: ComparisonTable) -> list[str]:
 
 def to_markdown(table: ComparisonTable) -> str:
     """Return a GitHub table, padded so that it reads as plain text too."""
-    titles = [_escape_markdown(c.title) for c in table.columns]
+    titles = [escape_markdown(c.title) for c in table.columns]
     body = [[_bold_markdown(cell) for cell in row] for row in people_cells(table)]
     widths = [max(3, *(cell_len(line[i]) for line in [titles, *body])) for i in range(len(titles))]
     rule = [f"{'-' * (w - 1)}:" if _is_number(c) else "-" * w for c, w in zip(table.columns, widths, strict=True)]
     lines = [_markdown_line(line, table.columns, widths) for line in [titles, rule, *body]]
-    notes = [f"- {_escape_markdown(note)}" for note in people_footnotes(table)]
+    notes = [f"- {escape_markdown(note)}" for note in people_footnotes(table)]
     return "\n".join([*lines, *([""] if notes else []), *notes, ""])
 
 
@@ -247,12 +247,13 @@ def _is_number(column: Column) -> bool:
     return column.unit is not Unit.TEXT
 
 
-def _escape_markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
+    """Return text whose signs mean nothing in Markdown."""
     return _MARKDOWN.sub(r"\\\1", text)
 
 
 def _bold_markdown(cell: Cell) -> str:
-    text = _escape_markdown(cell.text)
+    text = escape_markdown(cell.text)
     return f"**{text}**" if cell.best else text
 
 

@@ -8,7 +8,7 @@ from textual.content import Content
 
 from mnist_tui.core.state import RunState
 from mnist_tui.report.charts import sparkline
-from mnist_tui.report.curves import accuracy_chart, loss_chart
+from mnist_tui.report.curves import MIN_STEPS, accuracy_chart, has_only_steps, loss_chart
 from mnist_tui.report.words import format_duration, format_loss, format_percent, status_text
 from mnist_tui.tui.system import SystemLoad
 from mnist_tui.tui.widgets.cards import Card, ImprovementCard, RunCard, SystemCard
@@ -78,8 +78,12 @@ class LiveView(Container):
         """Show a run; charts and table are touched only when an epoch came or the run changed."""
         self.query_one(StatusCard).show(run)
         self.query_one(RunCard).show(run)
-        shown = (run.run, len(run.history), run.epochs, run.status, self.errors) if run else (None, self.errors)
+        shown: tuple[object, ...] = (None, self.errors)
+        if run is not None:
+            shown = (run.run, len(run.history), run.epochs, run.status, self.errors, has_only_steps(run))
         if shown == self._shown:
+            if run is not None and len(run.steps) >= MIN_STEPS:
+                self.query_one("#loss", PlotView).show(loss_chart(run))
             return
         self._shown = shown
         accuracy = self.query_one("#accuracy", PlotView)

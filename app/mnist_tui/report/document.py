@@ -1,0 +1,356 @@
+"""The written report: what was trained, on what, how, and what came out; one file as HTML or Markdown."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mnist_tui import __version__
+from mnist_tui.core.events import EpochDone
+from mnist_tui.core.insight import Insight, ValidationSet
+from mnist_tui.core.metrics import spread
+from mnist_tui.core.state import RunState
+from mnist_tui.core.table import build_table
+from mnist_tui.report.export import escape_markdown, people_cells, people_footnotes
+from mnist_tui.report.insights import class_names, confusions
+from mnist_tui.report.listing import thinned
+from mnist_tui.report.svg import Curve, Layer, confusion, digit, layers_of, network, plot
+from mnist_tui.report.words import (
+    format_device,
+    format_loss,
+    format_moment,
+    format_percent,
+    format_points,
+    format_reduction,
+    format_seconds,
+    printable,
+    status_text,
+)
+
+MAX_RUNS: Final = 20
+"""Runs that are told one by one; the table has all."""
+MAX_EPOCHS: Final = 40
+"""Epochs of a run in its table."""
+_HIDDEN: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A run with what its network learned.
+
+    Attributes:
+        run: With its epochs.
+        insight: Of its last epoch, where there is one.
+        pictures: The validation images, where they were kept.
+    """
+
+    run: RunState
+    insight: Insight | None = None
+    pictures: ValidationSet | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of text below a header.
+
+    Attributes:
+        header: Titles.
+        rows: As many cells each.
+        caption: What they are.
+    """
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A drawing, which Markdown leaves out.
+
+    Attributes:
+        drawing: HTML without anything from outside.
+        caption: What it shows.
+    """
+
+    drawing: str
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class Title:
+    """A heading.
+
+    Attributes:
+        level: 2 for a section, 3 below it.
+        text: One line.
+    """
+
+    level: int
+    text: str
+
+
+Block = Title | Table | Figure | str
+
+
+def write_report(told: Sequence[Told], *, as_html: bool, generated_at: str) -> str:
+    """Return the report on some runs.
+
+    Args:
+        told: One or more runs.
+        as_html: HTML, else Markdown.
+        generated_at: ISO 8601 time.
+    """
+    title = "Training a small CNN on " + ", ".join(dict.fromkeys(_data_of(each.run) for each in told))
+    made = f"Written by mnist-tui {__version__}, {format_moment(generated_at)}. Every number comes from the runs."
+    blocks = [made, *_blocks(told)]
+    return _to_html(title, blocks) if as_html else _to_markdown(title, blocks)
+
+
+def _data_of(run: RunState) -> str:
+    return printable(run.dataset.label) if run.dataset is not None else "unknown data"
+
+
+# What is told ---------------------------------------------------------------------------------------------
+
+
+def _blocks(told: Sequence[Told]) -> list[Block]:
+    runs = [each.run for each in told]
+    blocks: list[Block] = [Title(2, "Data"), _data(runs), Title(2, "Network"), *_network(runs)]
+    blocks += [Title(2, "Protocol"), *_protocol(runs), Title(2, "Results"), *_results(runs)]
+    for each in told[:MAX_RUNS]:
+        blocks += _run(each)
+    if len(told) > MAX_RUNS:
+        blocks.append(f"{len(told) - MAX_RUNS} more runs stand in the table alone.")
+    return blocks
+
+
+def _data(runs: Sequence[RunState]) -> Table:
+    known = {(run.dataset.sha256, run.spec.split_seed): run for run in runs if run.dataset is not None}
+    rows = []
+    for (_, split_seed), run in known.items():
+        data = run.dataset
+        if data is not None:
+            counts = (f"{count:,}" for count in (data.n_train, data.n_validation, data.n_test))
+            rows.append([printable(data.label), *counts, str(split_seed), data.sha256[:16]])
+    return Table(("Data", "To train", "To validate", "To test", "Split seed", "SHA-256 begins"), rows, "Images")
+
+
+def _network(runs: Sequence[RunState]) -> list[Block]:
+    blocks: list[Block] = [
+        "Two convolutions squeeze an image into a few numbers, the bottleneck, from which two linear layers tell the "
+        "class. Every layer follows the number of features."
+    ]
+    for features in sorted({run.spec.features for run in runs})[:MAX_RUNS]:
+        run = next(run for run in runs if run.spec.features == features)
+        side = (run.dataset.side if run.dataset is not None else 0) or 28
+        classes = len(run.dataset.classes) if run.dataset is not None else 0
+        count = f": {run.parameters:,} parameters" if run.parameters else ""
+        noun = "feature" if features == 1 else "features"
+        layers = layers_of(side, features, _HIDDEN, classes or 10)
+        blocks.append(Figure(network(layers), f"{features} {noun}{count}"))
+        blocks.append(f"{features} {noun}{count}. {' → '.join(map(_layer, layers))}.")
+    return blocks
+
+
+def _layer(layer: Layer) -> str:
+    after = f", {layer.after}" if layer.after else ""
+    return f"{layer.name} {layer.shape}{after}"
+
+
+def _protocol(runs: Sequence[RunState]) -> list[Block]:
+    specs = [run.spec for run in runs]
+    machines = [run.machine for run in runs if run.machine is not None]
+    facts = [
+        ("Optimizer", "Adam, cross-entropy loss"),
+        ("Learning rate", _each(f"{spec.learning_rate:g}" for spec in specs)),
+        ("Batch size", _each(str(spec.batch_size) for spec in specs)),
+        ("Epochs", _each(str(run.epochs) for run in runs)),
+        ("Features", _each(str(spec.features) for spec in specs)),
+        ("Seeds", _each(str(spec.seed) for spec in specs)),
+        ("Device", _each(f"{printable(m.device_name)}: {format_device(m)}" for m in machines)),
+        ("Versions", _each(", ".join(f"{k} {v}" for k, v in sorted(m.versions.items())) for m in machines)),
+    ]
+    return [
+        Table(("Setting", "Value"), [[name, value] for name, value in facts if value]),
+        "The test images were used once, with the weights after the last epoch. Times are those of training and "
+        "validation; loading, pauses and the test are not in them.",
+    ]
+
+
+def _each(values: Iterable[str]) -> str:
+    """Return different values once each, in their order."""
+    return ", ".join(dict.fromkeys(map(printable, values)))
+
+
+def _results(runs: Sequence[RunState]) -> list[Block]:
+    table = build_table(runs)
+    rows = [[f"{cell.text} ★" if cell.best else cell.text for cell in row] for row in people_cells(table)]
+    notes = [*people_footnotes(table), *(["★ Best of its column."] if table.best else [])]
+    return [Table([column.title for column in table.columns], rows), *notes]
+
+
+def _run(told: Told) -> list[Block]:
+    run = told.run
+    noun = "feature" if run.spec.features == 1 else "features"
+    blocks: list[Block] = [
+        Title(2, f"{run.epochs} epochs, {run.spec.features} {noun}, seed {run.spec.seed}"),
+        f"{status_text(run.status)}, {printable(run.run)}, begun {format_moment(run.started_at)}.",
+    ]
+    if not run.history:
+        return [*blocks, "No epoch of it ended."]
+    history = run.history
+    for name, percent in (("loss", False), ("accuracy", True)):
+        curves = [
+            Curve(word, part, [getattr(epoch, f"{part}_{name}") for epoch in history])
+            for word, part in (("training", "train"), ("validation", "val"))
+        ]
+        title = f"{name.capitalize()} over epochs"
+        blocks.append(Figure(plot(title, curves, percent=percent), title))
+    return [*blocks, *_improvement(run), *_learned(told)]
+
+
+def _improvement(run: RunState) -> list[Block]:
+    steps = [epoch.improvement_points for epoch in run.history if epoch.improvement_points is not None]
+    blocks: list[Block] = [Title(3, "Improvement from epoch to epoch")]
+    if (found := spread(steps)) is not None:
+        blocks.append(
+            f"The validation accuracy changed by {format_points(found.mean)} percentage points an epoch on average, "
+            f"by {format_points(max(steps))} at best and {format_points(min(steps))} at worst."
+        )
+    shown = thinned(run)
+    step = -(-len(shown) // MAX_EPOCHS)
+    rows = [_epoch(epoch) for epoch in [*shown[:-1:step], shown[-1]]]
+    blocks.append(
+        Table(
+            ("Epoch", "Train Loss", "Train Accuracy", "Val Loss", "Val Accuracy", "Δ points", "Errors removed", "Time"),
+            rows,
+            "Every epoch" if len(rows) == len(run.history) else f"{len(rows)} of {len(run.history):,} epochs",
+        )
+    )
+    return blocks
+
+
+def _epoch(epoch: EpochDone) -> list[str]:
+    return [
+        str(epoch.epoch),
+        format_loss(epoch.train_loss),
+        format_percent(epoch.train_accuracy),
+        format_loss(epoch.val_loss),
+        format_percent(epoch.val_accuracy),
+        format_points(epoch.improvement_points),
+        format_reduction(epoch.error_reduction),
+        format_seconds(epoch.epoch_s),
+    ]
+
+
+def _learned(told: Told) -> list[Block]:
+    insight = told.insight
+    if insight is None:
+        return []
+    names = class_names(told.run, insight)
+    rows = [
+        [name, *(f"{count:,}" for count in row), format_percent(share, 1)]
+        for name, row, share in zip(names, insight.confusion, insight.class_accuracy, strict=True)
+    ]
+    blocks: list[Block] = [
+        Title(3, f"What it confuses after epoch {insight.epoch}"),
+        Figure(confusion(insight, names), "Validation images: rows what it is, columns what it was taken for"),
+        Table(("", *names, "recognised"), rows, "The same as numbers"),
+    ]
+    if often := confusions(insight)[:5]:
+        told_often = (
+            f"{names[each.label]} for {names[each.predicted]} ({each.count:,} times, {format_percent(each.share, 1)})"
+            for each in often
+        )
+        blocks.append(f"Most often taken: {'; '.join(told_often)}.")
+    if told.pictures is not None and insight.mistakes:
+        blocks += [Title(3, "Its most confident mistakes"), _gallery(told.pictures, insight, names)]
+    return blocks
+
+
+def _gallery(pictures: ValidationSet, insight: Insight, names: Sequence[str]) -> Figure:
+    tiles = []
+    for mistake in insight.mistakes:
+        sure = format_percent(mistake.probabilities[mistake.predicted], 0)
+        words = f"{names[mistake.label]} taken for {names[mistake.predicted]}, {sure} sure"
+        image = digit(pictures.image(mistake.image), pictures.side, words)
+        tiles.append(f"<figure>{image}<figcaption>{html.escape(words)}</figcaption></figure>")
+    return Figure(f'<div class="gallery">{"".join(tiles)}</div>', "Validation images, the surest mistakes first")
+
+
+# How it is written ----------------------------------------------------------------------------------------
+
+_STYLE: Final = """\
+:root { color-scheme: light dark; --text: #1b1b1f; --muted: #5b5b66; --ground: #ffffff; --line: #d8d8de;
+  --train: #0072b2; --val: #a85c00; --right: #2e9e5b; --wrong: #d5455f; --box: #f1f3f7; }
+@media (prefers-color-scheme: dark) { :root { --text: #e6e6ea; --muted: #a0a0ac; --ground: #16161a; --line: #3a3a44;
+  --train: #56b4e9; --val: #e69f00; --right: #3fae6d; --wrong: #e05a72; --box: #23232a; } }
+@media print { :root { color-scheme: light; --text: #000; --muted: #444; --ground: #fff; --line: #bbb; --train: #0072b2;
+  --val: #a85c00; --right: #2e9e5b; --wrong: #d5455f; --box: #f1f3f7; } figure, table { break-inside: avoid; } }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--text); background: var(--ground); max-width: 60rem;
+  margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.7rem; } h2 { margin-top: 2.2rem; border-bottom: 1px solid var(--line); }
+.wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.9rem; }
+caption { text-align: left; color: var(--muted); } th, td { padding: 0.15rem 0.6rem; text-align: right;
+  border-bottom: 1px solid var(--line); } th:first-child, td:first-child { text-align: left; }
+figure { margin: 1rem 0; } figcaption { color: var(--muted); font-size: 0.9rem; } svg { width: 100%; height: auto;
+  max-width: 46rem; font: 12px system-ui, sans-serif; } text { fill: var(--text); } .muted { fill: var(--muted); }
+.strong { font-weight: 600; } .grid { stroke: var(--line); } polyline { fill: none; stroke-width: 2; }
+polyline.train, line.train { stroke: var(--train); stroke-dasharray: 5 3; } circle.train { fill: var(--train); }
+polyline.val, line.val { stroke: var(--val); } circle.val { fill: var(--val); }
+line.train, line.val { stroke-width: 2; }
+rect.right { fill: var(--right); } rect.wrong { fill: var(--wrong); }
+rect.layer { fill: var(--box); stroke: var(--line); }
+rect.narrow { fill: var(--box); stroke: var(--val); stroke-width: 2; } .arrow { fill: none; stroke: var(--muted); }
+.gallery { display: flex; flex-wrap: wrap; gap: 0.8rem; } .gallery figure { margin: 0; width: 6.5rem; }
+.gallery img { image-rendering: pixelated; border: 1px solid var(--line); }
+"""
+
+
+def _to_html(title: str, blocks: Sequence[Block]) -> str:
+    body = "\n".join(map(_html, blocks))
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{html.escape(title)}</title>\n<style>\n{_STYLE}</style>\n</head>\n<body>\n"
+        f"<h1>{html.escape(title)}</h1>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _html(block: Block) -> str:
+    match block:
+        case Title():
+            return f"<h{block.level}>{html.escape(block.text)}</h{block.level}>"
+        case Figure():
+            return f"<figure>{block.drawing}<figcaption>{html.escape(block.caption)}</figcaption></figure>"
+        case Table():
+            caption = f"<caption>{html.escape(block.caption)}</caption>" if block.caption else ""
+            head = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in block.header)
+            rows = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in block.rows)
+            return (
+                f'<div class="wide"><table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+            )
+        case _:
+            return f"<p>{html.escape(block)}</p>"
+
+
+def _to_markdown(title: str, blocks: Sequence[Block]) -> str:
+    texts = [f"# {escape_markdown(title)}", *filter(None, map(_markdown, blocks))]
+    return "\n\n".join(texts) + "\n"
+
+
+def _markdown(block: Block) -> str:
+    match block:
+        case Title():
+            return f"{'#' * block.level} {escape_markdown(block.text)}"
+        case Figure():
+            return ""
+        case Table():
+            lines = [block.header, ["---", *["---:"] * (len(block.header) - 1)], *block.rows]
+            table = "\n".join(f"| {' | '.join(map(escape_markdown, line))} |" for line in lines)
+            return f"{escape_markdown(block.caption)}:\n\n{table}" if block.caption else table
+        case _:
+            return escape_markdown(block)

@@ -1,0 +1,168 @@
+"""Drawings of the written report: curves, network, confusion matrix, digits. Its style sheet has the colours."""
+
+from __future__ import annotations
+
+import base64
+import html
+import math
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from mnist_tui.core.insight import Insight
+from mnist_tui.report.matrix import Cell, View, matrix
+from mnist_tui.report.ticks import linear_ticks, tick_labels, whole_ticks
+
+_WIDTH: Final = 640
+_HEIGHT: Final = 280
+_LEFT: Final = 64
+_RIGHT: Final = 16
+_TOP: Final = 16
+_BOTTOM: Final = 44
+_MOST_DOTS: Final = 60
+"""Epochs up to which each has a dot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One line of a plot.
+
+    Attributes:
+        name: For the legend.
+        kind: Its class in the style sheet.
+        values: One per epoch; what is not finite is a gap.
+    """
+
+    name: str
+    kind: str
+    values: Sequence[float]
+
+
+def plot(title: str, curves: Sequence[Curve], *, percent: bool) -> str:
+    """Return curves over epochs, from 1.
+
+    Args:
+        title: What is drawn, for those who cannot see it.
+        curves: The curves.
+        percent: The values are fractions, labelled as percentages.
+    """
+    finite = [value for curve in curves for value in curve.values if math.isfinite(value)]
+    epochs = max((len(curve.values) for curve in curves), default=1)
+    low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
+    room = 0.05 * (high - low) or 0.05 * abs(high) or 0.5
+    low, high = low - room, high + room
+
+    def x(epoch: float) -> float:
+        share = (epoch - 1) / (epochs - 1) if epochs > 1 else 0.5
+        return _LEFT + share * (_WIDTH - _LEFT - _RIGHT)
+
+    def y(value: float) -> float:
+        return _TOP + (high - value) / (high - low) * (_HEIGHT - _TOP - _BOTTOM)
+
+    parts = []
+    ticks = linear_ticks(low, high, 6)
+    for tick, label in zip(ticks, tick_labels(ticks, percent=percent), strict=True):
+        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>')
+        parts.append(_text(_LEFT - 8, y(tick) + 4, label, "end"))
+    parts += [_text(x(epoch), _HEIGHT - _BOTTOM + 18, str(epoch)) for epoch in whole_ticks(1, epochs, 10)]
+    parts.append(_text(_WIDTH - _RIGHT, _HEIGHT - 6, "epoch", "end"))
+    for number, curve in enumerate(curves):
+        points = [(x(at), y(value)) for at, value in enumerate(curve.values, 1) if math.isfinite(value)]
+        lines = [f"{a:.1f},{b:.1f}" for a, b in points]
+        parts.append(f'<polyline class="{curve.kind}" points="{" ".join(lines)}"/>')
+        if len(points) <= _MOST_DOTS:
+            parts += [f'<circle class="{curve.kind}" cx="{a:.1f}" cy="{b:.1f}" r="2.5"/>' for a, b in points]
+        left = _LEFT + 8 + 110 * number
+        parts.append(
+            f'<line class="{curve.kind}" x1="{left}" x2="{left + 20}" y1="{_HEIGHT - 10}" y2="{_HEIGHT - 10}"/>'
+        )
+        parts.append(_text(left + 26, _HEIGHT - 6, curve.name, "start"))
+    return _svg(_WIDTH, _HEIGHT, title, parts)
+
+
+def _text(x: float, y: float, text: str, anchor: str = "middle", kind: str = "") -> str:
+    name = f' class="{kind}"' if kind else ""
+    return f'<text{name} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{html.escape(text)}</text>'
+
+
+def _svg(width: int, height: int, title: str, parts: Sequence[str]) -> str:
+    name = html.escape(title, quote=True)
+    return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{name}">{"".join(parts)}</svg>'
+
+
+class Layer(NamedTuple):
+    """A layer of the network: its name, the shape that comes out of it, and what follows."""
+
+    name: str
+    shape: str
+    after: str
+
+
+def layers_of(side: int, features: int, hidden: int, classes: int) -> list[Layer]:
+    """Return the layers of the report's network."""
+    half, quarter = side // 2, side // 4
+    return [
+        Layer("image", f"1 × {side} × {side}", ""),
+        Layer("conv 3×3", f"{features} × {half} × {half}", "max-pool 2, ReLU"),
+        Layer("conv 3×3", f"{features} × {quarter} × {quarter}", "max-pool 2, ReLU"),
+        Layer("average", str(features), "the bottleneck"),
+        Layer("linear", f"{hidden:,}", "ReLU"),
+        Layer("linear", str(classes), "logits"),
+    ]
+
+
+def network(layers: Sequence[Layer]) -> str:
+    """Return the layers from left to right, each with its shape."""
+    width, height, box, gap = 760, 120, 104, 26
+    parts = []
+    for number, (name, shape, after) in enumerate(layers):
+        left = 4 + number * (box + gap)
+        kind = "narrow" if after == "the bottleneck" else "layer"
+        parts.append(f'<rect class="{kind}" x="{left}" y="24" width="{box}" height="56" rx="6"/>')
+        parts.append(_text(left + box / 2, 48, name, kind="strong"))
+        parts.append(_text(left + box / 2, 68, shape))
+        parts.append(_text(left + box / 2, 98, after, kind="muted"))
+        if number:
+            parts.append(f'<path class="arrow" d="M{left - gap + 3} 52h{gap - 8}m-5 -4l5 4l-5 4"/>')
+    return _svg(width, height, f"The network: {', '.join(f'{each.name} {each.shape}' for each in layers)}", parts)
+
+
+def confusion(insight: Insight, names: Sequence[str]) -> str:
+    """Return the matrix with its counts: rows what it is, columns what it was taken for."""
+    box, left, top = 48, 44, 40
+    width = left + box * len(names) + 8
+    parts = [_text(left + box * len(names) / 2, 14, "taken for", kind="muted")]
+    cells = matrix(insight, View.COUNTS, None, 8)
+    for i, (name, row) in enumerate(zip(names, cells, strict=True)):
+        parts.append(_text(left + box * (i + 0.5), top - 8, name, kind="strong"))
+        parts.append(_text(left - 12, top + box * (i + 0.5) + 4, name, kind="strong"))
+        parts += [_cell(cell, left + box * j, top + box * i, box) for j, cell in enumerate(row)]
+    return _svg(width, top + box * len(names) + 8, "Confusion matrix; its numbers stand in the table below", parts)
+
+
+def _cell(cell: Cell, x: int, y: int, box: int) -> str:
+    shade = f'<rect class="{cell.kind}" x="{x}" y="{y}" width="{box}" height="{box}" opacity="{cell.heat**0.5:.2f}"/>'
+    return shade + _text(x + box / 2, y + box / 2 + 4, cell.text)
+
+
+def digit(image: bytes, side: int, words: str) -> str:
+    """Return an image of a digit as an element of its own, dark ink on white.
+
+    Args:
+        image: Grey values row by row, 255 for ink.
+        side: Width and height.
+        words: What it shows.
+    """
+    rows = b"".join(b"\0" + bytes(255 - value for value in image[at : at + side]) for at in range(0, len(image), side))
+    chunks = [
+        (b"IHDR", struct.pack(">2I5B", side, side, 8, 0, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    ]
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
+    )
+    source = f"data:image/png;base64,{base64.b64encode(data).decode()}"
+    return f'<img src="{source}" width="{3 * side}" height="{3 * side}" alt="{html.escape(words, quote=True)}">'

@@ -1,0 +1,151 @@
+"""The written report says what the runs say, in one file that needs nothing else."""
+
+import base64
+import io
+import math
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from xml.etree import ElementTree as ET
+
+import pytest
+from PIL import Image
+
+from mnist_tui.core.events import Status
+from mnist_tui.core.spec import RunSpec
+from mnist_tui.demo_insight import scripted_insight, validation_set
+from mnist_tui.report.document import MAX_RUNS, Told, write_report
+from mnist_tui.report.svg import Curve, digit, plot
+from tests.builders import MNIST, run_state
+
+NOW = "2026-03-01T12:00:00+00:00"
+PICTURES = validation_set(MNIST.sha256, 0, 10_000)
+VOID = {"meta", "img", "link", "br", "hr", "input"}
+
+
+def told(run="run-1", features=2, **options):
+    state = run_state(run, spec=RunSpec(epochs=3, features=features), **options)
+    insight = scripted_insight(run, state.spec, 3, 4_600, 10_000) if state.history else None
+    return Told(state, insight, PICTURES)
+
+
+def written(*runs, as_html=True):
+    return write_report(runs or (told(),), as_html=as_html, generated_at=NOW)
+
+
+class Reader(HTMLParser):
+    """Checks that every element is closed, and collects text and what is loaded."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.texts, self.loaded = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.loaded += [value for name, value in attrs if name in ("src", "href", "xlink:href", "data", "action")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.loaded += [value for name, value in attrs if name in ("src", "href")]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def read(text):
+    reader = Reader()
+    reader.feed(text)
+    assert reader.open == []
+    return reader
+
+
+def test_it_is_one_file_that_loads_nothing_from_elsewhere():
+    text = written(told(), told("run-2", features=8))
+    assert all(source.startswith("data:image/png;base64,") for source in read(text).loaded)
+    assert "url(" not in text
+    assert "@import" not in text
+    assert "<script" not in text
+
+
+@pytest.mark.parametrize("as_html", [True, False])
+def test_its_numbers_are_those_of_the_runs(as_html):
+    each = told()
+    text = written(each, as_html=as_html)
+    text = " ".join(read(text).texts) if as_html else text
+    for epoch in each.run.history:
+        for value in (epoch.train_accuracy, epoch.val_accuracy):
+            assert f"{100 * value:.2f}%" in text
+        assert f"{epoch.val_loss:.4f}" in text
+    for count in ("50,000", "10,000"):
+        assert count in text
+    assert each.insight is not None
+    for row in each.insight.confusion:
+        assert re.search(r"\W+".join(f"{count:,}" for count in row), text)
+
+
+def test_every_drawing_is_whole_xml_with_a_name():
+    drawings = re.findall(r"<svg.*?</svg>", written(), re.DOTALL)
+    # The network, loss, accuracy, the matrix.
+    assert len(drawings) == 4
+    for drawing in drawings:
+        assert ET.fromstring(drawing).get("aria-label")
+
+
+def test_a_curve_lies_inside_and_what_is_not_finite_is_a_gap():
+    drawing = ET.fromstring(plot("Loss", [Curve("training", "train", [2.0, math.nan, 1.0])], percent=False))
+    (line,) = drawing.iter("polyline")
+    points = [tuple(map(float, point.split(","))) for point in (line.get("points") or "").split()]
+    assert len(points) == 2
+    (x1, y1), (x2, y2) = points
+    assert 0 < x1 < x2 < 640
+    assert 0 < y1 < y2 < 280
+
+
+@pytest.mark.parametrize("values", [[], [0.5], [0.5, 0.5], [math.nan], [1e300, -1e300]])
+def test_any_values_give_a_plot(values):
+    ET.fromstring(plot("Loss", [Curve("training", "train", values)], percent=True))
+
+
+def test_a_digit_is_dark_ink_on_white():
+    image = bytes(range(0, 250, 10))
+    source = re.search(r'src="data:image/png;base64,([^"]+)"', digit(image, 5, "a <b>"))
+    assert source is not None
+    picture = Image.open(io.BytesIO(base64.b64decode(source[1])))
+    assert picture.size == (5, 5)
+    assert picture.tobytes() == bytes(255 - value for value in image)
+
+
+def test_names_from_outside_are_only_text():
+    evil = '<script>alert("x")</script> | `#` [a](b)'
+    run = replace(told().run, run=evil)
+    run.dataset = replace(MNIST, label=evil)
+    page = written(Told(run, None, None))
+    assert "<script>" not in page
+    assert evil in " ".join(read(page).texts)
+    markdown = written(Told(run, None, None), as_html=False)
+    assert "<script>" not in markdown
+    assert "[a](b)" not in markdown
+
+
+def test_runs_without_insight_epochs_or_pictures_are_told_all_the_same():
+    old = replace(told(), insight=None, pictures=None)
+    nothing = told("run-3", val_accuracies=(), status=Status.STOPPED, test_accuracy=None, test_loss=None)
+    text = " ".join(read(written(old, nothing)).texts)
+    assert "No epoch of it ended." in text
+    assert "What it confuses" not in text
+    assert "What it confuses" in " ".join(read(written(replace(told(), pictures=None))).texts)
+
+
+def test_many_runs_stand_in_the_table_and_the_rest_is_counted():
+    page = written(*(told(f"run-{number}") for number in range(MAX_RUNS + 3)))
+    assert "3 more runs stand in the table alone." in page
+
+
+def test_markdown_has_tables_of_equal_rows():
+    tables = re.findall(r"(?:^\|.*\|$\n?)+", written(as_html=False), re.MULTILINE)
+    assert len(tables) >= 4
+    for table in tables:
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
