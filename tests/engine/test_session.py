@@ -303,3 +303,18 @@ def test_progress_never_goes_backwards_within_a_phase():
     training = [p.batch for p in progress if p.phase is Phase.TRAIN]
     assert training == sorted(training)
     assert all(a.epoch_elapsed_s <= b.epoch_elapsed_s for a, b in pairwise(progress) if a.phase is b.phase)
+
+
+def test_inside_an_epoch_the_loss_of_the_newest_batches_is_told(monkeypatch):
+    monkeypatch.setattr(session, "PROGRESS_INTERVAL_S", 0)
+    events = train()
+    losses: dict[int, list[float | None]] = {}
+    for event in of(events, Progress):
+        if event.phase is Phase.TRAIN:
+            losses.setdefault(event.epoch, []).append(event.loss)
+        else:
+            assert event.loss is None
+    for done in of(events, EpochDone):
+        told = [loss for loss in losses[done.epoch] if loss is not None]
+        # The last batch has fewer images, so the mean over batches is not quite the mean over images.
+        assert sum(told) / len(told) == pytest.approx(done.train_loss, rel=0.02)

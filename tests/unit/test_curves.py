@@ -5,7 +5,7 @@ import pytest
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import apply_to_run
 from mnist_tui.report.curves import EMPTY_EPOCHS, accuracy_chart, loss_chart, overlay_chart
-from tests.builders import epoch_done, run_state
+from tests.builders import epoch_done, progress, run_state
 
 ACCURACIES = (0.30, 0.46, 0.42)
 
@@ -141,3 +141,32 @@ def test_without_a_mark_the_chart_says_how_to_set_one():
     assert not what.series
     assert "Space" in what.note
     assert what.x_limits == (1, EMPTY_EPOCHS)
+
+
+def with_steps(run, *losses, epoch):
+    for number, loss in enumerate(losses, start=1):
+        apply_to_run(run, progress(epoch, 10 * number, loss=loss))
+    return run
+
+
+def test_inside_an_epoch_the_loss_goes_on_ahead_of_the_points():
+    run = with_steps(run_with({}, spec=RunSpec(epochs=5)), 2.0, 1.0, 1.0, 1.0, epoch=2)
+    *_, now = loss_chart(run).series
+    assert now.x == pytest.approx((1.1, 1.2, 1.3, 1.4))
+    # Smoothed: it follows, without jumping.
+    values = [value for value in now.y if value is not None]
+    assert values[0] == 2.0
+    assert values == sorted(values, reverse=True)
+    assert len(set(values)) == 4
+    assert values[-1] > 1.0
+    assert loss_chart(run).x_limits == (1.0, 5.0)
+
+
+def test_in_the_first_epoch_both_axes_begin_before_its_point():
+    run = with_steps(run_with(spec=RunSpec(epochs=5)), 2.0, 1.0, 1.0, epoch=1)
+    assert loss_chart(run).x_limits == accuracy_chart(run, errors=True).x_limits == (0.0, 5.0)
+
+
+def test_an_epoch_too_short_to_be_seen_has_no_curve_of_its_own():
+    run = with_steps(run_with({}, spec=RunSpec(epochs=5)), 2.0, 1.0, epoch=2)
+    assert len(loss_chart(run).series) == 2

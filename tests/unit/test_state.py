@@ -18,7 +18,7 @@ from mnist_tui.core.events import (
     SweepStarted,
 )
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.core.state import RunState, SessionState, apply_to_run, summarise
+from mnist_tui.core.state import MAX_STEPS, RunState, SessionState, apply_to_run, summarise
 from tests.builders import epoch_done, play, progress, run_events, run_state, sweep_events
 
 
@@ -200,3 +200,28 @@ def test_the_best_epoch_and_the_time_follow_a_history_that_grows_and_one_that_is
     assert best_and_time() == (5, 24.0)
     run.history = run.history[:1]
     assert best_and_time() == (1, 4.0)
+
+
+def test_the_loss_inside_an_epoch_is_known_until_its_end():
+    run = run_state(val_accuracies=(), status=Status.RUNNING, spec=RunSpec(epochs=3))
+    for batch, loss in ((25, 2.0), (50, 1.5)):
+        apply_to_run(run, progress(1, batch, loss=loss))
+    apply_to_run(run, progress(1, 100, phase=Phase.VALIDATION))
+    assert run.steps == [(0.25, 2.0), (0.5, 1.5)]
+    apply_to_run(run, epoch_done(1))
+    assert run.steps == []
+    # Late news of an epoch that is over.
+    apply_to_run(run, progress(1, 75, loss=1.0))
+    assert run.steps == []
+    apply_to_run(run, progress(2, 10, loss=1.0))
+    assert run.steps == [(1.1, 1.0)]
+
+
+def test_of_very_many_news_inside_an_epoch_only_some_are_kept():
+    run = run_state(val_accuracies=(), status=Status.RUNNING)
+    for batch in range(10 * MAX_STEPS):
+        apply_to_run(run, progress(1, batch, batches=10 * MAX_STEPS, loss=1.0))
+    assert MAX_STEPS / 3 < len(run.steps) <= MAX_STEPS
+    places = [place for place, _ in run.steps]
+    assert places == sorted(places)
+    assert places[-1] > 0.99

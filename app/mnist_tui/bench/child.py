@@ -10,6 +10,8 @@ import time
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from importlib.metadata import version
+from itertools import chain
+from statistics import median
 from typing import Any, Final
 
 import torch
@@ -21,7 +23,7 @@ from mnist_tui.core.events import EpochDone, Notice, RunDone, RunStarted, Status
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.engine.backends import choose_backend, load_kernels
-from mnist_tui.engine.data import load_digits, prepare_dataset
+from mnist_tui.engine.data import Dataset, load_digits, prepare_dataset
 from mnist_tui.engine.device import (
     available_cores,
     choose_device,
@@ -35,6 +37,7 @@ from mnist_tui.engine.train import Trainer
 from mnist_tui.errors import MnistTuiError, RunError
 
 STEPS: Final = 200
+LOOKS: Final = 9
 
 
 def describe(dataset: str | None, device: str, threads: int | None) -> dict[str, Any]:
@@ -53,12 +56,18 @@ def describe(dataset: str | None, device: str, threads: int | None) -> dict[str,
     }
     if dataset is None:
         return found
-    steps = prepare_dataset(dataset, RunSpec().split_seed)
+    return found | {"dataset": asdict(prepared(dataset, RunSpec().split_seed).info)}
+
+
+def prepared(name: str, split_seed: int) -> Dataset:
+    """Return a dataset; MNIST is fetched where it is missing."""
+    steps = prepare_dataset(name, split_seed)
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            return found | {"dataset": asdict(end.value.info)}
+            found: Dataset = end.value
+            return found
 
 
 def plain(spec: RunSpec, source: str, n_validation: int) -> dict[str, Any]:
@@ -120,6 +129,24 @@ def engine_one_image_step_ms(spec: RunSpec) -> float:
     return 1000 * took / STEPS
 
 
+def insight_s(spec: RunSpec) -> float:
+    """Measure what an insight adds to an epoch: looking at what the validation gave, and packing it for the store."""
+    device = choose_device(spec.device)
+    backend = choose_backend(spec.backend, device, spec.features)
+    if backend == "compiled":
+        load_kernels()
+    prepare_backend(device, 1)
+    trainer = Trainer(spec, prepared(spec.dataset, spec.split_seed), device, backend)
+    for _ in chain(trainer.train_epoch(1), trainer.validate()):
+        pass
+    times = []
+    for _ in range(LOOKS):
+        start = time.perf_counter()
+        trainer.look("bench", 1).to_bytes()
+        times.append(time.perf_counter() - start)
+    return median(times)
+
+
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Do what is asked for; the request holds the name of the part and its arguments."""
     part = request.pop("part")
@@ -135,6 +162,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
             return {
                 "plain_loading_ms": plain_loading_ms(spec, **request),
                 "engine_one_image_step_ms": engine_one_image_step_ms(spec),
+                "insight_s": insight_s(spec),
             }
 
 

@@ -29,6 +29,8 @@ QUICK_UP_TO: Final = 8
 """Up to this width an epoch of all but the plain loop is so short that one alone would tell how a run begins."""
 QUICK_EPOCHS: Final = 10
 HEADLESS_TO_ENGINE: Final = 1.05
+INSIGHT_S: Final = 0.03
+"""3 % of an epoch of a second."""
 APP_TO_ENGINE: Final = 1.10
 """What store and screen may add, also to epochs of a third of a second."""
 
@@ -130,6 +132,8 @@ def _limits(spec: RunSpec, data: dict[str, Any]) -> Iterator[Measurement]:
         ("engine_one_image_step_ms", "engine, step of one image"),
     ):
         yield Measurement(name, what, (answer[name],), spec.features)
+    what = "insight: what an epoch of 1 s pays for it"
+    yield Measurement("insight_s", what, (answer["insight_s"],), spec.features, reach=INSIGHT_S)
 
 
 def _place(data: dict[str, Any]) -> dict[str, Any]:
