@@ -35,6 +35,8 @@ MNIST = DatasetInfo(
     n_test=10_000,
     sha256="a" * 64,
     source="/data/MNIST/raw",
+    classes=tuple("0123456789"),
+    side=28,
 )
 DIGITS = DatasetInfo(
     name="digits",

@@ -15,7 +15,7 @@ from typing import Final
 from textual.pilot import Pilot
 
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.engine import run_sweep
+from mnist_tui.engine import load_classifier, run_sweep
 from mnist_tui.tui.app import MnistTuiApp
 from tools.picture import screen_picture
 
@@ -25,6 +25,13 @@ SMALL: Final = ((80, 24), (60, 18), (40, 12))
 SPEC: Final = RunSpec(epochs=30, dataset="mnist")
 WIDTHS: Final = (4, 8, 16)
 """Features of the runs; the last one is watched."""
+
+TWO: Final = 2
+THREE: Final = (
+    *["up"] * 9, *["left"] * 5, "space", *["right"] * 8, *["down", "right"] * 2, *["down"] * 3, *["down", "left"] * 2,
+    *["left"] * 4, *["right"] * 4, *["down", "right"] * 3, *["down"] * 4, *["down", "left"] * 3, *["left"] * 8, "space",
+)  # fmt: skip
+"""Keys that draw a three, in one stroke."""
 
 
 async def _until(condition: Callable[[], bool]) -> None:
@@ -43,7 +50,7 @@ async def _take(pilot: Pilot[None], name: str, theme: str = "textual-dark", size
 
 async def make_pictures() -> None:
     """Train three runs in the app and take pictures on the way."""
-    app = MnistTuiApp(run_sweep, Path("mnist-tui-home"), SPEC)
+    app = MnistTuiApp(run_sweep, Path("mnist-tui-home"), SPEC, load_classifier)
     async with app.run_test(size=LARGE, notifications=True) as pilot:
         await _take(pilot, "ready-dark")
         for features in WIDTHS:
@@ -67,6 +74,19 @@ async def make_pictures() -> None:
         await _take(pilot, "runs-80x24", "gruvbox", SMALL[0])
         await pilot.press("1", "N")
         await _take(pilot, "form-dark")
+        await pilot.press("escape", "3")
+        await _take(pilot, "errors-dark")
+        await pilot.press("4")
+        await _take(pilot, "features-light", "textual-light")
+        # The report's own width, where the map shows the network's two numbers themselves.
+        await pilot.press("F", "2", "enter", "r")
+        await _until(lambda: app.state.run is not None and app.state.run.spec.features == TWO)
+        await _until(lambda: not app.session.active)
+        await pilot.press("escape", "4")
+        await _take(pilot, "features-dark")
+        await pilot.press("5", *THREE)
+        await pilot.pause(2.0)
+        await _take(pilot, "draw-dark")
 
 
 def main() -> None:

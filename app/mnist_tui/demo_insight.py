@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from functools import cache
+from heapq import nsmallest
 from typing import Final
 
 from mnist_tui.core.insight import CONFIDENCE_STEPS, Guess, Insight, Mistake, ValidationSet, class_accuracy
@@ -49,6 +51,20 @@ def _labels(count: int) -> bytes:
     return bytes(random.Random(count).choices(range(CLASSES), k=count))  # noqa: S311 - no secret
 
 
+@cache
+def _order(seed: int, count: int) -> list[int]:
+    """Return the images from easy to difficult: the same ones are always difficult."""
+    order = list(range(count))
+    random.Random(seed).shuffle(order)  # noqa: S311 - no secret
+    return order
+
+
+@cache
+def _others(count: int) -> bytes:
+    """Return what each image is taken for where it is not recognised: each digit has its favourites."""
+    return bytes((label + (3, 5, 3, 9)[at % 4]) % CLASSES for at, label in enumerate(_labels(count)))
+
+
 def validation_set(sha256: str, split_seed: int, count: int) -> ValidationSet:
     """Return `count` scripted images."""
     labels = _labels(count)
@@ -72,23 +88,16 @@ def scripted_insight(run: str, spec: RunSpec, epoch: int, hits: int, count: int)
         hits: Images that are recognised, which the matrix will show.
         count: Images.
     """
-    labels = _labels(count)
-    order = list(range(count))
-    # The same images are always the difficult ones, but for a few.
-    random.Random(spec.seed).shuffle(order)  # noqa: S311 - no secret
-    chance = random.Random(f"{spec.features}/{spec.seed}/{epoch}")  # noqa: S311 - likewise
+    labels, order, others = _labels(count), _order(spec.seed, count), _others(count)
+    chance = random.Random(f"{spec.features}/{spec.seed}/{epoch}")  # noqa: S311 - no secret
     predictions, confidences = bytearray(labels), bytearray(count)
-    for place, at in enumerate(order):
-        away = (place - hits) / count
-        if place >= hits:
-            # Each digit has its favourites to be taken for.
-            predictions[at] = (labels[at] + (3, 5, 3, 9)[at % 4]) % CLASSES
-        sure = 0.45 + 0.5 * min(1.0, abs(away) * 2) * chance.random()
-        confidences[at] = round(CONFIDENCE_STEPS * sure)
-    confusion = [[0] * CLASSES for _ in range(CLASSES)]
-    for label, predicted in zip(labels, predictions, strict=True):
-        confusion[label][predicted] += 1
-    rows = tuple(map(tuple, confusion))
+    for at in order[hits:]:
+        predictions[at] = others[at]
+    for place, (at, luck) in enumerate(zip(order, chance.randbytes(count), strict=True)):
+        # The further away from the line between right and wrong, the surer.
+        confidences[at] = 115 + min(count, 2 * abs(place - hits)) * luck // (2 * count)
+    counts = Counter(zip(labels, predictions, strict=True))
+    rows = tuple(tuple(counts[label, predicted] for predicted in range(CLASSES)) for label in range(CLASSES))
     stride = max(1, count // POINTS)
     spread = 1 - math.exp(-epoch / 4)
     points = tuple(
@@ -98,7 +107,7 @@ def scripted_insight(run: str, spec: RunSpec, epoch: int, hits: int, count: int)
         )
         for at in range(0, stride * POINTS, stride)
     )
-    wrong = sorted(order[hits:], key=lambda at: (-confidences[at], at))[:MISTAKES]
+    wrong = nsmallest(MISTAKES, order[hits:], key=lambda at: (-confidences[at], at))
     plain = spec.features <= 2
     return Insight(
         run=run,

@@ -25,7 +25,7 @@ async def trained(pilot, features=2):
 
 async def answered(pilot):
     app = pilot.app
-    await until(pilot, lambda: not app._asks and not app._is_asking)
+    await until(pilot, lambda: app.insight.is_settled)
     await settle(pilot)
 
 

@@ -117,7 +117,7 @@ async def test_a_film_plays_to_the_end_and_holds_there(make_app):
     app = make_app(insights=True)
     async with app.run_test(size=(120, 40)) as pilot:
         await trained(pilot)
-        film = app.scene.film
+        film = app.insight.scene.film
         await pilot.press("o")
         seen = [film.epoch]
         while film.plays:
@@ -134,7 +134,7 @@ async def test_the_mouse_chooses_a_cell_and_a_second_click_opens_it(make_app):
     async with app.run_test(size=(120, 40)) as pilot:
         await trained(pilot)
         matrix = app.query_one(MatrixView)
-        first, room, height, _ = matrix._places(app.scene.insight)
+        first, room, height, _ = matrix._places(app.insight.scene.insight)
         place = (matrix.region.x + 1 + first + 4 * room, matrix.region.y + 2 + 9 * height)
         await pilot.click(offset=place)
         assert matrix.cursor == (9, 4)
@@ -167,3 +167,38 @@ async def test_another_process_may_read_what_an_earlier_one_learned(make_app):
         await pilot.press("3")
         await settle(pilot)
         assert counts_on(second) == shown
+
+
+async def test_changes_can_be_measured_against_a_marked_run(make_app, home):
+    app = make_app(insights=True)
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.spec = RunSpec(epochs=2, features=8)
+        await run_to_the_end(pilot, "r")
+        await pilot.press("escape")
+        with Store.open_readonly(home) as store:
+            other = store.run("last").run
+            baseline = store.insight(other, 2)
+        app.state.finished_sweep = None
+        await trained(pilot)
+        await pilot.press("2", "down", "space", "3", "i", "i", "i")
+        await settle(pilot)
+        assert "against the marked run" in screen_text(app)
+        assert baseline is not None
+        change = insight_of(home, 4).confusion[0][0] - baseline.confusion[0][0]
+        assert re.search(rf"^ 0 +{re.escape(f'{change:+}'.replace('-', '−'))}\b", screen_text(app), re.MULTILINE)
+
+
+async def test_c_and_z_give_a_pane_the_room_of_all(make_app):
+    app = make_app(insights=True)
+    async with app.run_test(size=(60, 18)) as pilot:
+        await trained(pilot)
+        await pilot.press("c")
+        await settle(pilot)
+        assert not app.query_one(MatrixView).display
+        await pilot.press("c", "z")
+        await settle(pilot)
+        assert app.screen.maximized is app.query_one(MatrixView)
+        await pilot.press("z", "4", "c")
+        await settle(pilot)
+        assert app.query_one("#point-image").is_on_screen
+        assert "sure" in screen_text(app)

@@ -35,10 +35,10 @@ async def test_the_cursor_tells_and_shows_the_image_it_stands_on(make_app):
         for key in ("right", "right", "down", "left", "up"):
             await pilot.press(key)
             await settle(pilot)
-            words = point_in_words(app.scene, shown.cursor)
+            words = point_in_words(app.insight.scene, shown.cursor)
             assert words in screen_text(app)
             (tile,) = app.query_one("#point-image", DigitsView)._tiles
-            assert tile.image == shown.cursor * app.scene.insight.stride
+            assert tile.image == shown.cursor * app.insight.scene.insight.stride
             seen.add(shown.cursor)
         assert len(seen) > 2
 

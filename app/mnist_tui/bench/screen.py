@@ -37,7 +37,7 @@ class Bare(App):
 Bare().run()
 """
 HELP_TITLE: Final = "Keys and words"
-KEY_PRESSES: Final = 40
+KEY_PRESSES: Final = 30
 SETTLE_S: Final = 2.0
 LOOK_S: Final = 8.0
 LONG_ENOUGH: Final = 100_000
@@ -115,7 +115,7 @@ def _while_training(spec: RunSpec) -> tuple[float, tuple[float, ...]]:
             delays.append(terminal.wait_for(HELP_TITLE) - start)
             terminal.send("\x1b")
             # Uneven, so as not to keep step with the app's clock.
-            terminal.watch(0.4 + 0.013 * press)
+            terminal.watch(0.3 + 0.013 * press)
     return share, tuple(delays)
 
 

@@ -145,11 +145,13 @@ def _network(runs: Sequence[RunState]) -> list[Block]:
     ]
     for features in sorted({run.spec.features for run in runs})[:MAX_RUNS]:
         run = next(run for run in runs if run.spec.features == features)
-        side = (run.dataset.side if run.dataset is not None else 0) or 28
-        classes = len(run.dataset.classes) if run.dataset is not None else 0
         count = f": {run.parameters:,} parameters" if run.parameters else ""
         noun = "feature" if features == 1 else "features"
-        layers = layers_of(side, features, _HIDDEN, classes or 10)
+        if run.dataset is None or not run.dataset.side:
+            # Written down by an older version.
+            blocks.append(f"{features} {noun}{count}.")
+            continue
+        layers = layers_of(run.dataset.side, features, _HIDDEN, len(run.dataset.classes))
         blocks.append(Figure(network(layers), f"{features} {noun}{count}"))
         blocks.append(f"{features} {noun}{count}. {' → '.join(map(_layer, layers))}.")
     return blocks

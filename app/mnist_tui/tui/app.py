@@ -21,10 +21,14 @@ from mnist_tui.tui.commands import COMMANDS, OWN_ACTIONS, TABS_OF
 from mnist_tui.tui.screens.help import HelpScreen
 from mnist_tui.tui.screens.quit import Leave, QuitScreen
 from mnist_tui.tui.steering import Steering
+from mnist_tui.tui.widgets.digits import DigitsView
+from mnist_tui.tui.widgets.draw import DrawView
 from mnist_tui.tui.widgets.epochs import EpochTable
-from mnist_tui.tui.widgets.errors import ErrorsView
+from mnist_tui.tui.widgets.errors import ErrorsView, MatrixView
+from mnist_tui.tui.widgets.features import FeaturesView, MapView
 from mnist_tui.tui.widgets.live import LiveView
 from mnist_tui.tui.widgets.notices import Notices, Severity
+from mnist_tui.tui.widgets.pad import PadView
 from mnist_tui.tui.widgets.plot import PlotView
 from mnist_tui.tui.widgets.runs import MAX_MARKED, RunsView
 from mnist_tui.tui.widgets.tables import SortableTable
@@ -35,6 +39,14 @@ HOLD_S: Final = 2.0
 """How long Ctrl+Z waits for the end of a batch."""
 _MAIN: Final = {"live": "#epochs", "runs": "#runs", "errors": "#matrix", "features": "#map", "draw": "#pad"}
 """What has the focus in each tab."""
+_FIRST_PANE: Final = {
+    "live": "#accuracy",
+    "runs-pane": "#overlay",
+    "errors": "#matrix",
+    "features": "#map",
+    "draw": "#pad",
+}
+"""What is zoomed where nothing has the focus."""
 THEMES: Final = ("textual-dark", "textual-light", "nord", "gruvbox", "catppuccin-latte")
 
 
@@ -84,11 +96,18 @@ class MnistTuiApp(Steering):
         self._show_runs()
 
     def action_next_chart(self) -> None:
-        """Show the other chart where there is room for one."""
-        if self.query_one(TabbedContent).active == "live":
-            self.query_one(LiveView).toggle_class("-second")
-        else:
-            self.query_one(RunsView).next_pane()
+        """Show the other pane where there is room for one."""
+        match self.query_one(TabbedContent).active:
+            case "live":
+                self.query_one(LiveView).toggle_class("-second")
+            case "runs-pane":
+                self.query_one(RunsView).next_pane()
+            case "errors":
+                self.query_one(ErrorsView).toggle_images()
+            case "features":
+                self.query_one(FeaturesView).toggle_class("-second")
+            case _:
+                self.query_one(DrawView).toggle_class("-second")
 
     def action_zoom(self) -> None:
         """Show the focused chart or table alone; with none focused, the first chart."""
@@ -96,9 +115,8 @@ class MnistTuiApp(Steering):
             self.screen.minimize()
             return
         pane = self.screen.focused
-        if not isinstance(pane, PlotView | DataTable | EpochTable):
-            live = self.query_one(TabbedContent).active == "live"
-            pane = self.query_one("#accuracy" if live else "#overlay", PlotView)
+        if not isinstance(pane, PlotView | DataTable | EpochTable | MatrixView | DigitsView | MapView | PadView):
+            pane = self.query_one(_FIRST_PANE[self.query_one(TabbedContent).active])
         self.screen.maximize(pane, container=False)
 
     def action_theme(self) -> None:
@@ -114,13 +132,13 @@ class MnistTuiApp(Steering):
 
     def action_epoch(self, steps: int) -> None:
         """Show an earlier or a later epoch."""
-        self.scene.film.plays = False
-        self.scene.film.step(steps)
+        self.insight.scene.film.plays = False
+        self.insight.scene.film.step(steps)
         self._show_insight()
 
     def action_film(self) -> None:
         """Play the epochs one after the other, or hold."""
-        self.scene.film.play()
+        self.insight.scene.film.play()
         self._show_insight()
 
     def action_matrix_view(self) -> None:

@@ -10,13 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from textual import on, work
+from textual import on
 from textual.app import App, ComposeResult
 from textual.events import Resize
 from textual.screen import Screen
 from textual.widgets import TabbedContent, TabPane
 
-from mnist_tui.core.drawing import Drawing
 from mnist_tui.core.events import EpochDone, Notice, Progress, RunDone, Status, SweepDone
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState, SessionState
@@ -26,9 +25,9 @@ from mnist_tui.report.charts import drawing
 from mnist_tui.report.files import SAVED_FORMATS
 from mnist_tui.report.words import printable
 from mnist_tui.signals import GRACE_S, end_within, install_signal_handlers
-from mnist_tui.tui.film import Scene
+from mnist_tui.tui.insight import InsightTabs
 from mnist_tui.tui.library import Library
-from mnist_tui.tui.oracle import Answer, Load, Oracle
+from mnist_tui.tui.oracle import Load
 from mnist_tui.tui.screens.result import ResultScreen
 from mnist_tui.tui.session import Engine, TrainingSession
 from mnist_tui.tui.system import SystemProbe
@@ -52,7 +51,6 @@ NOTICE_S: Final = 5.0
 """How long a short notice stays."""
 FILM_TICK_S: Final = 0.5
 """How long a film shows an epoch."""
-INSIGHT_TABS: Final = ("errors", "features", "draw")
 ASK_TICK_S: Final = 0.1
 """How often at most a drawing is shown to the network."""
 _ALL_TABS: Final = 48
@@ -83,11 +81,8 @@ class Monitor(App[None]):
         self.session = TrainingSession(engine, home)
         self.state = SessionState()
         self.library = Library(home, self.state.runs)
-        self.scene = Scene()
-        self._oracle = Oracle(load, self.library) if load is not None else None
-        self._asks = self._is_asking = False
+        self.insight = InsightTabs(self, self.library, load, self._told)
         self._opened: RunState | None = None
-        self._seen: tuple[object, ...] = ()
         self._probe = SystemProbe()
         self._errors = True
         self._looked = 0
@@ -289,76 +284,26 @@ class Monitor(App[None]):
             view.show(runs, curves, errors=self._errors)
 
     def _show_insight(self) -> None:
-        """Show what the network learned, where that is in sight."""
-        tab = self.query_one(TabbedContent).active
-        if tab not in INSIGHT_TABS:
-            return
         run = self._opened or self.state.run or next(iter(self.library.runs()), None)
-        film, marked = self.scene.film, next(iter(self.query_one(RunsView).marked), None)
-        newest = (run.run, run.insight, run.epochs_done, run.status) if run is not None else ()
-        seen = (tab, marked, newest, film.epoch, film.is_at_the_end, film.plays)
-        if seen == self._seen:
-            return
-        if run is not None:
-            film.follow(run.run, self._told(partial(self.library.insight_epochs, run.run)) or ())
-        self._told(partial(self._read_scene, run, marked))
-        self._seen = (*seen[:3], film.epoch, film.is_at_the_end, film.plays)
-        if tab == "errors":
-            self.query_one(ErrorsView).show(self.scene)
-        elif tab == "features":
-            self.query_one(FeaturesView).show(self.scene)
-        else:
-            self.query_one(DrawView).show(self.scene)
-            # The network may have learned more meanwhile.
-            self._asks = True
-
-    def _read_scene(self, run: RunState | None, marked: str | None) -> None:
-        scene, film, library = self.scene, self.scene.film, self.library
-        scene.run, scene.insight, scene.before, scene.baseline, scene.pictures = run, None, None, None, None
-        if run is None or film.epoch is None:
-            return
-        scene.insight = library.insight(run.run, film.epoch)
-        scene.before = library.insight(run.run, film.before) if film.before is not None else None
-        scene.pictures = library.pictures(run)
-        if marked is not None and marked != run.run and (epochs := library.insight_epochs(marked)):
-            scene.baseline = library.insight(marked, epochs[-1])
+        marked = next(iter(self.query_one(RunsView).marked), None)
+        self.insight.show(self.query_one(TabbedContent).active, run, marked)
 
     def _play_on(self) -> None:
-        if self.is_running and self.scene.film.plays:
-            self.scene.film.tick()
+        if self.is_running and self.insight.scene.film.plays:
+            self.insight.scene.film.tick()
             self._show_insight()
 
     @on(PadView.Changed)
     def _want_answer(self) -> None:
-        self._asks = True
+        self.insight.want_answer()
 
     def _ask_network(self) -> None:
-        """Show the drawing to the network beside the screen; one question at a time, and always the newest."""
-        run = self.scene.run
-        if not (self.is_running and self._asks) or self._is_asking or run is None:
-            return
-        self._asks = False
-        drawing, side = self.query_one(PadView).drawing, run.dataset.side if run.dataset is not None else 0
-        if drawing.is_empty:
-            self.query_one(DrawView).tell(None)
-        elif self._oracle is None or not side:
-            self.query_one(DrawView).tell(None, "This run cannot be asked.")
-        else:
-            self._is_asking = True
-            self._ask(self._oracle, run.run, drawing.copy(), side)
+        if self.is_running:
+            self.insight.ask()
 
-    @work(thread=True)
-    def _ask(self, oracle: Oracle, run: str, drawing: Drawing, side: int) -> None:
-        try:
-            answer, why = oracle.ask(run, drawing.centred(side)), "It has no checkpoint yet."
-        except MnistTuiError as error:
-            answer, why = None, str(error)
-        self.call_from_thread(self._answered, answer, why)
-
-    def _answered(self, answer: Answer | None, why: str) -> None:
-        self._is_asking = False
-        if not self.query_one(PadView).drawing.is_empty:
-            self.query_one(DrawView).tell(answer, why)
+    @on(DrawView.Answered)
+    def _take_answer(self, answered: DrawView.Answered) -> None:
+        self.insight.take_answer(answered)
 
     def _with_epochs(self, run: str) -> RunState | None:
         return self._told(partial(self.library.with_epochs, run))

@@ -37,6 +37,7 @@ class Tile:
 class DigitsView(Widget, can_focus=True):
     """Images side by side; with the focus, arrows and pages move on to the next ones."""
 
+    ALLOW_MAXIMIZE = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,left,pageup", "page(-1)", "Earlier", show=False),
         Binding("down,right,pagedown", "page(1)", "More", show=False),
@@ -94,6 +95,14 @@ class DigitsView(Widget, can_focus=True):
         self._first = min(max(0, self._first + pages * columns * rows), last)
         self._redraw()
 
+    def on_mouse_scroll_down(self) -> None:
+        """Show later images."""
+        self.action_page(1)
+
+    def on_mouse_scroll_up(self) -> None:
+        """Show earlier ones."""
+        self.action_page(-1)
+
     def _redraw(self) -> None:
         self._lines = None
         columns, rows, _ = self._grid()
@@ -142,8 +151,13 @@ class DigitsView(Widget, can_focus=True):
                 ]
                 for number in range(height)
             ]
+            # The last one may be longer than its image: nothing stands beside it.
+            rooms = [*[width] * (len(row) - 1), self.size.width]
             lines.append(
-                [Segment(f"{tile.caption[:width]:<{width}} ", marked if tile.marked else plain) for tile in row]
+                [
+                    Segment(f"{tile.caption[:room]:<{width}} ", marked if tile.marked else plain)
+                    for tile, room in zip(row, rooms, strict=True)
+                ]
             )
         return lines
 

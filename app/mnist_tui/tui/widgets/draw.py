@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.widget import Widget
 
 from mnist_tui.core.state import RunState
@@ -57,6 +60,13 @@ class GuessCard(Card):
 
 class DrawView(Container):
     """Pad, answer, and where the drawing lies on the map."""
+
+    @dataclass
+    class Answered(Message):
+        """The network said what it makes of the drawing; `answer` is `None` where it could not, for which `why`."""
+
+        answer: Answer | None
+        why: str
 
     DEFAULT_CSS = """
     DrawView {

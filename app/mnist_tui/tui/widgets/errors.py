@@ -35,6 +35,8 @@ _RIGHT: Final = 8
 class MatrixView(Widget, can_focus=True):
     """The confusion matrix: rows are what it is, columns what it was taken for."""
 
+    ALLOW_MAXIMIZE = True
+
     @dataclass
     class Moved(Message):
         """The cursor stands on another cell."""
@@ -260,6 +262,13 @@ class ErrorsView(Container):
         self.add_class("-images")
         self.query_one("#cell-images", DigitsView).add_class("-large")
         self.screen.set_focus(self.query_one("#cell-images"))
+
+    def toggle_images(self) -> None:
+        """Give the images the whole tab, or take it back."""
+        if self.is_open:
+            self.close_images()
+        elif self._scene.insight is not None:
+            self._open_images()
 
     @property
     def is_open(self) -> bool:

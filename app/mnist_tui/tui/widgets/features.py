@@ -43,6 +43,8 @@ class MapView(Widget, can_focus=True):
         still: Without a cursor.
     """
 
+    ALLOW_MAXIMIZE = True
+
     @dataclass
     class Moved(Message):
         """The cursor stands on another image."""
@@ -234,7 +236,7 @@ class FeaturesView(Container):
     DEFAULT_CSS = """
     FeaturesView {
         #point { width: 34; }
-        #point-image { height: 1fr; min-height: 8; }
+        #point-image { height: 1fr; }
         .card { height: auto; border: round $panel-lighten-1; border-title-color: $text-muted; padding: 0 1; }
     }
     """

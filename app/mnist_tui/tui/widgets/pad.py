@@ -24,6 +24,8 @@ STEP: Final = 1 / 28
 class PadView(Widget, can_focus=True):
     """The pad: square, two pixels a cell."""
 
+    ALLOW_MAXIMIZE = True
+
     @dataclass
     class Changed(Message):
         """Something was drawn, or taken away."""
