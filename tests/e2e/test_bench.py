@@ -20,7 +20,7 @@ TRAINING = {f"{part}_{name}" for part in ("plain", "engine", "headless", "app") 
     *(f"{part}_run_s" for part in ("engine", "headless", "app")),
     *("plain_to_engine_ratio", "headless_to_engine_ratio", "app_to_engine_ratio"),
     *("headless_to_engine_run_ratio", "app_to_engine_run_ratio"),
-    *("plain_loading_ms", "engine_one_image_step_ms"),
+    *("plain_loading_ms", "engine_one_image_step_ms", "insight_s"),
 }
 SCREEN = {
     *("first_frame_s", "bare_first_frame_s", "first_frame_ratio", "key_to_paint_s", "key_to_paint_p95_s"),

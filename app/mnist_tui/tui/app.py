@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import ClassVar, Final, cast
@@ -139,6 +140,7 @@ class MnistTuiApp(Steering):
     def action_film(self) -> None:
         """Play the epochs one after the other, or hold."""
         self.insight.scene.film.play()
+        self._turned_at = time.monotonic()
         self._show_insight()
 
     def action_matrix_view(self) -> None:

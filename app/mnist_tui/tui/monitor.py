@@ -49,10 +49,8 @@ SHOW_S: Final = 0.25
 """How often at most the screen follows progress and epochs; anything else is shown with the next tick."""
 NOTICE_S: Final = 5.0
 """How long a short notice stays."""
-FILM_TICK_S: Final = 0.5
+FILM_S: Final = 0.5
 """How long a film shows an epoch."""
-ASK_TICK_S: Final = 0.1
-"""How often at most a drawing is shown to the network."""
 _ALL_TABS: Final = 48
 """Columns that the names of all tabs need."""
 SYSTEM_TICK_S: Final = 1.0
@@ -86,7 +84,7 @@ class Monitor(App[None]):
         self._probe = SystemProbe()
         self._errors = True
         self._looked = 0
-        self._is_behind, self._shown_at = False, 0.0
+        self._is_behind, self._shown_at, self._turned_at = False, 0.0, 0.0
         self._leave_code: int | None = None
 
     # Life -----------------------------------------------------------------------------------------
@@ -125,8 +123,6 @@ class Monitor(App[None]):
         self._show_runs()
         self.set_interval(TICK_S, self._tick)
         self.set_interval(SYSTEM_TICK_S, self._read_system)
-        self.set_interval(FILM_TICK_S, self._play_on)
-        self.set_interval(ASK_TICK_S, self._ask_network)
         self.set_interval(ELSEWHERE_TICK_S, self._look_elsewhere)
         self.call_after_refresh(self._read_system)
         # Behind the first frame, before the first curve.
@@ -192,6 +188,8 @@ class Monitor(App[None]):
             self._show_runs()
         if ended:
             self._thread_is_idle()
+        self._play_on()
+        self.insight.ask()
 
     def _thread_is_idle(self) -> None:
         if self._leave_code is not None:
@@ -289,17 +287,16 @@ class Monitor(App[None]):
         self.insight.show(self.query_one(TabbedContent).active, run, marked)
 
     def _play_on(self) -> None:
-        if self.is_running and self.insight.scene.film.plays:
-            self.insight.scene.film.tick()
+        """Show the next epoch of a film when the last one was seen for long enough."""
+        film, now = self.insight.scene.film, time.monotonic()
+        if film.plays and now - self._turned_at >= FILM_S:
+            self._turned_at = now
+            film.tick()
             self._show_insight()
 
     @on(PadView.Changed)
     def _want_answer(self) -> None:
         self.insight.want_answer()
-
-    def _ask_network(self) -> None:
-        if self.is_running:
-            self.insight.ask()
 
     @on(DrawView.Answered)
     def _take_answer(self, answered: DrawView.Answered) -> None:
