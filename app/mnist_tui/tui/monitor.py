@@ -49,6 +49,8 @@ SHOW_S: Final = 0.25
 """How often at most the screen follows progress and epochs; anything else is shown with the next tick."""
 NOTICE_S: Final = 5.0
 """How long a short notice stays."""
+ASK_S: Final = 0.25
+"""How often at most a drawing is shown to the network."""
 FILM_S: Final = 0.5
 """How long a film shows an epoch."""
 _ALL_TABS: Final = 48
@@ -84,7 +86,7 @@ class Monitor(App[None]):
         self._probe = SystemProbe()
         self._errors = True
         self._looked = 0
-        self._is_behind, self._shown_at, self._turned_at = False, 0.0, 0.0
+        self._is_behind, self._shown_at, self._turned_at, self._asked_at = False, 0.0, 0.0, 0.0
         self._leave_code: int | None = None
 
     # Life -----------------------------------------------------------------------------------------
@@ -189,7 +191,7 @@ class Monitor(App[None]):
         if ended:
             self._thread_is_idle()
         self._play_on()
-        self.insight.ask()
+        self._ask_network()
 
     def _thread_is_idle(self) -> None:
         if self._leave_code is not None:
@@ -293,6 +295,11 @@ class Monitor(App[None]):
             self._turned_at = now
             film.tick()
             self._show_insight()
+
+    def _ask_network(self) -> None:
+        if time.monotonic() - self._asked_at >= ASK_S:
+            self._asked_at = time.monotonic()
+            self.insight.ask()
 
     @on(PadView.Changed)
     def _want_answer(self) -> None:

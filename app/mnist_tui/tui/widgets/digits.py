@@ -162,12 +162,12 @@ class DigitsView(Widget, can_focus=True):
         return lines
 
     def _pixels(self, row: Sequence[tuple[int, int]]) -> list[Segment]:
-        if not self._styles:
-            _, _, background, color = self.colors
-            shades = [background.blend(color, level / (LEVELS - 1), 1).rich_color for level in range(LEVELS)]
-            self._styles = {
-                (upper, lower): Style(color=shades[upper], bgcolor=shades[lower])
-                for upper in range(LEVELS)
-                for lower in range(LEVELS)
-            }
+        self._styles = self._styles or shades_of(self)
         return [Segment("▀", self._styles[pair]) for pair in row]
+
+
+def shades_of(widget: Widget) -> dict[tuple[int, int], Style]:
+    """Return the style of each pair of shades, upper and lower, in the colours of a widget."""
+    _, _, background, color = widget.colors
+    shades = [background.blend(color, level / (LEVELS - 1), 1).rich_color for level in range(LEVELS)]
+    return {(a, b): Style(color=shades[a], bgcolor=shades[b]) for a in range(LEVELS) for b in range(LEVELS)}

@@ -14,6 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, Vertical
 from textual.content import Content
 from textual.events import Click
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -81,10 +82,12 @@ class MapView(Widget, can_focus=True):
 
     def mark(self, values: Sequence[float]) -> None:
         """Mark the place of an image with these values of the bottleneck; none: take the mark away."""
-        insight, self._mark = self._scene.insight, None
+        insight, before, self._mark = self._scene.insight, self._mark, None
         if self._plane is not None and insight is not None and len(values) == len(insight.center):
             self._mark = self._plane.cell(self._turn.apply(insight.project(values)))
-        self.refresh()
+        if self._mark != before:
+            rows = [mark[0] for mark in (before, self._mark) if mark is not None]
+            self.refresh(*(Region(0, _ABOVE + row, self.outer_size.width, 1) for row in rows))
 
     def show(self, scene: Scene) -> None:
         """Show the map of a scene, turned as the one before it was."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.events import MouseDown, MouseMove, MouseUp
-from textual.geometry import Offset
+from textual.geometry import Offset, Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mnist_tui.core.drawing import Canvas, Drawing, Point
+from mnist_tui.core.drawing import PEN, Canvas, Drawing, Point
 from mnist_tui.report.digits import LEVELS
+from mnist_tui.tui.widgets.digits import shades_of
 
 STEP: Final = 1 / 28
 """How far a key moves the pen."""
@@ -53,6 +55,7 @@ class PadView(Widget, can_focus=True):
         self._pen: Point = (0.5, 0.5)
         self._drags = False
         self._canvas = Canvas(1)
+        self._styles: dict[tuple[int, int], Style] = {}
 
     @property
     def side(self) -> int:
@@ -70,6 +73,7 @@ class PadView(Widget, can_focus=True):
     def notify_style_update(self) -> None:
         """Take the new colours."""
         super().notify_style_update()
+        self._styles = {}
         self.refresh()
 
     def _redraw(self) -> None:
@@ -120,7 +124,7 @@ class PadView(Widget, can_focus=True):
         self._pen = min(max(to[0], 0.0), 1.0), min(max(to[1], 0.0), 1.0)
         if self.is_down:
             self._go_on(self._pen)
-        self.refresh()
+        self._refresh_rows([self._pen[1], self._pen[1] - y * STEP])
 
     def action_pen(self) -> None:
         """Put the pen down, or lift it."""
@@ -159,8 +163,16 @@ class PadView(Widget, can_focus=True):
 
     def _draw(self, line: list[Point]) -> None:
         self._canvas.draw(line)
-        self.refresh()
+        self._refresh_rows([y for _, y in line])
         self.post_message(self.Changed())
+
+    def _refresh_rows(self, heights: list[float]) -> None:
+        """Draw again what a pen at these heights may have changed: the whole pad many times a second would be felt."""
+        reach = PEN + 2 / self.side
+        rows = self.side // 2 + 1
+        first, last = int((min(heights) - reach) * rows), int((max(heights) + reach) * rows) + 1
+        top = max(0, first) + self.gutter.top
+        self.refresh(Region(0, top, self.outer_size.width, max(1, last - max(0, first) + 1)))
 
     def render_line(self, y: int) -> Strip:
         """Return one line of the pad."""
@@ -168,13 +180,17 @@ class PadView(Widget, can_focus=True):
         if 2 * y >= side:
             return Strip.blank(width, self.rich_style)
         upper, lower = rows[2 * y], rows[2 * y + 1] if 2 * y + 1 < side else [0.0] * side
-        _, _, background, color = self.colors
-        shades = [background.blend(color, level / (LEVELS - 1), 1).rich_color for level in range(LEVELS)]
+        self._styles = self._styles or shades_of(self)
+        top = LEVELS - 1
         segments = [
-            Segment("▀", Style(color=shades[round(a * (LEVELS - 1))], bgcolor=shades[round(b * (LEVELS - 1))]))
-            for a, b in zip(upper, lower, strict=True)
+            Segment("▀" * len([*same]), self._styles[pair])
+            for pair, same in groupby((round(a * top), round(b * top)) for a, b in zip(upper, lower, strict=True))
         ]
         column, row = (min(int(share * side), side - 1) for share in self._pen)
         if self.has_focus and row // 2 == y and not self._drags:
-            segments[column] = Segment("●" if self.is_down else "○", Style(color=shades[-1], bgcolor=shades[4]))
-        return Strip(segments).adjust_cell_length(width, self.rich_style)
+            pen = Strip([Segment("●" if self.is_down else "○", self._styles[top, 4])])
+            line = Strip(segments)
+            strip = Strip.join([line.crop(0, column), pen, line.crop(column + 1)])
+        else:
+            strip = Strip(segments)
+        return strip.adjust_cell_length(width, self.rich_style)
