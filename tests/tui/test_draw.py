@@ -6,7 +6,7 @@ from mnist_tui.core.spec import RunSpec
 from mnist_tui.demo import run_sweep
 from mnist_tui.errors import RunError
 from mnist_tui.tui.app import MnistTuiApp
-from mnist_tui.tui.widgets.draw import DrawView
+from mnist_tui.tui.widgets.draw import DrawView, GuessCard
 from mnist_tui.tui.widgets.pad import PadView
 from tests.builders import check_golden
 from tests.tui.helpers import run_to_the_end, screen_text, settle, until
@@ -129,7 +129,10 @@ async def test_what_is_drawn_stays_through_tabs_and_sizes(make_app):
         await pilot.press(*ONE)
         await answered(pilot)
         await pilot.press("1", "5")
-        await pilot.resize_terminal(60, 18)
-        await settle(pilot)
+        for size in ((80, 24), (60, 18)):
+            await pilot.resize_terminal(*size)
+            await settle(pilot)
+            # Ten bars and a border, however long the bars were before.
+            assert app.query_one(GuessCard).region.height == 12
         assert best_on(app) == "1"
         assert not app.query_one(DrawView).query_one(PadView).drawing.is_empty

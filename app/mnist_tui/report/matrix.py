@@ -23,6 +23,11 @@ class View(StrEnum):
     BASELINE = "against the marked run"
 
     @property
+    def short(self) -> str:
+        """The same in as few cells as can be."""
+        return {View.COUNTS: "images", View.SHARES: "%", View.CHANGE: "Δ", View.BASELINE: "Δ marked"}[self]
+
+    @property
     def is_change(self) -> bool:
         """True where two insights are compared."""
         return self in (View.CHANGE, View.BASELINE)

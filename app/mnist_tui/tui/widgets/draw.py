@@ -104,7 +104,12 @@ class DrawView(Container):
 
     def on_resize(self) -> None:
         """Make the bars as long as there is room for."""
-        self.call_after_refresh(self._refresh_answer)
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        self._refresh_answer()
+        # Its height was found while the bars still had their old length, and may have been broken into two lines.
+        self.query_one(GuessCard).refresh(layout=True)
 
     def _refresh_answer(self) -> None:
         run = self._scene.run

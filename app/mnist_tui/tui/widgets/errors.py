@@ -142,7 +142,8 @@ class MatrixView(Widget, can_focus=True):
         other = self._scene.baseline if view is View.BASELINE else self._scene.before
         if y == 0:
             text = in_words(insight, self._scene.names, label, predicted, other if view.is_change else None)
-            return [Segment(text, names), Segment(f"   {view}", muted)]
+            what = view if len(text) + 3 + len(view) <= self.size.width else view.short
+            return [Segment(text, names), Segment(f"   {what}", muted)]
         if y == 1:
             return [
                 Segment(" " * first, self.rich_style),
