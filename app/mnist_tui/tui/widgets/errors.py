@@ -71,6 +71,8 @@ class MatrixView(Widget, can_focus=True):
         self._scene = Scene()
         self._view = View.COUNTS
         self._top = 0
+        self._cells: list[list[Cell]] = []
+        self._drawn: tuple[View, int] | None = None
         self.cursor = (0, 0)
 
     def show(self, scene: Scene, view: View) -> None:
@@ -78,7 +80,7 @@ class MatrixView(Widget, can_focus=True):
         insight = scene.insight
         if insight is not None and (self._scene.insight is None or insight.run != self._scene.insight.run):
             self.cursor = _worst(insight)
-        self._scene, self._view = scene, view
+        self._scene, self._view, self._drawn = scene, view, None
         if insight is not None:
             last = len(insight.confusion) - 1
             self.cursor = min(self.cursor[0], last), min(self.cursor[1], last)
@@ -161,7 +163,9 @@ class MatrixView(Widget, can_focus=True):
         middle = line == (height - 1) // 2
         name = self._scene.names[row] if middle else ""
         segments = [Segment(f"{name:<{first}}", names + Style(reverse=row == label and middle))]
-        for at, cell in enumerate(matrix(insight, view, other, room - 1)[row]):
+        if self._drawn != (view, room):
+            self._cells, self._drawn = matrix(insight, view, other, room - 1), (view, room)
+        for at, cell in enumerate(self._cells[row]):
             text = cell.text if middle else ""
             segments.append(Segment(f"{text:>{room - 1}} ", self._style(cell, chosen=(row, at) == self.cursor)))
         if shares and middle:
