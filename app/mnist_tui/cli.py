@@ -224,12 +224,12 @@ def _base_spec(args: argparse.Namespace) -> RunSpec:
 
 def _app(args: argparse.Namespace) -> int:
     with nothing_to_lose():
-        from mnist_tui.engine import load_classifier, run_sweep
+        from mnist_tui.engine import load_classifier, run_sweep, warm_up
         from mnist_tui.store.home import home
         from mnist_tui.tui.launch import launch
 
     spec = replace(_base_spec(args), epochs=args.epochs, features=args.features, seed=args.seed)
-    return launch(run_sweep, spec, home(), load_classifier)
+    return launch(run_sweep, spec, home(), load_classifier, warm_up)
 
 
 def _demo(args: argparse.Namespace) -> int:

@@ -23,8 +23,8 @@ ACTIONS_PER_SEED = 350
 STEP_S = 0.002
 """Time of a step of training: slow enough that a run is live most of the time."""
 # Without the palette: it is Textual's own, and breaks when it is closed while it searches.
-COMMAND_KEYS = [key for c in COMMANDS if c.action != "command_palette" for key in c.key.split(",")]
-TYPED = [*"0123456789", "comma", "backspace", "enter", "escape", "escape", "tab", "shift+tab"]
+COMMAND_KEYS = [key for c in COMMANDS if c.action != "command_palette" for key in c.key.split(",")] + ["r"] * 3
+TYPED = [*"0123456789", "comma", "backspace", "enter", *["escape"] * 5, "tab", "shift+tab"]
 ARROWS = ["up", "down", "left", "right", "pageup", "pagedown", "home", "end"]
 SIGNS = {"comma": ",", "plus": "+", "minus": "-", "space": " ", "question_mark": "?"}
 

@@ -15,9 +15,6 @@ from mnist_tui.errors import UsageError
 DATASETS: Final = ("auto", "mnist", "digits")
 DEVICES: Final = ("auto", "cpu", "cuda", "mps")
 BACKENDS: Final = ("auto", "compiled", "torch")
-FEATURE_STEPS: Final = (2, 4, 8, 16, 32, 64)
-"""The values that the features key steps through; any number in the allowed range can be typed."""
-
 MAX_EPOCHS: Final = 100_000
 MAX_FEATURES: Final = 512
 MAX_BATCH_SIZE: Final = 10_000

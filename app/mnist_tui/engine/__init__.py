@@ -20,6 +20,16 @@ def load_classifier(checkpoint: bytes) -> Classifier:
     return classifier.load_classifier(checkpoint)
 
 
+def warm_up() -> None:
+    """Load what training needs before it is asked for: PyTorch, and on a CPU the compiled loops."""
+    from mnist_tui.engine import session as session
+    from mnist_tui.engine.backends import compilation
+    from mnist_tui.engine.device import choose_device
+
+    if choose_device("auto").type == "cpu":
+        compilation().begin()
+
+
 def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event]:
     """Train run after run; see `mnist_tui.engine.session.run_sweep`. Says first that PyTorch is being loaded."""
     yield Preparing(message="loading PyTorch")

@@ -62,8 +62,17 @@ def _steps(run: RunState | None) -> tuple[Series, ...]:
     return (Series(name="now", x=tuple(x for x, _ in run.steps), y=_finite(values), ink=STEPS_INK, note=note),)
 
 
-def overlay_chart(runs: Sequence[RunState], slots: Mapping[str, int], *, errors: bool) -> Chart:
-    """Return the validation curve of each run, in the colour and with the line of its slot."""
+def overlay_chart(
+    runs: Sequence[RunState], slots: Mapping[str, int], preview: RunState | None = None, *, errors: bool
+) -> Chart:
+    """Return the validation curve of each run, in the colour and with the line of its slot.
+
+    Args:
+        runs: The marked runs, with their epochs.
+        slots: The slot of each of them, by id.
+        preview: One more that is only looked at.
+        errors: Draw the error on a log axis instead of accuracy.
+    """
     series = tuple(
         Series(
             name=f"●{slots[run.run] + 1}",
@@ -72,18 +81,27 @@ def overlay_chart(runs: Sequence[RunState], slots: Mapping[str, int], *, errors:
             ink=slots[run.run],
             dashed=slots[run.run] // 2 % 2 == 1,
             points=slots[run.run] % 2 == 1,
-            note=f"{run.epochs} ep x {run.spec.features} f s{run.spec.seed}",
+            note=_short_name(run),
         )
         for run in runs
     )
+    if preview is not None:
+        values = _finite([1.0 - e.val_accuracy if errors else e.val_accuracy for e in preview.history])
+        x = tuple(float(e.epoch) for e in preview.history)
+        series += (Series(name="▸", x=x, y=values, ink=STEPS_INK, note=_short_name(preview)),)
+        runs = [*runs, preview]
     return Chart(
         title="Val error (log)" if errors else "Val accuracy",
         series=series,
         x_limits=(1.0, max((_epochs(run)[1] for run in runs), default=float(EMPTY_EPOCHS))),
         log_y=errors,
         percent=True,
-        note="" if series else "Space marks runs to compare",
+        note="Space marks a run to keep its curve" if len(series) < 2 else "",
     )
+
+
+def _short_name(run: RunState) -> str:
+    return f"{run.epochs} ep x {run.spec.features} f s{run.spec.seed}"
 
 
 def _epochs(run: RunState | None) -> tuple[float, float]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import ClassVar, Final, cast
 
 from textual import on, work
+from textual.actions import ActionParseResult
 from textual.app import SystemCommand
 from textual.binding import BindingType
+from textual.dom import DOMNode
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import DataTable, TabbedContent
 
 from mnist_tui.core.table import ComparisonTable
@@ -18,7 +21,7 @@ from mnist_tui.errors import MnistTuiError
 from mnist_tui.report.export import FORMATS
 from mnist_tui.report.files import saved_text
 from mnist_tui.signals import has_job_control
-from mnist_tui.tui.commands import COMMANDS, OWN_ACTIONS, TABS_OF
+from mnist_tui.tui.commands import COMMANDS, OWN_ACTIONS, TABS_OF, places
 from mnist_tui.tui.screens.help import HelpScreen
 from mnist_tui.tui.screens.quit import Leave, QuitScreen
 from mnist_tui.tui.steering import Steering
@@ -32,6 +35,7 @@ from mnist_tui.tui.widgets.notices import Notices, Severity
 from mnist_tui.tui.widgets.pad import PadView
 from mnist_tui.tui.widgets.plot import PlotView
 from mnist_tui.tui.widgets.runs import MAX_MARKED, RunsView
+from mnist_tui.tui.widgets.settings import SettingsBar
 from mnist_tui.tui.widgets.tables import SortableTable
 
 MANY_ROWS: Final = 500
@@ -57,13 +61,26 @@ class MnistTuiApp(Steering):
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [command.binding for command in COMMANDS]
 
+    _came_from = ""
+    _focused_before: Widget | None = None
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Refuse what cannot be done now."""
-        if self.screen.is_modal and action in OWN_ACTIONS:
-            # A dialog has keys of its own; what Textual does with Tab and arrows stays.
-            return False
-        tabs = TABS_OF.get(action)
-        return tabs is None or self.query_one(TabbedContent).active in tabs
+        """Refuse what a dialog keeps from the app; what Textual does with Tab and arrows stays."""
+        return not (self.screen.is_modal and action in OWN_ACTIONS)
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Run an action; where one of ours does nothing in this tab, say where it works."""
+        command = next((c for c in COMMANDS if c.action == action and c.name in TABS_OF), None)
+        misplaced = command is not None and self.query_one(TabbedContent).active not in TABS_OF[command.name]
+        if command is not None and misplaced and default_namespace in (None, self) and not self.screen.is_modal:
+            self.tell(f"{command.label} ({command.title}) works in {places(command)}.")
+            return True
+        return await super().run_action(action, default_namespace, namespaces)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Put every command into the palette, beside Textual's own for theme and screenshot."""
@@ -71,7 +88,7 @@ class MnistTuiApp(Steering):
             if command.action != "command_palette":
                 yield SystemCommand(f"{command.title} ({command.label})", command.help, self._runner(command.action))
         for own in super().get_system_commands(screen):
-            if own.title not in ("Quit", "Keys"):
+            if own.title not in ("Quit", "Keys", "Maximize", "Minimize"):
                 yield own
 
     def _runner(self, action: str) -> Callable[[], Awaitable[None]]:
@@ -88,6 +105,23 @@ class MnistTuiApp(Steering):
         self._show_tab()
         # Not focus(), which comes later than the next key may.
         self.screen.set_focus(self.query_one(_MAIN[name]))
+
+    def action_move(self, steps: int) -> None:
+        """Move as the arrows do."""
+        self.simulate_key("down" if steps > 0 else "up")
+
+    def action_settings(self) -> None:
+        """Go to the line of settings, or back from it."""
+        bar = self.query_one(SettingsBar)
+        if bar.has_focus:
+            self._leave_settings()
+        else:
+            self._focused_before = self.screen.focused
+            self.screen.set_focus(bar)
+
+    def _leave_settings(self) -> None:
+        tab = self.query_one(TabbedContent).active
+        self.screen.set_focus(self._focused_before or self.query_one(_MAIN[tab.removesuffix("-pane")]))
 
     def action_scale(self) -> None:
         """Switch between error on a log scale and accuracy."""
@@ -165,6 +199,10 @@ class MnistTuiApp(Steering):
         if run is not None:
             self._open(run)
 
+    @on(DataTable.RowHighlighted, "#runs")
+    def _look_at_selected(self) -> None:
+        self._preview()
+
     @on(DataTable.RowSelected, "#runs")
     def _open_selected(self, event: DataTable.RowSelected) -> None:
         if event.row_key.value is not None:
@@ -172,6 +210,7 @@ class MnistTuiApp(Steering):
 
     def _open(self, run: str) -> None:
         live = self.state.run is not None and run == self.state.current
+        self._came_from = self.query_one(TabbedContent).active
         self._opened = None if live else self._with_epochs(run)
         self.action_tab("live")
         self._show()
@@ -182,8 +221,12 @@ class MnistTuiApp(Steering):
             return
         if (errors := self.query_one(ErrorsView)).is_open:
             errors.close_images()
+        elif self.query_one(SettingsBar).has_focus:
+            self._leave_settings()
         elif self._opened is not None:
             self._opened = None
+            if self._came_from == "runs-pane" and self.query_one(TabbedContent).active == "live":
+                self.action_tab("runs")
             self._show()
 
     def _focused_table(self) -> SortableTable | None:
@@ -196,14 +239,16 @@ class MnistTuiApp(Steering):
             table.sort_next()
 
     def action_reverse(self) -> None:
-        """Turn the focused table round."""
+        """Reverse the order of the focused table."""
         if (table := self._focused_table()) is not None:
             table.turn_round()
 
     def action_remove(self) -> None:
         """Take the run under the cursor out of the queue."""
         run = self.query_one(RunsView).chosen_waiting
-        if run is not None and self._told(partial(self.session.remove, run)):
+        if run is None:
+            self.tell("Only a waiting run can be removed: move to the queue with Shift+Tab first.")
+        elif self._told(partial(self.session.remove, run)):
             self._show()
             self._show_runs()
 

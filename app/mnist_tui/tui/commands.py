@@ -16,10 +16,10 @@ class Command:
         action: Name of the app's `action_` method, with its arguments.
         key: Key or keys, comma separated, as Textual names them.
         label: The key as people read it.
-        title: One or two words for footer and palette.
+        title: A few words for the palette.
         help: One sentence: what it does and when it takes effect.
         group: Heading on the help screen.
-        footer: Place in the footer, from 1; 0 for those that it has no room for.
+        short: One or two words for the footer, where the title is longer than that.
     """
 
     action: str
@@ -28,7 +28,7 @@ class Command:
     title: str
     help: str
     group: str
-    footer: int = 0
+    short: str = ""
 
     @property
     def name(self) -> str:
@@ -58,67 +58,121 @@ _RUNS: Final = "Runs tab"
 _APP: Final = "Program"
 
 COMMANDS: Final = (
-    Command(
-        "start",
-        "r",
-        "r",
-        "Start",
-        "Start the waiting runs; with none waiting, the settings shown.",
-        _TRAIN,
-        footer=3,
-    ),
-    Command("enqueue", "n", "n", "Queue", "Add a run with the settings shown to the queue.", _TRAIN, footer=10),
+    Command("start", "r", "r", "Start", "Start the waiting runs; with none waiting, the settings shown.", _TRAIN),
+    Command("enqueue", "n", "n", "Queue", "Add a run with the settings shown to the queue.", _TRAIN),
     Command(
         "report_preset",
         "t",
         "t",
-        "Report",
+        "Train the report's two runs",
         "Queue and start the report's two runs: 10 and 20 epochs, 2 features.",
         _TRAIN,
-        footer=4,
+        short="Report",
     ),
     Command(
-        "new_runs", "N", "N", "New runs…", "Form for a grid of epochs x features x seeds, and all settings.", _TRAIN
+        "new_runs",
+        "N",
+        "N",
+        "New runs…",
+        "Form for a grid of epochs x features x seeds, and for all settings.",
+        _TRAIN,
+        short="New…",
     ),
-    Command(
-        "pause", "p", "p", "Pause", "Hold the run before its next batch, or let it go on; at once.", _TRAIN, footer=5
-    ),
+    Command("pause", "p", "p", "Pause", "Hold the run before its next batch, or let it go on; at once.", _TRAIN),
     Command(
         "stop",
         "x",
         "x",
         "Stop",
-        "End the run after this batch and keep its finished epochs; waiting runs stay waiting.",
+        "End the run after this batch; asks first when much of an epoch would be lost.",
         _TRAIN,
-        footer=6,
     ),
-    Command("skip", "k", "k", "Skip", "End the run after this batch and go on with the next one waiting.", _TRAIN),
-    Command("live_epochs(1)", "plus", "+", "More epochs", "One epoch more for the run in progress; at once.", _TRAIN),
     Command(
-        "live_epochs(-1)", "minus", "-", "Fewer epochs", "One epoch less for the run in progress; at once.", _TRAIN
+        "skip",
+        "K",
+        "K",
+        "Skip to the next run",
+        "End the run as Stop does and go on with the next one waiting.",
+        _TRAIN,
+        short="Skip",
     ),
-    Command("epochs(1)", "e", "e", "Epochs", "More epochs; takes effect with the next run.", _NEXT, footer=7),
-    Command("epochs(-1)", "w", "w", "Epochs -", "Fewer epochs; takes effect with the next run.", _NEXT),
-    Command("type_epochs", "E", "E", "Type epochs", "Type any number of epochs for the next run.", _NEXT),
-    Command("features(1)", "f", "f", "Features", "More features (2, 4, 8 … 64); with the next run.", _NEXT, footer=8),
-    Command("features(-1)", "d", "d", "Features -", "Fewer features; takes effect with the next run.", _NEXT),
     Command(
-        "type_features", "F", "F", "Type features", "Type any number of features, 1 to 512, for the next run.", _NEXT
+        "live_epochs(1)",
+        "plus",
+        "+",
+        "This run: one epoch more",
+        "One epoch more for the run in progress; at once.",
+        _TRAIN,
+        short="Epochs of this run",
+    ),
+    Command(
+        "live_epochs(-1)",
+        "minus",
+        "-",
+        "This run: one epoch fewer",
+        "One epoch fewer for the run in progress; at once.",
+        _TRAIN,
+    ),
+    Command(
+        "epochs(1)",
+        "e,right_square_bracket",
+        "e",
+        "Next run: more epochs",
+        "More epochs for the next run, as ] does.",
+        _NEXT,
+        short="Epochs",
+    ),
+    Command(
+        "epochs(-1)",
+        "w,left_square_bracket",
+        "w",
+        "Next run: fewer epochs",
+        "Fewer epochs for the next run, as [ does.",
+        _NEXT,
+    ),
+    Command("type_epochs", "E", "E", "Next run: type epochs", "Type any number of epochs for the next run.", _NEXT),
+    Command(
+        "features(1)",
+        "f,greater_than_sign",
+        "f",
+        "Next run: more features",
+        "More features for the next run (2, 4, 8 … 64), as > does.",
+        _NEXT,
+        short="Features",
+    ),
+    Command(
+        "features(-1)",
+        "d,less_than_sign",
+        "d",
+        "Next run: fewer features",
+        "Fewer features for the next run, as < does.",
+        _NEXT,
+    ),
+    Command(
+        "type_features",
+        "F",
+        "F",
+        "Next run: type features",
+        "Type any number of features, 1 to 512, for the next run.",
+        _NEXT,
+    ),
+    Command(
+        "settings",
+        "b",
+        "b",
+        "Next run: all settings",
+        "Go to the line of settings: ← → choose one, ↑ ↓ change it, Esc goes back.",
+        _NEXT,
+        short="Settings",
     ),
     Command("tab('live')", "1", "1", "Live", "Show the run in progress, or the one that is open.", _VIEW),
-    Command("tab('runs')", "2", "2", "Runs", "Show queue, past runs, comparison and their curves.", _VIEW),
-    Command("tab('errors')", "3", "3", "Errors", "Show which classes are taken for which, with the images.", _VIEW),
+    Command("tab('runs')", "2", "2", "Runs", "Show the queue, past runs, their comparison and curves.", _VIEW),
+    Command("tab('errors')", "3", "3", "Errors", "Show which classes are mistaken for which, with the images.", _VIEW),
     Command("tab('features')", "4", "4", "Features", "Show where the images lie in the network's bottleneck.", _VIEW),
     Command("tab('draw')", "5", "5", "Draw", "Draw a digit and see what the network makes of it.", _VIEW),
-    Command(
-        "scale",
-        "y",
-        "y",
-        "Scale",
-        "Show accuracy on a linear scale, or error on a log scale.",
-        _VIEW,
-        footer=11,
-    ),
+    Command("move(1)", "j", "j", "Down", "Move down in a table or list, as the arrow does.", _VIEW),
+    Command("move(-1)", "k", "k", "Up", "Move up in a table or list, as the arrow does.", _VIEW),
+    Command("scale", "y", "y", "Scale", "Show accuracy on a linear scale, or error on a log scale.", _VIEW),
     Command(
         "next_chart",
         "c",
@@ -127,42 +181,57 @@ COMMANDS: Final = (
         "Show the next chart, table or image of the tab, where there is no room for all.",
         _VIEW,
     ),
-    Command("zoom", "z", "z", "Zoom", "Show the focused pane alone; again or Esc to go back.", _VIEW),
+    Command("zoom", "z", "z", "Zoom", "Show the focused pane alone; press it again, or Esc, to go back.", _VIEW),
     Command("theme", "v", "v", "Theme", "Next theme; the palette (Ctrl+P) lists all.", _VIEW),
-    Command("epoch(-1)", "comma", ",", "Earlier", "Show what the network had learned an epoch earlier.", _LEARNED),
     Command(
-        "epoch(1)", "full_stop", ".", "Later", "Show an epoch later; after the last one, follow training.", _LEARNED
+        "epoch(-1)",
+        "comma",
+        ",",
+        "Earlier epoch",
+        "Show what the network had learned an epoch earlier.",
+        _LEARNED,
+        short="Epoch",
     ),
-    Command("film", "o", "o", "Film", "Play the epochs one after the other, or hold.", _LEARNED),
+    Command(
+        "epoch(1)",
+        "full_stop",
+        ".",
+        "Later epoch",
+        "Show an epoch later; after the last one, follow training.",
+        _LEARNED,
+    ),
+    Command("film", "o", "o", "Play the epochs", "Play the epochs one after another, or hold.", _LEARNED, short="Play"),
     Command(
         "matrix_view",
         "i",
         "i",
-        "Matrix",
+        "What the matrix shows",
         "Errors: images, per cent, or the change since the epoch before or against the first marked run.",
         _LEARNED,
+        short="Matrix",
     ),
     Command(
         "mark", "space", "Space", "Mark", "Mark a run: marked runs share the chart and are what is exported.", _RUNS
     ),
     Command("open", "enter", "Enter", "Open", "Open the run under the cursor in the Live tab; Esc goes back.", _RUNS),
     Command("sort", "s", "s", "Sort", "Sort the table by its next column; a click on a heading does it too.", _RUNS),
-    Command("reverse", "S", "S", "Reverse", "Turn the order of the table round.", _RUNS),
+    Command("reverse", "S", "S", "Reverse the order", "Reverse the order of the table.", _RUNS, short="Reverse"),
     Command(
         "resume",
         "g",
         "g",
-        "Go on",
-        "Go on with a run where it ended, alone; a finished one gets as many epochs as the settings say.",
+        "Resume",
+        "Resume a run where it ended, alone; a finished one gets as many epochs as the settings say.",
         _RUNS,
     ),
     Command(
         "retry",
         "l",
         "l",
-        "Retry",
+        "Retry with a lower rate",
         "Train the run's settings again, alone, with a tenth of its learning rate; asks unless it diverged.",
         _RUNS,
+        short="Retry",
     ),
     Command("remove", "delete", "Del", "Remove", "Take the run under the cursor out of the queue.", _RUNS),
     Command(
@@ -172,23 +241,33 @@ COMMANDS: Final = (
         "Export",
         "Save the comparison of the marked runs, or of all, as Markdown, CSV, JSON, LaTeX and HTML.",
         _APP,
-        footer=9,
     ),
-    Command("help", "question_mark,f1", "?", "Help", "Show this help.", _APP, footer=1),
+    Command("help", "question_mark,f1", "?", "Help", "Show this help.", _APP),
     Command("command_palette", "ctrl+p", "Ctrl+P", "Palette", "Find any of these by name.", _APP),
     Command("suspend_process", "ctrl+z", "Ctrl+Z", "Shell", "Give the shell back until `fg`; training holds.", _APP),
-    Command("quit", "q", "q", "Quit", "Leave; asks first when a run is live.", _APP, footer=2),
+    Command("quit", "q", "q", "Quit", "Leave; asks first while a run is in progress.", _APP),
 )
 
 
 TABS_OF: Final = {
-    **dict.fromkeys(("open", "mark", "resume", "retry", "sort", "reverse", "remove"), ("runs-pane",)),
+    **dict.fromkeys(("open", "mark", "retry", "sort", "reverse", "remove"), ("runs-pane",)),
+    "resume": ("live", "runs-pane"),
     **dict.fromkeys(("epoch", "film"), ("errors", "features")),
     "matrix_view": ("errors",),
 }
 """The tabs that an action needs, by its name; all others can be done anywhere."""
-LIVE_ACTIONS: Final = frozenset({"pause", "stop", "skip", "live_epochs"})
-"""What needs a live run."""
+TAB_NAMES: Final = {
+    "live": "the Live tab (1)",
+    "runs-pane": "the Runs tab (2)",
+    "errors": "the Errors tab (3)",
+    "features": "the Features tab (4)",
+    "draw": "the Draw tab (5)",
+}
+
+
+def places(command: Command) -> str:
+    """Return where a command works, for a sentence."""
+    return " and ".join(TAB_NAMES[tab] for tab in TABS_OF.get(command.name, TAB_NAMES))
 
 
 OWN_ACTIONS: Final = frozenset(command.name for command in COMMANDS) - {"quit", "command_palette"}

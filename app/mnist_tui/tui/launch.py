@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,7 @@ LAST_WORDS_S: Final = 5.0
 """How long leaving waits for the training thread to write down the end of its run."""
 
 
-def launch(engine: Engine, spec: RunSpec, home: Path, load: Load) -> int:
+def launch(engine: Engine, spec: RunSpec, home: Path, load: Load, warm_up: Callable[[], None] | None = None) -> int:
     """Run the app; return its exit code.
 
     Args:
@@ -27,6 +28,7 @@ def launch(engine: Engine, spec: RunSpec, home: Path, load: Load) -> int:
         spec: The settings to begin with.
         home: Where runs, tables and logs are kept.
         load: What makes a network of a checkpoint.
+        warm_up: Loads what training needs; called behind the first frame, in a thread of its own.
 
     Raises:
         UsageError: There is no terminal to draw on.
@@ -37,7 +39,7 @@ def launch(engine: Engine, spec: RunSpec, home: Path, load: Load) -> int:
     with guarded_terminal(home / "logs" / "app.log") as guard:
         from mnist_tui.tui.app import MnistTuiApp
 
-        app = MnistTuiApp(engine, home, spec, load)
+        app = MnistTuiApp(engine, home, spec, load, warm_up)
         app.run()
         app.session.control.stop()
         app.session.join(LAST_WORDS_S)

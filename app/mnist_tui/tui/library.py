@@ -17,6 +17,8 @@ from mnist_tui.store.database import Store, continuing
 from mnist_tui.store.home import tables_folder
 from mnist_tui.store.reading import Known
 
+RUNS_KEPT: Final = 64
+"""Past runs that are kept with their epochs."""
 INSIGHTS_KEPT: Final = 16
 """Insights that are kept in memory: enough to play a short run twice."""
 
@@ -81,7 +83,12 @@ class Library:
 
     def runs(self) -> list[RunState]:
         """Return all runs, the newest first."""
-        return sorted({**self._past, **self._live}.values(), key=lambda run: (run.started_at, run.run), reverse=True)
+        return sorted({**self._past, **self._live}.values(), key=_begun, reverse=True)
+
+    @property
+    def newest(self) -> RunState | None:
+        """The run that began last, without its epochs."""
+        return max({**self._past, **self._live}.values(), key=_begun, default=None)
 
     def with_epochs(self, run: str) -> RunState:
         """Return a run with its epochs: from this session, else from the store.
@@ -93,6 +100,8 @@ class Library:
         if run in self._live:
             return self._live[run]
         if run not in self._opened:
+            while len(self._opened) >= RUNS_KEPT:
+                self._opened.pop(next(iter(self._opened)))
             with Store.open_readonly(self._home) as store:
                 self._opened[run] = store.run(run)
         return self._opened[run]
@@ -133,3 +142,7 @@ class Library:
             MnistTuiError: It cannot be written.
         """
         return save_comparison(table, tables_folder(self._home), comparison_stem(), formats)
+
+
+def _begun(run: RunState) -> tuple[str, str]:
+    return run.started_at, run.run

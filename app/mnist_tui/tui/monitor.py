@@ -31,6 +31,7 @@ from mnist_tui.tui.oracle import Load
 from mnist_tui.tui.screens.result import ResultScreen
 from mnist_tui.tui.session import Engine, TrainingSession
 from mnist_tui.tui.system import SystemProbe
+from mnist_tui.tui.warmth import Warmth
 from mnist_tui.tui.widgets.draw import DrawView
 from mnist_tui.tui.widgets.errors import ErrorsView
 from mnist_tui.tui.widgets.features import FeaturesView
@@ -68,21 +69,32 @@ class Monitor(App[None]):
         home: Where runs and tables are kept.
         spec: The settings to begin with.
         load: What makes a network of a checkpoint; called in a thread of its own.
+        warm_up: Loads what training needs; called behind the first frame, in a thread of its own.
     """
 
     TITLE = "mnist-tui"
     CSS_PATH = "app.tcss"
+    AUTO_FOCUS = "#epochs, Dialog *"
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (50, "-narrow"), (76, "-normal"), (116, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (22, "-medium"), (34, "-tall")]  # noqa: RUF012
 
-    def __init__(self, engine: Engine, home: Path, spec: RunSpec | None = None, load: Load | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        home: Path,
+        spec: RunSpec | None = None,
+        load: Load | None = None,
+        warm_up: Callable[[], None] | None = None,
+    ) -> None:
         super().__init__()
         self.spec = spec or RunSpec()
         self.session = TrainingSession(engine, home)
         self.state = SessionState()
         self.library = Library(home, self.state.runs)
         self.insight = InsightTabs(self, self.library, load, self._told)
+        self._warmth = Warmth(warm_up)
         self._opened: RunState | None = None
+        self._shows_last = self._turns = False
         self._probe = SystemProbe()
         self._errors = True
         self._looked = 0
@@ -123,13 +135,21 @@ class Monitor(App[None]):
         self._welcome_back()
         self._show()
         self._show_runs()
+        self._show_keys()
         self.set_interval(TICK_S, self._tick)
         self.set_interval(SYSTEM_TICK_S, self._read_system)
         self.set_interval(ELSEWHERE_TICK_S, self._look_elsewhere)
         self.call_after_refresh(self._read_system)
         # Behind the first frame, before the first curve.
         self.call_after_refresh(threading.Thread(target=drawing, name="loading", daemon=True).start)
+        self.call_after_refresh(self._look_around)
         install_signal_handlers(asyncio.get_running_loop(), self._leave_on_signal)
+
+    def _look_around(self) -> None:
+        """Show the last run, and load what training needs: neither may hold the first frame up."""
+        self._warmth.begin()
+        self._shows_last = True
+        self._show()
 
     def _welcome_back(self) -> None:
         """Tell what an earlier session left undone."""
@@ -192,6 +212,12 @@ class Monitor(App[None]):
             self._thread_is_idle()
         self._play_on()
         self._ask_network()
+        self._show_keys()
+        loading = self._warmth.loading
+        if self._turns or self.state.preparing is not None or loading is not None:
+            self.query_one(StatusLine).turn(loading=loading)
+        # Once more when it is done, to take the last word away.
+        self._turns = loading is not None
 
     def _thread_is_idle(self) -> None:
         if self._leave_code is not None:
@@ -251,26 +277,43 @@ class Monitor(App[None]):
     def _live(self) -> bool:
         return self.session.active
 
+    @property
+    def _shown_run(self) -> RunState | None:
+        """The run that is open, else the one in progress, else the last one there is."""
+        if self._opened is not None or self.state.run is not None or self._live:
+            return self._opened or self.state.run
+        last = self.library.newest if self._shows_last else None
+        return None if last is None else self._with_epochs(last.run)
+
     def _show(self) -> None:
         waiting = self.session.queue.waiting
-        run = self._opened or self.state.run
+        run = self._shown_run
         control, current = self.session.control, self.state.current
         with self.batch_update():
             self.query_one(StatusLine).show(
                 self.state,
                 self._opened,
+                run,
                 len(waiting),
                 self.library.elsewhere,
                 stopping=self._live and control.stopping,
                 asked=control.epochs_asked(current) if self._live and current else None,
             )
-            self.query_one(LiveView).show(run)
+            self.query_one(LiveView).show(run, self.session.starting if self._live else None)
             self.query_one(SettingsBar).show(self.spec, live=self._live)
-            self.query_one(KeyBar).show(live=self._live and self.state.active)
             self.query_one(ProgressStrip).show(
                 self.state.run, self.session.done, self.session.total, active=self.state.active
             )
             self._show_insight()
+
+    def _show_keys(self) -> None:
+        """Offer the keys of the tab; a dialog has its own in its frame."""
+        dialog = len(self.screen_stack) > 1
+        self.screen_stack[0].query_one(KeyBar).show(
+            "" if dialog else self.query_one(TabbedContent).active,
+            live=self._live and self.state.active,
+            in_queue=not dialog and self.query_one(RunsView).chosen_waiting is not None,
+        )
 
     def _show_runs(self) -> None:
         if self.query_one(TabbedContent).active != "runs-pane":
@@ -282,9 +325,19 @@ class Monitor(App[None]):
             known = {run.run for run in runs}
             curves = [opened for run in view.marked if run in known and (opened := self._with_epochs(run))]
             view.show(runs, curves, errors=self._errors)
+            self._preview()
+
+    def _preview(self) -> None:
+        """Draw the run under the cursor beside the marked ones."""
+        view = self.query_one(RunsView)
+        chosen = view.chosen
+        if chosen is not None and chosen not in view.marked:
+            view.preview(self._with_epochs(chosen))
+        else:
+            view.preview(None)
 
     def _show_insight(self) -> None:
-        run = self._opened or self.state.run or next(iter(self.library.runs()), None)
+        run = self._shown_run
         marked = next(iter(self.query_one(RunsView).marked), None)
         self.insight.show(self.query_one(TabbedContent).active, run, marked)
 

@@ -100,6 +100,12 @@ class TrainingSession:
         self._thread: threading.Thread | None = None
         self._wanted = False
         self._total = 0
+        self._taken: list[QueuedRun] = []
+
+    @property
+    def starting(self) -> QueuedRun | None:
+        """What the training thread took from the queue and has not begun yet."""
+        return next(iter(self._taken), None)
 
     @property
     def control(self) -> RunControl:
@@ -215,7 +221,7 @@ class TrainingSession:
         return not self.active
 
     def _work(self, queue: Iterable[QueuedRun], control: RunControl) -> None:
-        taken: list[QueuedRun] = []
+        taken = self._taken = []
 
         def noted() -> Iterator[QueuedRun]:
             for queued in queue:

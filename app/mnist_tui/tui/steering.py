@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
+from textual import on
 from textual.widgets import TabbedContent
 
 from mnist_tui.core.estimate import DAY_S, machine_factor, sweep_s
 from mnist_tui.core.events import Status
 from mnist_tui.core.queue import QueuedRun, enqueue
-from mnist_tui.core.spec import FEATURE_STEPS, MAX_EPOCHS, MAX_FEATURES, REPORT_PRESET, RunSpec
+from mnist_tui.core.spec import MAX_EPOCHS, MAX_FEATURES, REPORT_PRESET, RunSpec
 from mnist_tui.report.words import format_duration
 from mnist_tui.tui.monitor import Monitor
 from mnist_tui.tui.screens.confirm import ConfirmScreen
 from mnist_tui.tui.screens.new_runs import NewRuns, NewRunsScreen
 from mnist_tui.tui.screens.number import NumberScreen
 from mnist_tui.tui.widgets.runs import RunsView
+from mnist_tui.tui.widgets.settings import SettingsBar, stepped
 
-EPOCH_STEPS: Final = (1, 2, 3, 4, 5, 10, 15, 20, 25, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000, 2000, 5000)
-"""The values that the epochs key steps through; any number can be typed."""
+ASK_FROM_S: Final = 5.0
+"""Seconds of an unfinished epoch from which on ending it is asked about."""
 
 
 class Steering(Monitor):
@@ -106,11 +108,15 @@ class Steering(Monitor):
 
     def action_resume(self) -> None:
         """Go on with the run under the cursor; a finished one gets the epochs of the settings."""
-        run = self.query_one(RunsView).chosen
+        run = self._run_in_sight
         if run is None:
+            self.tell("There is no run to resume yet. r starts one.")
+            return
+        if self._live and run == self.state.current and self.state.active:
+            self.tell("That run is in progress.")
             return
         if run in {queued.run for queued in self.session.queue.waiting}:
-            self.tell("That run waits already.")
+            self.tell("That run is waiting already.")
             return
         epochs = self.spec.epochs if self._status_of(run) is Status.FINISHED else None
         queued = self._told(partial(self.library.continuing, run, epochs))
@@ -153,6 +159,14 @@ class Steering(Monitor):
         self.tell("No run is in progress. r starts one.")
         return False
 
+    @property
+    def _run_in_sight(self) -> str | None:
+        """Id of the run under the cursor in the Runs tab, else of the one shown."""
+        if self.query_one(TabbedContent).active == "runs-pane":
+            return self.query_one(RunsView).chosen
+        shown = self._shown_run
+        return None if shown is None else shown.run
+
     def action_pause(self) -> None:
         """Hold the run, or let it go on."""
         if not self._needs_run():
@@ -166,17 +180,32 @@ class Steering(Monitor):
 
     def action_stop(self) -> None:
         """End the run; the queue waits."""
-        if not self._needs_run():
-            return
-        self.session.stop()
-        self._show()
+        if self._needs_run():
+            self._end_run("Stop", self.session.stop)
 
     def action_skip(self) -> None:
         """End the run; the next one starts."""
-        if not self._needs_run():
+        if self._needs_run():
+            self._end_run("Skip", self.session.control.skip)
+
+    def _end_run(self, verb: str, end: Callable[[], None]) -> None:
+        """End the run at once; ask first where seconds of an unfinished epoch would be lost."""
+        run = self.state.run
+        lost_s = run.progress.epoch_elapsed_s if run is not None and run.progress is not None else 0.0
+
+        def do(yes: bool | None) -> None:
+            if yes:
+                end()
+                self._show()
+
+        if run is None or lost_s < ASK_FROM_S or run.epoch_fraction in (0.0, 1.0):
+            do(True)
             return
-        self.session.control.skip()
-        self._show()
+        question = (
+            f"{format_duration(lost_s)} of epoch {run.epochs_done + 1} would be lost; "
+            f"the {run.epochs_done} finished ones are kept."
+        )
+        self.push_screen(ConfirmScreen(f"{verb} this run?", question, verb), do)
 
     def action_live_epochs(self, step: int) -> None:
         """Change the number of epochs of the run in progress."""
@@ -198,11 +227,34 @@ class Steering(Monitor):
 
     def action_epochs(self, step: int) -> None:
         """Step the epochs of the next run."""
-        self._change(replace(self.spec, epochs=_stepped(EPOCH_STEPS, self.spec.epochs, step)))
+        self.action_setting("epochs", step)
 
     def action_features(self, step: int) -> None:
         """Step the features of the next run."""
-        self._change(replace(self.spec, features=_stepped(FEATURE_STEPS, self.spec.features, step)))
+        self.action_setting("features", step)
+
+    def action_setting(self, name: str, step: int) -> None:
+        """Step any setting of the next run."""
+        changed = stepped(self.spec, name, step)
+        if changed == self.spec and name in ("epochs", "features"):
+            letter = name[0].upper()
+            end = "largest" if step > 0 else "smallest"
+            self.tell(f"{getattr(self.spec, name):,} is the {end} step; {letter} takes any number of {name}.")
+        self._change(changed)
+
+    @on(SettingsBar.Stepped)
+    def _step_setting(self, stepped: SettingsBar.Stepped) -> None:
+        self.action_setting(stepped.name, stepped.step)
+
+    @on(SettingsBar.Typed)
+    def _type_setting(self, typed: SettingsBar.Typed) -> None:
+        match typed.name:
+            case "epochs":
+                self.action_type_epochs()
+            case "features":
+                self.action_type_features()
+            case _:
+                self.action_new_runs()
 
     def action_type_epochs(self) -> None:
         """Ask for a number of epochs."""
@@ -217,10 +269,3 @@ class Steering(Monitor):
             NumberScreen("Features of the next run", "features", self.spec.features, 1, MAX_FEATURES),
             lambda n: None if n is None else self._change(replace(self.spec, features=n)),
         )
-
-
-def _stepped(steps: tuple[int, ...], value: int, direction: int) -> int:
-    """Return the next step above or below `value`; the value itself at either end."""
-    if direction > 0:
-        return next((step for step in steps if step > value), value)
-    return next((step for step in reversed(steps) if step < value), value)

@@ -22,6 +22,7 @@ class ConfirmScreen(Dialog[bool]):
         yes: What the button says that lets it happen.
     """
 
+    KEYS = "y yes · Enter or Esc back"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("y", "agree", "Yes"), Binding("n", "leave", "No")]
 
     def __init__(self, title: str, question: str, yes: str) -> None:

@@ -13,8 +13,9 @@ T = TypeVar("T")
 
 
 class Dialog(ModalScreen[T | None]):
-    """A modal box; its result is `None` when it is left without an answer."""
+    """A modal box; its result is `None` when it is left without an answer. Its frame says which keys it takes."""
 
+    KEYS: ClassVar[str] = "Esc back"
     DEFAULT_CSS = """
     Dialog {
         align: center middle;
@@ -22,7 +23,8 @@ class Dialog(ModalScreen[T | None]):
     }
     Dialog > .dialog {
         width: 64; max-width: 96%; height: auto; max-height: 96%;
-        background: $surface; border: round $primary; border-title-color: $foreground; padding: 0 1;
+        background: $surface; border: round $primary; padding: 0 1;
+        border-title-color: $foreground; border-subtitle-color: $text-muted;
     }
     Dialog .error { color: $text-error; height: auto; }
     Dialog .hint { color: $text-muted; height: auto; }
@@ -30,6 +32,10 @@ class Dialog(ModalScreen[T | None]):
     Dialog Button { margin-left: 1; min-width: 10; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Back")]
+
+    def on_mount(self) -> None:
+        """Say in the frame which keys there are."""
+        self.query_one(".dialog").border_subtitle = self.KEYS
 
     def action_leave(self) -> None:
         """Go back without an answer."""

@@ -28,6 +28,7 @@ _LEAST: Final = 20
 class HelpScreen(Dialog[None]):
     """Keys by group, then what each column means."""
 
+    KEYS = "↑ ↓ scroll · Esc back"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,f1,q", "leave", "Back")]
     DEFAULT_CSS = """
     HelpScreen > .dialog { width: 100; height: 90%; scrollbar-gutter: stable; }
@@ -36,7 +37,7 @@ class HelpScreen(Dialog[None]):
     def compose(self) -> ComposeResult:
         """One scrolling page, in one piece: a key should be answered at once, and many widgets take their time."""
         with VerticalScroll(classes="dialog") as box:
-            box.border_title = "Keys and words (Esc goes back)"
+            box.border_title = "Keys and words"
             yield Static(id="page")
 
     def on_resize(self) -> None:

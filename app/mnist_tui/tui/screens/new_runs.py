@@ -53,6 +53,8 @@ class NewRunsScreen(Dialog[NewRuns]):
     NewRunsScreen .buttons { margin-top: 1; }
     """
 
+    KEYS = "Tab next · Enter start · Esc back"
+
     def __init__(self, spec: RunSpec, factor: float = 1.0) -> None:
         super().__init__()
         self._spec, self._factor = spec, factor

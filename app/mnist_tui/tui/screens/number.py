@@ -22,6 +22,8 @@ class NumberScreen(Dialog[int]):
         low, high: The range allowed, both ends included.
     """
 
+    KEYS = "Enter take · Esc back"
+
     def __init__(self, title: str, name: str, value: int, low: int, high: int) -> None:
         super().__init__()
         self._title, self._noun, self._value, self._low, self._high = title, name, value, low, high
@@ -33,7 +35,7 @@ class NumberScreen(Dialog[int]):
             # Any text can be typed: letters that were dropped without a word would leave another number.
             yield Input(str(self._value), select_on_focus=True, compact=True)
             yield Static("", classes="error", markup=False)
-            yield Static(f"{self._low} to {self._high:,}. Enter takes it, Esc goes back.", classes="hint")
+            yield Static(f"{self._low} to {self._high:,}.", classes="hint")
 
     @on(Input.Submitted)
     def _take(self, event: Input.Submitted) -> None:

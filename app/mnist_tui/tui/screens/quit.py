@@ -18,6 +18,7 @@ Leave: TypeAlias = Literal["finish", "stop"]
 class QuitScreen(Dialog[Leave]):
     """Finish the epoch, stop now and keep what is finished, or go back."""
 
+    KEYS = "f s or Enter choose · Esc back"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "leave_by('finish')", "Finish epoch"),
         Binding("s", "leave_by('stop')", "Stop and keep"),
@@ -29,7 +30,7 @@ class QuitScreen(Dialog[Leave]):
     def compose(self) -> ComposeResult:
         """Three answers."""
         with Vertical(classes="dialog") as box:
-            box.border_title = "A run is live"
+            box.border_title = "A run is in progress"
             yield Static("Finished epochs are saved already, whatever you choose.")
             yield Button("f  Finish this epoch, then quit", id="finish", compact=True)
             yield Button("s  Stop now, keep the finished epochs, quit", id="stop", compact=True)

@@ -30,6 +30,7 @@ class ResultScreen(Dialog[None]):
         problem: Why it could not be saved.
     """
 
+    KEYS = "↑ ↓ move · Esc back"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,q", "leave", "Back")]
     DEFAULT_CSS = """
     ResultScreen > .dialog { width: 96%; }
@@ -44,7 +45,6 @@ class ResultScreen(Dialog[None]):
         """Table, footnotes, paths."""
         with VerticalScroll(classes="dialog", can_focus=False) as box:
             box.border_title = "The queue is done"
-            box.border_subtitle = "Esc goes back"
             yield SortableTable(id="result", fitting=True)
             yield Static(Text(printable(" ".join(self._table.footnotes))), classes="hint")
             if self._paths:

@@ -7,7 +7,7 @@ from textual.content import Content
 from textual.events import Click
 from textual.widgets import Static
 
-from mnist_tui.tui.commands import COMMANDS, LIVE_ACTIONS
+from mnist_tui.tui.footer import Offer, offers
 
 
 class KeyBar(Static):
@@ -22,18 +22,16 @@ class KeyBar(Static):
 
     def __init__(self) -> None:
         super().__init__(id="keys")
-        self._live = False
+        self._shown: tuple[str, bool, bool] | None = None
+        self._offers: tuple[Offer, ...] = ()
         self._places: list[tuple[range, str]] = []
 
-    def show(self, *, live: bool) -> None:
-        """Grey out what needs a live run while there is none."""
-        if live != self._live:
-            self._live = live
+    def show(self, tab: str, *, live: bool, in_queue: bool) -> None:
+        """Show the keys of a place; arguments as for `offers`, no tab for none."""
+        if (tab, live, in_queue) != self._shown:
+            self._shown = tab, live, in_queue
+            self._offers = tuple(offers(tab, live=live, in_queue=in_queue)) if tab else ()
             self._redraw()
-
-    def on_mount(self) -> None:
-        """Draw the first time."""
-        self._redraw()
 
     def on_resize(self) -> None:
         """Choose again what fits."""
@@ -47,15 +45,17 @@ class KeyBar(Static):
 
     def _redraw(self) -> None:
         width, column = self.size.width - 1, 1
-        keys: list[Content] = []
+        shown: list[Content] = []
         self._places = []
-        for command in sorted((c for c in COMMANDS if c.footer), key=lambda c: c.footer):
-            end = column + cell_len(command.label) + 1 + cell_len(command.title)
+        for offer in self._offers:
+            end = column + cell_len(offer.label) + 1 + cell_len(offer.title)
             if end > width:
                 break
-            self._places.append((range(column, end), command.action))
+            for number, (label, action) in enumerate(offer.keys):
+                last = number == len(offer.keys) - 1
+                after = end if last else column + cell_len(label) + 1
+                self._places.append((range(column, after), action))
+                column = after
             column = end + 2
-            idle = not self._live and command.name in LIVE_ACTIONS
-            label, title = ("$text-disabled",) * 2 if idle else ("bold $text-accent", "")
-            keys.append(Content.assemble((command.label, label), " ", (command.title, title)))
-        self.update(Content("  ").join(keys), layout=False)
+            shown.append(Content.assemble((offer.label, "bold $text-accent"), " ", offer.title))
+        self.update(Content("  ").join(shown), layout=False)

@@ -6,6 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 
+from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.state import RunState
 from mnist_tui.report.charts import sparkline
 from mnist_tui.report.curves import MIN_STEPS, accuracy_chart, has_only_steps, loss_chart
@@ -74,8 +75,15 @@ class LiveView(Container):
                 yield SystemCard()
         yield StatusCard()
 
-    def show(self, run: RunState | None) -> None:
-        """Show a run; charts and table are touched only when an epoch came or the run changed."""
+    def show(self, run: RunState | None, starting: QueuedRun | None = None) -> None:
+        """Show a run; charts and table are touched only when an epoch came or the run changed.
+
+        Args:
+            run: The run.
+            starting: One that was taken from the queue and has not begun yet.
+        """
+        if starting is not None and run is None:
+            run = RunState(starting.run, starting.spec)
         self.query_one(StatusCard).show(run)
         self.query_one(RunCard).show(run)
         shown: tuple[object, ...] = (None, self.errors)

@@ -35,7 +35,7 @@ class ProgressStrip(Static):
 
     def show(self, run: RunState | None, runs_done: int, runs_total: int, *, active: bool) -> None:
         """Show the run's shares and, when there are several runs, the queue's."""
-        self._idle = "Getting ready." if active else "Nothing trains."
+        self._idle = "Getting ready." if active else "No run in progress."
         values: list[tuple[str, float, str]] = []
         if run is not None:
             epoch = float(run.status is Status.FINISHED) if run.status.is_over else run.epoch_fraction

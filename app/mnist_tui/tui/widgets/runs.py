@@ -69,6 +69,7 @@ class RunsView(Container):
         self.marked: dict[str, int] = {}
         self._pane = 0
         self._rows: dict[str, tuple[object, TableRow]] = {}
+        self._curves: tuple[Sequence[RunState], bool] = ((), True)
 
     def compose(self) -> ComposeResult:
         """Queue on top, past runs, then comparison and chart."""
@@ -151,8 +152,13 @@ class RunsView(Container):
         table.set_rows(_RUN_COLUMNS, [self._known_row(run) for run in runs])
         table.border_title = "Runs" if len(runs) <= MAX_ROWS else f"Runs ({MAX_ROWS} of {len(runs):,} shown)"
         self._show_comparison(self.comparison(runs))
+        self._curves = curves, errors
+
+    def preview(self, run: RunState | None) -> None:
+        """Draw the marked runs, and one more that is only looked at."""
+        curves, errors = self._curves
         colours = {run.run: self.marked[run.run] for run in curves}
-        self.query_one("#overlay", PlotView).show(overlay_chart(curves, colours, errors=errors))
+        self.query_one("#overlay", PlotView).show(overlay_chart(curves, colours, run, errors=errors))
 
     def _show_comparison(self, table: ComparisonTable) -> None:
         self.query_one("#comparison", SortableTable).set_rows(table.columns, comparison_rows(table))

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets import Static
 
-from mnist_tui.core.events import Phase
+from mnist_tui.core.events import Phase, Preparing
 from mnist_tui.core.state import RunState, SessionState
 from mnist_tui.report.words import format_device, format_duration, format_rate, printable, status_text
 
 Part = tuple[int, str, str]
 """Importance (0 stays longest), style, text."""
+
+_SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_TURNS_PER_S: Final = 5
+
+
+def _spinner() -> str:
+    return _SPINNER[int(time.monotonic() * _TURNS_PER_S) % len(_SPINNER)]
 
 
 def fit(parts: Sequence[Part], width: int, gap: str = "  ") -> Content:
@@ -34,11 +43,27 @@ class StatusLine(Static):
     def __init__(self) -> None:
         super().__init__(id="status")
         self._parts: list[Part] = []
+        self._choose: Callable[[], list[Part]] | None = None
+        self._loading: float | None = None
+        self._preparing = ""
+        self._since = 0.0
+
+    def turn(self, *, loading: float | None) -> None:
+        """Show that something is going on.
+
+        Args:
+            loading: For how many seconds PyTorch has been loading, before a run asks for it.
+        """
+        self._loading = loading
+        if self._choose is not None and (parts := self._choose()) != self._parts:
+            self._parts = parts
+            self._refit()
 
     def show(
         self,
         session: SessionState,
         past: RunState | None,
+        shown: RunState | None,
         waiting: int,
         elsewhere: int,
         *,
@@ -50,31 +75,52 @@ class StatusLine(Static):
         Args:
             session: What this process does.
             past: The other run, if one is open.
+            shown: The run on the screen.
             waiting: Runs that wait here.
             elsewhere: Runs in progress in other processes.
             stopping: True once the run was asked to end.
             asked: Epochs that were asked for last; the run may not have taken them in yet.
         """
-        run = past or session.run
-        parts: list[Part] = [(9, "bold $primary", "mnist-tui")]
-        if past is not None:
-            what = "PAST RUN" if past.status.is_over else "IN ANOTHER PROCESS"
-            parts.append((0, "bold $text-warning", f"◂ {what} (Esc: back)"))
-        if session.preparing is not None and past is None:
-            share = session.preparing.fraction
-            done = "" if share is None else f" {share:.0%}"
-            parts.append((0, "bold", f"… {printable(session.preparing.message)}{done}"))
-        elif run is None:
-            parts += [(0, "bold", "○ READY"), (1, "$text-muted", "r starts, t runs the report, ? helps")]
-        else:
-            parts += self._run_parts(run, stopping and past is None, asked if past is None else None)
-        if elsewhere and past is None:
-            parts.append((3, "$text-warning", f"{elsewhere} in another process"))
-        if waiting:
-            parts.append((4, "", f"{waiting} waiting"))
-        if parts != self._parts:
-            self._parts = parts
-            self._refit()
+
+        def choose() -> list[Part]:
+            parts: list[Part] = [(9, "bold $primary", "mnist-tui")]
+            run = past or session.run
+            if past is not None:
+                what = "PAST RUN" if past.status.is_over else "IN ANOTHER PROCESS"
+                parts.append((0, "bold $text-warning", f"◂ {what} (Esc: back)"))
+            if session.preparing is not None and past is None:
+                parts += self._preparing_parts(session.preparing)
+            elif run is None:
+                parts += self._ready_parts(shown)
+            else:
+                parts += self._run_parts(run, stopping and past is None, asked if past is None else None)
+            if elsewhere and past is None:
+                parts.append((3, "$text-warning", f"{elsewhere} in another process"))
+            if waiting:
+                parts.append((4, "", f"{waiting} waiting"))
+            return parts
+
+        self._choose = choose
+        self.turn(loading=self._loading)
+
+    def _preparing_parts(self, now: Preparing) -> list[Part]:
+        # A download says where it is; its name changes with each file.
+        if self._preparing != (what := now.message):
+            self._preparing, self._since = what, time.monotonic()
+        seconds = int(time.monotonic() - self._since)
+        done = "" if now.fraction is None else f" {now.fraction:.0%}"
+        return [
+            (0, "bold", f"{_spinner()} {printable(what)}{done}"),
+            (2, "$text-muted", f"{seconds} s" if seconds else ""),
+        ]
+
+    def _ready_parts(self, last: RunState | None) -> list[Part]:
+        parts: list[Part] = [(0, "bold", "○ READY"), (2, "$text-muted", "r starts, t runs the report, ? helps")]
+        if self._loading is not None:
+            parts.append((3, "$text-muted", f"{_spinner()} loading PyTorch {self._loading:.0f} s"))
+        if last is not None:
+            parts += [(1, "$text-muted", f"last run: {last.spec.title}")]
+        return parts
 
     def _run_parts(self, run: RunState, stopping: bool, asked: int | None) -> list[Part]:
         over = run.status.is_over

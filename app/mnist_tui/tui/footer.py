@@ -1,0 +1,89 @@
+"""Which keys the bottom line offers: those of the tab first, then what can be done now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from mnist_tui.tui.commands import COMMANDS, Command
+
+_BY_ACTION: Final = {command.action: command for command in COMMANDS}
+_ALWAYS: Final = (("help",), ("quit",))
+_EPOCHS: Final = ("epochs(1)", "epochs(-1)")
+_FEATURES: Final = ("features(1)", "features(-1)")
+_FILM: Final = ("epoch(-1)", "epoch(1)")
+_IDLE: Final = (
+    ("start",),
+    ("report_preset",),
+    _EPOCHS,
+    _FEATURES,
+    ("settings",),
+    ("enqueue",),
+    ("new_runs",),
+    ("scale",),
+    ("export",),
+    ("zoom",),
+    ("theme",),
+)
+_LIVE: Final = (
+    ("pause",),
+    ("stop",),
+    ("skip",),
+    ("live_epochs(1)", "live_epochs(-1)"),
+    _EPOCHS,
+    _FEATURES,
+    ("enqueue",),
+    ("new_runs",),
+    ("scale",),
+    ("zoom",),
+)
+_OF_TAB: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
+    "runs-pane": (
+        ("open",),
+        ("mark",),
+        ("resume",),
+        ("sort",),
+        ("reverse",),
+        ("retry",),
+        ("export",),
+        ("next_chart",),
+    ),
+    "errors": (("matrix_view",), _FILM, ("film",), ("next_chart",), ("zoom",)),
+    "features": (_FILM, ("film",), ("next_chart",), ("zoom",)),
+    "draw": (("next_chart",),),
+}
+_QUEUE: Final = (("remove",),)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One entry of the footer.
+
+    Attributes:
+        title: What it does, in a word or two.
+        keys: Label and action of each key that does it; two where one goes up and the other down.
+    """
+
+    title: str
+    keys: tuple[tuple[str, str], ...]
+
+    @property
+    def label(self) -> str:
+        """The keys as people read them."""
+        return "/".join(label for label, _ in self.keys)
+
+
+def offers(tab: str, *, live: bool, in_queue: bool = False) -> Iterator[Offer]:
+    """Yield what the footer offers, the most important first.
+
+    Args:
+        tab: The tab that is shown.
+        live: A run is in progress.
+        in_queue: The cursor is on a run that waits.
+    """
+    own = _OF_TAB.get(tab, ())
+    own = (*_QUEUE, *own[1:]) if in_queue else own
+    for actions in dict.fromkeys((*_ALWAYS, *own, *(_LIVE if live else _IDLE))):
+        commands: list[Command] = [_BY_ACTION[action] for action in actions]
+        yield Offer(commands[0].short or commands[0].title, tuple((c.label, c.action) for c in commands))

@@ -1,0 +1,40 @@
+"""Loads what training needs before a key asks for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+
+class Warmth:
+    """A warm-up in a daemon thread.
+
+    Args:
+        load: What loads; `None` for nothing.
+    """
+
+    def __init__(self, load: Callable[[], None] | None) -> None:
+        self._load = load
+        self._thread: threading.Thread | None = None
+        self._began = 0.0
+
+    def begin(self) -> None:
+        """Begin; returns at once."""
+        if self._load is not None:
+            self._began = time.monotonic()
+            self._thread = threading.Thread(target=self._work, args=(self._load,), name="warm-up", daemon=True)
+            self._thread.start()
+
+    @property
+    def loading(self) -> float | None:
+        """Seconds since it began, `None` before and after."""
+        if self._thread is None or not self._thread.is_alive():
+            return None
+        return time.monotonic() - self._began
+
+    def _work(self, load: Callable[[], None]) -> None:
+        # What is missing is told when training asks for it.
+        with suppress(Exception):
+            load()

@@ -1,0 +1,165 @@
+"""What the bottom line offers, where keys lead, and what is said where one does nothing."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+from textual.widgets import TabbedContent
+
+from mnist_tui.core.events import Progress, Status
+from mnist_tui.demo import run_sweep
+from mnist_tui.tui.app import MnistTuiApp
+from mnist_tui.tui.screens.confirm import ConfirmScreen
+from mnist_tui.tui.widgets.settings import SettingsBar
+from tests.tui.helpers import run_to_the_end, screen_text, settle, statuses, until
+
+SLOW_S = 0.02
+
+
+def footer(app) -> str:
+    return screen_text(app).splitlines()[-1]
+
+
+async def test_the_footer_offers_what_can_be_done_in_the_tab_and_now(make_app):
+    app = make_app(SLOW_S)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        assert "r Start" in footer(app)
+        assert "p Pause" not in footer(app)
+        assert "e/w Epochs" in footer(app)
+        await pilot.press("r")
+        await until(pilot, lambda: app.state.run is not None)
+        await settle(pilot)
+        assert "p Pause  x Stop" in footer(app)
+        assert "r Start" not in footer(app)
+        await pilot.press("2")
+        await settle(pilot)
+        assert "Enter Open  Space Mark" in footer(app)
+        await pilot.press("n", "2", "shift+tab")
+        await settle(pilot)
+        assert "Del Remove" in footer(app)
+        await pilot.press("question_mark")
+        await settle(pilot)
+        assert "Pause" not in footer(app)
+        assert "Esc back" in screen_text(app)
+        app.session.control.stop()
+
+
+async def test_both_keys_of_a_pair_in_the_footer_can_be_clicked(make_app):
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        column = footer(app).index("e/w")
+        await pilot.click(offset=(column, 39))
+        assert app.spec.epochs == 15
+        await pilot.click(offset=(column + 2, 39))
+        await pilot.click(offset=(column + 2, 39))
+        assert app.spec.epochs == 5
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("s", "s (Sort) works in the Runs tab (2)."),
+        ("comma", ", (Earlier epoch) works in the Errors tab (3) and the Features tab (4)."),
+        ("p", "No run is in progress. r starts one."),
+        ("g", "There is no run to resume yet. r starts one."),
+    ],
+)
+async def test_a_key_that_does_nothing_here_says_why(make_app, key, said):
+    app = make_app()
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await pilot.press(key)
+        await settle(pilot)
+        assert said in screen_text(app)
+
+
+async def test_the_line_of_settings_is_changed_with_the_arrows(make_app):
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("b", "up", "right", "up", "up", "right", "up", "right", "down", "right", "up")
+        spec = app.spec
+        assert (spec.epochs, spec.features, spec.seed, spec.batch_size) == (15, 8, 1, 128)
+        assert spec.learning_rate == pytest.approx(3e-4)
+        await pilot.press("escape")
+        assert not app.query_one(SettingsBar).has_focus
+        await pilot.press("up")
+        assert app.spec == spec
+
+
+async def test_brackets_step_epochs_and_features_and_the_last_step_is_told(make_app):
+    app = make_app()
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await pilot.press("right_square_bracket", "greater_than_sign", "greater_than_sign", "less_than_sign")
+        assert (app.spec.epochs, app.spec.features) == (15, 4)
+        await pilot.press("d", "d")
+        await settle(pilot)
+        assert "2 is the smallest step; F takes any number of features." in screen_text(app)
+
+
+async def test_escape_leads_back_to_the_row_that_was_opened(make_app):
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await run_to_the_end(pilot, "t")
+        await pilot.press("escape", "2", "j", "enter")
+        await settle(pilot)
+        assert "PAST RUN" in screen_text(app)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert app.query_one(TabbedContent).active == "runs-pane"
+        assert app.query_one("#runs").cursor_row == 1
+
+
+async def test_the_last_run_is_shown_at_the_start_and_the_run_under_the_cursor_in_the_runs_tab(make_app):
+    first = make_app()
+    async with first.run_test(size=(120, 40)) as pilot:
+        await run_to_the_end(pilot, "t")
+    second = make_app()
+    async with second.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        text = screen_text(second)
+        assert "○ READY" in text
+        assert "last run: 20 epochs x 2 features, seed 0" in text
+        assert "20 of 20" in text
+        await pilot.press("2")
+        await settle(pilot)
+        assert "▸ 20 ep x 2 f s0" in screen_text(second)
+        await pilot.press("j")
+        await settle(pilot)
+        assert "▸ 10 ep x 2 f s0" in screen_text(second)
+
+
+async def test_stopping_asks_where_much_of_an_epoch_would_be_lost(make_app):
+    def long_epochs(queue, control):
+        for event in run_sweep(queue, control, delay_s=SLOW_S):
+            if isinstance(event, Progress):
+                event = replace(event, epoch_elapsed_s=30.0)
+            yield event
+
+    app = make_app(engine=long_epochs)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("r")
+        await until(pilot, lambda: app.state.run is not None and 0 < app.state.run.epoch_fraction < 1)
+        await pilot.press("p")
+        await until(pilot, lambda: statuses(app) == [Status.PAUSED] and 0 < app.state.run.epoch_fraction < 1)
+        await pilot.press("x")
+        await settle(pilot)
+        assert isinstance(app.screen, ConfirmScreen)
+        assert "30 s of epoch" in screen_text(app)
+        await pilot.press("escape")
+        assert statuses(app) == [Status.PAUSED]
+        await pilot.press("x", "y")
+        await until(pilot, lambda: statuses(app) == [Status.STOPPED])
+
+
+async def test_what_training_needs_is_loaded_behind_the_first_frame_and_that_is_shown(home):
+    loaded = threading.Event()
+
+    def warm_up():
+        loaded.wait(100)
+
+    app = MnistTuiApp(run_sweep, home, warm_up=warm_up)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "loading PyTorch" in screen_text(app))
+        loaded.set()
+        await until(pilot, lambda: "loading PyTorch" not in screen_text(app))
