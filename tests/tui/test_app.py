@@ -526,10 +526,10 @@ async def test_scale_theme_and_zoom(make_app):
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
-        assert "Error (log)" in screen_text(app)
+        assert "Accuracy  " in screen_text(app)
         await pilot.press("y")
         await settle(pilot)
-        assert "Accuracy" in screen_text(app)
+        assert "Error (log)" in screen_text(app)
         before = app.theme
         await pilot.press("v")
         assert app.theme != before
@@ -545,7 +545,7 @@ async def test_small_screens_show_the_other_chart_by_key(make_app):
     app = make_app()
     async with app.run_test(size=(60, 18)) as pilot:
         await settle(pilot)
-        assert "Error (log)" in screen_text(app)
+        assert "Accuracy" in screen_text(app)
         assert "Loss" not in screen_text(app).split("Epochs")[0]
         await pilot.press("c")
         await settle(pilot)

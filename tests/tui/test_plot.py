@@ -40,9 +40,9 @@ def drawn(monkeypatch):
     """Collect the size of every chart that is computed."""
     sizes = []
 
-    def counting(what, width, height):
+    def counting(what, width, height, **options):
         sizes.append((width, height))
-        return rasterise(what, width, height)
+        return rasterise(what, width, height, **options)
 
     monkeypatch.setattr(plot, "rasterise", counting)
     return sizes
@@ -77,11 +77,11 @@ def contrast(one, other):
 
 async def test_it_draws_the_legend_above_the_curves():
     async with PlotApp().run_test(size=(60, 16)) as pilot:
-        text = await shown(pilot, chart(series(points=True, note="12.50%"), percent=True, note="best 12.50% @3"))
+        text = await shown(pilot, chart(series(thick=True, note="12.50%"), percent=True, note="best 12.50% @3"))
         first, *body = text.splitlines()
-        assert first.strip() == "Error (log)  ─○─ val 12.50%  best 12.50% @3"
-        assert any("○" in line and "%┤" in line for line in body)
-        assert "epoch 3" in body[-1]
+        assert first.strip() == "Error (log)  ━━ val 12.50%  best 12.50% @3"
+        assert any("%┤" in line for line in body)
+        assert body[-1].split() == ["ep", "1", "2", "3"]
 
 
 async def test_before_the_first_chart_it_is_blank():
@@ -154,7 +154,10 @@ async def test_every_ink_can_be_read(theme, background):
         app.theme = theme
         app.query_one(PlotView).styles.background = app.get_css_variables()[background]
         await shown(pilot, chart(*curves))
-        seen = colours(app)
+        # Faint on purpose: the lines of the grid, which the labels name.
+        seen = colours(app) - {
+            (part.style.color.triplet, part.style.bgcolor.triplet) for part in segments(app) if "┈" in part.text
+        }
         assert len(seen) >= INKS + 3, "curves, axes, labels and title each have a colour"
         assert len({behind for _, behind in seen}) == 1
         assert min(contrast(*pair) for pair in seen) >= READABLE
@@ -165,7 +168,7 @@ NAMES = st.text(st.characters(categories=["L", "N", "P", "S"]), max_size=12)
 
 @settings(deadline=None)
 @given(
-    st.lists(st.builds(series, NAMES, note=NAMES, dashed=st.booleans(), points=st.booleans()), max_size=10),
+    st.lists(st.builds(series, NAMES, note=NAMES, dashed=st.booleans(), thick=st.booleans()), max_size=10),
     NAMES,
     NAMES,
     st.integers(1, 200),
@@ -197,10 +200,14 @@ def test_the_last_note_to_go_is_that_of_the_validation():
     assert "11.11%" not in legend_text(what, 36)
 
 
-def test_lines_of_the_legend_tell_dashes_and_rings_apart():
-    kinds = [(dashed, points) for dashed in (False, True) for points in (False, True)]
-    texts = [legend_text(chart(series(dashed=dashed, points=points)), 40) for dashed, points in kinds]
+def test_lines_of_the_legend_tell_dashed_and_thick_curves_apart():
+    kinds = [(dashed, thick) for dashed in (False, True) for thick in (False, True)]
+    texts = [legend_text(chart(series(dashed=dashed, thick=thick)), 40) for dashed, thick in kinds]
     assert len(set(texts)) == 4
+
+
+def test_a_pale_curve_behind_another_has_no_name():
+    assert legend_text(chart(series("", dim=True), series("val")), 40).count("─") == 2
 
 
 def test_a_name_that_is_cut_ends_in_a_dot_row():

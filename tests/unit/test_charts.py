@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from mnist_tui.report.charts import AXIS, TEXT, Chart, rasterise, sparkline
+from mnist_tui.report.charts import AXIS, CURSOR, DIM, GRID, TEXT, Chart, Mark, label_width, rasterise
 from mnist_tui.report.points import Series
+from mnist_tui.report.sparkline import sparkline
 
 PATIENCE_S = 120
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -42,12 +43,12 @@ def chart(*series, **options):
 
 
 def lines(*arguments, **options):
-    return ["".join(text for text, _ in row) for row in rasterise(*arguments, **options)]
+    return ["".join(text for text, _ in row) for row in rasterise(*arguments, **options).rows]
 
 
 def cells(*arguments):
     """Return one (character, ink) per cell."""
-    return [[(character, ink) for text, ink in row for character in text] for row in rasterise(*arguments)]
+    return [[(character, ink) for text, ink in row for character in text] for row in rasterise(*arguments).rows]
 
 
 def places_of(ink, *arguments):
@@ -58,7 +59,7 @@ def places_of(ink, *arguments):
         (row, column - start)
         for row, its in enumerate(rows)
         for column, (sign, found) in enumerate(its)
-        if found == ink and not sign.isspace()
+        if found % DIM == ink and not sign.isspace()
     }
 
 
@@ -127,7 +128,8 @@ def some_series(draw):
         draw(st.integers(0, 9)),
         name=draw(st.sampled_from(["train", "val", "", "数", "a long name of a curve"])),
         dashed=draw(st.booleans()),
-        points=draw(st.booleans()),
+        thick=draw(st.booleans()),
+        dim=draw(st.booleans()),
         **({} if x is None else {"x": x}),
     )
 
@@ -140,6 +142,9 @@ def some_charts(draw):
         y_limits=draw(st.none() | st.sampled_from(ODD_Y_LIMITS) | st.tuples(st.floats(), st.floats())),
         log_y=draw(st.booleans()),
         percent=draw(st.booleans()),
+        x_unit=draw(st.sampled_from(["epoch", "s", "step"])),
+        cursor=draw(st.none() | st.floats() | st.floats(0, 12)),
+        marks=tuple(draw(st.lists(st.builds(Mark, PLACES, st.just("★"), st.none() | st.floats()), max_size=3))),
     )
 
 
@@ -151,10 +156,11 @@ SIZES = st.tuples(st.integers(1, 100), st.integers(1, 40))
 def test_any_chart_fills_exactly_its_size(what, size):
     width, height = size
     assert [cell_len(line) for line in lines(what, width, height)] == [width] * height
+    assert [cell_len(line) for line in lines(what, width, height, labels_width=9)] == [width] * height
 
 
 def test_every_small_size_is_filled_exactly():
-    what = chart(curve(FLAT), curve([0.1, 0.9] * 10, 1, points=True))
+    what = chart(curve(FLAT), curve([0.1, 0.9] * 10, 1, thick=True))
     for width, height in product(range(1, 40), range(1, 14)):
         assert [cell_len(line) for line in lines(what, width, height)] == [width] * height
 
@@ -163,7 +169,7 @@ def test_no_number_ends_the_process():
     # A process of its own: where plotext aborts, no assertion is left to fail.
     patterns = [(), *((value,) for value in HOSTILE), *product(HOSTILE, repeat=2), HOSTILE * 3]
     charts = [
-        chart(curve(y), curve(y[::-1], 1, points=True), x_limits=limits, y_limits=y_limits, log_y=log_y, percent=log_y)
+        chart(curve(y), curve(y[::-1], 1, thick=True), x_limits=limits, y_limits=y_limits, log_y=log_y, percent=log_y)
         for y in patterns
         for limits, y_limits, log_y in product(ODD_LIMITS[:3], (None, (0.25, 0.75)), (False, True))
     ]
@@ -176,7 +182,7 @@ def test_no_number_ends_the_process():
         "import pickle, sys\n"
         "from mnist_tui.report.charts import rasterise\n"
         "charts = pickle.load(sys.stdin.buffer)\n"
-        "assert all(len(rasterise(chart, 50, 12)) == 12 for chart in charts)\n"
+        "assert all(len(rasterise(chart, 50, 12).rows) == 12 for chart in charts)\n"
         "print(len(charts))\n"
     )
     result = subprocess.run(
@@ -228,35 +234,52 @@ def test_a_peak_of_one_epoch_among_2000_is_drawn():
 # Axes -------------------------------------------------------------------------------------------------
 
 
+def alone(values, **options):
+    """Return a curve of single points: with gaps between them, so that each has a sign of its own."""
+    x = tuple(1.0 + number / 2 for number in range(2 * len(values) - 1))
+    return curve([value for level in values for value in (level, None)][:-1], x=x, thick=True, **options)
+
+
 def test_labels_stand_at_their_values():
     levels = (0.0, 0.25, 0.5, 0.75, 1.0)
-    drawn = lines(chart(curve(levels, points=True), percent=True, y_limits=(0.0, 1.0)), 60, 18)
+    drawn = lines(chart(alone(levels), percent=True, y_limits=(0.0, 1.0), x_limits=(1.0, 5.0)), 60, 12)
     assert labels(drawn) == ["100%", "75%", "50%", "25%", "0%"]
-    assert all("○" in line for line in drawn if "┤" in line)
+    assert all("●" in line for line in drawn if "┤" in line)
 
 
 def test_epochs_stand_below_their_points():
     for width in (40, 60, 90):
-        drawn = lines(chart(curve([0.5] * 10, points=True)), width, 15)
-        row = next(line for line in drawn if "○" in line)
-        rings = [at for at, sign in enumerate(row) if sign == "○"]
-        assert len(rings) == 10
+        drawn = lines(chart(alone([0.5] * 10), x_limits=(1.0, 10.0)), width, 15)
+        row = next(line for line in drawn if "●" in line)
+        signs = [at for at, sign in enumerate(row) if sign == "●"]
+        assert len(signs) == 10
         named = list(re.finditer(r"\d+", drawn[-1]))
         assert len(named) > 2
         for label in named:
             middle = (label.start() + label.end() - 1) / 2
-            assert rings[int(label[0]) - 1] == pytest.approx(middle, abs=1)
+            assert signs[int(label[0]) - 1] == pytest.approx(middle, abs=1)
 
 
-def test_the_x_axis_says_what_it_counts_where_there_is_room():
-    wide, low = lines(chart(curve(FLAT)), 80, 15), lines(chart(curve(FLAT)), 80, 6)
-    assert "epoch 20" in wide[-1]
-    assert "epoch 20" in low[-1].replace("─", "")
-    assert lines(chart(curve([0.5] * 19)), 60, 15)[-1].endswith("15       epoch")
-    for width in range(20, 90):
-        axis = lines(chart(curve(FLAT)), width, 6)[-1]
-        assert axis.endswith("20")
-        assert re.sub(r"[\d─└ ]", "", axis) in ("", "epoch")
+@pytest.mark.parametrize("last", [11, 19, 20, 35, 97, 2_000])
+def test_the_last_epoch_is_named_at_every_width(last):
+    for width in range(20, 120):
+        what = chart(curve([0.5] * 5), x_limits=(1.0, float(last)))
+        for height in (6, 15):
+            axis = lines(what, width, height)[-1]
+            assert axis.endswith(str(last))
+            numbers = [int(number) for number in re.findall(r"\d+", axis)]
+            assert numbers == sorted(set(numbers)), "no label runs into another"
+
+
+def test_the_x_axis_says_what_it_counts():
+    for unit, said in (("epoch", "ep"), ("s", "s"), ("step", "st")):
+        axis = lines(chart(curve([0.5, 0.25]), x_unit=unit, percent=True), 60, 15)[-1]
+        assert axis.split()[0] == said
+
+
+def test_seconds_have_round_labels_of_their_own():
+    axis = lines(chart(curve([0.5, 0.25, 0.2]), x_unit="s", x_limits=(0.0, 1.0)), 60, 15)[-1]
+    assert {"0.0", "0.2", "1.0"} <= set(axis.split())
 
 
 def test_a_narrow_chart_names_the_first_and_a_late_epoch():
@@ -265,16 +288,16 @@ def test_a_narrow_chart_names_the_first_and_a_late_epoch():
 
 @pytest.mark.parametrize("log_y", [False, True])
 def test_an_axis_of_percentages_ends_at_100_and_others_leave_room_above(log_y):
-    values = curve([0.01, 1.0], points=True)
+    values = alone([0.01, 1.0])
     percent, plain = (lines(chart(values, percent=percent, log_y=log_y), 60, 20) for percent in (True, False))
-    assert rows_with("○", percent)[0] == 0
-    assert rows_with("○", plain)[0] > 0
+    assert rows_with("●", percent)[0] == 0
+    assert rows_with("●", plain)[0] > 0
     assert labels(percent)[0] == "100%"
 
 
 def test_equal_factors_have_equal_heights_on_a_log_axis():
-    drawn = lines(chart(curve([1.0, 0.1, 0.01, 0.001], points=True), log_y=True), 60, 24)
-    rows = rows_with("○", drawn)
+    drawn = lines(chart(alone([1.0, 0.1, 0.01, 0.001]), log_y=True), 60, 24)
+    rows = rows_with("●", drawn)
     assert len(rows) == 4
     steps = [b - a for a, b in pairwise(rows)]
     assert max(steps) - min(steps) <= 1
@@ -282,7 +305,7 @@ def test_equal_factors_have_equal_heights_on_a_log_axis():
 
 
 def test_a_constant_is_drawn_with_room_on_both_sides():
-    (row,) = rows_with("○", lines(chart(curve(FLAT, points=True)), 60, 15))
+    (row,) = rows_with("●", lines(chart(alone(FLAT[:8])), 60, 15))
     assert 3 < row < 10
 
 
@@ -295,8 +318,8 @@ def test_an_empty_chart_has_axes_and_no_curve():
 
 def test_limits_clip_a_curve_and_its_signs():
     inside, outside = [0.5] * 10, [9.0] * 10
-    clipped = chart(curve(inside + outside, points=True), y_limits=(0.0, 1.0))
-    whole = chart(curve(inside + outside, points=True))
+    clipped = chart(curve(inside + outside, thick=True), y_limits=(0.0, 1.0))
+    whole = chart(curve(inside + outside, thick=True))
     assert max(columns_of(0, clipped, 60, 15)) < 35
     assert max(columns_of(0, whole, 60, 15)) > 50
     drawn = lines(clipped, 60, 15)
@@ -323,14 +346,64 @@ def test_limits_that_cannot_be_drawn_are_those_of_the_values():
 # Curves -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("count", [2, 3])
-def test_curves_on_each_other_take_turns(count):
-    what = chart(*(curve(FLAT, ink) for ink in range(count)))
-    shares = [columns_of(ink, what, 80, 15) for ink in range(count)]
+def test_a_later_curve_lies_on_an_earlier_one_and_can_be_followed():
     everything = columns_of(0, chart(curve(FLAT)), 80, 15)
-    assert set().union(*shares) == everything
-    assert sum(map(len, shares)) == len(everything), "no column has two inks"
-    assert min(map(len, shares)) >= len(everything) // count - 1
+    what = chart(curve(FLAT), curve(FLAT, 1, thick=True))
+    assert columns_of(1, what, 80, 15) == everything
+    assert not columns_of(0, what, 80, 15)
+    crossing = chart(curve([0.1, 0.9]), curve([0.9, 0.1], 1, thick=True), x_limits=(1.0, 2.0))
+    whole = columns_of(1, chart(crossing.series[1], y_limits=(0.1, 0.9)), 80, 15)
+    assert columns_of(1, crossing, 80, 15) == whole
+
+
+def test_a_thick_curve_has_more_dots_than_a_thin_one_in_the_same_place():
+    def dots(**options):
+        drawn = lines(chart(curve([0.2, 0.9, 0.4], **options), y_limits=(0.0, 1.0)), 60, 15)
+        return sum((ord(sign) - 0x2800).bit_count() for line in drawn for sign in line if "\u2801" <= sign <= "\u28ff")
+
+    thin, thick = dots(), dots(thick=True)
+    assert 1.3 * thin < thick <= 2 * thin
+
+
+def test_a_pale_curve_has_an_ink_of_its_own():
+    inks = {ink for row in cells(chart(curve(FLAT, 3, dim=True)), 60, 15) for _, ink in row}
+    assert 3 + DIM in inks
+    assert 3 not in inks
+
+
+def test_the_cursor_is_a_line_from_top_to_bottom_behind_the_curves():
+    what = chart(curve([0.5] * 11), cursor=6.0, y_limits=(0.0, 1.0))
+    drawn = cells(what, 60, 15)
+    start = margin(lines(what, 60, 15))
+    columns = {at - start for row in drawn for at, (sign, ink) in enumerate(row) if ink == CURSOR and sign != " "}
+    assert columns == {round(0.5 * (60 - start - 1))}
+    rows = [row for row, its in enumerate(drawn) if any(ink == CURSOR for _, ink in its)]
+    assert len(rows) >= 12
+    outside = cells(chart(curve([0.5] * 11), cursor=99.0), 60, 15)
+    assert not any(ink == CURSOR for row in outside for _, ink in row)
+
+
+def test_marks_stand_on_the_axis_or_on_the_curve():
+    what = chart(curve([0.2, 0.9, 0.4]), marks=(Mark(2.0, "★", 0.9, 1), Mark(1.5, "‖")))
+    drawn = lines(what, 61, 15)
+    assert "★" in drawn[0] or "★" in drawn[1]
+    assert "‖" in drawn[-2]
+    assert not any("★" in line for line in lines(chart(curve([0.2, 0.9]), marks=(Mark(2.0, "★", math.nan),)), 60, 15))
+
+
+def test_a_grid_is_drawn_at_the_labels_where_there_is_room():
+    rows = cells(chart(curve([0.2, 0.9])), 60, 15)
+    lined = [at for at, row in enumerate(rows) if any(ink == GRID for _, ink in row)]
+    assert lined
+    assert {"┤"} == {rows[at][margin(lines(chart(curve([0.2, 0.9])), 60, 15)) - 1][0] for at in lined}
+    assert not any(ink == GRID for row in cells(chart(curve([0.2, 0.9])), 60, 6) for _, ink in row)
+
+
+def test_charts_with_labels_of_different_width_can_be_put_in_step():
+    narrow, wide = chart(curve([1.0, 2.0])), chart(curve([1000.25, 1000.5]))
+    width = label_width(wide, 60, 15)
+    assert width > label_width(narrow, 60, 15)
+    assert margin(lines(narrow, 60, 15, labels_width=width)) == margin(lines(wide, 60, 15))
 
 
 def test_a_dashed_curve_has_gaps_and_another_has_none():
@@ -354,20 +427,9 @@ def test_what_cannot_be_drawn_is_a_gap(lost, log_y):
 
 
 def test_a_point_without_neighbours_is_seen():
-    drawn = lines(chart(curve([0.3]), x_limits=(1.0, 20.0)), 60, 15)
-    assert sum(line.count("●") for line in drawn) == 1
-
-
-@pytest.mark.parametrize(
-    ("epochs", "ringed"), [(10, range(1, 11)), (100, range(10, 101, 10)), (43, [*range(5, 45, 5), 43])]
-)
-def test_rings_are_on_all_points_or_on_round_ones_and_the_last(epochs, ringed):
-    what = chart(curve([0.5] * epochs, points=True))
-    row = next(line for line in lines(what, 60, 15) if "○" in line)
-    start = margin(lines(what, 60, 15))
-    expected = [start + round((epoch - 1) / (epochs - 1) * (59 - start)) for epoch in ringed]
-    found = [at for at, sign in enumerate(row) if sign == "○"]
-    assert found == pytest.approx(expected, abs=1)
+    for thick, sign in ((True, "●"), (False, "○")):
+        drawn = lines(chart(curve([0.3], thick=thick), x_limits=(1.0, 20.0)), 60, 15)
+        assert sum(line.count(sign) for line in drawn) == 1
 
 
 def test_axes_and_labels_have_inks_of_their_own():
@@ -388,7 +450,7 @@ def test_where_no_curve_fits_names_and_newest_values_stand_instead():
     assert lines(what, 7, 1) == ["25.00% "]
     assert lines(what, 3, 1) == ["25%"]
     assert lines(what, 1, 1) == ["…"]
-    assert [row[0][1] for row in rasterise(what, 12, 3)] == [0, 1, TEXT]
+    assert [row[0][1] for row in rasterise(what, 12, 3).rows] == [0, 1, TEXT]
 
 
 def test_a_curve_without_a_value_has_a_dash_there():
@@ -428,17 +490,18 @@ def test_a_sparkline_has_one_block_per_number_and_keeps_their_order(values, low)
         assert heights == sorted(heights)
 
 
-def test_of_a_hundred_thousand_epochs_the_extremes_the_gap_and_the_last_ring_stay():
+def test_of_a_hundred_thousand_epochs_the_extremes_and_the_gap_stay():
     epochs = 100_000
     y: list[float | None] = [0.5] * epochs
     y[40_000], y[70_001] = 0.9, 0.1
     y[20_000:24_000] = [None] * 4_000
     x = tuple(float(i) for i in range(1, epochs + 1))
-    series = Series(name="val", x=x, y=tuple(y), ink=0, points=True)
+    series = Series(name="val", x=x, y=tuple(y), ink=0)
     chart = Chart(title="", series=(series,), x_limits=(1.0, float(epochs)), y_limits=(0.0, 1.0))
-    rows = ["".join(text for text, _ in row) for row in rasterise(chart, 80, 22)]
-    curve = [row[4:] for row in rows[:20]]
+    rows = ["".join(text for text, _ in row) for row in rasterise(chart, 80, 22).rows]
+    curve = [row[margin(rows) :] for row in rows[:20]]
+    curve = [row.replace("┈", " ") for row in curve]
     drawn = [number for number, row in enumerate(curve) if row.strip()]
     assert (drawn[0], drawn[-1]) == (2, 17), "the highest and the lowest value"
-    assert curve[10].endswith("○")
-    assert [column for column, sign in enumerate(curve[10]) if sign == " "] == [16, 17], "epochs 20,000 to 24,000"
+    assert curve[10][-1] != " ", "the newest value"
+    assert [column for column, sign in enumerate(curve[10]) if sign == " "] == [15, 16, 17], "epochs 20,000 to 24,000"

@@ -23,6 +23,7 @@ from mnist_tui.core.state import RunState, SessionState
 from mnist_tui.demo import run_sweep
 from mnist_tui.report.charts import rasterise
 from mnist_tui.report.curves import accuracy_chart, loss_chart
+from mnist_tui.report.look import Look
 from mnist_tui.store.connection import DATABASE
 from mnist_tui.store.database import Store
 from mnist_tui.tui.library import Library
@@ -132,7 +133,7 @@ def measure_charts() -> Iterator[Measurement]:
 
 
 def _draw(run: RunState) -> None:
-    for chart in (accuracy_chart(run, errors=True), loss_chart(run)):
+    for chart in (accuracy_chart(run, Look()), loss_chart(run, Look())):
         rasterise(chart, *CHART_CELLS)
 
 

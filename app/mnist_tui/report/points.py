@@ -25,7 +25,8 @@ class Series:
         x, y: Its points in order of x; `None`, NaN and infinities are gaps.
         ink: Slot of its colour, 0 or above.
         dashed: Draw it with gaps, so that colour is not the only sign.
-        points: Put a ring on its points: on all where there is room, else on round multiples and the last.
+        thick: Draw it two dots thick: the one that matters most.
+        dim: Draw it in a paler shade of its colour: it stays behind another curve.
         note: Numbers beside the name.
     """
 
@@ -34,7 +35,8 @@ class Series:
     y: tuple[float | None, ...]
     ink: int
     dashed: bool = False
-    points: bool = False
+    thick: bool = False
+    dim: bool = False
     note: str = ""
 
 
@@ -80,6 +82,16 @@ def few(series: Series, columns: int) -> Series:
 def held(value: float, most: float = HUGE) -> float:
     """Return the value, no further from 0 than `most`."""
     return min(max(value, -most), most)
+
+
+def widened(low: float, high: float) -> tuple[float, float]:
+    """Return limits that are far enough apart to be told apart: a constant gets room on both sides."""
+    low, high = held(low), held(high)
+    largest = max(abs(low), abs(high))
+    if high - low > max(1e-9 * largest, 1e-250):
+        return low, high
+    room = 0.05 * largest if largest > 1e-200 else 0.5
+    return low - room, high + room
 
 
 def exponent(y: float) -> float:

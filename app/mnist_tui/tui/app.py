@@ -52,6 +52,7 @@ _FIRST_PANE: Final = {
     "draw": "#pad",
 }
 """What is zoomed where nothing has the focus."""
+_X_WORDS: Final = {"epoch": "epochs", "s": "seconds", "step": "steps"}
 THEMES: Final = ("textual-dark", "textual-light", "nord", "gruvbox", "catppuccin-latte")
 
 
@@ -124,11 +125,51 @@ class MnistTuiApp(Steering):
         self.screen.set_focus(self._focused_before or self.query_one(_MAIN[tab.removesuffix("-pane")]))
 
     def action_scale(self) -> None:
-        """Switch between error on a log scale and accuracy."""
-        self._errors = not self._errors
-        self.query_one(LiveView).errors = self._errors
+        """Take the next scale of the y axis."""
+        self._look_anew(f"Scale: {self.charts.next_scale()}.")
+
+    def action_x_axis(self) -> None:
+        """Let the x axis count something else."""
+        self._look_anew(f"The x axis counts {_X_WORDS[self.charts.next_x()]}.")
+
+    def action_smooth(self) -> None:
+        """Smooth the curves more, or not at all again."""
+        self._look_anew(f"Smoothing: {self.charts.next_smoothing()}.")
+
+    def action_cursor(self, steps: int) -> None:
+        """Move the cursor of the charts."""
+        self.charts.move(steps)
+        self._look_anew()
+
+    def action_chart_zoom(self, steps: int) -> None:
+        """Look closer at the charts, or at more."""
+        self.charts.zoom(steps)
+        self._look_anew()
+
+    def action_chart_pan(self, steps: int) -> None:
+        """Move what the charts show."""
+        self.charts.pan(steps)
+        self._look_anew()
+
+    def action_whole(self) -> None:
+        """Show the whole of the charts again."""
+        self.charts.whole()
+        self._look_anew()
+
+    @on(PlotView.Pointed)
+    def _point_at(self, pointed: PlotView.Pointed) -> None:
+        if pointed.zoom:
+            self.charts.zoom(pointed.zoom, pointed.x)
+        else:
+            self.charts.point(pointed.x)
+        self._look_anew()
+
+    def _look_anew(self, said: str = "") -> None:
+        if said:
+            self.tell(said)
         self._show()
-        self._show_runs()
+        if self.query_one(TabbedContent).active == "runs-pane":
+            self._show_curves()
 
     def action_next_chart(self) -> None:
         """Show the other pane where there is room for one."""
@@ -201,7 +242,7 @@ class MnistTuiApp(Steering):
 
     @on(DataTable.RowHighlighted, "#runs")
     def _look_at_selected(self) -> None:
-        self._preview()
+        self._show_curves()
 
     @on(DataTable.RowSelected, "#runs")
     def _open_selected(self, event: DataTable.RowSelected) -> None:
@@ -223,6 +264,8 @@ class MnistTuiApp(Steering):
             errors.close_images()
         elif self.query_one(SettingsBar).has_focus:
             self._leave_settings()
+        elif self.query_one(TabbedContent).active in TABS_OF["cursor"] and self.charts.whole():
+            self._look_anew()
         elif self._opened is not None:
             self._opened = None
             if self._came_from == "runs-pane" and self.query_one(TabbedContent).active == "live":

@@ -53,6 +53,7 @@ class Command:
 _TRAIN: Final = "Training"
 _NEXT: Final = "Settings of the next run"
 _VIEW: Final = "Looking"
+_CHARTS: Final = "Charts"
 _LEARNED: Final = "Errors and Features tabs"
 _RUNS: Final = "Runs tab"
 _APP: Final = "Program"
@@ -172,7 +173,6 @@ COMMANDS: Final = (
     Command("tab('draw')", "5", "5", "Draw", "Draw a digit and see what the network makes of it.", _VIEW),
     Command("move(1)", "j", "j", "Down", "Move down in a table or list, as the arrow does.", _VIEW),
     Command("move(-1)", "k", "k", "Up", "Move up in a table or list, as the arrow does.", _VIEW),
-    Command("scale", "y", "y", "Scale", "Show accuracy on a linear scale, or error on a log scale.", _VIEW),
     Command(
         "next_chart",
         "c",
@@ -183,6 +183,47 @@ COMMANDS: Final = (
     ),
     Command("zoom", "z", "z", "Zoom", "Show the focused pane alone; press it again, or Esc, to go back.", _VIEW),
     Command("theme", "v", "v", "Theme", "Next theme; the palette (Ctrl+P) lists all.", _VIEW),
+    Command(
+        "cursor(1)",
+        "right",
+        "→",
+        "Cursor to the next epoch",
+        "Move the cursor of all charts by an epoch, with Shift by ten; the legends say its values.",
+        _CHARTS,
+        short="Cursor",
+    ),
+    Command("cursor(-1)", "left", "←", "Cursor to the epoch before", "The same to the left.", _CHARTS),
+    Command("cursor(10)", "shift+right", "Shift+→", "Cursor ten epochs on", "Ten epochs at once.", _CHARTS),
+    Command("cursor(-10)", "shift+left", "Shift+←", "Cursor ten epochs back", "Ten epochs back.", _CHARTS),
+    Command(
+        "chart_zoom(1)",
+        "shift+up",
+        "Shift+↑",
+        "Look closer",
+        "Look closer, around the cursor or the newest epoch; the wheel of the mouse does it too.",
+        _CHARTS,
+    ),
+    Command("chart_zoom(-1)", "shift+down", "Shift+↓", "Look at more", "Look at more of the axis.", _CHARTS),
+    Command(
+        "chart_pan(1)",
+        "ctrl+right",
+        "Ctrl+→",
+        "Move on",
+        "Move what is in view; at its end the charts follow the newest epoch.",
+        _CHARTS,
+    ),
+    Command("chart_pan(-1)", "ctrl+left", "Ctrl+←", "Move back", "Move what is in view back.", _CHARTS),
+    Command("whole", "0", "0", "Show all", "Show the whole of the charts, without a cursor; as Esc does.", _CHARTS),
+    Command(
+        "scale",
+        "y",
+        "y",
+        "Scale",
+        "Next scale: linear, error on a log axis, log, or fixed from 0 to 100%.",
+        _CHARTS,
+    ),
+    Command("x_axis", "X", "X", "x axis", "Count epochs, seconds or steps along x.", _CHARTS),
+    Command("smooth", "m", "m", "Smooth", "Smooth the curves lightly, strongly, or not at all.", _CHARTS),
     Command(
         "epoch(-1)",
         "comma",
@@ -251,7 +292,8 @@ COMMANDS: Final = (
 
 TABS_OF: Final = {
     **dict.fromkeys(("open", "mark", "retry", "sort", "reverse", "remove"), ("runs-pane",)),
-    "resume": ("live", "runs-pane"),
+    **dict.fromkeys(("resume", "cursor", "chart_zoom", "chart_pan", "whole"), ("live", "runs-pane")),
+    **dict.fromkeys(("scale", "x_axis", "smooth"), ("live", "runs-pane")),
     **dict.fromkeys(("epoch", "film"), ("errors", "features")),
     "matrix_view": ("errors",),
 }

@@ -13,6 +13,7 @@ _ALWAYS: Final = (("help",), ("quit",))
 _EPOCHS: Final = ("epochs(1)", "epochs(-1)")
 _FEATURES: Final = ("features(1)", "features(-1)")
 _FILM: Final = ("epoch(-1)", "epoch(1)")
+_CURSOR: Final = ("cursor(-1)", "cursor(1)")
 _IDLE: Final = (
     ("start",),
     ("report_preset",),
@@ -21,10 +22,10 @@ _IDLE: Final = (
     ("settings",),
     ("enqueue",),
     ("new_runs",),
+    _CURSOR,
     ("scale",),
     ("export",),
     ("zoom",),
-    ("theme",),
 )
 _LIVE: Final = (
     ("pause",),
@@ -33,9 +34,9 @@ _LIVE: Final = (
     ("live_epochs(1)", "live_epochs(-1)"),
     _EPOCHS,
     _FEATURES,
-    ("enqueue",),
-    ("new_runs",),
+    _CURSOR,
     ("scale",),
+    ("enqueue",),
     ("zoom",),
 )
 _OF_TAB: Final[dict[str, tuple[tuple[str, ...], ...]]] = {

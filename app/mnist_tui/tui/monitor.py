@@ -21,10 +21,11 @@ from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState, SessionState
 from mnist_tui.core.table import build_table
 from mnist_tui.errors import MnistTuiError
-from mnist_tui.report.charts import drawing
 from mnist_tui.report.files import SAVED_FORMATS
+from mnist_tui.report.strokes import drawing
 from mnist_tui.report.words import printable
 from mnist_tui.signals import GRACE_S, end_within, install_signal_handlers
+from mnist_tui.tui.chartdesk import ChartDesk
 from mnist_tui.tui.insight import InsightTabs
 from mnist_tui.tui.library import Library
 from mnist_tui.tui.oracle import Load
@@ -96,7 +97,7 @@ class Monitor(App[None]):
         self._opened: RunState | None = None
         self._shows_last = self._turns = False
         self._probe = SystemProbe()
-        self._errors = True
+        self.charts = ChartDesk()
         self._looked = 0
         self._is_behind, self._shown_at, self._turned_at, self._asked_at = False, 0.0, 0.0, 0.0
         self._leave_code: int | None = None
@@ -299,7 +300,10 @@ class Monitor(App[None]):
                 stopping=self._live and control.stopping,
                 asked=control.epochs_asked(current) if self._live and current else None,
             )
-            self.query_one(LiveView).show(run, self.session.starting if self._live else None)
+            if self.query_one(TabbedContent).active == "live":
+                self.charts.show([run] if run is not None else [])
+            beside = self._marked_runs()
+            self.query_one(LiveView).show(run, self.charts.look, beside, self.session.starting if self._live else None)
             self.query_one(SettingsBar).show(self.spec, live=self._live)
             self.query_one(ProgressStrip).show(
                 self.state.run, self.session.done, self.session.total, active=self.state.active
@@ -321,20 +325,23 @@ class Monitor(App[None]):
         view = self.query_one(RunsView)
         with self.batch_update():
             view.show_queue(self.session.queue.waiting)
-            runs = self.library.runs()
-            known = {run.run for run in runs}
-            curves = [opened for run in view.marked if run in known and (opened := self._with_epochs(run))]
-            view.show(runs, curves, errors=self._errors)
-            self._preview()
+            view.show(self.library.runs())
+            self._show_curves()
 
-    def _preview(self) -> None:
-        """Draw the run under the cursor beside the marked ones."""
+    def _marked_runs(self) -> dict[int, RunState]:
+        """Return the marked runs with their epochs, by slot."""
+        marked = self.query_one(RunsView).marked
+        found = {slot: run for name, slot in marked.items() if (run := self._with_epochs(name)) is not None}
+        return dict(sorted(found.items()))
+
+    def _show_curves(self) -> None:
+        """Draw the marked runs and the run under the cursor."""
         view = self.query_one(RunsView)
+        curves = list(self._marked_runs().values())
         chosen = view.chosen
-        if chosen is not None and chosen not in view.marked:
-            view.preview(self._with_epochs(chosen))
-        else:
-            view.preview(None)
+        preview = self._with_epochs(chosen) if chosen is not None and chosen not in view.marked else None
+        self.charts.show([*curves, *([preview] if preview is not None else [])])
+        view.show_curves(curves, preview, self.charts.look)
 
     def _show_insight(self) -> None:
         run = self._shown_run

@@ -9,7 +9,7 @@ from textual.widgets import Static
 
 from mnist_tui.core.metrics import spread
 from mnist_tui.core.state import RunState
-from mnist_tui.report.charts import sparkline
+from mnist_tui.report.sparkline import sparkline
 from mnist_tui.report.words import (
     format_device,
     format_duration,
@@ -26,7 +26,7 @@ GIB = 1024**3
 
 
 def _lines(pairs: Iterable[tuple[str, str | Content]]) -> Content:
-    rows = [Content.assemble((f"{name:<9}", "$text-muted"), value) for name, value in pairs]
+    rows = [Content.assemble((f"{name:<10}", "$text-muted"), value) for name, value in pairs]
     return Content("\n").join(rows)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from rich.segment import Segment
+from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
@@ -39,6 +40,11 @@ class EpochTable(ScrollView, can_focus=True):
     """
 
     ALLOW_MAXIMIZE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # It never scrolls sideways: these move the charts' cursor.
+        Binding("left", "app.cursor(-1)", "Epoch before", show=False),
+        Binding("right", "app.cursor(1)", "Next epoch", show=False),
+    ]
     BORDER_TITLE = "Epochs"
     COMPONENT_CLASSES: ClassVar[set[str]] = {"epochs--header", "epochs--even", "epochs--odd", "epochs--best"}
     DEFAULT_CSS = """

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.state import RunState
-from mnist_tui.report.charts import sparkline
 from mnist_tui.report.curves import MIN_STEPS, accuracy_chart, has_only_steps, loss_chart
+from mnist_tui.report.look import Look
+from mnist_tui.report.sparkline import sparkline
 from mnist_tui.report.words import format_duration, format_loss, format_percent, status_text
 from mnist_tui.tui.system import SystemLoad
 from mnist_tui.tui.widgets.cards import Card, ImprovementCard, RunCard, SystemCard
@@ -58,7 +61,6 @@ class LiveView(Container):
 
     def __init__(self) -> None:
         super().__init__(id="live-view")
-        self.errors = True
         self._shown: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -75,29 +77,53 @@ class LiveView(Container):
                 yield SystemCard()
         yield StatusCard()
 
-    def show(self, run: RunState | None, starting: QueuedRun | None = None) -> None:
+    def on_mount(self) -> None:
+        """Keep the charts in step."""
+        accuracy, loss = self.query_one("#accuracy", PlotView), self.query_one("#loss", PlotView)
+        accuracy.in_step, loss.in_step = (loss,), (accuracy,)
+
+    def show(
+        self,
+        run: RunState | None,
+        look: Look,
+        beside: Mapping[int, RunState] | None = None,
+        starting: QueuedRun | None = None,
+    ) -> None:
         """Show a run; charts and table are touched only when an epoch came or the run changed.
 
         Args:
             run: The run.
+            look: How its charts are looked at.
+            beside: Marked runs that are drawn as well, by their slot.
             starting: One that was taken from the queue and has not begun yet.
         """
         if starting is not None and run is None:
             run = RunState(starting.run, starting.spec)
         self.query_one(StatusCard).show(run)
         self.query_one(RunCard).show(run)
-        shown: tuple[object, ...] = (None, self.errors)
+        others = {slot: other for slot, other in (beside or {}).items() if run is None or other.run != run.run}
+        shown: tuple[object, ...] = (None, look)
         if run is not None:
-            shown = (run.run, len(run.history), run.epochs, run.status, self.errors, has_only_steps(run))
+            marks = tuple((slot, len(other.history)) for slot, other in others.items())
+            shown = (
+                run.run,
+                len(run.history),
+                run.epochs,
+                run.status,
+                len(run.marks),
+                look,
+                marks,
+                has_only_steps(run),
+            )
         if shown == self._shown:
             if run is not None and len(run.steps) >= MIN_STEPS:
-                self.query_one("#loss", PlotView).show(loss_chart(run))
+                self.query_one("#loss", PlotView).show(loss_chart(run, look, others))
             return
         self._shown = shown
         accuracy = self.query_one("#accuracy", PlotView)
         loss = self.query_one("#loss", PlotView)
-        accuracy.show(accuracy_chart(run, errors=self.errors))
-        loss.show(loss_chart(run))
+        accuracy.show(accuracy_chart(run, look, others))
+        loss.show(loss_chart(run, look, others))
         self.query_one(EpochTable).show(run)
         self.query_one(ImprovementCard).show(run)
 

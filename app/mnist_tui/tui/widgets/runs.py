@@ -24,6 +24,7 @@ from mnist_tui.core.table import (
     format_value,
 )
 from mnist_tui.report.curves import overlay_chart
+from mnist_tui.report.look import Look
 from mnist_tui.report.words import format_moment, printable, status_style, status_text
 from mnist_tui.tui.widgets.plot import PlotView
 from mnist_tui.tui.widgets.tables import MAX_ROWS, SortableTable, TableRow
@@ -69,7 +70,6 @@ class RunsView(Container):
         self.marked: dict[str, int] = {}
         self._pane = 0
         self._rows: dict[str, tuple[object, TableRow]] = {}
-        self._curves: tuple[Sequence[RunState], bool] = ((), True)
 
     def compose(self) -> ComposeResult:
         """Queue on top, past runs, then comparison and chart."""
@@ -140,25 +140,17 @@ class RunsView(Container):
         """Return the comparison of the marked runs, or of all."""
         return build_table([run for run in runs if run.run in self.marked] or runs)
 
-    def show(self, runs: Sequence[RunState], curves: Sequence[RunState], *, errors: bool) -> None:
-        """Show runs (newest first), their comparison and the curves of the marked ones.
-
-        Args:
-            runs: All runs, without their epochs.
-            curves: The marked runs with their epochs.
-            errors: Draw error on a log scale instead of accuracy.
-        """
+    def show(self, runs: Sequence[RunState]) -> None:
+        """Show runs (newest first, without their epochs) and their comparison."""
         table = self.query_one("#runs", SortableTable)
         table.set_rows(_RUN_COLUMNS, [self._known_row(run) for run in runs])
         table.border_title = "Runs" if len(runs) <= MAX_ROWS else f"Runs ({MAX_ROWS} of {len(runs):,} shown)"
         self._show_comparison(self.comparison(runs))
-        self._curves = curves, errors
 
-    def preview(self, run: RunState | None) -> None:
-        """Draw the marked runs, and one more that is only looked at."""
-        curves, errors = self._curves
+    def show_curves(self, curves: Sequence[RunState], preview: RunState | None, look: Look) -> None:
+        """Draw the marked runs with their epochs, and one more that is only looked at."""
         colours = {run.run: self.marked[run.run] for run in curves}
-        self.query_one("#overlay", PlotView).show(overlay_chart(curves, colours, run, errors=errors))
+        self.query_one("#overlay", PlotView).show(overlay_chart(curves, colours, preview, look=look))
 
     def _show_comparison(self, table: ComparisonTable) -> None:
         self.query_one("#comparison", SortableTable).set_rows(table.columns, comparison_rows(table))

@@ -1,0 +1,30 @@
+"""Numbers as a row of blocks, for where a chart has no room."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from mnist_tui.report.points import held, unit, widened
+
+_BLOCKS: Final = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: Sequence[float], *, low: float | None = None) -> str:
+    """Return one block per value, blanks for those that are not finite.
+
+    Args:
+        values: Any numbers.
+        low: What the lowest block stands for; the lowest value where it is `None`.
+    """
+    finite = [held(y) for y in values if math.isfinite(y)]
+    if not finite:
+        return " " * len(values)
+    start = min(finite) if low is None else low
+    start, end = (start, start + max(abs(start), 1.0)) if max(finite) <= start else widened(start, max(finite))
+
+    def block(value: float) -> str:
+        return _BLOCKS[round(7 * unit((held(value) - start) / (end - start)))]
+
+    return "".join(block(y) if math.isfinite(y) else " " for y in values)
