@@ -422,3 +422,29 @@ def test_any_signal_ends_the_run_in_order(places, number):
     (kept,) = [json.loads(line) for line in run(places, "runs", "--json", check=0).stdout.splitlines()]
     assert kept["status"] == "stopped"
     assert "wait" not in run(places, "runs", check=0).stderr
+
+
+def test_runs_are_named_found_deleted_and_brought_back(places):
+    run(places, "run", "--dataset", "digits", "--epochs", "1", "--features", "2,4", check=0)
+    first, second = (json.loads(line)["run"] for line in run(places, "runs", "--json", check=0).stdout.splitlines())
+    assert "is called 'two features' now" in run(places, "rename", first, "two", "features", check=0).stderr
+    run(places, "tag", first[-6:], "good", "paper", check=0)
+    assert "Tags" in (said := run(places, "tag", "two features", "paper", "--remove", check=0).stderr)
+    assert "paper" not in said
+    run(places, "note", "two features", "for", "the", "talk", check=0)
+    shown = run(places, "show", "two features", check=0).stdout
+    assert all(text in shown for text in ("two features", "good", "for the talk"))
+    found = run(places, "runs", "--filter", "features=2 tag=good", "--json", check=0).stdout
+    assert [json.loads(line)["run"] for line in found.splitlines()] == [first]
+    by_features = run(places, "runs", "--sort", "features", "--reverse", "--limit", "1", "--json", check=0).stdout
+    assert [json.loads(line)["run"] for line in by_features.splitlines()] == [second]
+    assert "None of 2 runs fits the filter" in run(places, "runs", "--filter", "features=3", check=0).stderr
+    assert "runs have no 'colour'" in run(places, "runs", "--filter", "colour=red", check=2).stderr
+    assert f"`mnist-tui restore {first}`" in run(places, "rm", "two features", check=0).stderr
+    assert first not in run(places, "runs", check=0).stdout
+    assert first in run(places, "runs", "--deleted", check=0).stdout
+    refused = run(places, "rm", "last", "nobody", check=2)
+    assert "there is no run 'nobody'" in refused.stderr
+    assert second in run(places, "runs", check=0).stdout, "all or none"
+    run(places, "restore", first, check=0)
+    assert first in run(places, "runs", check=0).stdout

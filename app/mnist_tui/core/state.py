@@ -27,6 +27,7 @@ from mnist_tui.core.events import (
     SweepStarted,
 )
 from mnist_tui.core.insight import Insight
+from mnist_tui.core.labels import Labels
 from mnist_tui.core.metrics import RECENT, time_to_go_s
 from mnist_tui.core.spec import RunSpec
 
@@ -110,6 +111,7 @@ class RunState:
         insight: The newest one.
         steps: Inside the epoch in progress: places on the axis of epochs, and the loss there.
         result: The end of the run.
+        labels: What people call it.
     """
 
     run: str
@@ -127,6 +129,7 @@ class RunState:
     insight: Insight | None = None
     steps: list[tuple[float, float]] = field(default_factory=list)
     result: RunDone | None = None
+    labels: Labels = field(default_factory=Labels)
     _summary: _Summary = field(default_factory=_Summary, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

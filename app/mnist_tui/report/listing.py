@@ -132,6 +132,9 @@ def run_to_json(run: RunState) -> dict[str, Any]:
         "epochs": run.epochs,
         "epochs_done": run.epochs_done,
         "started_at": run.started_at,
+        "name": run.labels.name,
+        "tags": list(run.labels.tags),
+        "note": run.labels.note,
         "parameters": run.parameters,
         "spec": to_json_value(run.spec),
         "dataset": to_json_value(run.dataset),
@@ -144,8 +147,13 @@ def _runs_columns(runs: Sequence[RunState]) -> list[TextColumn]:
     def column(title: str, text: Callable[[RunState], str], *, right: bool = False, gives_way: int = 0) -> TextColumn:
         return TextColumn(title, [Text(text(run)) for run in runs], right=right, gives_way=gives_way)
 
+    labels = [
+        column("Name", lambda run: printable(run.labels.name), gives_way=4),
+        column("Tags", lambda run: printable(" ".join(run.labels.tags)), gives_way=5),
+    ]
     return [
         column("Run", lambda run: printable(run.run)),
+        *(one for one in labels if any(cell.plain for cell in one.cells)),
         column("Started", lambda run: format_moment(run.started_at), gives_way=2),
         TextColumn("Status", [Text(status_text(run.status), status_style(run.status)) for run in runs]),
         column("Epochs", lambda run: f"{run.epochs_done}/{run.epochs}", right=True),
@@ -199,6 +207,12 @@ def _epochs_columns(history: Sequence[EpochDone], best: EpochDone | None) -> lis
     ]
 
 
+def _called(run: RunState) -> list[tuple[str, str]]:
+    labels = run.labels
+    deleted = f"{format_moment(labels.deleted_at)}, `mnist-tui restore` brings it back" if labels.deleted_at else ""
+    return [("Name", labels.name), ("Tags", " ".join(labels.tags)), ("Note", labels.note), ("Deleted", deleted)]
+
+
 def _facts(run: RunState) -> list[tuple[str, Text]]:
     spec, data, machine, result = run.spec, run.dataset, run.machine, run.result
     status = Text(status_text(run.status), status_style(run.status))
@@ -206,6 +220,7 @@ def _facts(run: RunState) -> list[tuple[str, Text]]:
         status.append(f"  {printable(result.reason)}", "default")
     facts = [
         ("Run", Text(printable(run.run), "bold")),
+        *((title, Text(printable(text))) for title, text in _called(run) if text),
         ("Started", Text(format_moment(run.started_at))),
         ("Status", status),
         ("Epochs", Text(f"{run.epochs_done} of {run.epochs}")),

@@ -61,6 +61,13 @@ def read(folder: Path, name: str, sha256: str) -> bytes | None:
     return data if hashlib.sha256(data).hexdigest() == sha256 else None
 
 
+def remove(folder: Path) -> None:
+    """Remove a folder with all that is in it; what cannot be removed stays."""
+    sweep(folder, ())
+    with suppress(OSError):
+        folder.rmdir()
+
+
 def sweep(folder: Path, kept: Iterable[str]) -> None:
     """Remove all files but the named ones; what cannot be removed stays."""
     names = set(kept)

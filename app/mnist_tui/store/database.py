@@ -27,13 +27,14 @@ from mnist_tui.core.events import (
     Status,
 )
 from mnist_tui.core.insight import Insight, ValidationSet
+from mnist_tui.core.labels import Labels
 from mnist_tui.core.plain import dumps
 from mnist_tui.core.queue import Continuation, QueuedRun
 from mnist_tui.core.state import Mark
 from mnist_tui.errors import MnistTuiError, StoreError, UsageError
 from mnist_tui.store import checkpoints, waiting
 from mnist_tui.store.connection import Connection
-from mnist_tui.store.lock import Locks
+from mnist_tui.store.lock import Locks, is_held
 from mnist_tui.store.reading import RunReader
 from mnist_tui.store.schema import EPOCH_COLUMNS, to_column
 
@@ -221,6 +222,37 @@ class Store(RunReader):
     def _hold(self, run: str) -> None:
         self._locks.hold(run, f"the run {run} is in progress in another process")
 
+    # What people call runs -------------------------------------------------------------------------
+
+    def label(self, run: str, labels: Labels) -> None:
+        """Call a run, by its id, something else; with `deleted_at` it is deleted, without it brought back.
+
+        Raises:
+            UsageError: It is in progress and was to be deleted.
+            StoreError: It could not be written.
+        """
+        if labels.deleted_at and is_held(self._home, run):
+            raise UsageError(f"the run {run} is in progress", "Stop it first")
+        values = (run, labels.name, " ".join(labels.tags), labels.note, labels.deleted_at)
+        self._write((_SET_LABELS, values))
+
+    def purge(self, before: str) -> int:
+        """Remove for good what was deleted before a moment, with its checkpoints; return how many runs that are.
+
+        Args:
+            before: ISO 8601, in UTC.
+
+        Raises:
+            StoreError: It could not be written.
+        """
+        query = "SELECT run FROM labels WHERE deleted_at <> '' AND deleted_at < ?"
+        runs = [str(run) for (run,) in self._connection.query(query, before)]
+        for run in runs:
+            # The row first: a folder without a row is of no harm.
+            self._write(("DELETE FROM runs WHERE run = ?", (run,)))
+            checkpoints.remove(checkpoints.folder_of(self._home, run))
+        return len(runs)
+
     # What waits -----------------------------------------------------------------------------------
 
     def ready(self, queue: Iterable[QueuedRun]) -> Iterator[QueuedRun]:
@@ -346,6 +378,7 @@ def _mark(event: Mark) -> tuple[str, Sequence[object]]:
     return _INSERT_MARK, (event.run, event.run, dumps(event.to_json()))
 
 
+_SET_LABELS: Final = "INSERT OR REPLACE INTO labels (run, name, tags, note, deleted_at) VALUES (?, ?, ?, ?, ?)"
 _SET_STATUS: Final = "UPDATE runs SET status = ? WHERE run = ?"
 _INSERT_RUN: Final = (
     "INSERT INTO runs "

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from mnist_tui.core.events import EpochDone, Event, RunContinued, RunDone, RunStarted, Status
 from mnist_tui.core.insight import Insight, ValidationSet, insight_from_bytes
+from mnist_tui.core.labels import Labels, as_tags
 from mnist_tui.core.parsing import event_from_json, number
 from mnist_tui.core.state import Mark, RunState, apply_to_run, start_run, summarise
 from mnist_tui.errors import StoreError, UsageError
@@ -26,6 +27,9 @@ DAMAGE: Final = (ValueError, TypeError, KeyError, AttributeError, RecursionError
 
 
 _INSIGHT_EPOCHS: Final = "SELECT epoch FROM insights WHERE run = ? ORDER BY epoch"
+_LABELS: Final = "SELECT run, name, tags, note, deleted_at FROM labels"
+_SOME: Final = 3
+"""Runs that a message names at most."""
 _VALIDATION_SET: Final = "SELECT side, classes, labels, images FROM validation_sets WHERE sha256 = ? AND split_seed = ?"
 
 Known: TypeAlias = dict[str, tuple[tuple[Any, ...], RunState]]
@@ -41,21 +45,26 @@ class RunReader:
         self.unreadable: list[tuple[str, str]] = []
         """Runs that the last `runs()` could not read, with the reason."""
 
-    def runs(self, known: Known | None = None) -> list[RunState]:
+    def runs(self, known: Known | None = None, *, deleted: bool = False) -> list[RunState]:
         """Return all runs without their epochs, the newest last. What cannot be read is left out and told.
 
         Args:
             known: What an earlier call left here; runs that ended before it and did not change are taken from it.
+            deleted: Return those that were deleted, and no others.
 
         Raises:
             StoreError: The store is damaged.
         """
         self.unreadable = []
         runs = []
-        marks = self._inexact_marks()
+        marks, labels = self._inexact_marks(), self._labels()
         query = "SELECT run, status, epochs, started, done FROM runs ORDER BY started_at, run"
         for row in self._connection.query(query):
+            called = labels.get(row[0], Labels())
+            if bool(called.deleted_at) != deleted:
+                continue
             if known is not None and (past := known.get(row[0])) is not None and past[0] == row:
+                past[1].labels = called
                 runs.append(past[1])
                 continue
             try:
@@ -64,10 +73,22 @@ class RunReader:
                 self.unreadable.append((str(row[0])[:40], _reason(error)))
             else:
                 run.marks += marks.get(run.run, ())
+                run.labels = called
                 runs.append(run)
                 if known is not None and row[-1] is not None:
                     known[run.run] = row, run
         return runs
+
+    def _labels(self) -> dict[str, Labels]:
+        """Return what runs are called, by id; damaged ones are left out."""
+        if not self._connection.query("SELECT 1 FROM sqlite_master WHERE name = 'labels'"):
+            # Read only, and of an older version: nobody could name a run then.
+            return {}
+        found = {}
+        for run, name, tags, note, deleted_at in self._connection.query(_LABELS):
+            with suppress(*DAMAGE):
+                found[run] = Labels(name, as_tags([tags]), note, deleted_at)
+        return found
 
     def _inexact_marks(self) -> dict[str, list[Mark]]:
         """Return what a list of runs must show of their marks: where they went on under other conditions."""
@@ -114,7 +135,7 @@ class RunReader:
         """Return one run with its epochs and marks.
 
         Args:
-            name: Its id, a beginning of it that fits no other run, or `last`.
+            name: Its id, the beginning or the end of it where no other run fits, its name, or `last`.
 
         Raises:
             UsageError: No run, or more than one, is called so.
@@ -131,6 +152,7 @@ class RunReader:
         except DAMAGE as error:
             raise _unreadable(run, error) from error
         state.epochs, state.status = int(row[2]), status
+        state.labels = self._labels().get(run, Labels())
         if end is not None:
             apply_to_run(state, end)
         return state
@@ -233,20 +255,24 @@ class RunReader:
         return None
 
     def _find(self, name: str) -> str:
-        if not name.isascii():
-            # Ids are; and SQLite takes no bytes that are no text.
-            raise UsageError(f"there is no run {name!r}", "`mnist-tui runs` lists all runs")
+        labels = self._labels()
+        ids = [str(run) for (run,) in self._connection.query("SELECT run FROM runs ORDER BY started_at DESC, run DESC")]
+        kept = [run for run in ids if run not in labels or not labels[run].deleted_at]
         if name == "last":
-            query = "SELECT run FROM runs ORDER BY started_at DESC, run DESC LIMIT 1"
-            found = [str(run) for (run,) in self._connection.query(query)]
+            found = kept[:1]
         else:
-            query = "SELECT run FROM runs WHERE substr(run, 1, length(?)) = ? ORDER BY run"
-            found = [str(run) for (run,) in self._connection.query(query, name, name)]
-            found = [run for run in found if run == name] or found
+            ways = (
+                [run for run in ids if run == name],
+                [run for run in kept if labels.get(run, Labels()).name == name != ""],
+                [run for run in kept if name and run.startswith(name)],
+                [run for run in kept if name and run.endswith(name)],
+            )
+            found = next((way for way in ways if way), [])
         if not found:
             raise UsageError(f"there is no run {name!r}", "`mnist-tui runs` lists all runs")
         if len(found) > 1:
-            raise UsageError(f"{len(found)} runs begin with {name!r}", "Give more of the id")
+            some = ", ".join(found[:_SOME]) + (" …" if len(found) > _SOME else "")
+            raise UsageError(f"{name!r} fits {len(found)} runs: {some}", "Give more of the id")
         return found[0]
 
 

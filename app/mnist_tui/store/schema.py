@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-VERSION: Final = 3
+VERSION: Final = 4
 """PRAGMA user_version of the tables below."""
 
 TABLES: Final = """
@@ -81,6 +81,15 @@ CREATE TABLE validation_sets (
     images BLOB NOT NULL,             -- zlib
     PRIMARY KEY (sha256, split_seed)
 ) STRICT
+""",
+    """
+CREATE TABLE labels (
+    run TEXT PRIMARY KEY REFERENCES runs (run) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    tags TEXT NOT NULL,               -- with spaces between them
+    note TEXT NOT NULL,
+    deleted_at TEXT NOT NULL          -- empty while it is not deleted
+) STRICT, WITHOUT ROWID
 """,
 )
 """What leads from version 1 to 2, from 2 to 3 and so on; `TABLES` is version 1."""

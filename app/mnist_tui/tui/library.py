@@ -62,6 +62,9 @@ class Library:
         with Store.open_readonly(self._home) as store:
             self._past = {run.run: run for run in store.runs(self._known)}
         self._opened = {name: run for name, run in self._opened.items() if run.status.is_over}
+        for name, run in {**self._opened, **self._live}.items():
+            if (known := self._past.get(name)) is not None:
+                run.labels = known.labels
 
     @property
     def has_changed(self) -> bool:
@@ -83,12 +86,16 @@ class Library:
 
     def runs(self) -> list[RunState]:
         """Return all runs, the newest first."""
-        return sorted({**self._past, **self._live}.values(), key=_begun, reverse=True)
+        return sorted(self._all(), key=_begun, reverse=True)
 
     @property
     def newest(self) -> RunState | None:
         """The run that began last, without its epochs."""
-        return max({**self._past, **self._live}.values(), key=_begun, default=None)
+        return max(self._all(), key=_begun, default=None)
+
+    def _all(self) -> list[RunState]:
+        """Return all runs but those that were deleted."""
+        return [run for run in {**self._past, **self._live}.values() if not run.labels.deleted_at]
 
     def with_epochs(self, run: str) -> RunState:
         """Return a run with its epochs: from this session, else from the store.

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import Event, Notice, RunContinued, RunStarted
+from mnist_tui.core.labels import too_old
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import new_run_id
 from mnist_tui.errors import MnistTuiError
@@ -147,11 +148,12 @@ class TrainingSession:
             self.queue.add(runs, first=first)
 
     def adopt(self) -> int:
-        """Queue what waited in sessions that have died; return how many runs that are.
+        """Queue what waited in sessions that have died; return how many runs that are. Remove what was long deleted.
 
         Raises:
             StoreError: The store cannot be used.
         """
+        self._kept().purge(too_old())
         runs = self._kept().adopt_waiting(self._session)
         self.queue.add(runs)
         self._total += len(runs)

@@ -1,0 +1,173 @@
+"""The command line: reads arguments, opens one front end. Each branch imports what it needs, and only then."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from mnist_tui.cli import past
+from mnist_tui.cli.parser import EXPORT_FORMATS, build_parser
+from mnist_tui.core.spec import REPORT_PRESET, RunSpec, SweepSpec, parse_numbers
+from mnist_tui.errors import DataError, MnistTuiError, UsageError
+from mnist_tui.signals import nothing_to_lose
+from mnist_tui.streams import BROKEN_PIPE, give_up_what_cannot_be_written, prepare_streams, say
+
+__all__ = ["EXPORT_FORMATS", "build_parser", "main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    prepare_streams()
+    code = 0
+    try:
+        code = _answer(argv)
+        # Here and not at the end of the process, where an error would be a traceback.
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        # Before training began, or after it ended: nothing is left to write down.
+        code = 130
+    except BrokenPipeError:
+        # The reader of our output has gone, as `| head` does; nothing is left to say to it.
+        code = code or BROKEN_PIPE
+    except OSError as error:
+        _complain(MnistTuiError(f"{error.filename or 'the output'} cannot be used: {error.strerror or error}"))
+        code = code or MnistTuiError.exit_code
+    give_up_what_cannot_be_written()
+    return code
+
+
+def _answer(argv: Sequence[str] | None) -> int:
+    try:
+        args = build_parser().parse_args(argv)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    try:
+        return _COMMANDS[args.command](args)
+    except MnistTuiError as error:
+        _complain(error)
+        return error.exit_code
+
+
+def _complain(error: MnistTuiError) -> None:
+    say(f"mnist-tui: {error}")
+
+
+def _base_spec(args: argparse.Namespace) -> RunSpec:
+    return RunSpec(
+        dataset=args.dataset,
+        device=args.device,
+        backend=args.backend,
+        batch_size=args.batch_size,
+        learning_rate=args.lr,
+        threads=args.threads,
+    )
+
+
+def _app(args: argparse.Namespace) -> int:
+    with nothing_to_lose():
+        from mnist_tui.engine import load_classifier, run_sweep, warm_up
+        from mnist_tui.store.home import home
+        from mnist_tui.tui.launch import launch
+
+    spec = replace(_base_spec(args), epochs=args.epochs, features=args.features, seed=args.seed)
+    return launch(run_sweep, spec, home(), load_classifier, warm_up)
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from functools import partial
+    from tempfile import TemporaryDirectory
+
+    from mnist_tui.demo import load_classifier, run_sweep
+    from mnist_tui.store.home import home
+    from mnist_tui.tui.launch import launch
+
+    engine = partial(run_sweep, delay_s=args.delay, insights=True)
+    if args.keep:
+        return launch(engine, RunSpec(), home(), load_classifier)
+    with TemporaryDirectory(prefix="mnist-tui-demo-") as folder:
+        return launch(engine, RunSpec(), Path(folder), load_classifier)
+
+
+def _run(args: argparse.Namespace) -> int:
+    with nothing_to_lose():
+        from mnist_tui.headless import train
+
+    if args.preset and (args.epochs or args.features):
+        raise UsageError("--preset fixes epochs and features", "Leave out --preset, or --epochs and --features")
+    preset = REPORT_PRESET if args.preset else SweepSpec()
+    sweep = SweepSpec(
+        epochs=parse_numbers(args.epochs, "epochs") if args.epochs else preset.epochs,
+        features=parse_numbers(args.features, "features") if args.features else preset.features,
+        seeds=parse_numbers(args.seeds, "seeds"),
+        base=_base_spec(args),
+    )
+    strict = args.dataset == "auto" and not args.allow_fallback
+    if strict:
+        # Nobody watches: numbers of other data must not pass for those of MNIST.
+        sweep = replace(sweep, base=replace(sweep.base, dataset="mnist"))
+    code = train(sweep, as_json=args.json, sure=args.yes)
+    if strict and code == DataError.exit_code:
+        say("--allow-fallback trains on the digits of scikit-learn where MNIST cannot be had.")
+    return code
+
+
+def _resume(args: argparse.Namespace) -> int:
+    with nothing_to_lose():
+        from mnist_tui.headless import resume, resume_waiting
+
+    if args.waiting:
+        if args.run or args.epochs:
+            raise UsageError("--waiting takes all runs that wait, as they are", "Leave out RUN and --epochs")
+        return resume_waiting(as_json=args.json)
+    if args.epochs is not None:
+        replace(RunSpec(), epochs=args.epochs)
+    return resume(args.run, args.epochs, as_json=args.json)
+
+
+def _data(args: argparse.Namespace) -> int:
+    from mnist_tui.headless import fetch_data, print_data_status, verify_data
+
+    return {"status": print_data_status, "fetch": fetch_data, "verify": verify_data}[args.what](as_json=args.json)
+
+
+def _bench(args: argparse.Namespace) -> int:
+    from mnist_tui.bench import PARTS, Options, bench
+
+    options = Options(
+        parts=PARTS if args.only is None else tuple(args.only.replace(",", " ").split()),
+        features=parse_numbers(args.features, "features"),
+        repeats=args.repeats,
+        spec=RunSpec(epochs=args.epochs, dataset=args.dataset, device=args.device, threads=args.threads),
+    )
+    return bench(options, as_json=args.json)
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from mnist_tui.doctor import examine
+
+    return examine(as_json=args.json)
+
+
+_COMMANDS: Final = {
+    None: _app,
+    "run": _run,
+    "resume": _resume,
+    "demo": _demo,
+    "runs": past.runs_command,
+    "show": past.show_command,
+    "rename": past.rename_command,
+    "tag": past.tag_command,
+    "note": past.note_command,
+    "rm": past.rm_command,
+    "restore": past.restore_command,
+    "insight": past.insight_command,
+    "report": past.report_command,
+    "export": past.export_command,
+    "data": _data,
+    "bench": _bench,
+    "doctor": _doctor,
+}

@@ -1,0 +1,198 @@
+"""Which commands and options there are.
+
+argparse and not a larger parser: it is in the standard library, costs 4 ms, and the commands are few.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, Final
+
+from mnist_tui import __version__
+from mnist_tui.core.filtering import FIELDS
+from mnist_tui.core.spec import BACKENDS, DATASETS, DEVICES, RunSpec, shown
+
+EXPORT_FORMATS: Final = ("md", "csv", "json", "tex", "html")
+EPILOG: Final = """\
+exit codes: 0 done, 1 crash, 2 usage, 3 data not to be had, 4 a run failed or diverged,
+            5 store locked or damaged, 141 nobody reads the output any more,
+            130 Ctrl+C, 143 SIGTERM, 128 + number for other signals
+places:     MNIST_TUI_HOME   runs, tables and logs
+            MNIST_TUI_DATA   a torchvision root that holds MNIST/raw/
+            MNIST_TUI_MIRRORS  addresses to download MNIST from, comma separated
+"""
+
+
+_RUN: Final = "its id, the beginning or the end of it, its name, or `last`"
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that takes no option for another: `--epoch` is not `--epochs`."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, **settings)
+
+
+def _int(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{shown(text)} is no whole number") from None
+
+
+def _float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{shown(text)} is no number") from None
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser for all commands."""
+    parser = _Parser(
+        prog="mnist-tui",
+        description="Train a small CNN on MNIST in the terminal: watch it live, compare runs, export the table.\n"
+        "Without a command the app opens.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"mnist-tui {__version__}")
+    _add_settings(parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+
+    run = commands.add_parser("run", help="train without the app", description="Train a grid of runs without the app.")
+    _add_settings(run, grid=True)
+    run.add_argument("--preset", choices=("report",), help="the report's runs: 10 and 20 epochs at 2 features")
+    run.add_argument(
+        "--allow-fallback", action="store_true", help="with --dataset auto: train on the digits where MNIST is missing"
+    )
+    run.add_argument("--yes", action="store_true", help="start what will take longer than a day without being asked")
+    run.add_argument("--json", action="store_true", help="one JSON object per line on stdout: events, then the table")
+
+    resume = commands.add_parser(
+        "resume", help="go on with a run", description="Go on with a run where its last checkpoint is."
+    )
+    resume.add_argument("run", metavar="RUN", nargs="?", help="default: the newest that was interrupted or stopped")
+    resume.add_argument("--epochs", type=_int, metavar="N", help="epochs to reach, also for a finished run")
+    resume.add_argument(
+        "--waiting", action="store_true", help="train the runs that still wait after their process was killed"
+    )
+    resume.add_argument(
+        "--json", action="store_true", help="one JSON object per line on stdout: events, then the table"
+    )
+
+    demo = commands.add_parser(
+        "demo",
+        help="the app with scripted numbers",
+        description="Open the app with scripted numbers: nothing is learned.",
+    )
+    demo.add_argument("--keep", action="store_true", help="keep the scripted runs with the real ones")
+    demo.add_argument("--delay", type=_float, default=0.02, metavar="S", help="seconds per step (default: %(default)s)")
+
+    runs = commands.add_parser("runs", help="list past runs")
+    runs.add_argument(
+        "--filter",
+        default="",
+        metavar="TERMS",
+        help="those that all terms fit, such as 'features=8 val>90 not failed'; fields: " + ", ".join(FIELDS),
+    )
+    runs.add_argument("--sort", metavar="FIELD", help="by one of these fields instead of by time")
+    runs.add_argument("--reverse", action="store_true", help="in the opposite order")
+    runs.add_argument("--limit", type=_int, metavar="N", help="at most so many")
+    runs.add_argument("--deleted", action="store_true", help="those that were deleted and can be brought back")
+    runs.add_argument("--json", action="store_true", help="one JSON object per run and line")
+
+    rename = commands.add_parser("rename", help="give a run a name")
+    rename.add_argument("run", metavar="RUN", help=_RUN)
+    rename.add_argument("name", metavar="NAME", nargs="*", help="without one the name is taken away")
+    tag = commands.add_parser("tag", help="put tags on a run")
+    tag.add_argument("run", metavar="RUN", help=_RUN)
+    tag.add_argument("tags", metavar="TAG", nargs="+", help="single words")
+    tag.add_argument("--remove", action="store_true", help="take them off")
+    note = commands.add_parser("note", help="write a note on a run")
+    note.add_argument("run", metavar="RUN", help=_RUN)
+    note.add_argument("text", metavar="TEXT", nargs="*", help="without one the note is taken away")
+    rm = commands.add_parser("rm", help="delete runs; for a while they can be brought back")
+    rm.add_argument("runs", metavar="RUN", nargs="+", help=_RUN)
+    restore = commands.add_parser("restore", help="bring deleted runs back")
+    restore.add_argument("runs", metavar="RUN", nargs="+", help=_RUN)
+
+    show = commands.add_parser("show", help="show one run with its epochs")
+    show.add_argument("run", metavar="RUN", help=_RUN)
+    show.add_argument("--json", action="store_true", help="one JSON object per event and line")
+
+    insight = commands.add_parser("insight", help="show what a run's network confuses, after its last epoch or another")
+    insight.add_argument("run", metavar="RUN", help=_RUN)
+    insight.add_argument("--epoch", type=_int, metavar="N", help="default: the last one that has an insight")
+    insight.add_argument("--json", action="store_true", help="the event itself, one JSON object")
+
+    report = commands.add_parser("report", help="write a report on runs: data, network, protocol, curves, confusions")
+    report.add_argument("runs", metavar="RUN", nargs="*", help="ids, beginnings of ids, or `last` (default: all runs)")
+    report.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="FILE.html, or FILE.md (default: Markdown on stdout)"
+    )
+    report.add_argument("--force", action="store_true", help="replace FILE if it exists")
+
+    export = commands.add_parser("export", help="write the comparison table of past runs")
+    export.add_argument("runs", metavar="RUN", nargs="*", help="ids, beginnings of ids, or `last` (default: all runs)")
+    export.add_argument("--format", choices=EXPORT_FORMATS, default=None, help="default: from the file name, else md")
+    export.add_argument("-o", "--output", type=Path, metavar="FILE", help="write here instead of stdout")
+    export.add_argument("--force", action="store_true", help="replace FILE if it exists")
+
+    data = commands.add_parser("data", help="MNIST on this machine: status, fetch, verify")
+    data.add_argument("what", choices=("status", "fetch", "verify"))
+    data.add_argument("--json", action="store_true", help="one JSON object per line")
+
+    bench = commands.add_parser(
+        "bench",
+        help="measure what this machine does, and say what limits it",
+        description="Train side by side: a plain PyTorch loop, the engine, the headless command and the app; "
+        "measure what a person waits for; say what limits it. Takes minutes; runs are kept nowhere.",
+    )
+    bench.add_argument("--dataset", choices=DATASETS, default="auto", help="default: %(default)s")
+    bench.add_argument("--device", choices=DEVICES, default="auto", help="default: %(default)s")
+    bench.add_argument("--features", default="2,8,32", metavar="N,N", help="bottleneck widths (default: %(default)s)")
+    bench.add_argument("--repeats", type=_int, default=3, metavar="N", help="default: %(default)s")
+    bench.add_argument(
+        "--epochs", type=_int, default=1, metavar="N", help="epochs of the plain loop (default: %(default)s)"
+    )
+    bench.add_argument("--threads", type=_int, default=None, metavar="N", help="CPU threads of all but the plain loop")
+    bench.add_argument(
+        "--only", metavar="PART,PART", help="of plain, engine, headless, app, screen, charts, commands (default: all)"
+    )
+    bench.add_argument("--json", action="store_true", help="one JSON object per measurement and line")
+
+    doctor = commands.add_parser("doctor", help="say what is on this machine and whether all is well")
+    doctor.add_argument("--json", action="store_true", help="one JSON object")
+    return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser, *, grid: bool = False) -> None:
+    usual = RunSpec()
+    settings = parser.add_argument_group("settings")
+    if grid:
+        settings.add_argument("--epochs", metavar="N,N", help="epochs, a list or a range (default: 10)")
+        settings.add_argument("--features", metavar="N,N", help="bottleneck widths, 1 to 512 (default: 2)")
+        settings.add_argument("--seeds", default="0", metavar="N,N", help="seeds, a list or a range (default: 0)")
+    else:
+        settings.add_argument("--epochs", type=_int, default=usual.epochs, metavar="N", help="default: %(default)s")
+        settings.add_argument("--features", type=_int, default=usual.features, metavar="N", help="default: %(default)s")
+        settings.add_argument("--seed", type=_int, default=usual.seed, metavar="N", help="default: %(default)s")
+    settings.add_argument("--dataset", choices=DATASETS, default=usual.dataset, help="default: %(default)s")
+    settings.add_argument("--device", choices=DEVICES, default=usual.device, help="default: %(default)s")
+    settings.add_argument(
+        "--backend",
+        choices=BACKENDS,
+        default=usual.backend,
+        help="compiled loops (CPU), PyTorch alone, or the faster one (default: %(default)s)",
+    )
+    settings.add_argument("--batch-size", type=_int, default=usual.batch_size, metavar="N", help="default: %(default)s")
+    settings.add_argument("--lr", type=_float, default=usual.learning_rate, metavar="X", help="default: %(default)s")
+    settings.add_argument(
+        "--threads",
+        type=_int,
+        default=None,
+        metavar="N",
+        help="CPU threads (default: what gains and is free, at most 4)",
+    )

@@ -1,0 +1,199 @@
+"""Commands for past runs: they read the store, and load neither PyTorch nor the app."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from mnist_tui.cli.parser import EXPORT_FORMATS
+from mnist_tui.core.labels import KEPT_DAYS, Labels, as_tags, now
+from mnist_tui.errors import UsageError
+from mnist_tui.streams import say
+
+
+def runs_command(args: argparse.Namespace) -> int:
+    """List past runs: those that fit the filter, in the order asked for."""
+    from mnist_tui.core.filtering import parse_filter, sort_runs
+    from mnist_tui.report.listing import print_runs
+    from mnist_tui.report.words import still_waiting
+    from mnist_tui.store.database import Store
+    from mnist_tui.store.home import home
+
+    fits = parse_filter(args.filter)
+    with Store.open_readonly(home()) as store:
+        # All is asked before anything is said: a store that is damaged gets one sentence.
+        known, waiting = store.runs(deleted=args.deleted), store.orphans
+        runs = [run for run in known if fits(run)]
+        if args.sort is not None:
+            runs = sort_runs(runs, args.sort, reverse=args.reverse)
+        elif args.reverse:
+            runs.reverse()
+        if args.limit is not None:
+            # The newest are the last ones, unless another order was asked for.
+            runs = runs[: args.limit] if args.sort or args.reverse else runs[max(0, len(runs) - args.limit) :]
+        if known and not runs and not args.json:
+            say(f"None of {len(known)} runs fits the filter.")
+        else:
+            print_runs(runs, as_json=args.json)
+        for run, reason in store.unreadable:
+            say(f"mnist-tui: run {run} cannot be read: {reason}")
+        if waiting:
+            say(f"{still_waiting(waiting)}: `mnist-tui resume --waiting` trains them, the app offers them.")
+    return 0
+
+
+def show_command(args: argparse.Namespace) -> int:
+    """Show one run."""
+    from mnist_tui.report.listing import print_run
+    from mnist_tui.store.database import Store
+    from mnist_tui.store.home import home
+
+    with Store.open_readonly(home()) as store:
+        print_run(store.run(args.run), as_json=args.json)
+    return 0
+
+
+def insight_command(args: argparse.Namespace) -> int:
+    """Show what a network confuses."""
+    from mnist_tui.report.insights import print_insight
+    from mnist_tui.store.database import Store
+    from mnist_tui.store.home import home
+
+    with Store.open_readonly(home()) as store:
+        run = store.run(args.run)
+        epochs = store.insight_epochs(run.run)
+        if not epochs:
+            raise UsageError(f"the run {run.run} has no insight", "Only finished epochs have, from this version on")
+        insight = store.insight(run.run, args.epoch or epochs[-1])
+    if insight is None:
+        near = min(epochs, key=lambda epoch: abs(epoch - args.epoch))
+        raise UsageError(f"epoch {args.epoch} of the run {run.run} has no insight", f"The nearest is --epoch {near}")
+    print_insight(run, insight, epochs, as_json=args.json)
+    return 0
+
+
+def report_command(args: argparse.Namespace) -> int:
+    """Write a report on runs."""
+    from datetime import UTC, datetime
+
+    from mnist_tui.report.document import Told, write_report
+    from mnist_tui.report.files import write_atomically
+    from mnist_tui.store.database import Store
+    from mnist_tui.store.home import home
+
+    suffix = args.output.suffix.lower() if args.output else ".md"
+    if suffix not in (".html", ".htm", ".md"):
+        raise UsageError(f"a report is HTML or Markdown, not {suffix or 'a file without an ending'}", "-o report.html")
+    with Store.open_readonly(home()) as store:
+        runs = [store.run(name) for name in args.runs or [run.run for run in store.runs()]]
+        told = []
+        for run in {run.run: run for run in runs}.values():
+            epochs = store.insight_epochs(run.run)
+            insight = store.insight(run.run, epochs[-1]) if epochs else None
+            told.append(Told(run, insight, store.validation_set(run)))
+    if not told:
+        raise UsageError("there is no run to report on yet", "Train one with mnist-tui or mnist-tui run")
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    text = write_report(told, as_html=suffix != ".md", generated_at=now)
+    if args.output is None:
+        sys.stdout.write(text)
+    else:
+        write_atomically(args.output, text, force=args.force)
+        say(f"Saved {args.output}")
+    return 0
+
+
+def export_command(args: argparse.Namespace) -> int:
+    """Write the comparison table."""
+    from mnist_tui.core.table import build_table
+    from mnist_tui.report.export import render
+    from mnist_tui.report.files import write_atomically
+    from mnist_tui.store.database import Store
+    from mnist_tui.store.home import home
+
+    with Store.open_readonly(home()) as store:
+        runs = [store.run(name) for name in args.runs] or store.runs()
+    table = build_table({run.run: run for run in runs}.values())
+    if not table.rows:
+        raise UsageError("there is no run to export yet", "Train one with mnist-tui or mnist-tui run")
+    suffix = args.output.suffix[1:].lower() if args.output else ""
+    text = render(table, args.format or (suffix if suffix in EXPORT_FORMATS else "md"))
+    if args.output is None:
+        sys.stdout.write(text)
+    else:
+        write_atomically(args.output, text, force=args.force)
+        say(f"Saved {args.output}")
+    return 0
+
+
+def rename_command(args: argparse.Namespace) -> int:
+    """Give a run a name, or take it away."""
+
+    def name(labels: Labels) -> Labels:
+        return replace(labels, name=" ".join(args.name))
+
+    for run, labels in _relabelled([args.run], name):
+        say(f"The run {run} is called {labels.name!r} now." if labels.name else f"The run {run} has no name any more.")
+    return 0
+
+
+def note_command(args: argparse.Namespace) -> int:
+    """Write a note on a run, or take it away."""
+
+    def note(labels: Labels) -> Labels:
+        return replace(labels, note=" ".join(args.text))
+
+    for run, labels in _relabelled([args.run], note):
+        say(f"Noted on the run {run}." if labels.note else f"The run {run} has no note any more.")
+    return 0
+
+
+def tag_command(args: argparse.Namespace) -> int:
+    """Put tags on a run, or take them off."""
+
+    def tag(labels: Labels) -> Labels:
+        tags = as_tags(args.tags)
+        kept = tuple(known for known in labels.tags if known not in tags)
+        return replace(labels, tags=kept if args.remove else as_tags((*labels.tags, *tags)))
+
+    for run, labels in _relabelled([args.run], tag):
+        say(f"Tags of the run {run}: {', '.join(labels.tags)}." if labels.tags else f"The run {run} has no tags.")
+    return 0
+
+
+def rm_command(args: argparse.Namespace) -> int:
+    """Delete runs; for a while they can be brought back."""
+
+    def delete(labels: Labels) -> Labels:
+        return replace(labels, deleted_at=now())
+
+    for run, _ in _relabelled(args.runs, delete):
+        say(f"Deleted {run}; for {KEPT_DAYS} days `mnist-tui restore {run}` brings it back.")
+    return 0
+
+
+def restore_command(args: argparse.Namespace) -> int:
+    """Bring deleted runs back."""
+
+    def restore(labels: Labels) -> Labels:
+        return replace(labels, deleted_at="")
+
+    for run, _ in _relabelled(args.runs, restore):
+        say(f"Brought back {run}.")
+    return 0
+
+
+def _relabelled(names: Sequence[str], change: Callable[[Labels], Labels]) -> Iterator[tuple[str, Labels]]:
+    """Change what runs are called: all of them, or none where one cannot be found."""
+    from mnist_tui.store.database import Store
+    from mnist_tui.store.home import home
+
+    with Store.open_readonly(home()) as reader:
+        runs = [reader.run(name) for name in names]
+    changed = {run.run: change(run.labels) for run in runs}
+    with Store.open(home()) as store:
+        for run, labels in changed.items():
+            store.label(run, labels)
+            yield run, labels

@@ -1,0 +1,145 @@
+"""Finds runs: `features=8 val>90 not failed`. All terms must hold; the app and the command line read the same."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, TypeAlias
+
+from mnist_tui.core.state import RunState
+from mnist_tui.errors import UsageError
+
+Test: TypeAlias = Callable[[RunState], bool]
+Number: TypeAlias = Callable[[RunState], float | None]
+Text: TypeAlias = Callable[[RunState], str]
+
+_TERM: Final = re.compile(r"(?P<field>[A-Za-z_]+)(?P<sign>>=|<=|!=|=|:|>|<)(?P<value>.*)", re.DOTALL)
+_COMPARISONS: Final[Mapping[str, Callable[[float, float], bool]]] = {
+    "=": operator.eq,
+    ":": operator.eq,
+    "!=": operator.ne,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+}
+
+
+def _percent(value: float | None) -> float | None:
+    return None if value is None else 100 * value
+
+
+NUMBERS: Final[Mapping[str, Number]] = {
+    "epochs": lambda run: run.epochs,
+    "features": lambda run: run.spec.features,
+    "seed": lambda run: run.spec.seed,
+    "lr": lambda run: run.spec.learning_rate,
+    "batch": lambda run: run.spec.batch_size,
+    "done": lambda run: run.epochs_done,
+    "train": lambda run: _percent(run.result.last_epoch_accuracy) if run.result else None,
+    "val": lambda run: _percent(run.result.last_val_accuracy) if run.result else None,
+    "best": lambda run: _percent(run.result.best_val_accuracy) if run.result else None,
+    "test": lambda run: _percent(run.result.test_accuracy) if run.result else None,
+    "time": lambda run: run.result.total_training_time_s if run.result else None,
+}
+"""Fields that are compared as numbers: accuracies in per cent, times in seconds."""
+TEXTS: Final[Mapping[str, Text]] = {
+    "status": lambda run: str(run.status),
+    "dataset": lambda run: run.dataset.name if run.dataset else run.spec.dataset,
+    "device": lambda run: run.machine.device if run.machine else run.spec.device,
+    "name": lambda run: run.labels.name,
+    "note": lambda run: run.labels.note,
+    "tag": lambda run: " ".join(run.labels.tags),
+    "id": lambda run: run.run,
+    "date": lambda run: run.started_at[:10],
+}
+"""Fields that hold text: `=` asks whether it holds the value, in small or capital letters."""
+FIELDS: Final = (*NUMBERS, *TEXTS)
+
+
+def parse_filter(text: str) -> Test:
+    """Return what tells whether a run fits.
+
+    Args:
+        text: Terms with spaces between them, all of which must hold; `not` turns the next one round. A term is a field
+            of `FIELDS`, one of `=`, `!=`, `>`, `>=`, `<`, `<=` and a value, or a word that the run's name, tags,
+            note, status, dataset or id holds. Without a term every run fits.
+
+    Raises:
+        UsageError: A term cannot be read.
+    """
+    tests: list[Test] = []
+    negated = False
+    for word in text.split():
+        if word.lower() == "not":
+            negated = not negated
+            continue
+        test = _term(word)
+        tests.append(_turned(test) if negated else test)
+        negated = False
+    if negated:
+        raise UsageError("something must follow the word not", "Such as: not failed")
+    return lambda run: all(test(run) for test in tests)
+
+
+def sort_runs(runs: Iterable[RunState], field: str, *, reverse: bool = False) -> list[RunState]:
+    """Return runs in the order of a field; those without a value come last.
+
+    Raises:
+        UsageError: There is no such field.
+    """
+    runs = list(runs)
+    if field in NUMBERS:
+        numbers = {run.run: NUMBERS[field](run) for run in runs}
+        known = [run for run in runs if (value := numbers[run.run]) is not None and math.isfinite(value)]
+        known.sort(key=lambda run: numbers[run.run] or 0.0, reverse=reverse)
+        return [*known, *(run for run in runs if run not in known)]
+    if field not in TEXTS:
+        raise UsageError(f"runs have no {field!r}", f"Known are: {', '.join(FIELDS)}")
+    return sorted(runs, key=lambda run: (not TEXTS[field](run), TEXTS[field](run).lower()), reverse=reverse)
+
+
+def _turned(test: Test) -> Test:
+    return lambda run: not test(run)
+
+
+def _term(word: str) -> Test:
+    match = _TERM.fullmatch(word)
+    if match is None:
+        return _anywhere(word.lower().removeprefix("#"))
+    field, sign, value = match["field"].lower(), match["sign"], match["value"]
+    if field in NUMBERS:
+        return _number(NUMBERS[field], field, sign, value)
+    if field not in TEXTS:
+        raise UsageError(f"runs have no {field!r}", f"Known are: {', '.join(FIELDS)}")
+    if sign in ("=", ":", "!="):
+        held = _holds(TEXTS[field], value.lower())
+        return _turned(held) if sign == "!=" else held
+    if field == "date":
+        compare = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}[sign]
+        return lambda run: compare(run.started_at[:10], value)
+    raise UsageError(f"{field} is text, so {sign} cannot be asked of it", f"Such as: {field}={value or 'word'}")
+
+
+def _number(of: Number, field: str, sign: str, value: str) -> Test:
+    try:
+        wanted = float(value.removesuffix("%"))
+    except ValueError:
+        raise UsageError(f"{field} is a number, and {value[:40]!r} is none", f"Such as: {field}>10") from None
+    compare = _COMPARISONS[sign]
+
+    def test(run: RunState) -> bool:
+        found = of(run)
+        return found is not None and compare(found, wanted)
+
+    return test
+
+
+def _holds(of: Text, value: str) -> Test:
+    return lambda run: value in of(run).lower()
+
+
+def _anywhere(word: str) -> Test:
+    return lambda run: any(word in TEXTS[field](run).lower() for field in TEXTS if field != "date")

@@ -1,0 +1,70 @@
+"""What people call a run: its name, its tags, a note. Nothing of it changes a number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from mnist_tui.errors import UsageError
+
+KEPT_DAYS: Final = 30
+"""How long a deleted run can be brought back."""
+MAX_NAME: Final = 60
+MAX_NOTE: Final = 1_000
+MAX_TAG: Final = 30
+MAX_TAGS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What people call a run.
+
+    Attributes:
+        name: Free text on one line; empty for none.
+        tags: Single words, without repeats, in the order they were given.
+        note: Free text.
+        deleted_at: When the run was deleted, ISO 8601; empty while it is not. A deleted run is kept for a while.
+    """
+
+    name: str = ""
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    deleted_at: str = ""
+
+    def __post_init__(self) -> None:
+        _check("name", self.name, MAX_NAME)
+        _check("note", self.note.replace("\n", " "), MAX_NOTE)
+        for tag in self.tags:
+            _check("tag", tag, MAX_TAG)
+            if not tag or any(sign in tag for sign in " ,=<>!"):
+                raise UsageError(f"a tag must be one word, not {tag!r}", "Join its parts with a dash")
+        if len(self.tags) > MAX_TAGS:
+            raise UsageError(f"a run may have at most {MAX_TAGS} tags, not {len(self.tags)}")
+
+    def __bool__(self) -> bool:
+        return bool(self.name or self.tags or self.note or self.deleted_at)
+
+
+def as_tags(words: Iterable[str]) -> tuple[str, ...]:
+    """Return tags without repeats; commas and spaces divide them, a leading `#` is left out."""
+    parts = [part.removeprefix("#") for word in words for part in word.replace(",", " ").split()]
+    return tuple(dict.fromkeys(part for part in parts if part))
+
+
+def _check(what: str, text: str, most: int) -> None:
+    if len(text) > most:
+        raise UsageError(f"a {what} may have at most {most:,} characters, not {len(text):,}")
+    if not text.isprintable():
+        raise UsageError(f"a {what} may hold no control characters")
+
+
+def now() -> str:
+    """Return this moment for `Labels.deleted_at`."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def too_old() -> str:
+    """Return the moment before which what was deleted is removed for good."""
+    return (datetime.now(UTC) - timedelta(days=KEPT_DAYS)).isoformat(timespec="seconds")
