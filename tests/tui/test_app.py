@@ -525,7 +525,8 @@ async def test_a_damaged_store_is_told_and_nothing_is_lost(make_app, home):
 async def test_scale_theme_and_zoom(make_app):
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
-        await settle(pilot)
+        await run_to_the_end(pilot, "r")
+        await pilot.press("escape")
         assert "Accuracy  " in screen_text(app)
         await pilot.press("y")
         await settle(pilot)
@@ -544,6 +545,8 @@ async def test_scale_theme_and_zoom(make_app):
 async def test_small_screens_show_the_other_chart_by_key(make_app):
     app = make_app()
     async with app.run_test(size=(60, 18)) as pilot:
+        await run_to_the_end(pilot, "r")
+        await pilot.press("escape")
         await settle(pilot)
         assert "Accuracy" in screen_text(app)
         assert "Loss" not in screen_text(app).split("Epochs")[0]

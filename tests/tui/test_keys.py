@@ -37,7 +37,7 @@ async def test_the_footer_offers_what_can_be_done_in_the_tab_and_now(make_app):
         assert "Enter Open  Space Mark" in footer(app)
         await pilot.press("n", "2", "shift+tab")
         await settle(pilot)
-        assert "Del Remove" in footer(app)
+        assert "Del Delete" in footer(app)
         await pilot.press("question_mark")
         await settle(pilot)
         assert "Pause" not in footer(app)

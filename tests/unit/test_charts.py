@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from mnist_tui.report.charts import AXIS, CURSOR, DIM, GRID, TEXT, Chart, Mark, label_width, rasterise
 from mnist_tui.report.points import Series
-from mnist_tui.report.sparkline import sparkline
+from mnist_tui.report.sparkline import changes, sparkline
 
 PATIENCE_S = 120
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -505,3 +505,15 @@ def test_of_a_hundred_thousand_epochs_the_extremes_and_the_gap_stay():
     assert (drawn[0], drawn[-1]) == (2, 17), "the highest and the lowest value"
     assert curve[10][-1] != " ", "the newest value"
     assert [column for column, sign in enumerate(curve[10]) if sign == " "] == [15, 16, 17], "epochs 20,000 to 24,000"
+
+
+def test_changes_stand_on_the_ground_or_hang_from_the_top():
+    assert changes([2.0, 1.0, -2.0, -0.1, 0.0, math.nan]) == [
+        ("█", False),
+        ("▅", False),
+        ("█", True),
+        ("▔", True),
+        ("▁", False),
+        (" ", False),
+    ]
+    assert changes([]) == []

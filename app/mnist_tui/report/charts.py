@@ -221,7 +221,7 @@ def _x_axis(chart: Chart, plane: Plane, margin: int, *, own_row: bool) -> list[l
     axis = _merged([(f"{corner}└", AXIS), *line])
     if not own_row:
         return [axis]
-    unit = chart.x_unit if len(chart.x_unit) < margin else chart.x_unit[: max(0, margin - 2)]
+    unit = next((name for name in (chart.x_unit, chart.x_unit[:2]) if len(name) < margin), "")
     return [axis, _merged([(f"{unit:>{margin - 1}} ", TEXT), *labels])]
 
 

@@ -9,6 +9,20 @@ from typing import Final
 from mnist_tui.report.points import held, unit, widened
 
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
+_HANGING: Final = "▔▀█"
+
+
+def changes(values: Sequence[float]) -> list[tuple[str, bool]]:
+    """Return a block per change, and whether it is a loss: those hang from the top, gains stand on the ground."""
+    most = max((abs(held(value)) for value in values if math.isfinite(value)), default=0.0)
+
+    def block(value: float) -> str:
+        if not math.isfinite(value):
+            return " "
+        share = abs(held(value)) / most if most else 0.0
+        return _HANGING[round(2 * share)] if value < 0 else _BLOCKS[round(7 * share)]
+
+    return [(block(value), value < 0) for value in values]
 
 
 def sparkline(values: Sequence[float], *, low: float | None = None) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from functools import partial
 from typing import ClassVar, Final, cast
 
 from textual import on, work
@@ -21,10 +20,10 @@ from mnist_tui.errors import MnistTuiError
 from mnist_tui.report.export import FORMATS
 from mnist_tui.report.files import saved_text
 from mnist_tui.signals import has_job_control
+from mnist_tui.tui.collecting import Collecting
 from mnist_tui.tui.commands import COMMANDS, OWN_ACTIONS, TABS_OF, places
 from mnist_tui.tui.screens.help import HelpScreen
 from mnist_tui.tui.screens.quit import Leave, QuitScreen
-from mnist_tui.tui.steering import Steering
 from mnist_tui.tui.widgets.digits import DigitsView
 from mnist_tui.tui.widgets.draw import DrawView
 from mnist_tui.tui.widgets.epochs import EpochTable
@@ -34,9 +33,8 @@ from mnist_tui.tui.widgets.live import LiveView
 from mnist_tui.tui.widgets.notices import Notices, Severity
 from mnist_tui.tui.widgets.pad import PadView
 from mnist_tui.tui.widgets.plot import PlotView
-from mnist_tui.tui.widgets.runs import MAX_MARKED, RunsView
+from mnist_tui.tui.widgets.runs import RunsView
 from mnist_tui.tui.widgets.settings import SettingsBar
-from mnist_tui.tui.widgets.tables import SortableTable
 
 MANY_ROWS: Final = 500
 """From here on saving may take longer than a blink, and is announced."""
@@ -56,7 +54,7 @@ _X_WORDS: Final = {"epoch": "epochs", "s": "seconds", "step": "steps"}
 THEMES: Final = ("textual-dark", "textual-light", "nord", "gruvbox", "catppuccin-latte")
 
 
-class MnistTuiApp(Steering):
+class MnistTuiApp(Collecting):
     """The app: keys and palette, looking around, past runs, leaving; arguments as for `Monitor`."""
 
     ENABLE_COMMAND_PALETTE = True
@@ -224,25 +222,11 @@ class MnistTuiApp(Steering):
 
     # Runs tab -------------------------------------------------------------------------------------
 
-    def action_mark(self) -> None:
-        """Mark or unmark the run under the cursor."""
-        view = self.query_one(RunsView)
-        run = view.chosen
-        if run is None:
-            return
-        if not view.toggle_mark(run):
-            self.tell(f"At most {MAX_MARKED} runs can be marked; more curves cannot be told apart.")
-        self._show_runs()
-
     def action_open(self) -> None:
         """Open the run under the cursor in the Live tab."""
         run = self.query_one(RunsView).chosen
         if run is not None:
             self._open(run)
-
-    @on(DataTable.RowHighlighted, "#runs")
-    def _look_at_selected(self) -> None:
-        self._show_curves()
 
     @on(DataTable.RowSelected, "#runs")
     def _open_selected(self, event: DataTable.RowSelected) -> None:
@@ -260,6 +244,8 @@ class MnistTuiApp(Steering):
         """Take notices away; with none there, go back from a past run to the present one."""
         if self.query_one(Notices).dismiss():
             return
+        if self.query_one(TabbedContent).active == "runs-pane" and self.query_one(RunsView).close_filter():
+            return
         if (errors := self.query_one(ErrorsView)).is_open:
             errors.close_images()
         elif self.query_one(SettingsBar).has_focus:
@@ -271,29 +257,6 @@ class MnistTuiApp(Steering):
             if self._came_from == "runs-pane" and self.query_one(TabbedContent).active == "live":
                 self.action_tab("runs")
             self._show()
-
-    def _focused_table(self) -> SortableTable | None:
-        focused = self.screen.focused
-        return focused if isinstance(focused, SortableTable) else self.query_one("#runs", SortableTable)
-
-    def action_sort(self) -> None:
-        """Sort the focused table by its next column."""
-        if (table := self._focused_table()) is not None:
-            table.sort_next()
-
-    def action_reverse(self) -> None:
-        """Reverse the order of the focused table."""
-        if (table := self._focused_table()) is not None:
-            table.turn_round()
-
-    def action_remove(self) -> None:
-        """Take the run under the cursor out of the queue."""
-        run = self.query_one(RunsView).chosen_waiting
-        if run is None:
-            self.tell("Only a waiting run can be removed: move to the queue with Shift+Tab first.")
-        elif self._told(partial(self.session.remove, run)):
-            self._show()
-            self._show_runs()
 
     def action_export(self) -> None:
         """Save the comparison in all formats and say where."""

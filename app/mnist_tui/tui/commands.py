@@ -192,7 +192,7 @@ COMMANDS: Final = (
         _CHARTS,
         short="Cursor",
     ),
-    Command("cursor(-1)", "left", "←", "Cursor to the epoch before", "The same to the left.", _CHARTS),
+    Command("cursor(-1)", "left", "←", "Cursor to the epoch before", "The same to the left.", _CHARTS, short="Cursor"),
     Command("cursor(10)", "shift+right", "Shift+→", "Cursor ten epochs on", "Ten epochs at once.", _CHARTS),
     Command("cursor(-10)", "shift+left", "Shift+←", "Cursor ten epochs back", "Ten epochs back.", _CHARTS),
     Command(
@@ -274,7 +274,36 @@ COMMANDS: Final = (
         _RUNS,
         short="Retry",
     ),
-    Command("remove", "delete", "Del", "Remove", "Take the run under the cursor out of the queue.", _RUNS),
+    Command(
+        "filter",
+        "slash",
+        "/",
+        "Filter",
+        "Show the runs that fit, such as features=8 val>90 not failed; Esc shows all again.",
+        _RUNS,
+    ),
+    Command(
+        "group", "G", "G", "Group by setting", "Put runs that differ in their seed alone together.", _RUNS, "Group"
+    ),
+    Command("label", "a", "a", "Name, tags, note", "Give the run a name, tags and a note.", _RUNS, short="Name"),
+    Command(
+        "compare",
+        "C",
+        "C",
+        "Compare marked runs",
+        "Show the marked runs side by side: settings that differ, results, curves, time to an accuracy.",
+        _RUNS,
+        short="Compare",
+    ),
+    Command(
+        "remove",
+        "delete",
+        "Del",
+        "Delete",
+        "Take a waiting run out of the queue, or delete the marked runs or the chosen one, after a question.",
+        _RUNS,
+    ),
+    Command("undelete", "Z", "Z", "Bring back", "Bring back the runs that were deleted last.", _RUNS),
     Command(
         "export",
         "u",
@@ -291,7 +320,10 @@ COMMANDS: Final = (
 
 
 TABS_OF: Final = {
-    **dict.fromkeys(("open", "mark", "retry", "sort", "reverse", "remove"), ("runs-pane",)),
+    **dict.fromkeys(
+        ("open", "mark", "retry", "sort", "reverse", "remove", "filter", "group", "label", "compare", "undelete"),
+        ("runs-pane",),
+    ),
     **dict.fromkeys(("resume", "cursor", "chart_zoom", "chart_pan", "whole"), ("live", "runs-pane")),
     **dict.fromkeys(("scale", "x_axis", "smooth"), ("live", "runs-pane")),
     **dict.fromkeys(("epoch", "film"), ("errors", "features")),

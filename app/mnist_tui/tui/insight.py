@@ -17,9 +17,10 @@ from mnist_tui.tui.oracle import Load, Oracle
 from mnist_tui.tui.widgets.draw import DrawView
 from mnist_tui.tui.widgets.errors import ErrorsView
 from mnist_tui.tui.widgets.features import FeaturesView
+from mnist_tui.tui.widgets.live import LiveView
 from mnist_tui.tui.widgets.pad import PadView
 
-TABS: Final = ("errors", "features", "draw")
+TABS: Final = ("live", "errors", "features", "draw")
 
 Told: TypeAlias = Callable[[Callable[[], Any]], Any]
 """Does something; tells an error and returns `None` instead."""
@@ -68,6 +69,8 @@ class InsightTabs:
         self._seen = (*seen, film.epoch, film.is_at_the_end, film.plays)
         if tab == "errors":
             self._app.query_one(ErrorsView).show(self.scene)
+        elif tab == "live":
+            self._app.query_one(LiveView).show_scene(self.scene)
         elif tab == "features":
             self._app.query_one(FeaturesView).show(self.scene)
         else:

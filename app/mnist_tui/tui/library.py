@@ -66,6 +66,11 @@ class Library:
             if (known := self._past.get(name)) is not None:
                 run.labels = known.labels
 
+    def deleted(self) -> list[RunState]:
+        """Return the runs that were deleted and can be brought back; errors as for `load`."""
+        with Store.open_readonly(self._home) as store:
+            return store.runs(deleted=True)
+
     @property
     def has_changed(self) -> bool:
         """True when something was written since the last `load`."""

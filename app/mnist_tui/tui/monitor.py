@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from textual import on
 from textual.app import App, ComposeResult
 from textual.events import Resize
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import TabbedContent, TabPane
 
@@ -55,11 +56,17 @@ ASK_S: Final = 0.25
 """How often at most a drawing is shown to the network."""
 FILM_S: Final = 0.5
 """How long a film shows an epoch."""
+HUGE: Final = (170, 44)
+"""Columns and rows from which a screen shows more than one that is wide and tall."""
 _ALL_TABS: Final = 48
 """Columns that the names of all tabs need."""
 SYSTEM_TICK_S: Final = 1.0
 ELSEWHERE_TICK_S: Final = 2.0
 """How often it is looked whether other processes wrote to the store."""
+
+
+def _is_huge(size: Size) -> bool:
+    return size.width >= HUGE[0] and size.height >= HUGE[1]
 
 
 class Monitor(App[None]):
@@ -109,6 +116,7 @@ class Monitor(App[None]):
         screen = super().get_default_screen()
         for size, breakpoints in zip(self.size, (self.HORIZONTAL_BREAKPOINTS, self.VERTICAL_BREAKPOINTS), strict=True):
             screen.add_class([name for least, name in breakpoints if size >= least][-1])
+        screen.set_class(_is_huge(self.size), "-huge")
         return screen
 
     def compose(self) -> ComposeResult:
@@ -177,9 +185,11 @@ class Monitor(App[None]):
         self._show_runs()
 
     def on_resize(self, event: Resize) -> None:
-        """Let the names of all tabs fit."""
+        """Let the names of all tabs fit, and show more on a huge screen."""
+        self.screen_stack[0].set_class(_is_huge(event.size), "-huge")
         short = event.size.width < _ALL_TABS
         self.query_one(TabbedContent).get_tab("features").label = "4 Feat" if short else "4 Features"
+        self.call_after_refresh(self._show_insight)
 
     def _leave_on_signal(self, code: int) -> None:
         end_within(GRACE_S, code)
@@ -303,7 +313,13 @@ class Monitor(App[None]):
             if self.query_one(TabbedContent).active == "live":
                 self.charts.show([run] if run is not None else [])
             beside = self._marked_runs()
-            self.query_one(LiveView).show(run, self.charts.look, beside, self.session.starting if self._live else None)
+            self.query_one(LiveView).show(
+                run,
+                self.charts.look,
+                beside,
+                self.session.starting if self._live else None,
+                None if self._live or self.library.newest is not None else self.spec,
+            )
             self.query_one(SettingsBar).show(self.spec, live=self._live)
             self.query_one(ProgressStrip).show(
                 self.state.run, self.session.done, self.session.total, active=self.state.active
@@ -346,7 +362,10 @@ class Monitor(App[None]):
     def _show_insight(self) -> None:
         run = self._shown_run
         marked = next(iter(self.query_one(RunsView).marked), None)
-        self.insight.show(self.query_one(TabbedContent).active, run, marked)
+        active = self.query_one(TabbedContent).active
+        # The Live tab has a map where there is room for one.
+        in_sight = active != "live" or self.screen_stack[0].has_class("-huge")
+        self.insight.show(active if in_sight else "", run, marked)
 
     def _play_on(self) -> None:
         """Show the next epoch of a film when the last one was seen for long enough."""

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import Event, Notice, RunContinued, RunStarted
-from mnist_tui.core.labels import too_old
+from mnist_tui.core.labels import Labels, too_old
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import new_run_id
 from mnist_tui.errors import MnistTuiError
@@ -170,6 +170,10 @@ class TrainingSession:
         if removed:
             self._kept().remove_waiting(run)
         return removed
+
+    def label(self, run: str, labels: Labels) -> None:
+        """Call a run something else; errors as for `Store.label`."""
+        self._kept().label(run, labels)
 
     def _kept(self) -> Store:
         """Return the store for the thread of the screen; its lock tells that what waits has an owner."""

@@ -45,7 +45,7 @@ class ResultScreen(Dialog[None]):
         """Table, footnotes, paths."""
         with VerticalScroll(classes="dialog", can_focus=False) as box:
             box.border_title = "The queue is done"
-            yield SortableTable(id="result", fitting=True)
+            yield SortableTable(id="result")
             yield Static(Text(printable(" ".join(self._table.footnotes))), classes="hint")
             if self._paths:
                 yield Static(Text(saved_text(self._paths)))

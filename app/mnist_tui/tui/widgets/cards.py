@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from textual.content import Content
 from textual.widgets import Static
 
+from mnist_tui.core.insight import Insight
 from mnist_tui.core.metrics import spread
 from mnist_tui.core.state import RunState
-from mnist_tui.report.sparkline import sparkline
+from mnist_tui.report.sparkline import changes
 from mnist_tui.report.words import (
     format_device,
     format_duration,
@@ -23,6 +24,8 @@ from mnist_tui.tui.system import SystemLoad
 from mnist_tui.tui.widgets.progress import bar
 
 GIB = 1024**3
+MOST_CLASSES = 12
+"""Classes that are shown."""
 
 
 def _lines(pairs: Iterable[tuple[str, str | Content]]) -> Content:
@@ -108,7 +111,45 @@ class ImprovementCard(Card):
             ("errors", f"{format_reduction(steps[-1].error_reduction)} removed"),
             (f"last {len(recent)}", f"{format_points(mean.mean if mean else None)} points an epoch"),
         ]
-        self.put(Content("\n").join([Content.styled(sparkline(points, low=0.0), "$primary"), _lines(pairs)]))
+        course = [Content.styled(block, "$text-error" if lost else "$primary") for block, lost in changes(points)]
+        self.put(Content("\n").join([Content("").join(course), _lines(pairs)]))
+
+
+class RecognisedCard(Card):
+    """How much of each class is recognised, the worst first."""
+
+    BORDER_TITLE = "Recognised, the worst first"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._names: Sequence[str] = ()
+        self._insight: Insight | None = None
+
+    def on_resize(self) -> None:
+        """Make the bars as long as there is room for."""
+        self.show(self._names, self._insight)
+
+    def show(self, names: Sequence[str], insight: Insight | None) -> None:
+        """Show an insight.
+
+        Args:
+            names: The classes' names.
+            insight: Whose matrix it is, if there is one.
+        """
+        self._names, self._insight = names, insight
+        if insight is None:
+            self.put(Content.styled("Known from the first epoch on.", "$text-muted"))
+            return
+        room = max(6, self.size.width - 17)
+        shares = [row[at] / max(1, sum(row)) for at, row in enumerate(insight.confusion)]
+        order = sorted(range(len(shares)), key=shares.__getitem__)[:MOST_CLASSES]
+        rows = [
+            Content.assemble(
+                (f"{printable(names[at])[:8]:<9}", "$text-muted"), bar(shares[at], room), f" {shares[at]:6.1%}"
+            )
+            for at in order
+        ]
+        self.put(Content("\n").join(rows))
 
 
 class SystemCard(Card):

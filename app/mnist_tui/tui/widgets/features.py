@@ -87,6 +87,9 @@ class MapView(Widget, can_focus=True):
             self._mark = self._plane.cell(self._turn.apply(insight.project(values)))
         if self._mark != before:
             rows = [mark[0] for mark in (before, self._mark) if mark is not None]
+            if None in (before, self._mark):
+                # The line above says it.
+                rows.append(-_ABOVE)
             self.refresh(*(Region(0, _ABOVE + row, self.outer_size.width, 1) for row in rows))
 
     def show(self, scene: Scene) -> None:
@@ -147,7 +150,11 @@ class MapView(Widget, can_focus=True):
         if insight is None or self._plane is None:
             return Strip.blank(width, self.rich_style)
         if y < _ABOVE:
-            words = point_in_words(self._scene, self.cursor) if self.can_focus else "✚ your drawing"
+            words = f"epoch {insight.epoch}, each image as the digit that it is"
+            if self._mark is not None:
+                words = "✚ your drawing"
+            elif self.can_focus:
+                words = point_in_words(self._scene, self.cursor)
             line = [Segment(words, self.get_component_rich_style("map--words"))]
         elif y >= height - _BELOW:
             line = [Segment(self._axes(insight), self.get_component_rich_style("map--muted"))]

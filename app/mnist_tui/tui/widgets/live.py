@@ -9,15 +9,20 @@ from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 
 from mnist_tui.core.queue import QueuedRun
+from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState
 from mnist_tui.report.curves import MIN_STEPS, accuracy_chart, has_only_steps, loss_chart
 from mnist_tui.report.look import Look
 from mnist_tui.report.sparkline import sparkline
 from mnist_tui.report.words import format_duration, format_loss, format_percent, status_text
+from mnist_tui.tui.film import Scene
 from mnist_tui.tui.system import SystemLoad
-from mnist_tui.tui.widgets.cards import Card, ImprovementCard, RunCard, SystemCard
+from mnist_tui.tui.widgets.cards import Card, ImprovementCard, RecognisedCard, RunCard, SystemCard
 from mnist_tui.tui.widgets.epochs import EpochTable
+from mnist_tui.tui.widgets.features import MapView
+from mnist_tui.tui.widgets.hero import HeroCard
 from mnist_tui.tui.widgets.plot import PlotView
+from mnist_tui.tui.widgets.welcome import WelcomeCard
 
 
 class StatusCard(Card):
@@ -49,8 +54,11 @@ class LiveView(Container):
     DEFAULT_CSS = """
     LiveView {
         #charts { height: 2fr; }
+        #below { height: 1fr; min-height: 4; }
         #epochs { height: 1fr; min-height: 4; }
+        #live-map { display: none; border: round $panel-lighten-1; border-title-color: $text-muted; }
         #right { width: 42; display: none; }
+        RecognisedCard { display: none; }
         StatusCard { display: none; border: none; }
         PlotView { height: 1fr; width: 1fr; }
         .card { height: auto; border: round $panel-lighten-1; border-title-color: $text-muted; padding: 0 1; }
@@ -70,15 +78,21 @@ class LiveView(Container):
                 with Container(id="charts"):
                     yield PlotView(id="accuracy")
                     yield PlotView(id="loss")
-                yield EpochTable()
+                with Horizontal(id="below"):
+                    yield EpochTable()
+                    yield MapView(id="live-map", still=True)
             with VerticalScroll(id="right", can_focus=False):
+                yield HeroCard()
                 yield RunCard()
                 yield ImprovementCard()
+                yield RecognisedCard()
                 yield SystemCard()
+        yield WelcomeCard()
         yield StatusCard()
 
     def on_mount(self) -> None:
         """Keep the charts in step."""
+        self.query_one("#live-map").border_title = "What the bottleneck keeps"
         accuracy, loss = self.query_one("#accuracy", PlotView), self.query_one("#loss", PlotView)
         accuracy.in_step, loss.in_step = (loss,), (accuracy,)
 
@@ -88,6 +102,7 @@ class LiveView(Container):
         look: Look,
         beside: Mapping[int, RunState] | None = None,
         starting: QueuedRun | None = None,
+        spec: RunSpec | None = None,
     ) -> None:
         """Show a run; charts and table are touched only when an epoch came or the run changed.
 
@@ -96,11 +111,17 @@ class LiveView(Container):
             look: How its charts are looked at.
             beside: Marked runs that are drawn as well, by their slot.
             starting: One that was taken from the queue and has not begun yet.
+            spec: The settings of the next run, where there is none yet.
         """
         if starting is not None and run is None:
             run = RunState(starting.run, starting.spec)
+        self.set_class(run is None and spec is not None, "-empty")
+        if spec is not None:
+            self.query_one(WelcomeCard).show(spec)
         self.query_one(StatusCard).show(run)
         self.query_one(RunCard).show(run)
+        if self.query_one(HeroCard).display:
+            self.query_one(HeroCard).show(run)
         others = {slot: other for slot, other in (beside or {}).items() if run is None or other.run != run.run}
         shown: tuple[object, ...] = (None, look)
         if run is not None:
@@ -126,6 +147,11 @@ class LiveView(Container):
         loss.show(loss_chart(run, look, others))
         self.query_one(EpochTable).show(run)
         self.query_one(ImprovementCard).show(run)
+
+    def show_scene(self, scene: Scene) -> None:
+        """Show what the network has learned, where there is room for it."""
+        self.query_one("#live-map", MapView).show(scene)
+        self.query_one(RecognisedCard).show(scene.names, scene.insight)
 
     def show_load(self, load: SystemLoad) -> None:
         """Show a reading of the system."""

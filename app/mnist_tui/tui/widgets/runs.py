@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import ClassVar, Final
 
+from rich.style import Style
 from rich.text import Text
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
-from textual.widgets import DataTable, Static
+from textual.message import Message
+from textual.widgets import DataTable, Input, Static
 
 from mnist_tui.core.events import Status
+from mnist_tui.core.filtering import Test, parse_filter
 from mnist_tui.core.queue import QueuedRun
-from mnist_tui.core.state import RunState, summarise
-from mnist_tui.core.table import (
-    REPORT_COLUMNS,
-    Column,
-    ComparisonTable,
-    Direction,
-    Unit,
-    Value,
-    build_table,
-    format_value,
-)
-from mnist_tui.report.curves import overlay_chart
+from mnist_tui.core.state import RunState
+from mnist_tui.core.table import Column, ComparisonTable, Unit, Value, build_table, format_value
+from mnist_tui.errors import UsageError
+from mnist_tui.report.curves import MARK_INKS, overlay_chart
 from mnist_tui.report.look import Look
-from mnist_tui.report.words import format_moment, printable, status_style, status_text
+from mnist_tui.report.runlist import RunColumn, arrange, grouped
+from mnist_tui.report.words import printable, status_style, status_text
+from mnist_tui.tui.widgets.inks import INK_COMPONENTS, ink, ink_css
 from mnist_tui.tui.widgets.plot import PlotView
 from mnist_tui.tui.widgets.tables import MAX_ROWS, SortableTable, TableRow
 
@@ -34,49 +34,52 @@ MAX_MARKED: Final = 8
 MAX_WAITING_SHOWN: Final = 200
 """A long queue is not drawn anew in full whenever a run leaves it."""
 
-_RUN_COLUMNS: Final = (
-    *REPORT_COLUMNS,
-    Column("status", "Status", Unit.TEXT, Direction.NONE, "How the run ended."),
-    Column("seed", "Seed", Unit.COUNT, Direction.NONE, "Seed of weights and order."),
-    Column("best_val_accuracy", "Best Val", Unit.FRACTION, Direction.HIGHER, "Best validation accuracy."),
-    Column("dataset", "Dataset", Unit.TEXT, Direction.NONE, "What was learned."),
-    Column("device", "Device", Unit.TEXT, Direction.NONE, "Where it was computed."),
-    Column("started", "Started", Unit.TEXT, Direction.NONE, "When it began."),
-    Column("run", "Id", Unit.TEXT, Direction.NONE, "Name of the run for the command line."),
-)
-
 
 class RunsView(Container):
     """Queue, past runs, comparison table and the curves of marked runs."""
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = {*INK_COMPONENTS}
     DEFAULT_CSS = """
     RunsView {
-        DataTable, PlotView, #comparison-pane { border: round $panel-lighten-1; border-title-color: $text-muted; }
+        DataTable, PlotView, #comparison-pane {
+            border: round $panel-lighten-1; border-title-color: $text-muted; border-subtitle-color: $text-muted;
+        }
         DataTable:focus, PlotView:focus { border: round $primary; }
         #queue { height: auto; max-height: 7; display: none; }
         #queue.-waiting { display: block; }
         #runs { height: 1fr; min-height: 5; }
         #lower { height: 1fr; min-height: 5; }
-        #comparison { height: 1fr; border: none; }
+        #comparison { height: auto; max-height: 100%; border: none; }
         #comparison:focus { border: none; }
         #comparison-pane { height: 1fr; }
         #footnotes { height: auto; max-height: 3; color: $text-muted; padding: 0 1; }
         #overlay { height: 1fr; }
+        #filter { display: none; background: $panel; }
+        #filter.-open { display: block; }
     }
-    """
+    """ + ink_css("RunsView")
+
+    @dataclass
+    class Filtered(Message):
+        """Other runs are to be shown."""
 
     def __init__(self) -> None:
         super().__init__(id="runs-view")
         self.marked: dict[str, int] = {}
+        self.is_grouped = False
         self._pane = 0
         self._rows: dict[str, tuple[object, TableRow]] = {}
+        self._fits: Test = parse_filter("")
+        self._common = self._unclear = ""
+        self._counts = (0, 0)
 
     def compose(self) -> ComposeResult:
         """Queue on top, past runs, then comparison and chart."""
         queue: DataTable[Text] = DataTable(id="queue", cursor_type="row", show_header=False, cell_padding=1)
         queue.border_title = "Waiting"
         yield queue
-        yield SortableTable(id="runs")
+        yield Input(id="filter", placeholder="features=8 val>90 not failed", compact=True)
+        yield SortableTable(id="runs", required=2)
         with Container(id="lower"):
             with Vertical(id="comparison-pane"):
                 yield SortableTable(id="comparison")
@@ -86,7 +89,6 @@ class RunsView(Container):
     def on_mount(self) -> None:
         """Name the panes."""
         self.query_one("#queue", DataTable).add_columns("Status", "Settings", "Id")
-        self.query_one("#runs").border_title = "Runs"
         self.query_one("#comparison-pane").border_title = "Comparison"
 
     def next_pane(self) -> None:
@@ -136,16 +138,84 @@ class RunsView(Container):
                 key=queued.run,
             )
 
+    # Which runs ---------------------------------------------------------------------------------
+
+    @property
+    def filter(self) -> str:
+        """What runs must fit to be shown."""
+        return self.query_one("#filter", Input).value.strip()
+
+    def open_filter(self) -> None:
+        """Let the filter be typed."""
+        field = self.query_one("#filter", Input)
+        field.add_class("-open")
+        self.screen.set_focus(field)
+
+    def close_filter(self) -> bool:
+        """Show all runs again; False when they are."""
+        field = self.query_one("#filter", Input)
+        was_open = field.has_class("-open")
+        field.remove_class("-open")
+        field.value = ""
+        if was_open:
+            self.screen.set_focus(self.query_one("#runs"))
+        return was_open
+
+    @on(Input.Changed, "#filter")
+    def _take_filter(self, event: Input.Changed) -> None:
+        self._unclear = ""
+        try:
+            self._fits = parse_filter(event.value)
+        except UsageError as error:
+            # The last term is half typed; those before it hold.
+            self._unclear = str(error)
+            with suppress(UsageError):
+                self._fits = parse_filter(" ".join(event.value.split()[:-1]))
+        self.post_message(self.Filtered())
+
+    @on(Input.Submitted, "#filter")
+    def _keep_filter(self, event: Input.Submitted) -> None:
+        event.stop()
+        if not event.value.strip():
+            self.close_filter()
+        self.screen.set_focus(self.query_one("#runs"))
+
+    @on(SortableTable.Refilled, "#runs")
+    def _tell_what_is_shown(self) -> None:
+        """Say in the frame what all runs share, and what does not fit."""
+        pane = self.query_one("#runs", SortableTable)
+        shown, known = self._counts
+        count = f"{shown:,} of {known:,}" if shown < known else ""
+        limit = f"the first {MAX_ROWS} of {shown:,} shown" if shown > MAX_ROWS else ""
+        common = f"all: {self._common}" if self._common else ""
+        pane.border_title = " · ".join(filter(None, ("Runs", count, limit, common)))
+        hidden = f"no room for {', '.join(pane.hidden)}" if pane.hidden else ""
+        pane.border_subtitle = self._unclear or hidden
+
+    @on(SortableTable.Refilled, "#comparison")
+    def _tell_hidden_columns(self) -> None:
+        table = self.query_one("#comparison", SortableTable)
+        more = "← → more" if table.max_scroll_x > 0 else ""
+        hidden = f"no room for {', '.join(table.hidden)}" if table.hidden else ""
+        self.query_one("#comparison-pane").border_subtitle = more or hidden
+
     def comparison(self, runs: Sequence[RunState]) -> ComparisonTable:
         """Return the comparison of the marked runs, or of all."""
         return build_table([run for run in runs if run.run in self.marked] or runs)
 
     def show(self, runs: Sequence[RunState]) -> None:
-        """Show runs (newest first, without their epochs) and their comparison."""
+        """Show runs (newest first, without their epochs) that fit the filter, and their comparison."""
         table = self.query_one("#runs", SortableTable)
-        table.set_rows(_RUN_COLUMNS, [self._known_row(run) for run in runs])
-        table.border_title = "Runs" if len(runs) <= MAX_ROWS else f"Runs ({MAX_ROWS} of {len(runs):,} shown)"
-        self._show_comparison(self.comparison(runs))
+        shown = [run for run in runs if self._fits(run)]
+        columns, self._common = arrange(shown)
+        self._counts = len(shown), len(runs)
+        ordered = grouped(shown) if self.is_grouped else [(run, "") for run in shown]
+        keys = tuple(column.column.key for column in columns)
+        table.set_rows(
+            [column.column for column in columns], [self._known_row(run, sign, columns, keys) for run, sign in ordered]
+        )
+        self._tell_what_is_shown()
+        self._show_comparison(self.comparison(shown))
 
     def show_curves(self, curves: Sequence[RunState], preview: RunState | None, look: Look) -> None:
         """Draw the marked runs with their epochs, and one more that is only looked at."""
@@ -161,40 +231,37 @@ class RunsView(Container):
         )
         self.query_one("#footnotes", Static).update(Text(printable(" ".join(table.footnotes))))
 
-    def _known_row(self, run: RunState) -> TableRow:
+    def notify_style_update(self) -> None:
+        """Take the new colours."""
+        super().notify_style_update()
+        self._rows.clear()
+
+    def _known_row(self, run: RunState, sign: str, columns: Sequence[RunColumn], keys: tuple[str, ...]) -> TableRow:
         """Return the row of a run; that of a run that is over is made once."""
         if run.result is None:
-            return self._run_row(run)
-        state = (run.result, self.marked.get(run.run))
+            return self._run_row(run, sign, columns)
+        state = (run.result, self.marked.get(run.run), run.labels, sign, keys)
         if (known := self._rows.get(run.run)) is None or known[0] != state:
-            known = self._rows[run.run] = (state, self._run_row(run))
+            known = self._rows[run.run] = (state, self._run_row(run, sign, columns))
         return known[1]
 
-    def _run_row(self, run: RunState) -> TableRow:
-        result = run.result
-        if result is None and run.history:
-            # Of a run in progress, what it has so far.
-            result = summarise(run.run, run.history, status=run.status, ended_at="")
-        values: dict[str, Value] = {
-            "epochs": run.epochs,
-            "features": run.spec.features,
-            "status": f"{status_text(run.status)} {run.epochs_done}/{run.epochs}",
-            "seed": run.spec.seed,
-            "dataset": run.dataset.label if run.dataset else None,
-            "device": run.machine.device if run.machine else None,
-            "started": format_moment(run.started_at),
-            "run": run.run,
-        }
-        for column in _RUN_COLUMNS:
-            if column.key not in values:
-                values[column.key] = getattr(result, column.key) if result is not None else None
-        cells = {c.key: _cell(c, values[c.key]) for c in _RUN_COLUMNS}
+    def _run_row(self, run: RunState, sign: str, columns: Sequence[RunColumn]) -> TableRow:
+        values = {column.column.key: column.value(run) for column in columns}
+        cells = {column.column.key: _cell(column.column, values[column.column.key]) for column in columns}
         cells["status"].stylize(status_style(run.status))
-        order: dict[str, float | str | None] = {c.key: _order(values[c.key], None) for c in _RUN_COLUMNS}
-        order["started"] = run.started_at
+        order = {
+            column.column.key: _order(column.order(run) if column.order else values[column.column.key], None)
+            for column in columns
+        }
         slot = self.marked.get(run.run)
-        sign = status_text(run.status)[0]
-        return TableRow(run.run, sign if slot is None else f"{sign} ●{slot + 1}", cells, order)
+        label = Text(sign)
+        if slot is not None:
+            label.append(f"●{slot + 1}", self._ink(slot))
+        return TableRow(run.run, label, cells, order)
+
+    def _ink(self, slot: int) -> Style:
+        """Return the colour of a slot, bold."""
+        return Style(color=self.get_visual_style(ink(MARK_INKS[slot])).rich_style.color, bold=True)
 
 
 def comparison_rows(table: ComparisonTable) -> list[TableRow]:
@@ -202,7 +269,7 @@ def comparison_rows(table: ComparisonTable) -> list[TableRow]:
     return [
         TableRow(
             key=row.runs[0],
-            label="",
+            label=Text(),
             cells={c.key: _cell(c, row.values[c.key], best=(i, c.key) in table.best) for c in table.columns},
             order={c.key: _order(row.values[c.key], row.number(c.key)) for c in table.columns},
         )
@@ -211,7 +278,7 @@ def comparison_rows(table: ComparisonTable) -> list[TableRow]:
 
 
 def _cell(column: Column, value: Value, *, best: bool = False) -> Text:
-    text = printable(format_value(column, value))
+    text = "" if value is None and column.key in ("name", "tags") else printable(format_value(column, value))
     shown = f"★ {text}" if best else text
     return Text(shown, style="bold" if best else "", justify="left" if column.unit is Unit.TEXT else "right")
 

@@ -9,9 +9,10 @@ from typing import Final
 
 from rich.text import Text
 from textual import on
+from textual.message import Message
 from textual.widgets import DataTable
 
-from mnist_tui.core.table import REPORT_COLUMNS, Column, sort_rows
+from mnist_tui.core.table import REPORT_COLUMNS, Column, Unit, sort_rows
 
 MAX_ROWS: Final = 500
 """Rows that are drawn: the first ones in the chosen order. Nobody reads more, and each costs time."""
@@ -29,35 +30,50 @@ class TableRow:
     """
 
     key: str
-    label: str
+    label: Text
     cells: dict[str, Text]
     order: dict[str, float | str | None]
 
 
 class SortableTable(DataTable[Text]):
-    """A table whose heading, or a key, sorts it. Titles break into lines so that the report's columns fit.
+    """A table whose heading, or a key, sorts it. Titles break into lines so that more columns fit.
 
     Args:
         id: Its id.
-        fitting: Leave out columns after the report's where they do not fit as a whole, instead of scrolling to them.
+        required: So many columns are always there; others are left out from the first that does not fit.
     """
 
     ALLOW_MAXIMIZE = True
 
     DEFAULT_CSS = """
     SortableTable {
+        /* It would take a row; the frame says what is not in view. */
+        scrollbar-size-horizontal: 0;
         & > .datatable--header-cursor { background: $surface; color: $foreground; }
         & > .datatable--header-hover { background: $surface; }
     }
     """
 
-    def __init__(self, *, id: str, fitting: bool = False) -> None:  # noqa: A002 - Textual's own name
-        super().__init__(id=id, cursor_type="row", zebra_stripes=True, header_height=2, cell_padding=1)
+    @dataclass
+    class Refilled(Message):
+        """Other rows or columns are shown."""
+
+        table: SortableTable
+
+        @property
+        def control(self) -> SortableTable:
+            """The table, for selectors."""
+            return self.table
+
+    def __init__(self, *, id: str, required: int = len(REPORT_COLUMNS)) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id, cursor_type="row", zebra_stripes=True, cell_padding=1)
         self._shown: tuple[Column, ...] = ()
         self._rows: tuple[TableRow, ...] = ()
         self._sort: str | None = None
         self._reverse = False
-        self._fitting = fitting
+        self._required = required
+        self.hidden: tuple[str, ...] = ()
+        """Titles of the columns that did not fit."""
 
     def set_rows(self, columns: Sequence[Column], rows: Sequence[TableRow]) -> None:
         """Show these rows, in the chosen order, with the cursor on the row it was on."""
@@ -68,11 +84,8 @@ class SortableTable(DataTable[Text]):
             self._refill()
 
     def on_resize(self) -> None:
-        """Break titles into three lines where the report's columns would not fit otherwise."""
-        lines = 2 if self.size.width >= 100 else 3
-        if lines != self.header_height or self._fitting:
-            self.header_height = lines
-            self._refill()
+        """Choose again what fits."""
+        self._refill()
 
     @property
     def current_key(self) -> str | None:
@@ -82,9 +95,10 @@ class SortableTable(DataTable[Text]):
         return self.coordinate_to_cell_key(self.cursor_coordinate).row_key.value
 
     def sort_next(self) -> None:
-        """Sort by the next column; after the last one, in the order of arrival again."""
-        keys = [None, *(column.key for column in self._shown)]
-        self._sort = keys[(keys.index(self._sort) + 1) % len(keys)]
+        """Sort by the next column that is in view; after the last one, in the order of arrival again."""
+        keys = [None, *(key.value for key in self.columns)]
+        at = keys.index(self._sort) if self._sort in keys else 0
+        self._sort = keys[(at + 1) % len(keys)]
         self._refill()
 
     def turn_round(self) -> None:
@@ -112,23 +126,36 @@ class SortableTable(DataTable[Text]):
             rows.reverse()
         rows = rows[:MAX_ROWS]
         self.show_row_labels = any(row.label for row in rows)
-        shown: list[Column] = []
-        used = 0
-        for column in self._shown:
-            arrow = "" if column.key != self._sort else " ▼" if self._reverse else " ▲"
-            title = Text(_broken(column.title, self.header_height) + arrow, justify="right")
-            # Measured here: a table that is refilled while it is hidden keeps drawing with the widths of its titles.
-            cells = (row.cells[column.key].cell_len for row in rows)
-            widest = max((*(line.cell_len for line in title.split()), *cells))
-            used += widest + 2 * self.cell_padding
-            if self._fitting and used > self.size.width and column not in REPORT_COLUMNS:
+        labels = 2 * self.cell_padding + max((row.label.cell_len for row in rows), default=0)
+        room = self.size.width - (labels if self.show_row_labels else 0) - self.scrollbar_size_vertical
+        # Few rows can have high headings; most of all, all that must be there must fit.
+        ways = [[(column, *self._measured(column, rows, n)) for column in self._shown] for n in (1, 2, 3)]
+        needs = [sum(width for *_, width in way[: self._required]) + 2 * self._required for way in ways]
+        lines = next((n for n, need in enumerate(needs) if need <= room), needs.index(min(needs)))
+        measured = ways[lines]
+        self.header_height = lines + 1
+        used, shown = 0, []
+        for number, (column, title, width) in enumerate(measured):
+            used += width + 2 * self.cell_padding
+            if number >= self._required and used > room:
                 break
-            self.add_column(title, key=column.key, width=widest)
+            self.add_column(title, key=column.key, width=width)
             shown.append(column)
+        self.hidden = tuple(column.title for column in self._shown[len(shown) :])
         for row in rows:
-            self.add_row(*(row.cells[c.key] for c in shown), key=row.key, label=Text(row.label))
+            self.add_row(*(row.cells[c.key] for c in shown), key=row.key, label=row.label.copy())
         if current is not None and current in self.rows:
             self.move_cursor(row=self.get_row_index(current), animate=False)
+        self.post_message(self.Refilled(self))
+
+    def _measured(self, column: Column, rows: Sequence[TableRow], lines: int) -> tuple[Text, int]:
+        """Return a title in so many lines, with room for the sign of its order, and the width of the column."""
+        arrow = " " if column.key != self._sort else "▼" if self._reverse else "▲"
+        is_text = column.unit is Unit.TEXT
+        title = Text(_broken(column.title, lines) + arrow, justify="left" if is_text else "right")
+        # Measured here: a table that is refilled while it is hidden keeps drawing with the widths of its titles.
+        cells = (row.cells[column.key].cell_len for row in rows)
+        return title, max((*(line.cell_len for line in title.split()), *cells))
 
 
 def _broken(title: str, lines: int) -> str:

@@ -1,0 +1,71 @@
+"""Runs side by side as rows of text, the same in the app and on the console."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mnist_tui.core.compare import difference, differing_settings, reached
+from mnist_tui.core.state import RunState
+from mnist_tui.report.words import (
+    NOTHING,
+    format_duration,
+    format_percent,
+    format_points,
+    format_seconds,
+    printable,
+    status_text,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SideRow:
+    """One row: a title and a text per run.
+
+    Attributes:
+        title: What it is.
+        cells: One per run, the baseline first.
+        is_setting: It is a setting, and no result.
+    """
+
+    title: str
+    cells: tuple[str, ...]
+    is_setting: bool = False
+
+
+def side_by_side(runs: Sequence[RunState], target: float) -> list[SideRow]:
+    """Return the rows for some runs, with their epochs; the first is the baseline.
+
+    Args:
+        runs: At least one.
+        target: The validation accuracy whose time is told.
+    """
+    settings = [SideRow(title, tuple(map(printable, texts)), True) for title, texts in differing_settings(runs)]
+    times = [reached(run, target) for run in runs]
+    results = [run.result for run in runs]
+    return [
+        *settings,
+        SideRow("Status", tuple(status_text(run.status) for run in runs)),
+        _accuracy_row("Last Val Accuracy", runs, [r.last_val_accuracy if r else None for r in results], "n_validation"),
+        _accuracy_row("Best Val Accuracy", runs, [r.best_val_accuracy if r else None for r in results], "n_validation"),
+        _accuracy_row("Test Accuracy", runs, [r.test_accuracy if r else None for r in results], "n_test"),
+        SideRow("Total Training Time", tuple(format_duration(run.elapsed_s) for run in runs)),
+        SideRow("Last Epoch Time", tuple(format_seconds(run.last.epoch_s if run.last else None) for run in runs)),
+        SideRow(
+            f"Until {format_percent(target, 0)} val",
+            tuple(f"epoch {at[0]}, {format_duration(at[1])}" if at else "never" for at in times),
+        ),
+    ]
+
+
+def _accuracy_row(title: str, runs: Sequence[RunState], values: Sequence[float | None], images: str) -> SideRow:
+    cells = []
+    for run, value in zip(runs, values, strict=True):
+        text = format_percent(value)
+        counted = getattr(run.dataset, images) if run.dataset is not None else 0
+        against = difference(value, values[0], counted) if run is not runs[0] and counted else None
+        if against is not None:
+            sign = "" if against.is_clear else ", within the noise"
+            text += f"  {format_points(against.points)} ± {against.noise:.2f}{sign}"
+        cells.append(text if value is not None else NOTHING)
+    return SideRow(title, tuple(cells))

@@ -1,0 +1,87 @@
+"""Marked runs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import DataTable, Static
+
+from mnist_tui.core.compare import common_target
+from mnist_tui.core.state import RunState
+from mnist_tui.report.comparing import side_by_side
+from mnist_tui.report.curves import overlay_chart, short_name
+from mnist_tui.report.look import Look
+from mnist_tui.report.words import printable
+from mnist_tui.tui.screens.dialog import Dialog
+from mnist_tui.tui.widgets.plot import PlotView
+
+STEP: Final = 0.01
+"""A percentage point."""
+
+
+class CompareScreen(Dialog[None]):
+    """The settings that differ, the results against the first marked run, the curves, the time to an accuracy.
+
+    Args:
+        runs: The marked runs by slot, with their epochs; the first is the baseline.
+        look: How their curves are looked at.
+    """
+
+    KEYS = "+ - accuracy to reach · ← → scroll · Esc back"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("plus", "target(1)", "More"),
+        Binding("minus", "target(-1)", "Less"),
+        Binding("q", "leave", "Back"),
+    ]
+    DEFAULT_CSS = """
+    CompareScreen > .dialog { width: 96%; height: 94%; }
+    CompareScreen DataTable { height: auto; max-height: 60%; scrollbar-size-horizontal: 1; }
+    CompareScreen PlotView { height: 1fr; min-height: 4; }
+    """
+
+    def __init__(self, runs: dict[int, RunState], look: Look) -> None:
+        super().__init__()
+        self._runs, self._look = runs, look.whole()
+        self._target = common_target(list(runs.values()))
+
+    def compose(self) -> ComposeResult:
+        """Table, curves, what the noise is."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = f"{len(self._runs)} runs side by side"
+            table: DataTable[Text] = DataTable(cursor_type="row", zebra_stripes=True, fixed_columns=1)
+            yield table
+            yield PlotView()
+            yield Static(
+                "± is the 95 % interval that the number of images alone gives; other seeds may differ by more.",
+                classes="hint",
+            )
+
+    def on_mount(self) -> None:
+        """Fill the table and draw the curves."""
+        runs = list(self._runs.values())
+        self._fill(runs)
+        slots = {run.run: slot for slot, run in self._runs.items()}
+        self.query_one(PlotView).show(overlay_chart(runs, slots, look=self._look))
+
+    def action_target(self, steps: int) -> None:
+        """Ask for another accuracy."""
+        self._target = min(max(round(self._target + STEP * steps, 2), 0.0), 1.0)
+        self._fill(list(self._runs.values()))
+
+    def _fill(self, runs: Sequence[RunState]) -> None:
+        table = self.query_one(DataTable)
+        row = table.cursor_row
+        table.clear(columns=True)
+        table.add_column("")
+        for number, (slot, run) in enumerate(self._runs.items()):
+            name = printable(run.labels.name) or short_name(run)
+            table.add_column(f"●{slot + 1} {name}" + ("  (baseline)" if number == 0 else ""))
+        for side in side_by_side(runs, self._target):
+            style = "" if side.is_setting else "bold"
+            table.add_row(Text(side.title, style=style), *(Text(cell) for cell in side.cells))
+        table.move_cursor(row=row, animate=False)
