@@ -14,6 +14,8 @@ from mnist_tui.store.database import Store
 from mnist_tui.store.home import home
 from mnist_tui.streams import say
 from mnist_tui.terminal import capabilities
+from mnist_tui.tui.keymap import rebound
+from mnist_tui.tui.preferences import FILE, load
 
 PACKAGES: Final = ("mnist-tui", "torch", "torchvision", "textual", "rich", "plotext", "scikit-learn")
 LITTLE_SPACE_BYTES: Final = 200 * 1024**2
@@ -52,6 +54,9 @@ def _examine() -> tuple[dict[str, Any], list[str], int]:
     try:
         place = home()
         findings["home"] = str(place)
+        settings, complaints = load(place)
+        findings["settings"] = str(place / FILE) + ("" if (place / FILE).exists() else ", not written yet")
+        problems += complaints + rebound(settings.keys)[1]
         free = shutil.disk_usage(next(folder for folder in (place, *place.parents) if folder.is_dir())).free
         findings["free_space"] = f"{free / 1024**3:.1f} GiB"
         with Store.open_readonly(place) as store:

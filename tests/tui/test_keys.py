@@ -163,3 +163,50 @@ async def test_what_training_needs_is_loaded_behind_the_first_frame_and_that_is_
         await until(pilot, lambda: "loading PyTorch" in screen_text(app))
         loaded.set()
         await until(pilot, lambda: "loading PyTorch" not in screen_text(app))
+
+
+async def test_theme_scale_and_settings_are_as_they_were_left(make_app, home):
+    first = make_app()
+    async with first.run_test(size=(120, 40)) as pilot:
+        await run_to_the_end(pilot, "E", "1", "enter", "f", "r")
+        await pilot.press("escape", "v", "y", "m", "X")
+        theme = first.theme
+        first.remember()
+    second = make_app()
+    async with second.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        assert second.theme == theme
+        assert (second.spec.epochs, second.spec.features) == (1, 4)
+        assert second.charts.look == first.charts.look.whole() != type(second.charts.look)()
+        assert "Error (log)" in screen_text(second)
+
+
+async def test_keys_of_the_settings_file_work_and_are_the_ones_offered(make_app, home):
+    home.mkdir()
+    (home / "settings.toml").write_text('[keys]\nstart = "ctrl+r"\nhelp = "h"\n')
+    app = make_app(SLOW_S)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        assert "h Help" in footer(app)
+        assert "Ctrl+r Start" in footer(app)
+        await pilot.press("r")
+        await settle(pilot)
+        assert not app.session.active
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: app.state.run is not None)
+        await pilot.press("h")
+        await settle(pilot)
+        assert "Ctrl+r" in screen_text(app)
+        app.session.control.stop()
+
+
+async def test_a_broken_settings_file_is_told_and_left_alone(make_app, home):
+    home.mkdir()
+    (home / "settings.toml").write_text("[look\n")
+    app = make_app()
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await settle(pilot)
+        assert "settings.toml cannot be read" in screen_text(app)
+        await pilot.press("v")
+        app.remember()
+    assert (home / "settings.toml").read_text() == "[look\n"

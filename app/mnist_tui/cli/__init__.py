@@ -73,8 +73,27 @@ def _app(args: argparse.Namespace) -> int:
         from mnist_tui.store.home import home
         from mnist_tui.tui.launch import launch
 
-    spec = replace(_base_spec(args), epochs=args.epochs, features=args.features, seed=args.seed)
+    spec = _app_spec(args, home())
     return launch(run_sweep, spec, home(), load_classifier, warm_up)
+
+
+def _app_spec(args: argparse.Namespace, place: Path) -> RunSpec:
+    """Return the settings that the app begins with: those of the last time, and what was said now."""
+    from mnist_tui.tui.preferences import load
+
+    remembered, _ = load(place)
+    said = {
+        "epochs": args.epochs,
+        "features": args.features,
+        "seed": args.seed,
+        "dataset": args.dataset,
+        "device": args.device,
+        "batch_size": args.batch_size,
+        "learning_rate": args.lr,
+        "threads": args.threads,
+    }
+    given = {name: value for name, value in said.items() if value is not None}
+    return replace(remembered.spec, backend=args.backend, **given)
 
 
 def _demo(args: argparse.Namespace) -> int:

@@ -169,26 +169,31 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_settings(parser: argparse.ArgumentParser, *, grid: bool = False) -> None:
-    usual = RunSpec()
+    usual, last = RunSpec(), "default: as the last time"
     settings = parser.add_argument_group("settings")
     if grid:
         settings.add_argument("--epochs", metavar="N,N", help="epochs, a list or a range (default: 10)")
         settings.add_argument("--features", metavar="N,N", help="bottleneck widths, 1 to 512 (default: 2)")
         settings.add_argument("--seeds", default="0", metavar="N,N", help="seeds, a list or a range (default: 0)")
     else:
-        settings.add_argument("--epochs", type=_int, default=usual.epochs, metavar="N", help="default: %(default)s")
-        settings.add_argument("--features", type=_int, default=usual.features, metavar="N", help="default: %(default)s")
-        settings.add_argument("--seed", type=_int, default=usual.seed, metavar="N", help="default: %(default)s")
-    settings.add_argument("--dataset", choices=DATASETS, default=usual.dataset, help="default: %(default)s")
-    settings.add_argument("--device", choices=DEVICES, default=usual.device, help="default: %(default)s")
+        settings.add_argument("--epochs", type=_int, metavar="N", help=last)
+        settings.add_argument("--features", type=_int, metavar="N", help=last)
+        settings.add_argument("--seed", type=_int, metavar="N", help=last)
+    # The app begins as it was left, where nothing is said.
+    dataset, device, batch_size, rate = (
+        (usual.dataset, usual.device, usual.batch_size, usual.learning_rate) if grid else (None,) * 4
+    )
+    said = "default: %(default)s" if grid else last
+    settings.add_argument("--dataset", choices=DATASETS, default=dataset, help=said)
+    settings.add_argument("--device", choices=DEVICES, default=device, help=said)
     settings.add_argument(
         "--backend",
         choices=BACKENDS,
         default=usual.backend,
         help="compiled loops (CPU), PyTorch alone, or the faster one (default: %(default)s)",
     )
-    settings.add_argument("--batch-size", type=_int, default=usual.batch_size, metavar="N", help="default: %(default)s")
-    settings.add_argument("--lr", type=_float, default=usual.learning_rate, metavar="X", help="default: %(default)s")
+    settings.add_argument("--batch-size", type=_int, default=batch_size, metavar="N", help=said)
+    settings.add_argument("--lr", type=_float, default=rate, metavar="X", help=said)
     settings.add_argument(
         "--threads",
         type=_int,

@@ -74,7 +74,7 @@ class MnistTuiApp(Collecting):
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
         """Run an action; where one of ours does nothing in this tab, say where it works."""
-        command = next((c for c in COMMANDS if c.action == action and c.name in TABS_OF), None)
+        command = next((c for c in self.commands if c.action == action and c.name in TABS_OF), None)
         misplaced = command is not None and self.query_one(TabbedContent).active not in TABS_OF[command.name]
         if command is not None and misplaced and default_namespace in (None, self) and not self.screen.is_modal:
             self.tell(f"{command.label} ({command.title}) works in {places(command)}.")
@@ -83,7 +83,7 @@ class MnistTuiApp(Collecting):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Put every command into the palette, beside Textual's own for theme and screenshot."""
-        for command in COMMANDS:
+        for command in self.commands:
             if command.action != "command_palette":
                 yield SystemCommand(f"{command.title} ({command.label})", command.help, self._runner(command.action))
         for own in super().get_system_commands(screen):
@@ -200,7 +200,7 @@ class MnistTuiApp(Collecting):
 
     def action_help(self) -> None:
         """Show all keys."""
-        self.push_screen(HelpScreen())
+        self.push_screen(HelpScreen(self.commands))
 
     # What the network learned ---------------------------------------------------------------------
 

@@ -36,9 +36,13 @@ class Command:
         return self.action.partition("(")[0]
 
     @property
+    def identity(self) -> str:
+        """The action in a form that Textual takes as an id."""
+        return self.action.replace("('", ".").replace("')", "").replace("(", ".").replace(")", "")
+
+    @property
     def binding(self) -> Binding:
         """The Textual binding for this command."""
-        identity = self.action.replace("('", ".").replace("')", "").replace("(", ".").replace(")", "")
         return Binding(
             self.key,
             self.action,
@@ -46,7 +50,7 @@ class Command:
             show=False,
             key_display=self.label,
             tooltip=self.help,
-            id=identity,
+            id=self.identity,
         )
 
 
@@ -350,8 +354,8 @@ OWN_ACTIONS: Final = frozenset(command.name for command in COMMANDS) - {"quit", 
 
 def key_table() -> str:
     """Return all keys as a Markdown table, for the README."""
-    lines = ["| Key | Does |", "| --- | --- |"]
+    lines = ["| Key | Does | Name |", "| --- | --- | --- |"]
     for group in dict.fromkeys(command.group for command in COMMANDS):
-        lines.append(f"| | **{group}** |")
-        lines += [f"| `{c.label}` | {c.help} |" for c in COMMANDS if c.group == group]
+        lines.append(f"| | **{group}** | |")
+        lines += [f"| `{c.label}` | {c.help} | `{c.action}` |" for c in COMMANDS if c.group == group]
     return "\n".join(lines)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from mnist_tui.tui.commands import COMMANDS, Command
 
-_BY_ACTION: Final = {command.action: command for command in COMMANDS}
 _ALWAYS: Final = (("help",), ("quit",))
 _EPOCHS: Final = ("epochs(1)", "epochs(-1)")
 _FEATURES: Final = ("features(1)", "features(-1)")
@@ -79,16 +78,18 @@ class Offer:
         return "/".join(label for label, _ in self.keys)
 
 
-def offers(tab: str, *, live: bool, in_queue: bool = False) -> Iterator[Offer]:
+def offers(tab: str, *, live: bool, in_queue: bool = False, commands: Sequence[Command] = COMMANDS) -> Iterator[Offer]:
     """Yield what the footer offers, the most important first.
 
     Args:
         tab: The tab that is shown.
         live: A run is in progress.
         in_queue: The cursor is on a run that waits.
+        commands: All commands, with their keys.
     """
+    by_action = {command.action: command for command in commands}
     own = _OF_TAB.get(tab, ())
     own = (*_QUEUE, *own[1:]) if in_queue else own
     for actions in dict.fromkeys((*_ALWAYS, *own, *(_LIVE if live else _IDLE))):
-        commands: list[Command] = [_BY_ACTION[action] for action in actions]
-        yield Offer(commands[0].short or commands[0].title, tuple((c.label, c.action) for c in commands))
+        entry = [by_action[action] for action in actions]
+        yield Offer(entry[0].short or entry[0].title, tuple((c.label, c.action) for c in entry))

@@ -41,6 +41,7 @@ def launch(engine: Engine, spec: RunSpec, home: Path, load: Load, warm_up: Calla
 
         app = MnistTuiApp(engine, home, spec, load, warm_up)
         app.run()
+        app.remember()
         app.session.control.stop()
         app.session.join(LAST_WORDS_S)
         for event in app.session.mailbox.drain():

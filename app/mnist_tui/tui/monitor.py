@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
@@ -26,8 +27,11 @@ from mnist_tui.report.files import SAVED_FORMATS
 from mnist_tui.report.strokes import drawing
 from mnist_tui.report.words import printable
 from mnist_tui.signals import GRACE_S, end_within, install_signal_handlers
+from mnist_tui.tui import preferences
 from mnist_tui.tui.chartdesk import ChartDesk
+from mnist_tui.tui.commands import COMMANDS
 from mnist_tui.tui.insight import InsightTabs
+from mnist_tui.tui.keymap import rebound
 from mnist_tui.tui.library import Library
 from mnist_tui.tui.oracle import Load
 from mnist_tui.tui.screens.result import ResultScreen
@@ -61,6 +65,8 @@ HUGE: Final = (170, 44)
 _ALL_TABS: Final = 48
 """Columns that the names of all tabs need."""
 SYSTEM_TICK_S: Final = 1.0
+REMEMBER_TICK_S: Final = 1.0
+"""How soon a changed setting is written down."""
 ELSEWHERE_TICK_S: Final = 2.0
 """How often it is looked whether other processes wrote to the store."""
 
@@ -75,7 +81,7 @@ class Monitor(App[None]):
     Args:
         engine: What trains: settings in, events out. Called in the training thread alone.
         home: Where runs and tables are kept.
-        spec: The settings to begin with.
+        spec: The settings to begin with; `None`: those of the last time.
         load: What makes a network of a checkpoint; called in a thread of its own.
         warm_up: Loads what training needs; called behind the first frame, in a thread of its own.
     """
@@ -95,7 +101,11 @@ class Monitor(App[None]):
         warm_up: Callable[[], None] | None = None,
     ) -> None:
         super().__init__()
-        self.spec = spec or RunSpec()
+        self.preferences, self._complaints = preferences.load(home)
+        self.commands, clashes = rebound(self.preferences.keys)
+        self._complaints += clashes
+        self._home = home
+        self.spec = spec or self.preferences.spec
         self.session = TrainingSession(engine, home)
         self.state = SessionState()
         self.library = Library(home, self.state.runs)
@@ -104,7 +114,7 @@ class Monitor(App[None]):
         self._opened: RunState | None = None
         self._shows_last = self._turns = False
         self._probe = SystemProbe()
-        self.charts = ChartDesk()
+        self.charts = ChartDesk(self.preferences.look)
         self._looked = 0
         self._is_behind, self._shown_at, self._turned_at, self._asked_at = False, 0.0, 0.0, 0.0
         self._leave_code: int | None = None
@@ -140,6 +150,7 @@ class Monitor(App[None]):
 
     def on_mount(self) -> None:
         """Read past runs, start the clocks, listen to signals."""
+        self._take_preferences()
         self._told(self.library.load)
         self._welcome_back()
         self._show()
@@ -148,11 +159,35 @@ class Monitor(App[None]):
         self.set_interval(TICK_S, self._tick)
         self.set_interval(SYSTEM_TICK_S, self._read_system)
         self.set_interval(ELSEWHERE_TICK_S, self._look_elsewhere)
+        self.set_interval(REMEMBER_TICK_S, self.remember)
         self.call_after_refresh(self._read_system)
         # Behind the first frame, before the first curve.
         self.call_after_refresh(threading.Thread(target=drawing, name="loading", daemon=True).start)
         self.call_after_refresh(self._look_around)
         install_signal_handlers(asyncio.get_running_loop(), self._leave_on_signal)
+
+    def _take_preferences(self) -> None:
+        """Look and answer as the settings file says."""
+        if self.preferences.theme in self.available_themes:
+            self.theme = self.preferences.theme
+        else:
+            self._complaints.append(f"{preferences.FILE}: there is no theme {self.preferences.theme!r}.")
+        usual = {command.action: command.key for command in COMMANDS}
+        changed = {c.identity: c.key for c in self.commands if c.key != usual[c.action]}
+        if changed:
+            self.set_keymap(changed)
+        self.query_one(KeyBar).commands = self.commands
+        for complaint in self._complaints:
+            self.tell(complaint, severity="warning", subject=complaint, long=True)
+
+    def remember(self) -> None:
+        """Write down what the next start should know, where that is new; a file that is broken is left alone."""
+        now = replace(self.preferences, theme=self.theme, look=self.charts.look.whole(), spec=self.spec)
+        if now == self.preferences:
+            return
+        self.preferences = now
+        if not self._complaints and self._home.is_dir():
+            self._told(partial(preferences.save, self._home, now))
 
     def _look_around(self) -> None:
         """Show the last run, and load what training needs: neither may hold the first frame up."""
@@ -252,6 +287,8 @@ class Monitor(App[None]):
         table = build_table(runs)
         if not table.rows or self._leave_code is not None:
             return
+        if self.preferences.bell:
+            self.bell()
         try:
             self.push_screen(ResultScreen(table, self.library.save(table, SAVED_FORMATS)))
         except MnistTuiError as error:

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from mnist_tui.core.table import COLUMNS
-from mnist_tui.tui.commands import COMMANDS
+from mnist_tui.tui.commands import COMMANDS, Command
 from mnist_tui.tui.screens.dialog import Dialog
 
 _WORDS: Final = (
@@ -34,6 +34,10 @@ class HelpScreen(Dialog[None]):
     HelpScreen > .dialog { width: 100; height: 90%; scrollbar-gutter: stable; }
     """
 
+    def __init__(self, commands: Sequence[Command] = COMMANDS) -> None:
+        super().__init__()
+        self._commands = commands
+
     def compose(self) -> ComposeResult:
         """One scrolling page, in one piece: a key should be answered at once, and many widgets take their time."""
         with VerticalScroll(classes="dialog") as box:
@@ -43,13 +47,13 @@ class HelpScreen(Dialog[None]):
     def on_resize(self) -> None:
         """Break the lines anew."""
         width = self.query_one(VerticalScroll).scrollable_content_region.width
-        self.query_one("#page", Static).update(Content("\n").join(_page(width)))
+        self.query_one("#page", Static).update(Content("\n").join(_page(self._commands, width)))
 
 
-def _page(width: int) -> Iterator[Content]:
+def _page(commands: Sequence[Command], width: int) -> Iterator[Content]:
     """Return the lines of the page."""
-    for group in dict.fromkeys(command.group for command in COMMANDS):
-        yield from _entries(group, [(c.label, c.help) for c in COMMANDS if c.group == group], width)
+    for group in dict.fromkeys(command.group for command in commands):
+        yield from _entries(group, [(c.label, c.help) for c in commands if c.group == group], width)
     yield from _entries("Words", _WORDS, width)
 
 

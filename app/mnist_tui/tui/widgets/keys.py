@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.cells import cell_len
 from textual.content import Content
 from textual.events import Click
 from textual.widgets import Static
 
+from mnist_tui.tui.commands import COMMANDS, Command
 from mnist_tui.tui.footer import Offer, offers
 
 
@@ -22,6 +25,7 @@ class KeyBar(Static):
 
     def __init__(self) -> None:
         super().__init__(id="keys")
+        self.commands: Sequence[Command] = COMMANDS
         self._shown: tuple[str, bool, bool] | None = None
         self._offers: tuple[Offer, ...] = ()
         self._places: list[tuple[range, str]] = []
@@ -30,8 +34,11 @@ class KeyBar(Static):
         """Show the keys of a place; arguments as for `offers`, no tab for none."""
         if (tab, live, in_queue) != self._shown:
             self._shown = tab, live, in_queue
-            self._offers = tuple(offers(tab, live=live, in_queue=in_queue)) if tab else ()
+            self._offers = self._offered(tab, live=live, in_queue=in_queue) if tab else ()
             self._redraw()
+
+    def _offered(self, tab: str, *, live: bool, in_queue: bool) -> tuple[Offer, ...]:
+        return tuple(offers(tab, live=live, in_queue=in_queue, commands=self.commands))
 
     def on_resize(self) -> None:
         """Choose again what fits."""

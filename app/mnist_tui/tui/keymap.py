@@ -1,0 +1,59 @@
+"""The commands with the keys that they really have: the usual ones, or those of the settings file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from mnist_tui.tui.commands import COMMANDS, Command
+
+_LABELS = {
+    "plus": "+",
+    "minus": "-",
+    "comma": ",",
+    "full_stop": ".",
+    "slash": "/",
+    "question_mark": "?",
+    "space": "Space",
+    "enter": "Enter",
+    "delete": "Del",
+    "left": "←",
+    "right": "→",
+    "up": "↑",
+    "down": "↓",
+}
+
+
+def rebound(keys: Mapping[str, str]) -> tuple[tuple[Command, ...], list[str]]:
+    """Return the commands with keys of one's own, and in sentences which of those cannot be had.
+
+    Args:
+        keys: Keys by action, as Textual names them; several with commas between them.
+    """
+    problems = [f"settings.toml: no action is called {action!r}." for action in keys if action not in _actions()]
+    commands = list(COMMANDS)
+    for number, command in enumerate(commands):
+        if (key := keys.get(command.action, "").replace(" ", "")) != "":
+            first = key.split(",")[0]
+            commands[number] = replace(command, key=key, label=_label(first))
+    owners: dict[str, str] = {}
+    for command in commands:
+        for key in command.key.split(","):
+            if key in owners:
+                problems.append(
+                    f"settings.toml: {_label(key)} would do two things, {owners[key]} and {command.action}; "
+                    "the usual keys are used."
+                )
+                return COMMANDS, problems
+            owners[key] = command.action
+    return tuple(commands), problems
+
+
+def _actions() -> Iterator[str]:
+    return (command.action for command in COMMANDS)
+
+
+def _label(key: str) -> str:
+    """Return a key as people read it."""
+    *modifiers, last = key.split("+") if key != "+" else ["+"]
+    return "+".join([*(part.capitalize() for part in modifiers), _LABELS.get(last, last)])

@@ -1,0 +1,145 @@
+"""What the app remembers: theme, how charts are looked at, the settings of the next run, keys of one's own.
+
+One TOML file in the home, which people may edit: comments and order stay when the app writes. A file that cannot be
+read is told and never written over.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from mnist_tui.core.spec import RunSpec
+from mnist_tui.errors import MnistTuiError, UsageError
+from mnist_tui.report.files import write_atomically
+from mnist_tui.report.look import Look, Scale, Smoothing, XAxis
+
+FILE: Final = "settings.toml"
+THEME: Final = "textual-dark"
+_SPEC: Final = ("epochs", "features", "seed", "batch_size", "learning_rate", "dataset", "device")
+"""Settings of the next run that are remembered."""
+_HEAD: Final = (
+    "What mnist-tui remembers. Change it while the app is closed; what is left out has its usual value.\n"
+    'Keys of your own, by the names of the README: stop = "ctrl+x"'
+)
+
+Choice = TypeVar("Choice", Scale, XAxis, Smoothing)
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What is remembered.
+
+    Attributes:
+        theme: Name of the theme.
+        look: How charts are looked at; the part in view and the cursor are not remembered.
+        spec: Settings of the next run.
+        bell: Ring when the queue is done.
+        keys: Keys by action, where they are not the usual ones; several with commas between them.
+    """
+
+    theme: str = THEME
+    look: Look = field(default_factory=Look)
+    spec: RunSpec = field(default_factory=RunSpec)
+    bell: bool = True
+    keys: Mapping[str, str] = field(default_factory=dict)
+
+
+def load(home: Path) -> tuple[Preferences, list[str]]:
+    """Return what is remembered, and in sentences what of it cannot be used."""
+    known = Preferences()
+    problems: list[str] = []
+    try:
+        record = tomllib.loads((home / FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return known, []
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return known, [f"{home / FILE} cannot be read ({error}). The usual settings are used; mend or delete it."]
+    table = _tables(record, problems)
+    look = replace(
+        known.look,
+        scale=_choice(Scale, table["look"], "scale", known.look.scale, problems),
+        x=_choice(XAxis, table["look"], "x", known.look.x, problems),
+        smoothing=_choice(Smoothing, table["look"], "smoothing", known.look.smoothing, problems),
+    )
+    spec = known.spec
+    for name in _SPEC:
+        if name in table["next_run"]:
+            try:
+                spec = replace(spec, **{name: table["next_run"][name]})
+            except UsageError as error:
+                problems.append(f"{FILE}: {error}")
+    theme, bell = table["look"].get("theme", known.theme), table["look"].get("bell", known.bell)
+    keys = {str(action): str(key) for action, key in table["keys"].items()}
+    return Preferences(str(theme), look, spec, bool(bell), keys), problems
+
+
+def save(home: Path, preferences: Preferences) -> None:
+    """Write what is remembered, whole or not at all; keys and comments stay as they are.
+
+    Raises:
+        MnistTuiError: It cannot be written, or what is there cannot be read.
+    """
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    path = home / FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        text = "".join(f"# {line}\n" for line in _HEAD.splitlines()) + "\n[look]\n\n[next_run]\n\n[keys]\n"
+    except (OSError, UnicodeDecodeError) as error:
+        raise MnistTuiError(f"{path} cannot be read", "Mend or delete it") from error
+    try:
+        document = tomlkit.parse(text)
+    except TOMLKitError as error:
+        raise MnistTuiError(f"{path} cannot be read", "Mend or delete it") from error
+    look, spec = preferences.look, preferences.spec
+    values: dict[str, dict[str, Any]] = {
+        "look": {
+            "theme": preferences.theme,
+            "scale": look.scale.value,
+            "x": look.x.value,
+            "smoothing": look.smoothing.name.lower(),
+            "bell": preferences.bell,
+        },
+        "next_run": {name: getattr(spec, name) for name in _SPEC},
+    }
+    for name, entries in values.items():
+        if not isinstance(document.get(name), Mapping):
+            document[name] = tomlkit.table()
+        for key, value in entries.items():
+            if document[name].get(key) != value:
+                document[name][key] = value
+    new = tomlkit.dumps(document)
+    if new != text or not path.exists():
+        write_atomically(path, new, force=True)
+        with suppress(OSError):
+            path.chmod(0o600)
+
+
+def _tables(record: Mapping[str, Any], problems: list[str]) -> dict[str, Mapping[str, Any]]:
+    tables: dict[str, Mapping[str, Any]] = {}
+    for name in ("look", "next_run", "keys"):
+        value = record.get(name, {})
+        if not isinstance(value, Mapping):
+            problems.append(f"{FILE}: [{name}] must be a table.")
+            value = {}
+        tables[name] = value
+    problems += [f"{FILE}: nothing is called [{name}]." for name in record if name not in tables]
+    return tables
+
+
+def _choice(kind: type[Choice], table: Mapping[str, Any], name: str, usual: Choice, problems: list[str]) -> Choice:
+    if name not in table:
+        return usual
+    for choice in kind:
+        if table[name] in (choice.value, choice.name.lower()):
+            return choice
+    known = ", ".join(c.name.lower() if isinstance(c.value, float) else c.value for c in kind)
+    problems.append(f"{FILE}: {name} must be one of {known}.")
+    return usual
