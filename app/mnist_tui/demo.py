@@ -23,6 +23,7 @@ from mnist_tui.core.events import (
     Phase,
     Preparing,
     Progress,
+    RateChanged,
     RunContinued,
     RunDone,
     RunPaused,
@@ -137,6 +138,10 @@ class _Script:
         self._batches = math.ceil(DATASET.n_train / self._spec.batch_size)
         self._steps = min(steps, self._batches)
         self._insights = insights
+        self._rate = self._spec.learning_rate
+        for event in self._story:
+            if isinstance(event, RateChanged):
+                self._rate = event.learning_rate
         self._train_s = 2.0 + 0.18 * self._spec.features
         self._images_per_s = DATASET.n_train / self._train_s
 
@@ -178,6 +183,10 @@ class _Script:
             if len(self._history) >= self._epochs:
                 continue
             epoch = len(self._history) + 1
+            rate = self._control.take_rate()
+            if rate is not None and rate != self._rate:
+                self._rate = rate
+                yield RateChanged(run=self._run, epoch=epoch, learning_rate=rate)
             yield from self._phase(Phase.TRAIN, epoch, self._steps)
             yield from self._phase(Phase.VALIDATION, epoch, 1)
             done = self._epoch_done(epoch)
@@ -258,7 +267,7 @@ class _Script:
             images_per_s=self._images_per_s,
             improvement_points=improvement_points(before, val_accuracy),
             error_reduction=error_reduction(before, val_accuracy),
-            learning_rate=self._spec.learning_rate,
+            learning_rate=self._rate,
         )
 
     def _done(self, status: Status, reason: str, *, tested: bool = False) -> RunDone:

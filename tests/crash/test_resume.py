@@ -563,7 +563,7 @@ def test_code_in_a_checkpoint_is_never_run_although_its_hash_is_right(home, tmp_
         ({"elapsed_s": "0"}, "its time is damaged"),
         ({"elapsed_s": float("nan")}, "its time is damaged"),
         ({"batch": 2}, "the outputs of another number of images"),
-        ({"lr": 0.5}, "its optimizer has other settings"),
+        ({"lr": 0.5}, "it was trained with another learning rate"),
         ({"exp_avg": torch.zeros(3)}, "its optimizer belongs to another network"),
     ],
     ids=str,

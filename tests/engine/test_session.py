@@ -23,6 +23,7 @@ from mnist_tui.core.events import (
     SweepDone,
     SweepStarted,
 )
+from mnist_tui.core.insight import Insight
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.engine import session
@@ -318,3 +319,21 @@ def test_inside_an_epoch_the_loss_of_the_newest_batches_is_told(monkeypatch):
         told = [loss for loss in losses[done.epoch] if loss is not None]
         # The last batch has fewer images, so the mean over batches is not quite the mean over images.
         assert sum(told) / len(told) == pytest.approx(done.train_loss, rel=0.02)
+
+
+def test_a_run_ends_when_its_patience_does_and_is_finished_and_tested():
+    spec = replace(SPEC, epochs=200, features=1, patience=3, learning_rate=0.0001)
+    events = train(spec)
+    (done,) = of(events, RunDone)
+    history = of(events, EpochDone)
+    best = max(history, key=lambda e: (e.val_accuracy, -e.epoch))
+    assert done.status is Status.FINISHED
+    assert done.epochs_done == len(history) == best.epoch + 3 < 200
+    assert done.reason == "no better validation accuracy for 3 epochs"
+    assert done.test_accuracy is not None
+    assert of(events, Checkpoint)[-1].epoch == len(history)
+    assert of(events, Insight)[-1].epoch == len(history)
+
+
+def test_without_patience_every_epoch_is_trained():
+    assert of(train(replace(SPEC, epochs=8, features=1, learning_rate=1e-9)), RunDone)[0].epochs_done == 8

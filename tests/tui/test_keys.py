@@ -210,3 +210,27 @@ async def test_a_broken_settings_file_is_told_and_left_alone(make_app, home):
         await pilot.press("v")
         app.remember()
     assert (home / "settings.toml").read_text() == "[look\n"
+
+
+async def test_the_learning_rate_of_the_run_in_progress_is_changed_marked_and_shown(make_app):
+    app = make_app(SLOW_S)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("r")
+        await until(pilot, lambda: app.state.run is not None)
+        await pilot.press("p")
+        await until(pilot, lambda: statuses(app) == [Status.PAUSED])
+        await pilot.press("R", *"fast", "enter")
+        await settle(pilot)
+        assert "A learning rate is a number above 0" in screen_text(app)
+        await pilot.press("escape", "R", *"0.0003", "enter")
+        await settle(pilot)
+        assert "lr → 0.0003" in screen_text(app)
+        await pilot.press("p")
+        await until(pilot, lambda: app.state.run.rates != ())
+        assert app.state.run.rates[0][1] == pytest.approx(0.0003)
+        await settle(pilot)
+        assert "lr 0.001→0.0003" in screen_text(app)
+        await until(pilot, lambda: statuses(app) == [Status.FINISHED])
+        await pilot.press("escape")
+        await settle(pilot)
+        assert "λ" in screen_text(app)

@@ -64,6 +64,7 @@ def _base_spec(args: argparse.Namespace) -> RunSpec:
         batch_size=args.batch_size,
         learning_rate=args.lr,
         threads=args.threads,
+        patience=args.patience,
     )
 
 
@@ -91,6 +92,7 @@ def _app_spec(args: argparse.Namespace, place: Path) -> RunSpec:
         "batch_size": args.batch_size,
         "learning_rate": args.lr,
         "threads": args.threads,
+        "patience": args.patience,
     }
     given = {name: value for name, value in said.items() if value is not None}
     return replace(remembered.spec, backend=args.backend, **given)

@@ -195,6 +195,9 @@ def _add_settings(parser: argparse.ArgumentParser, *, grid: bool = False) -> Non
     settings.add_argument("--batch-size", type=_int, default=batch_size, metavar="N", help=said)
     settings.add_argument("--lr", type=_float, default=rate, metavar="X", help=said)
     settings.add_argument(
+        "--patience", type=_int, metavar="N", help="end a run after N epochs without a better validation accuracy"
+    )
+    settings.add_argument(
         "--threads",
         type=_int,
         default=None,

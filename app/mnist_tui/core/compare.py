@@ -15,6 +15,8 @@ SETTINGS: Final[tuple[tuple[str, Callable[[RunState], str]], ...]] = (
     ("Features", lambda run: str(run.spec.features)),
     ("Seed", lambda run: str(run.spec.seed)),
     ("Learning rate", lambda run: f"{run.spec.learning_rate:g}"),
+    ("Rate changes", lambda run: ", ".join(f"{rate:g} from epoch {epoch}" for epoch, rate in run.rates) or "none"),
+    ("Patience", lambda run: str(run.spec.patience or "off")),
     ("Batch size", lambda run: str(run.spec.batch_size)),
     ("Dataset", lambda run: run.dataset.label if run.dataset else run.spec.dataset),
     ("Device", lambda run: run.machine.device if run.machine else run.spec.device),

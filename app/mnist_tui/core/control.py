@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from enum import Enum, auto
 
+from mnist_tui.core.spec import check_rate
+
 
 class Order(Enum):
     """What the loop has to do next."""
@@ -30,6 +32,7 @@ class RunControl:
         self._epochs: int | None = None
         self._epochs_are_new = False
         self._too_late = False
+        self._rate: float | None = None
 
     # Asked by people ------------------------------------------------------------------------------
 
@@ -72,6 +75,31 @@ class RunControl:
             self._changed.notify_all()
             return True
 
+    def set_learning_rate(self, rate: float, run: str | None = None) -> bool:
+        """Train the run in progress with another learning rate, from its next epoch on.
+
+        Args:
+            rate: Above 0.
+            run: The run that is meant; `None` means whichever is in progress.
+
+        Returns:
+            False when it is too late: the run has all its epochs and is being tested, or another one is in progress.
+
+        Raises:
+            UsageError: It is no learning rate.
+        """
+        check_rate(rate)
+        with self._changed:
+            if self._too_late or run not in (None, self._run):
+                return False
+            self._rate = float(rate)
+            return True
+
+    def rate_asked(self, run: str) -> float | None:
+        """Return the learning rate that was asked for and is not in use yet."""
+        with self._changed:
+            return self._rate if run == self._run else None
+
     def epochs_asked(self, run: str) -> int | None:
         """Return the number of epochs that was asked for last for this run."""
         with self._changed:
@@ -96,6 +124,7 @@ class RunControl:
         with self._changed:
             self._run = run
             self._epochs, self._epochs_are_new, self._too_late = None, False, False
+            self._rate = None
             if not self._stop_queue:
                 self._stop_run = self._after_epoch = False
 
@@ -131,6 +160,12 @@ class RunControl:
             self._held = False
             return not self._paused
 
+    def take_rate(self) -> float | None:
+        """Return the learning rate that was asked for since the last call, `None` for none."""
+        with self._changed:
+            rate, self._rate = self._rate, None
+            return rate
+
     def epochs(self, current: int, done: int) -> int:
         """Return the number of epochs to reach: what was asked for last, at least `done`."""
         with self._changed:
@@ -139,6 +174,11 @@ class RunControl:
                 return current
             self._epochs = max(self._epochs, done, 1)
             return self._epochs
+
+    def close(self) -> None:
+        """Take no more wishes for this run: it is about to be tested."""
+        with self._changed:
+            self._too_late = True
 
     def close_epochs(self, done: int) -> bool:
         """Take no more wishes for epochs, as the run is about to be tested; False when more were asked for by now."""

@@ -230,6 +230,21 @@ class EpochsChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RateChanged(Event):
+    """The learning rate of the run in progress was changed, for whole epochs.
+
+    Attributes:
+        epoch: The first epoch that is trained with it.
+        learning_rate: The new rate.
+    """
+
+    type: ClassVar[str] = "learning_rate_changed"
+    run: str
+    epoch: int
+    learning_rate: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunPaused(Event):
     """The run waits between two batches."""
 

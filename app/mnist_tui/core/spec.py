@@ -43,6 +43,12 @@ def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
         raise UsageError(f"{name} must be one of {', '.join(choices)}, not {shown(value)}")
 
 
+def check_rate(rate: object) -> None:
+    """Raise `UsageError` for what is no learning rate."""
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or math.isnan(rate) or rate <= 0:
+        raise UsageError(f"learning rate must be a number above 0, not {shown(rate)}", "0.001 is the usual choice")
+
+
 def shown(value: object) -> str:
     """Return a value as a sentence can hold it, however long it is."""
     if isinstance(value, int) and value.bit_length() > 128:
@@ -66,6 +72,7 @@ class RunSpec:
         backend: `compiled`: loops made for this network on the CPU; `torch`: PyTorch alone; `auto`: the faster one.
         threads: CPU threads of the training; `None` lets the engine choose. With PyTorch alone they change the last
             bits of results.
+        patience: Stop after so many epochs without a better validation accuracy; `None` trains them all.
         split_seed: Seeds the choice of validation images; the same for all runs that are compared.
     """
 
@@ -79,6 +86,7 @@ class RunSpec:
     backend: str = "auto"
     threads: int | None = None
     split_seed: int = 0
+    patience: int | None = None
 
     def __post_init__(self) -> None:
         _check_int("epochs", self.epochs, 1, MAX_EPOCHS)
@@ -88,9 +96,9 @@ class RunSpec:
         _check_int("split seed", self.split_seed, 0, MAX_SEED)
         if self.threads is not None:
             _check_int("threads", self.threads, 1, MAX_THREADS)
-        rate = self.learning_rate
-        if isinstance(rate, bool) or not isinstance(rate, int | float) or math.isnan(rate) or rate <= 0:
-            raise UsageError(f"learning rate must be a number above 0, not {shown(rate)}", "0.001 is the usual choice")
+        if self.patience is not None:
+            _check_int("patience", self.patience, 1, MAX_EPOCHS)
+        check_rate(self.learning_rate)
         _check_choice("dataset", self.dataset, DATASETS)
         _check_choice("device", self.device, DEVICES)
         _check_choice("backend", self.backend, BACKENDS)

@@ -17,6 +17,7 @@ from mnist_tui.core.events import (
     Phase,
     Preparing,
     Progress,
+    RateChanged,
     RunContinued,
     RunDone,
     RunPaused,
@@ -34,7 +35,7 @@ from mnist_tui.core.spec import RunSpec
 MAX_STEPS: Final = 400
 """News from inside an epoch that are kept; of more than that, every other one is dropped."""
 
-Mark: TypeAlias = EpochsChanged | RunPaused | RunResumed | RunContinued
+Mark: TypeAlias = EpochsChanged | RateChanged | RunPaused | RunResumed | RunContinued
 """What happened to a run beside its epochs."""
 
 
@@ -147,6 +148,24 @@ class RunState:
         return tuple(dict.fromkeys(what for mark in continued for what in mark.differs))
 
     @property
+    def rates(self) -> tuple[tuple[int, float], ...]:
+        """Changes of the learning rate: the first epoch with each, and the rate; without those that changed nothing."""
+        rates: dict[int, float] = {}
+        for mark in self.marks:
+            if isinstance(mark, RateChanged):
+                rates[mark.epoch] = mark.learning_rate
+        return tuple(sorted((epoch, rate) for epoch, rate in rates.items() if epoch <= max(1, self.epochs)))
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the epoch in progress, or of the last one."""
+        rate = self.spec.learning_rate
+        for epoch, changed in self.rates:
+            if epoch <= self.epochs_done + (not self.status.is_over):
+                rate = changed
+        return rate
+
+    @property
     def last(self) -> EpochDone | None:
         """The newest finished epoch."""
         return self.history[-1] if self.history else None
@@ -254,7 +273,16 @@ class SessionState:
                 self.finished_sweep = event
             case Notice():
                 self.notices.append(event)
-            case Progress() | EpochDone() | Insight() | EpochsChanged() | RunPaused() | RunResumed() | RunDone():
+            case (
+                Progress()
+                | EpochDone()
+                | Insight()
+                | EpochsChanged()
+                | RateChanged()
+                | RunPaused()
+                | RunResumed()
+                | RunDone()
+            ):
                 if (run := self.runs.get(event.run)) is not None:
                     apply_to_run(run, event)
             case _:
@@ -286,7 +314,7 @@ def continue_run(event: RunContinued) -> RunState:
         raise ValueError(f"the story of {event.run} does not begin with run_started")  # noqa: TRY004 - a damaged value
     run = start_run(start)
     for past in rest:
-        if isinstance(past, EpochDone | EpochsChanged | RunPaused | RunResumed | RunContinued):
+        if isinstance(past, EpochDone | EpochsChanged | RateChanged | RunPaused | RunResumed | RunContinued):
             apply_to_run(run, past)
     apply_to_run(run, event)
     return run
@@ -306,6 +334,8 @@ def apply_to_run(run: RunState, event: Progress | EpochDone | Insight | Mark | R
             run.insight = event
         case EpochsChanged():
             run.epochs = event.epochs
+            run.marks.append(event)
+        case RateChanged():
             run.marks.append(event)
         case RunPaused():
             run.status = Status.PAUSED

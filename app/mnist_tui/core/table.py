@@ -128,6 +128,8 @@ MORE_COLUMNS: Final = (
     Column("threads", "Threads", Unit.COUNT, Direction.NONE, "CPU threads of the training.", always=False),
     Column("batch_size", "Batch", Unit.COUNT, Direction.NONE, "Images per step.", always=False),
     Column("learning_rate", "Learning Rate", Unit.LOSS, Direction.NONE, "Adam's step size.", always=False),
+    Column("rate_changes", "Rate Changes", Unit.TEXT, Direction.NONE, "Learning rates set on the way.", always=False),
+    Column("patience", "Patience", Unit.COUNT, Direction.NONE, "Epochs without a better one allowed.", always=False),
 )
 COLUMNS: Final = REPORT_COLUMNS + MORE_COLUMNS
 _MEASURED: Final = frozenset(
@@ -245,6 +247,8 @@ def _group_key(run: RunState) -> tuple[Any, ...]:
         spec.features,
         spec.batch_size,
         spec.learning_rate,
+        run.rates,
+        spec.patience,
         spec.split_seed,
         data.sha256 if data else None,
         (machine.device, machine.device_name, machine.backend, machine.threads) if machine else None,
@@ -278,6 +282,8 @@ def _make_row(group: Sequence[RunState]) -> Row:
         "threads": first.machine.threads if first.machine else None,
         "batch_size": first.spec.batch_size,
         "learning_rate": first.spec.learning_rate,
+        "rate_changes": ", ".join(f"{rate:g} from epoch {epoch}" for epoch, rate in first.rates) or None,
+        "patience": first.spec.patience,
     }
     data = first.dataset
     images = {"n_train": data.n_train, "n_validation": data.n_validation, "n_test": data.n_test} if data else {}

@@ -94,6 +94,10 @@ class CompiledStepper:
         out = _flat(logits, bottleneck)
         kernels.evaluate(self._layout, self._weights, images, order, start, stop, self._scratch[0], *out)
 
+    def set_rate(self, rate: float) -> None:
+        """Train with another learning rate; see `Stepper.set_rate`."""
+        self._rate = rate
+
     def optimizer_state(self) -> dict[str, Any]:
         """Return Adam's state in PyTorch's form and order in memory, whole copies."""
         state = {}

@@ -48,6 +48,12 @@ class GraphStepper(TorchStepper):
         self._graph.replay()
         return self._found
 
+    def set_rate(self, rate: float) -> None:
+        """Train with another learning rate; a recorded step has its own."""
+        if rate != self._optimizer.param_groups[0]["lr"]:
+            super().set_rate(rate)
+            self._graph, self._tried = None, False
+
     def load_optimizer_state(self, state: dict[str, Any]) -> None:
         """Take over Adam's state; a recorded step would not know it."""
         super().load_optimizer_state(state)

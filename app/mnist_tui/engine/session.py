@@ -22,6 +22,7 @@ from mnist_tui.core.events import (
     Notice,
     Phase,
     Progress,
+    RateChanged,
     RunContinued,
     RunDone,
     RunPaused,
@@ -34,7 +35,7 @@ from mnist_tui.core.events import (
 from mnist_tui.core.metrics import error_reduction, improvement_points
 from mnist_tui.core.queue import Continuation, QueuedRun
 from mnist_tui.core.spec import RunSpec, new_run_id
-from mnist_tui.core.state import summarise
+from mnist_tui.core.state import best_epoch, summarise
 from mnist_tui.engine.backends import choose_backend, compilation
 from mnist_tui.engine.data import Dataset, prepare_dataset, validation_set
 from mnist_tui.engine.device import (
@@ -222,6 +223,7 @@ class _Run:
         self._saved, self._saved_at = 0, time.monotonic()
         self._looked_at = -math.inf
         self._later: tuple[EpochDone, ...] = ()
+        self._rates: dict[int, float] = {}
 
     def events(self) -> Iterator[Event]:
         """Train, validate and test; whatever happens, the last event is `RunDone`."""
@@ -260,6 +262,9 @@ class _Run:
 
     def _go_on(self, trainer: Trainer, machine: Machine, past: Continuation) -> Iterator[Event]:
         """Take over what the checkpoint holds and tell the story so far."""
+        self._rates = {event.epoch: event.learning_rate for event in past.story if isinstance(event, RateChanged)}
+        for rate in self._rates.values():
+            trainer.set_rate(rate)
         if past.checkpoint is not None:
             epoch, self._first_batch, self._elapsed_s = trainer.load(past.checkpoint)
             if epoch != past.epoch:
@@ -293,6 +298,8 @@ class _Run:
             yield from self._take_new_epochs(len(self._history))
             if self._is_complete:
                 continue
+            yield from self._take_new_rate(len(self._history) + 1)
+            trainer.set_rate(self._rate_of(len(self._history) + 1))
             done = yield from self._epoch(trainer, len(self._history) + 1)
             self._history.append(done)
             finite = math.isfinite(done.train_loss) and math.isfinite(done.val_loss)
@@ -304,26 +311,44 @@ class _Run:
             yield done
             if not finite:
                 raise _Diverged(done.epoch)
-            if self._control.after_epoch() is Order.STOP_RUN:
+            if self._control.after_epoch() is Order.STOP_RUN or self._is_patience_at_an_end:
                 break
+        if self._is_patience_at_an_end:
+            self._control.close()
         if self._saved != len(self._history):
             # The end came as a surprise.
             yield self._checkpoint(trainer)
         test = yield from self._drive(trainer.test(), Phase.TEST, len(self._history), trainer, _Stopwatch())
+        if self._is_patience_at_an_end:
+            reason = f"no better validation accuracy for {self._spec.patience} epochs"
+            return self._done(Status.FINISHED, reason, test)
         if not self._is_complete:
             return self._done(Status.STOPPED, "stopped by request after a whole epoch", test)
         return self._done(Status.FINISHED, "", test)
 
     @property
+    def _is_patience_at_an_end(self) -> bool:
+        """True where the best validation accuracy is so many epochs ago as the settings allow."""
+        patience = self._spec.patience
+        if patience is None or self._is_complete or len(self._history) <= patience:
+            return False
+        best = best_epoch(self._history)
+        return best is not None and len(self._history) - best.epoch >= patience
+
+    @property
+    def _ends_here(self) -> bool:
+        return self._is_complete or self._is_patience_at_an_end
+
+    @property
     def _is_worth_a_checkpoint(self) -> bool:
         """True where going back to the last one would take long, or the run ends here."""
         age_s = time.monotonic() - self._saved_at
-        return age_s >= CHECKPOINT_INTERVAL_S or self._is_complete or self._control.stopping
+        return age_s >= CHECKPOINT_INTERVAL_S or self._ends_here or self._control.stopping
 
     @property
     def _is_worth_a_look(self) -> bool:
         """True where the last insight is old enough, or the run ends here."""
-        return self._is_complete or time.monotonic() - self._looked_at >= INSIGHT_INTERVAL_S
+        return self._ends_here or time.monotonic() - self._looked_at >= INSIGHT_INTERVAL_S
 
     def _checkpoint(self, trainer: Trainer) -> Checkpoint:
         self._saved, self._saved_at = len(self._history), time.monotonic()
@@ -356,7 +381,7 @@ class _Run:
             images_per_s=self._images_per_s,
             improvement_points=improvement_points(before, validation.accuracy),
             error_reduction=error_reduction(before, validation.accuracy),
-            learning_rate=self._spec.learning_rate,
+            learning_rate=self._rate_of(epoch),
         )
 
     def _drive(
@@ -411,6 +436,19 @@ class _Run:
         if wish != self._epochs:
             self._epochs = wish
             yield EpochsChanged(run=self._run, epoch=epoch, epochs=wish)
+
+    def _take_new_rate(self, epoch: int) -> Iterator[Event]:
+        # An epoch that is trained again is trained as it was; the wish waits for a new one.
+        if self._later and epoch <= self._later[-1].epoch:
+            return
+        rate = self._control.take_rate()
+        if rate is not None and rate != self._rate_of(epoch):
+            self._rates[epoch] = rate
+            yield RateChanged(run=self._run, epoch=epoch, learning_rate=rate)
+
+    def _rate_of(self, epoch: int) -> float:
+        changed = [first for first in self._rates if first <= epoch]
+        return self._rates[max(changed)] if changed else self._spec.learning_rate
 
     def _done(self, status: Status, reason: str, test: Score | None = None) -> RunDone:
         return summarise(

@@ -47,6 +47,9 @@ class Stepper(Protocol):
     def evaluate(self, part: Part, start: int, stop: int, logits: Tensor, bottleneck: Tensor) -> None:
         """Put logits (N, classes) and bottleneck (N, features) of the images from `start` to `stop` there."""
 
+    def set_rate(self, rate: float) -> None:
+        """Train with another learning rate from here on."""
+
     def optimizer_state(self) -> dict[str, Any]:
         """Return Adam's state as PyTorch's optimizer gives it."""
 
@@ -99,6 +102,10 @@ class TorchStepper:
             values = self.model.bottleneck(self._input(part.images[start:stop]))
             found = self.model.classify(values)
         logits[start:stop], bottleneck[start:stop] = found, values
+
+    def set_rate(self, rate: float) -> None:
+        """Train with another learning rate; see `Stepper.set_rate`."""
+        self._optimizer.param_groups[0]["lr"] = rate
 
     def optimizer_state(self) -> dict[str, Any]:
         """Return Adam's state."""

@@ -82,6 +82,7 @@ class Trainer:
         self._train = self._on_device(dataset.train_images, dataset.train_labels)
         self._validation = self._on_device(dataset.validation_images, dataset.validation_labels)
         self._test = self._on_device(dataset.test_images, dataset.test_labels)
+        self._rates = {spec.learning_rate}
         self._classes = len(dataset.info.classes)
         model = build_model(spec.features, self._classes, derive_seed(spec.seed, "weights"))
         self._stepper = make_stepper(backend, model, spec, device, dataset.side, threads)
@@ -98,6 +99,11 @@ class Trainer:
     def model(self) -> BottleneckCNN:
         """The network, with the weights as they are now."""
         return self._stepper.model
+
+    def set_rate(self, rate: float) -> None:
+        """Train with another learning rate from here on; checkpoints that were made with it can be loaded then."""
+        self._rates.add(rate)
+        self._stepper.set_rate(rate)
 
     def save(self, epoch: int, batch: int, elapsed_s: float) -> bytes:
         """Return all that `load` needs to go on exactly: tensors and plain numbers, no code.
@@ -149,8 +155,10 @@ class Trainer:
         if state["logits"].shape != self._logits[: batch * self._batch_size].shape:
             raise ValueError("it holds the outputs of another number of images")
         (ours,), (theirs,) = self._stepper.optimizer_state()["param_groups"], state["optimizer"]["param_groups"]
-        if any(theirs[name] != ours[name] for name in ("lr", "betas", "eps", "weight_decay", "amsgrad", "params")):
+        if any(theirs[name] != ours[name] for name in ("betas", "eps", "weight_decay", "amsgrad", "params")):
             raise ValueError("its optimizer has other settings")
+        if theirs["lr"] not in self._rates:
+            raise ValueError("it was trained with another learning rate")
         parameters = list(self.model.parameters())
         for number, moments in state["optimizer"]["state"].items():
             if any(moments[name].shape != parameters[number].shape for name in ("exp_avg", "exp_avg_sq")):

@@ -20,6 +20,7 @@ from mnist_tui.core.events import (
     Notice,
     Phase,
     Preparing,
+    RateChanged,
     RunContinued,
     RunDone,
     RunPaused,
@@ -132,6 +133,8 @@ class ConsoleView:
                 return mark + _epoch_line(event, run.epochs)
             case EpochsChanged():
                 return mark + Text(f"now {event.epochs} epochs")
+            case RateChanged():
+                return mark + Text(f"learning rate {event.learning_rate:g} from epoch {event.epoch}")
             case RunPaused():
                 return mark + _status(Status.PAUSED) + Text(f" in epoch {event.epoch}")
             case RunResumed():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from operator import attrgetter
 from typing import Final
 
@@ -193,9 +193,7 @@ def _marks(run: RunState, look: Look, x: Sequence[float]) -> tuple[Mark, ...]:
                 marks.append(Mark(ends[min(mark.epoch, len(ends) - 1)], "↻"))
             case EpochsChanged():
                 marks.append(Mark(inside(mark.epoch), "±"))
-    for before, after in pairwise(run.history):
-        if before.learning_rate != after.learning_rate:
-            marks.append(Mark(ends[before.epoch], "λ"))
+    marks += [Mark(ends[min(epoch - 1, len(ends) - 1)], "λ") for epoch, _ in run.rates]
     if run.status is Status.DIVERGED:
         marks.append(Mark(ends[-1], "✖"))
     return tuple(marks)

@@ -39,7 +39,14 @@ _SETTINGS: Final = (
     RunColumn(_column("epochs", "Epochs", Unit.COUNT, "Passes over the training images."), lambda run: run.epochs),
     RunColumn(_column("features", "Features", Unit.COUNT, "Width of the bottleneck."), lambda run: run.spec.features),
     RunColumn(_column("seed", "Seed", Unit.COUNT, "Seed of weights and order."), lambda run: run.spec.seed),
-    RunColumn(_column("lr", "lr", Unit.TEXT, "Learning rate."), lambda run: f"{run.spec.learning_rate:g}"),
+    RunColumn(
+        _column("lr", "lr", Unit.TEXT, "Learning rate."),
+        lambda run: "→".join(f"{rate:g}" for rate in (run.spec.learning_rate, *(new for _, new in run.rates))),
+    ),
+    RunColumn(
+        _column("patience", "Patience", Unit.TEXT, "Epochs without a better one allowed."),
+        lambda run: str(run.spec.patience or "off"),
+    ),
     RunColumn(_column("batch", "Batch", Unit.COUNT, "Images per step."), lambda run: run.spec.batch_size),
     RunColumn(
         _column("dataset", "Dataset", Unit.TEXT, "What was learned."),

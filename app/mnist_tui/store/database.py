@@ -19,6 +19,7 @@ from mnist_tui.core.events import (
     Event,
     Notice,
     Progress,
+    RateChanged,
     RunContinued,
     RunDone,
     RunPaused,
@@ -133,6 +134,8 @@ class Store(RunReader):
                 self._keep_epoch(event)
             case EpochsChanged():
                 self._write(_mark(event), ("UPDATE runs SET epochs = ? WHERE run = ?", (event.epochs, event.run)))
+            case RateChanged():
+                self._write(_mark(event))
             case RunPaused():
                 self._write(_mark(event), (_SET_STATUS, (Status.PAUSED, event.run)))
             case RunResumed():

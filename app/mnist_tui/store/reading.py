@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from mnist_tui.core.events import EpochDone, Event, RunContinued, RunDone, RunStarted, Status
+from mnist_tui.core.events import EpochDone, Event, RateChanged, RunContinued, RunDone, RunStarted, Status
 from mnist_tui.core.insight import Insight, ValidationSet, insight_from_bytes
 from mnist_tui.core.labels import Labels, as_tags
 from mnist_tui.core.parsing import event_from_json, number
@@ -91,13 +91,16 @@ class RunReader:
         return found
 
     def _inexact_marks(self) -> dict[str, list[Mark]]:
-        """Return what a list of runs must show of their marks: where they went on under other conditions."""
+        """Return what a list of runs must know of their marks: other conditions and other learning rates."""
         marks: dict[str, list[Mark]] = {}
-        query = "SELECT run, event FROM marks WHERE event LIKE '%\"run_continued\"%' ORDER BY id"
+        query = (
+            "SELECT run, event FROM marks WHERE event LIKE '%\"run_continued\"%' "
+            "OR event LIKE '%\"learning_rate_changed\"%' ORDER BY id"
+        )
         for run, text in self._connection.query(query):
             with suppress(*DAMAGE):
                 mark = event_from_json(json.loads(text))
-                if isinstance(mark, RunContinued):
+                if isinstance(mark, RunContinued | RateChanged):
                     marks.setdefault(run, []).append(mark)
         return marks
 

@@ -119,6 +119,15 @@ COMMANDS: Final = (
         _TRAIN,
     ),
     Command(
+        "live_rate",
+        "R",
+        "R",
+        "This run: learning rate",
+        "Another learning rate for the run in progress, from its next epoch on.",
+        _TRAIN,
+        short="Rate",
+    ),
+    Command(
         "epochs(1)",
         "e,right_square_bracket",
         "e",

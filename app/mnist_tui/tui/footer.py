@@ -31,6 +31,7 @@ _LIVE: Final = (
     ("stop",),
     ("skip",),
     ("live_epochs(1)", "live_epochs(-1)"),
+    ("live_rate",),
     _EPOCHS,
     _FEATURES,
     _CURSOR,

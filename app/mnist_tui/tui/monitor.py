@@ -346,6 +346,7 @@ class Monitor(App[None]):
                 self.library.elsewhere,
                 stopping=self._live and control.stopping,
                 asked=control.epochs_asked(current) if self._live and current else None,
+                rate=control.rate_asked(current) if self._live and current else None,
             )
             if self.query_one(TabbedContent).active == "live":
                 self.charts.show([run] if run is not None else [])

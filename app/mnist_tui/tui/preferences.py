@@ -20,7 +20,7 @@ from mnist_tui.report.look import Look, Scale, Smoothing, XAxis
 
 FILE: Final = "settings.toml"
 THEME: Final = "textual-dark"
-_SPEC: Final = ("epochs", "features", "seed", "batch_size", "learning_rate", "dataset", "device")
+_SPEC: Final = ("epochs", "features", "seed", "batch_size", "learning_rate", "patience", "dataset", "device")
 """Settings of the next run that are remembered."""
 _HEAD: Final = (
     "What mnist-tui remembers. Change it while the app is closed; what is left out has its usual value.\n"
@@ -107,11 +107,14 @@ def save(home: Path, preferences: Preferences) -> None:
             "smoothing": look.smoothing.name.lower(),
             "bell": preferences.bell,
         },
-        "next_run": {name: getattr(spec, name) for name in _SPEC},
+        # TOML has no word for nothing: what is off is left out.
+        "next_run": {name: value for name in _SPEC if (value := getattr(spec, name)) is not None},
     }
     for name, entries in values.items():
         if not isinstance(document.get(name), Mapping):
             document[name] = tomlkit.table()
+        if name == "next_run" and spec.patience is None:
+            document[name].pop("patience", None)
         for key, value in entries.items():
             if document[name].get(key) != value:
                 document[name][key] = value

@@ -20,6 +20,7 @@ from mnist_tui.tui.monitor import Monitor
 from mnist_tui.tui.screens.confirm import ConfirmScreen
 from mnist_tui.tui.screens.new_runs import NewRuns, NewRunsScreen
 from mnist_tui.tui.screens.number import NumberScreen
+from mnist_tui.tui.screens.rate import RateScreen
 from mnist_tui.tui.widgets.runs import RunsView
 from mnist_tui.tui.widgets.settings import SettingsBar, stepped
 
@@ -218,6 +219,20 @@ class Steering(Monitor):
         if not control.set_epochs(min(MAX_EPOCHS, max(asked + step, run.epochs_done + 1)), run.run):
             self.tell("Too late: this run is being tested. With g in the Runs tab it gets more epochs.")
         self._show()
+
+    def action_live_rate(self) -> None:
+        """Ask for another learning rate of the run in progress."""
+        run = self.state.run
+        if not self._needs_run() or run is None or run.status.is_over:
+            return
+        control, name = self.session.control, run.run
+
+        def change(rate: float | None) -> None:
+            if rate is not None and not control.set_learning_rate(rate, name):
+                self.tell("Too late: this run is being tested, or it is over.")
+            self._show()
+
+        self.push_screen(RateScreen(control.rate_asked(name) or run.learning_rate), change)
 
     # Settings -------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from mnist_tui.core.spec import (
     DATASETS,
     DEVICES,
     MAX_BATCH_SIZE,
+    MAX_EPOCHS,
     RunSpec,
     SweepSpec,
     parse_number,
@@ -38,7 +39,7 @@ class NewRuns:
 
 
 class NewRunsScreen(Dialog[NewRuns]):
-    """Epochs x features x seeds, learning rate, batch size, dataset, device.
+    """Epochs x features x seeds, learning rate, batch size, patience, dataset, device.
 
     Args:
         spec: The values the form opens with.
@@ -68,6 +69,7 @@ class NewRunsScreen(Dialog[NewRuns]):
             ("seeds", "Seeds", str(spec.seed), "0-4"),
             ("learning-rate", "Learning rate", f"{spec.learning_rate:g}", "0.001"),
             ("batch-size", "Batch size", str(spec.batch_size), "64"),
+            ("patience", "Patience", "" if spec.patience is None else str(spec.patience), "off"),
         )
         with VerticalScroll(classes="dialog", can_focus=False) as box:
             box.border_title = "New runs"
@@ -106,6 +108,7 @@ class NewRunsScreen(Dialog[NewRuns]):
             self._spec,
             learning_rate=rate,
             batch_size=parse_number(text("batch-size"), "batch size", 1, MAX_BATCH_SIZE),
+            patience=parse_number(text("patience"), "patience", 1, MAX_EPOCHS) if text("patience") else None,
             dataset=str(self.query_one("#dataset", Select).value),
             device=str(self.query_one("#device", Select).value),
         )

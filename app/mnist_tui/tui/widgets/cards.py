@@ -68,7 +68,7 @@ class RunCard(Card):
         pairs = [
             ("epochs", f"{run.epochs_done} of {run.epochs}"),
             ("features", f"{spec.features}  ({run.parameters:,} parameters)" if run.parameters else str(spec.features)),
-            ("adam", f"lr {spec.learning_rate:g}, batch {spec.batch_size}, seed {spec.seed}"),
+            ("adam", f"lr {_rates(run)}, batch {spec.batch_size}, seed {spec.seed}"),
         ]
         if run.dataset is not None:
             data = run.dataset
@@ -89,6 +89,13 @@ class RunCard(Card):
             pairs.append(("reason", printable(result.reason)))
         pairs.append(("id", printable(run.run)))
         self.put(_lines(pairs))
+
+
+def _rates(run: RunState) -> str:
+    """Return the learning rates of a run; of many, the first and the last."""
+    rates = [run.spec.learning_rate, *(rate for _, rate in run.rates)]
+    shown = [f"{rate:g}" for rate in (rates if len(rates) < 3 else (rates[0], rates[-1]))]
+    return ("→" if len(rates) < 3 else "…→").join(shown)
 
 
 class ImprovementCard(Card):

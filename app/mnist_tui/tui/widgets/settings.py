@@ -22,7 +22,8 @@ FEATURE_STEPS: Final = (2, 4, 8, 16, 32, 64)
 """The same for features."""
 RATE_STEPS: Final = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
 BATCH_STEPS: Final = (8, 16, 32, 64, 128, 256, 512, 1024)
-FIELDS: Final = ("epochs", "features", "seed", "learning_rate", "batch_size", "dataset", "device")
+PATIENCE_STEPS: Final = (0, 2, 3, 5, 10, 20, 50)
+FIELDS: Final = ("epochs", "features", "seed", "learning_rate", "batch_size", "patience", "dataset", "device")
 """Settings in the order of the line."""
 _NAMES: Final = {"learning_rate": "lr", "batch_size": "batch", "dataset": "data"}
 
@@ -30,6 +31,8 @@ _NAMES: Final = {"learning_rate": "lr", "batch_size": "batch", "dataset": "data"
 def stepped(spec: RunSpec, name: str, step: int) -> RunSpec:
     """Return the settings with one of `FIELDS` a step higher or lower; unchanged at either end."""
     match name:
+        case "patience":
+            return replace(spec, patience=_next(PATIENCE_STEPS, spec.patience or 0, step) or None)
         case "epochs":
             return replace(spec, epochs=_next(EPOCH_STEPS, spec.epochs, step))
         case "features":
@@ -127,7 +130,7 @@ class SettingsBar(Static, can_focus=True):
             return Content.assemble(
                 ("◂", less), (f" {value} ", "bold reverse" if chosen else "bold"), f"{noun} ", ("▸", more)
             )
-        text = f"{value:g}" if isinstance(value, float) else str(value)
+        text = f"{value:g}" if isinstance(value, float) else "off" if value is None else str(value)
         return Content.styled(f"{_NAMES.get(name, name)} {text}", "bold reverse" if chosen else "$text-muted")
 
     def on_resize(self) -> None:

@@ -69,6 +69,7 @@ class StatusLine(Static):
         *,
         stopping: bool,
         asked: int | None = None,
+        rate: float | None = None,
     ) -> None:
         """Show the run in progress, or another one that is open.
 
@@ -80,6 +81,7 @@ class StatusLine(Static):
             elsewhere: Runs in progress in other processes.
             stopping: True once the run was asked to end.
             asked: Epochs that were asked for last; the run may not have taken them in yet.
+            rate: Learning rate that was asked for and is not in use yet.
         """
 
         def choose() -> list[Part]:
@@ -94,6 +96,8 @@ class StatusLine(Static):
                 parts += self._ready_parts(shown)
             else:
                 parts += self._run_parts(run, stopping and past is None, asked if past is None else None)
+            if rate is not None and past is None:
+                parts.append((1, "bold", f"lr → {rate:g}"))
             if elsewhere and past is None:
                 parts.append((3, "$text-warning", f"{elsewhere} in another process"))
             if waiting:

@@ -1,0 +1,44 @@
+"""Asks for a learning rate."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Input, Static
+
+from mnist_tui.core.spec import check_rate
+from mnist_tui.errors import UsageError
+from mnist_tui.tui.screens.dialog import Dialog
+
+
+class RateScreen(Dialog[float]):
+    """A box with one learning rate.
+
+    Args:
+        rate: The present one.
+    """
+
+    KEYS = "Enter take · Esc back"
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self._rate = rate
+
+    def compose(self) -> ComposeResult:
+        """One input line."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = "Learning rate of this run"
+            yield Input(f"{self._rate:g}", select_on_focus=True, compact=True)
+            yield Static("", classes="error", markup=False)
+            yield Static("From the next epoch on; marked in the charts and kept with the run.", classes="hint")
+
+    @on(Input.Submitted)
+    def _take(self, event: Input.Submitted) -> None:
+        try:
+            rate = float(event.value)
+            check_rate(rate)
+        except (ValueError, UsageError):
+            self.say("A learning rate is a number above 0, such as 0.0003.")
+        else:
+            self.dismiss(rate)
