@@ -8,7 +8,7 @@ from textual.app import App
 
 from mnist_tui.report.charts import Chart, rasterise
 from mnist_tui.report.points import Series
-from mnist_tui.tui.app import THEMES
+from mnist_tui.tui.themes import OWN_THEMES, THEMES
 from mnist_tui.tui.widgets import plot
 from mnist_tui.tui.widgets.inks import INKS
 from mnist_tui.tui.widgets.plot import PlotView, legend
@@ -151,6 +151,8 @@ async def test_every_ink_can_be_read(theme, background):
     curves = (series(str(ink), ink) for ink in range(INKS))
     async with PlotApp().run_test(size=(120, 20)) as pilot:
         app = pilot.app
+        for own in OWN_THEMES:
+            app.register_theme(own)
         app.theme = theme
         app.query_one(PlotView).styles.background = app.get_css_variables()[background]
         await shown(pilot, chart(*curves))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from mnist_tui.report.charts import AXIS, CURSOR, DIM, GRID, TEXT, Chart, Mark, label_width, rasterise
+from mnist_tui.report.look import Dots
 from mnist_tui.report.points import Series
 from mnist_tui.report.sparkline import changes, sparkline
 
@@ -517,3 +518,14 @@ def test_changes_stand_on_the_ground_or_hang_from_the_top():
         (" ", False),
     ]
     assert changes([]) == []
+
+
+@pytest.mark.parametrize(("dots", "signs"), [(Dots.BLOCKS, "▀▄█"), (Dots.ASCII, ".':")])
+def test_curves_can_be_drawn_without_braille_and_go_through_the_same_cells(dots, signs):
+    what = chart(curve([0.1, 0.9, 0.4, 0.5]))
+    plain = chart(curve([0.1, 0.9, 0.4, 0.5]), dots=dots)
+    assert places_of(0, plain, 60, 15) == places_of(0, what, 60, 15)
+    used = {sign for row in cells(plain, 60, 15) for sign, ink in row if ink == 0 and sign != " "}
+    assert used
+    assert used <= set(signs)
+    assert braille(lines(plain, 60, 15)) == 0

@@ -10,10 +10,11 @@ from typing import Final, TypeAlias
 from rich.cells import cell_len, set_cell_size
 
 from mnist_tui.report.axes import x_limits, x_ticks, y_limits, y_ticks
+from mnist_tui.report.look import Dots
 from mnist_tui.report.plane import Plane
 from mnist_tui.report.points import Point, Series, few, finite_runs, inside, point_at
 from mnist_tui.report.sparkline import sparkline
-from mnist_tui.report.strokes import BLANK, strokes, thickened
+from mnist_tui.report.strokes import as_text, strokes, thickened
 
 AXIS: Final = -1
 """Ink of the axes' lines; the inks of series are 0 and above."""
@@ -69,6 +70,7 @@ class Chart:
         note: More beside the title, where there is room.
         marks: What happened, and when.
         cursor: x of a line from top to bottom.
+        dots: What curves are drawn with.
     """
 
     title: str
@@ -81,6 +83,7 @@ class Chart:
     note: str = ""
     marks: tuple[Mark, ...] = ()
     cursor: float | None = None
+    dots: Dots = Dots.BRAILLE
 
     @property
     def whole(self) -> bool:
@@ -176,7 +179,7 @@ def _draw_curves(
         dots = strokes(runs, plane)
         for (row, column), mask in (thickened(dots, plane.rows) if series.thick else dots).items():
             if not series.dashed or column % 4 < 2:
-                canvas[row][column] = (chr(BLANK + mask), ink)
+                canvas[row][column] = (as_text(mask, chart.dots), ink)
         for row, column in _alone(runs, plane):
             canvas[row][column] = ("●" if series.thick else "○", ink)
     for mark in chart.marks:

@@ -159,6 +159,7 @@ def _chart(run: RunState | None, look: Look, metric: _Metric, beside: Mapping[in
         note=note,
         marks=marks,
         cursor=look.cursor,
+        dots=look.dots,
     )
 
 
@@ -320,6 +321,7 @@ def overlay_chart(
         y_limits=(0.0, 1.0) if look.scale is Scale.FULL else None,
         note=note,
         cursor=look.cursor,
+        dots=look.dots,
     )
 
 

@@ -18,8 +18,9 @@ from typing import Any, Final
 from rich.cells import cell_len
 
 from mnist_tui import __version__
-from mnist_tui.core.events import SCHEMA, Status
+from mnist_tui.core.events import SCHEMA, EpochDone, Status
 from mnist_tui.core.plain import to_json_value
+from mnist_tui.core.state import RunState
 from mnist_tui.core.table import COLUMNS, Column, ComparisonTable, Row, Unit, format_value
 from mnist_tui.errors import UsageError
 from mnist_tui.report.words import printable
@@ -39,6 +40,16 @@ class Cell:
 
     text: str
     best: bool
+
+
+def run_as_csv(run: RunState) -> str:
+    """Return the epochs of a run as CSV, one line each: raw numbers, names as in the events."""
+    names = [name for name in EpochDone.__slots__ if name != "run"]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([getattr(epoch, name) for name in names] for epoch in run.history)
+    return out.getvalue()
 
 
 def render(table: ComparisonTable, format_name: str, *, generated_at: str = "") -> str:

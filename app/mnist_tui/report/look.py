@@ -36,6 +36,14 @@ class Smoothing(Enum):
     STRONG = 0.9
 
 
+class Dots(Enum):
+    """What curves are drawn with."""
+
+    BRAILLE = "braille"
+    BLOCKS = "half blocks"
+    ASCII = "ASCII"
+
+
 LEAST_SPAN: Final = 1e-3
 """Share of the whole axis that can be looked at at least; and at least two epochs."""
 
@@ -51,6 +59,7 @@ class Look:
         span: Length of the part in view, in units of x; `None` for all.
         end: Where the part in view ends; `None`: at the newest point, which it follows.
         cursor: x of the cursor, `None` without one.
+        dots: What curves are drawn with.
     """
 
     scale: Scale = Scale.LINEAR
@@ -59,6 +68,7 @@ class Look:
     span: float | None = None
     end: float | None = None
     cursor: float | None = None
+    dots: Dots = Dots.BRAILLE
 
     @property
     def is_moved(self) -> bool:

@@ -116,7 +116,7 @@ def arrange(runs: Sequence[RunState]) -> tuple[list[RunColumn], str]:
         key = setting.column.key
         if len(values) > 1 or key in _ALWAYS:
             differing.append(setting)
-        elif len(runs) > 1 and (value := values.pop()) is not None:
+        elif len(runs) > 1 and (value := values.pop()) not in (None, "off"):
             name = "" if key in ("dataset", "device") else f"{setting.column.title.lower()} "
             common.append(f"{name}{value}")
     labels = [label for label in (_NAME, _TAGS) if any(label.value(run) for run in runs)]

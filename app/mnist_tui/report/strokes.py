@@ -11,21 +11,25 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final, TypeAlias
 
+from mnist_tui.report.look import Dots
 from mnist_tui.report.plane import Plane
 from mnist_tui.report.points import Point, clipped, thinned
 
-Dots: TypeAlias = dict[tuple[int, int], int]
+Cells: TypeAlias = dict[tuple[int, int], int]
 """The dots of each cell that has some, by row and column, as the last eight bits of its braille character."""
 
 BLANK: Final = 0x2800
 _ESCAPE: Final = re.compile(r"\x1b\[[0-9;]*m")
+_UPPER: Final = 0b00011011
+_LOWER: Final = 0b11100100
+"""The dots of the upper and of the lower half of a cell."""
 _ONE_DOWN: Final = ((0, 1), (1, 2), (2, 6), (3, 4), (4, 5), (5, 7))
 """Bits of dots, and of those just below them in the same cell."""
 _INTO_NEXT: Final = ((6, 0), (7, 3))
 """The same for the lowest dots and the highest of the cell below."""
 
 
-def strokes(runs: Sequence[Sequence[Point]], plane: Plane) -> Dots:
+def strokes(runs: Sequence[Sequence[Point]], plane: Plane) -> Cells:
     """Let plotext draw a curve, given as its parts without gaps."""
     parts = [part for run in runs for part in clipped([plane.shares(point) for point in run])]
     if not parts:
@@ -56,7 +60,7 @@ def strokes(runs: Sequence[Sequence[Point]], plane: Plane) -> Dots:
     }
 
 
-def thickened(dots: Mapping[tuple[int, int], int], rows: int) -> Dots:
+def thickened(dots: Mapping[tuple[int, int], int], rows: int) -> Cells:
     """Return the dots, each with the one below it."""
     thick = dict(dots)
     for (row, column), mask in dots.items():
@@ -64,6 +68,17 @@ def thickened(dots: Mapping[tuple[int, int], int], rows: int) -> Dots:
         if row + 1 < rows and (below := _moved(mask, _INTO_NEXT)):
             thick[row + 1, column] = thick.get((row + 1, column), 0) | below
     return thick
+
+
+@cache
+def as_text(mask: int, dots: Dots) -> str:
+    """Return the character for the dots of a cell."""
+    if dots is Dots.BRAILLE:
+        return chr(BLANK + mask)
+    upper, lower = mask & _UPPER, mask & _LOWER
+    if dots is Dots.BLOCKS:
+        return "█" if upper and lower else "▀" if upper else "▄"
+    return ":" if upper and lower else "'" if upper else "."
 
 
 @cache

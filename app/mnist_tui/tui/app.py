@@ -17,13 +17,15 @@ from textual.widgets import DataTable, TabbedContent
 
 from mnist_tui.core.table import ComparisonTable
 from mnist_tui.errors import MnistTuiError
-from mnist_tui.report.export import FORMATS
+from mnist_tui.report.export import FORMATS, render, run_as_csv
 from mnist_tui.report.files import saved_text
 from mnist_tui.signals import has_job_control
 from mnist_tui.tui.collecting import Collecting
 from mnist_tui.tui.commands import COMMANDS, OWN_ACTIONS, TABS_OF, places
 from mnist_tui.tui.screens.help import HelpScreen
+from mnist_tui.tui.screens.log import LogScreen
 from mnist_tui.tui.screens.quit import Leave, QuitScreen
+from mnist_tui.tui.themes import THEMES
 from mnist_tui.tui.widgets.digits import DigitsView
 from mnist_tui.tui.widgets.draw import DrawView
 from mnist_tui.tui.widgets.epochs import EpochTable
@@ -51,7 +53,6 @@ _FIRST_PANE: Final = {
 }
 """What is zoomed where nothing has the focus."""
 _X_WORDS: Final = {"epoch": "epochs", "s": "seconds", "step": "steps"}
-THEMES: Final = ("textual-dark", "textual-light", "nord", "gruvbox", "catppuccin-latte")
 
 
 class MnistTuiApp(Collecting):
@@ -197,6 +198,29 @@ class MnistTuiApp(Collecting):
         """Take the next theme."""
         at = THEMES.index(self.theme) if self.theme in THEMES else -1
         self.theme = THEMES[(at + 1) % len(THEMES)]
+        self.tell(f"Theme: {self.theme}.")
+
+    def action_dots(self) -> None:
+        """Draw curves with other dots."""
+        self._look_anew(f"Curves are drawn in {self.charts.next_dots()}.")
+
+    def action_log(self) -> None:
+        """Show what was said, and what prints and warnings left."""
+        self.push_screen(LogScreen(tuple(self.query_one(Notices).said), self._home / "logs" / "app.log"))
+
+    def action_copy(self) -> None:
+        """Copy the comparison, or in other tabs the epochs of the run, to the clipboard of the terminal."""
+        if self.query_one(TabbedContent).active == "runs-pane":
+            table = self.query_one(RunsView).comparison(self.library.runs())
+            text, what = render(table, "md") if table.rows else "", "The comparison, as Markdown,"
+        else:
+            run = self._shown_run
+            text, what = run_as_csv(run) if run is not None and run.history else "", "The epochs of the run, as CSV,"
+        if text:
+            self.copy_to_clipboard(text)
+            self.tell(f"{what} is on the clipboard, where the terminal allows it.".replace("CSV, is", "CSV, are"))
+        else:
+            self.tell("There is nothing to copy yet.")
 
     def action_help(self) -> None:
         """Show all keys."""

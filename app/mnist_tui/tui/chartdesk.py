@@ -77,6 +77,11 @@ class ChartDesk:
         self.look = self.look.with_x(next_of(self.look.x))
         return self.look.x.value
 
+    def next_dots(self) -> str:
+        """Draw curves with the next kind of dots; return what it is called."""
+        self.look = replace(self.look, dots=next_of(self.look.dots))
+        return self.look.dots.value
+
     def next_smoothing(self) -> str:
         """Smooth more, or not at all again; return how much."""
         self.look = replace(self.look, smoothing=next_of(self.look.smoothing))

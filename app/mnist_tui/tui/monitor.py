@@ -37,6 +37,7 @@ from mnist_tui.tui.oracle import Load
 from mnist_tui.tui.screens.result import ResultScreen
 from mnist_tui.tui.session import Engine, TrainingSession
 from mnist_tui.tui.system import SystemProbe
+from mnist_tui.tui.themes import OWN_THEMES
 from mnist_tui.tui.warmth import Warmth
 from mnist_tui.tui.widgets.draw import DrawView
 from mnist_tui.tui.widgets.errors import ErrorsView
@@ -168,6 +169,8 @@ class Monitor(App[None]):
 
     def _take_preferences(self) -> None:
         """Look and answer as the settings file says."""
+        for theme in OWN_THEMES:
+            self.register_theme(theme)
         if self.preferences.theme in self.available_themes:
             self.theme = self.preferences.theme
         else:

@@ -16,7 +16,8 @@ from typing import Any, Final, TypeVar
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.errors import MnistTuiError, UsageError
 from mnist_tui.report.files import write_atomically
-from mnist_tui.report.look import Look, Scale, Smoothing, XAxis
+from mnist_tui.report.look import Dots, Look, Scale, Smoothing, XAxis
+from mnist_tui.terminal import capabilities
 
 FILE: Final = "settings.toml"
 THEME: Final = "textual-dark"
@@ -27,7 +28,7 @@ _HEAD: Final = (
     'Keys of your own, by the names of the README: stop = "ctrl+x"'
 )
 
-Choice = TypeVar("Choice", Scale, XAxis, Smoothing)
+Choice = TypeVar("Choice", Scale, XAxis, Smoothing, Dots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,17 @@ class Preferences:
     keys: Mapping[str, str] = field(default_factory=dict)
 
 
+def usual_dots() -> Dots:
+    """Return what this terminal can show: the console of Linux has no braille in its fonts."""
+    terminal = capabilities()
+    if not terminal.unicode:
+        return Dots.ASCII
+    return Dots.BLOCKS if terminal.term.startswith(("linux", "vt")) else Dots.BRAILLE
+
+
 def load(home: Path) -> tuple[Preferences, list[str]]:
     """Return what is remembered, and in sentences what of it cannot be used."""
-    known = Preferences()
+    known = Preferences(look=Look(dots=usual_dots()))
     problems: list[str] = []
     try:
         record = tomllib.loads((home / FILE).read_text(encoding="utf-8"))
@@ -65,6 +74,7 @@ def load(home: Path) -> tuple[Preferences, list[str]]:
         scale=_choice(Scale, table["look"], "scale", known.look.scale, problems),
         x=_choice(XAxis, table["look"], "x", known.look.x, problems),
         smoothing=_choice(Smoothing, table["look"], "smoothing", known.look.smoothing, problems),
+        dots=_choice(Dots, table["look"], "dots", usual_dots(), problems),
     )
     spec = known.spec
     for name in _SPEC:
@@ -105,6 +115,7 @@ def save(home: Path, preferences: Preferences) -> None:
             "scale": look.scale.value,
             "x": look.x.value,
             "smoothing": look.smoothing.name.lower(),
+            "dots": look.dots.value,
             "bell": preferences.bell,
         },
         # TOML has no word for nothing: what is off is left out.

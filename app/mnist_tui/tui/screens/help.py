@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import ClassVar, Final
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from mnist_tui.core.table import COLUMNS
+from mnist_tui.report.curves import MARK_MEANINGS
 from mnist_tui.tui.commands import COMMANDS, Command
 from mnist_tui.tui.screens.dialog import Dialog
 
@@ -28,10 +30,15 @@ _LEAST: Final = 20
 class HelpScreen(Dialog[None]):
     """Keys by group, then what each column means."""
 
-    KEYS = "↑ ↓ scroll · Esc back"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,f1,q", "leave", "Back")]
+    KEYS = "/ search · ↑ ↓ scroll · Esc back"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark,f1,q", "leave", "Back"),
+        Binding("slash", "search", "Search"),
+    ]
     DEFAULT_CSS = """
     HelpScreen > .dialog { width: 100; height: 90%; scrollbar-gutter: stable; }
+    HelpScreen Input { display: none; background: $panel; }
+    HelpScreen Input.-open { display: block; }
     """
 
     def __init__(self, commands: Sequence[Command] = COMMANDS) -> None:
@@ -42,19 +49,46 @@ class HelpScreen(Dialog[None]):
         """One scrolling page, in one piece: a key should be answered at once, and many widgets take their time."""
         with VerticalScroll(classes="dialog") as box:
             box.border_title = "Keys and words"
+            yield Input(placeholder="a key, or a word of what it does", compact=True)
             yield Static(id="page")
+
+    def action_search(self) -> None:
+        """Let a word be typed; only what holds it is shown."""
+        field = self.query_one(Input)
+        field.add_class("-open")
+        self.set_focus(field)
+
+    @on(Input.Changed)
+    def _find(self) -> None:
+        self.on_resize()
+
+    @on(Input.Submitted)
+    def _read_on(self) -> None:
+        self.set_focus(self.query_one(VerticalScroll))
 
     def on_resize(self) -> None:
         """Break the lines anew."""
         width = self.query_one(VerticalScroll).scrollable_content_region.width
-        self.query_one("#page", Static).update(Content("\n").join(_page(self._commands, width)))
+        page = _page(self._commands, width, self.query_one(Input).value.strip().lower())
+        self.query_one("#page", Static).update(Content("\n").join(page))
 
 
-def _page(commands: Sequence[Command], width: int) -> Iterator[Content]:
-    """Return the lines of the page."""
-    for group in dict.fromkeys(command.group for command in commands):
-        yield from _entries(group, [(c.label, c.help) for c in commands if c.group == group], width)
-    yield from _entries("Words", _WORDS, width)
+def _page(commands: Sequence[Command], width: int, word: str) -> Iterator[Content]:
+    """Return the lines of the page: all, or those whose key, name or meaning holds the word."""
+    groups = {
+        group: [(c.label, c.help, c.title) for c in commands if c.group == group]
+        for group in dict.fromkeys(command.group for command in commands)
+    }
+    groups["Signs in the charts"] = [(sign, meaning, "") for sign, meaning in MARK_MEANINGS.items()]
+    groups["Words"] = [(name, meaning, "") for name, meaning in _WORDS]
+    found = False
+    for group, entries in groups.items():
+        shown = [entry[:2] for entry in entries if any(word in text.lower() for text in entry)]
+        if shown:
+            found = True
+            yield from _entries(group, shown, width)
+    if not found:
+        yield Content.styled(f"Nothing here has {word!r}.", "$text-muted")
 
 
 def _entries(title: str, entries: Sequence[tuple[str, str]], width: int) -> Iterator[Content]:

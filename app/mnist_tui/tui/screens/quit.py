@@ -18,6 +18,7 @@ Leave: TypeAlias = Literal["finish", "stop"]
 class QuitScreen(Dialog[Leave]):
     """Finish the epoch, stop now and keep what is finished, or go back."""
 
+    AUTO_FOCUS = "#back"
     KEYS = "f s or Enter choose · Esc back"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "leave_by('finish')", "Finish epoch"),

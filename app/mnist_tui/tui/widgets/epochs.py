@@ -98,6 +98,11 @@ class EpochTable(ScrollView, can_focus=True):
             # A table that has no scrollbar yet cannot be scrolled before the next layout.
             self.scroll_end(animate=False, immediate=self.show_vertical_scrollbar)
 
+    def action_scroll_home(self) -> None:
+        """Go to the first epoch, at once: a new one on the way there would lead back to the end."""
+        self._follows = False
+        self.scroll_home(animate=False)
+
     def action_scroll_end(self) -> None:
         """Go to the newest epoch, at once: on a slow way there, others may come."""
         self._follows = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import Final, Literal, TypeAlias
@@ -17,8 +19,25 @@ SIGNS: Final[dict[Severity, tuple[str, str]]] = {
 }
 MOST: Final = 3
 """Notices that are shown at once; the oldest goes first."""
+MOST_KEPT: Final = 500
+"""Notices that can be read again."""
 LINES: Final = 2
 """Lines that a notice may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A notice, and when it was told.
+
+    Attributes:
+        at: Local time of day.
+        message: What was said.
+        severity: How grave it is.
+    """
+
+    at: str
+    message: str
+    severity: Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +62,8 @@ class Notices(Static):
     def __init__(self) -> None:
         super().__init__(id="notices")
         self._notices: dict[str, _Notice] = {}
+        self.said: deque[Said] = deque(maxlen=MOST_KEPT)
+        """All notices of this session, the oldest first."""
 
     def tell(self, subject: str, message: str, severity: Severity, seconds: float) -> None:
         """Show a notice in place of the last one on its subject.
@@ -54,6 +75,7 @@ class Notices(Static):
             seconds: How long it stays; time under a dialog does not count.
         """
         notice = _Notice(message, severity)
+        self.said.append(Said(time.strftime("%H:%M:%S"), message, severity))
         self._notices.pop(subject, None)
         self._notices[subject] = notice
         self._redraw()
