@@ -2,7 +2,7 @@
 
 MnistTuiError      1   anything else that went wrong
 ├── UsageError     2   a value that cannot be used
-├── DataError      3   a dataset that is not to be had
+├── DataError      3   a dataset that is not available
 ├── RunError       4   a run that failed or diverged
 └── StoreError     5   the store of past runs is locked or damaged
 """

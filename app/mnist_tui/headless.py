@@ -80,7 +80,7 @@ def resume_waiting(*, as_json: bool) -> int:
     with Store.open(home()) as store:
         queue = store.adopt_waiting(session)
         if not queue:
-            raise UsageError("no run waits", "`mnist-tui runs` lists all runs")
+            raise UsageError("no run is waiting", "`mnist-tui runs` lists all runs")
         return _train(queue, as_json=as_json)
 
 
@@ -132,7 +132,7 @@ def _train(queue: Sequence[QueuedRun], *, as_json: bool) -> int:
         paths = save_comparison(table, tables_folder(place), comparison_stem())
         say(saved_text(paths))
     if state.run is not None and state.run.status is Status.STOPPED:
-        say("Finished epochs are kept. `mnist-tui resume` goes on with this run.")
+        say("Finished epochs are kept. `mnist-tui resume` continues this run.")
     if lost is not None and not interruption.exit_code:
         raise lost
     return interruption.exit_code or worst

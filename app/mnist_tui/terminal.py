@@ -176,7 +176,9 @@ def capabilities() -> Capabilities:
     """Return what the environment, the locale and the terminal's size tell."""
     size = shutil.get_terminal_size()
     term = os.environ.get("TERM", "")
-    unicode = codecs.lookup(sys.stdout.encoding).name.startswith("utf")
+    # A stream that is closed has none.
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    unicode = codecs.lookup(encoding).name.startswith("utf")
     return Capabilities(size.columns, size.lines, _colours(term), unicode, term)
 
 

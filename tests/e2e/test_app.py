@@ -54,7 +54,7 @@ def test_a_signal_leaves_the_terminal_clean_and_the_run_recorded(places, tmp_pat
         assert app.wait_exit() == code
         assert not app.left_on
         assert app.settings == app.settings_before
-        assert "goes on with the run that was stopped" in " ".join(app.display.split())
+        assert "continues the run that was stopped" in " ".join(app.display.split())
     run = last_run(tmp_path)
     assert run.status is Status.STOPPED
     assert run.epochs_done >= 1
@@ -81,7 +81,7 @@ def test_the_shell_can_be_had_back_and_training_goes_on_after_it(places):
         app.send("\r")
         app.wait_for("epoch 4/10")
         app.send("q")
-        app.wait_for("A run is live")
+        app.wait_for("A run is in progress")
         app.send("s")
         assert app.wait_exit() == 0
 
@@ -100,7 +100,7 @@ def test_quitting_a_live_run_asks_first(places, tmp_path):
         app.send("r")
         app.wait_for("epoch 2/10")
         app.send("q")
-        app.wait_for("A run is live")
+        app.wait_for("A run is in progress")
         app.send("s")
         assert app.wait_exit() == 0
         assert not app.left_on

@@ -215,8 +215,8 @@ def test_where_mnist_is_missing_auto_ends_with_3_unless_the_digits_are_allowed(p
         (("--epochs", "5000", "--features", "2-101"), "Add --yes"),
         (("--seeds", "9" * 5000), "seeds cannot be as large"),
         (("--threads", "9" * 4000), "threads"),
-        (("--threads", "9" * 5000), "is no whole number"),
-        (("--lr", "x" * 5000), "is no number"),
+        (("--threads", "9" * 5000), "is not a whole number"),
+        (("--lr", "x" * 5000), "is not a number"),
     ],
 )
 def test_a_grid_too_large_or_too_long_is_refused_in_a_sentence(places, arguments, sentence):
@@ -388,12 +388,12 @@ def test_what_waited_in_a_grid_that_was_killed_is_mentioned_and_can_be_trained(p
         assert process.stdout is not None
         next(line for line in process.stdout if "epoch_done" in line)
         process.kill()
-    assert "2 runs still wait" in run(places, "runs", check=0).stderr
+    assert "2 runs are still waiting" in run(places, "runs", check=0).stderr
     trained = run(places, "resume", "--waiting", "--json", check=0).stdout
     rows = json.loads(trained.splitlines()[-1])["rows"]
     assert [row["features"] for row in rows] == [4, 8]
     assert "wait" not in run(places, "runs", check=0).stderr
-    assert "no run waits" in run(places, "resume", "--waiting", check=2).stderr
+    assert "no run is waiting" in run(places, "resume", "--waiting", check=2).stderr
 
 
 def test_the_first_interrupt_is_obeyed_while_a_mirror_says_nothing(places):
@@ -438,7 +438,7 @@ def test_runs_are_named_found_deleted_and_brought_back(places):
     assert [json.loads(line)["run"] for line in found.splitlines()] == [first]
     by_features = run(places, "runs", "--sort", "features", "--reverse", "--limit", "1", "--json", check=0).stdout
     assert [json.loads(line)["run"] for line in by_features.splitlines()] == [second]
-    assert "None of 2 runs fits the filter" in run(places, "runs", "--filter", "features=3", check=0).stderr
+    assert "None of 2 runs matches the filter" in run(places, "runs", "--filter", "features=3", check=0).stderr
     assert "runs have no 'colour'" in run(places, "runs", "--filter", "colour=red", check=2).stderr
     assert f"`mnist-tui restore {first}`" in run(places, "rm", "two features", check=0).stderr
     assert first not in run(places, "runs", check=0).stdout

@@ -172,12 +172,12 @@ def without(name):
         ),
         (GOOD | {TRAIN_IMAGES: b""}, "train-images-idx3-ubyte cannot be used: it is empty"),
         (packed(GOOD) | {f"{TRAIN_IMAGES}.gz": b""}, "train-images-idx3-ubyte.gz cannot be used: it is empty"),
-        (GOOD | {TRAIN_IMAGES: GOOD[TRAIN_LABELS]}, "the train images are no IDX file"),
+        (GOOD | {TRAIN_IMAGES: GOOD[TRAIN_LABELS]}, "the train images are not an IDX file"),
         (GOOD | {TEST_IMAGES: GOOD[TEST_IMAGES][:-1]}, "the test images are cut short"),
         (GOOD | {TEST_IMAGES: GOOD[TEST_IMAGES][:10]}, "the test images"),
         (GOOD | {TEST_IMAGES: GOOD[TEST_IMAGES] + b"x"}, "the test images are cut short or too long"),
         (GOOD | {TRAIN_LABELS: idx_labels(N_TRAIN - 1)}, "the train labels do not hold 60 items"),
-        (GOOD | {TEST_LABELS: idx_labels(N_TEST, highest=10)}, "the test labels hold other numbers than 0 to 9"),
+        (GOOD | {TEST_LABELS: idx_labels(N_TEST, highest=10)}, "the test labels hold labels other than 0 to 9"),
     ],
 )
 def test_a_damaged_first_place_is_told_and_the_next_one_used(roots, files, reason):
@@ -216,10 +216,10 @@ def make_folder(path):
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (make_fifo, "it is no regular file"),
-        (make_endless, "it is no regular file"),
+        (make_fifo, "it is not a regular file"),
+        (make_endless, "it is not a regular file"),
         (make_huge, "it is larger than 64 MiB"),
-        (make_folder, "it is no regular file"),
+        (make_folder, "it is not a regular file"),
     ],
 )
 def test_what_would_hang_or_never_end_is_not_read(roots, make, reason, packed_too):

@@ -289,7 +289,7 @@ async def test_starting_twice_never_makes_two_training_threads(make_app):
 async def test_a_run_added_while_another_is_live_follows_it(make_app):
     app = make_app(SLOW_S)
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("E", "1", "enter", "r", "n")
+        await pilot.press("E", "5", "enter", "r", "n")
         await until(pilot, lambda: statuses(app) == [Status.FINISHED, Status.FINISHED])
 
 

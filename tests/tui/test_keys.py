@@ -1,5 +1,6 @@
 """What the bottom line offers, where keys lead, and what is said where one does nothing."""
 
+import re
 import threading
 from dataclasses import replace
 
@@ -234,3 +235,14 @@ async def test_the_learning_rate_of_the_run_in_progress_is_changed_marked_and_sh
         await pilot.press("escape")
         await settle(pilot)
         assert "λ" in screen_text(app)
+
+
+async def test_the_queue_says_how_long_it_still_takes(make_app):
+    app = make_app(SLOW_S)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("t")
+        await until(pilot, lambda: app.state.run is not None and app.state.run.epochs_done >= 1)
+        await until(pilot, lambda: "to go" in screen_text(app).splitlines()[-2])
+        line = screen_text(app).splitlines()[-2]
+        assert re.search(r"queue .* 0/2, (\d+ s|\d+m.*) to go", line)
+        app.session.control.stop()

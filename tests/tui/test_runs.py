@@ -106,7 +106,7 @@ async def test_a_run_is_deleted_after_a_question_and_brought_back(make_app, fill
         assert len(kept(filled)) == len(rows(app)) == 4
         await pilot.press("Z")
         await settle(pilot)
-        assert "Nothing was deleted" in screen_text(app)
+        assert "There is no deleted run" in screen_text(app)
 
 
 async def test_marked_runs_are_deleted_together_and_can_be_brought_back_after_a_restart(make_app, filled):

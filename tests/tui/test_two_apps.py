@@ -85,7 +85,7 @@ async def test_what_waited_in_a_session_that_died_waits_again_in_its_order_and_i
     wait_in_a_session(home, RunSpec(epochs=1, features=4), RunSpec(epochs=1, features=2)).close()
     app = make_app()
     async with opened(app) as pilot:
-        assert "2 runs of an earlier session wait. r starts the queue." in screen_text(app)
+        assert "2 runs from an earlier session are waiting. r starts the queue." in screen_text(app)
         assert [queued.spec.features for queued in app.session.queue.waiting] == [4, 2]
         await run_to_the_end(pilot, "r")
         assert [run.spec.features for run in app.state.runs.values()] == [4, 2]

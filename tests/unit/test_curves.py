@@ -2,19 +2,14 @@ import math
 
 import pytest
 
-from mnist_tui.core.events import EpochsChanged, RunPaused, Status
+from mnist_tui.core.events import EpochsChanged, RateChanged, RunPaused, Status
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import apply_to_run
-from mnist_tui.report.curves import (
-    EMPTY_EPOCHS,
-    MARK_MEANINGS,
-    accuracy_chart,
-    limits,
-    loss_chart,
-    overlay_chart,
-    places,
-)
+from mnist_tui.report.curves import accuracy_chart, loss_chart
 from mnist_tui.report.look import Look, Scale, Smoothing, XAxis
+from mnist_tui.report.marks import MARK_MEANINGS
+from mnist_tui.report.overlay import overlay_chart
+from mnist_tui.report.xaxis import EMPTY_EPOCHS, limits, places
 from tests.builders import epoch_done, progress, run_state
 
 PLAIN = Look()
@@ -216,7 +211,8 @@ def test_the_scales_are_linear_error_log_and_the_whole():
     assert shown[Scale.FULL].y_limits == (0.0, 1.0)
     assert named(shown[Scale.LOG], "val").y == named(shown[Scale.LINEAR], "val").y
     assert len({what.title for what in shown.values()}) == 4
-    assert loss_chart(run, Look(scale=Scale.FULL)).y_limits == (0.0, 1.7)
+    limits_of_loss = loss_chart(run, Look(scale=Scale.FULL)).y_limits
+    assert limits_of_loss == pytest.approx((0.0, max(e.train_loss for e in run.history)))
     assert loss_chart(run, ERRORS).log_y
 
 
@@ -230,8 +226,9 @@ def test_the_best_epoch_has_a_star_on_its_curve():
 
 
 def test_what_happened_to_a_run_is_marked_on_the_axis_and_told_at_the_cursor():
-    run = run_with({}, {}, {"learning_rate": 0.01}, spec=RunSpec(epochs=5))
+    run = run_with({}, {}, {}, spec=RunSpec(epochs=5))
     apply_to_run(run, RunPaused(run=run.run, epoch=2))
+    apply_to_run(run, RateChanged(run=run.run, epoch=3, learning_rate=0.01))
     apply_to_run(run, EpochsChanged(run=run.run, epoch=3, epochs=9))
     run.status = Status.DIVERGED
     signs = {mark.sign: mark.x for mark in accuracy_chart(run, PLAIN).marks if mark.sign != "★"}

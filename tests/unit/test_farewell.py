@@ -21,10 +21,10 @@ def test_what_was_kept_and_how_to_see_it():
 def test_a_stopped_run_is_named_with_the_command_that_goes_on():
     said = farewell([run_state("run-1", status=Status.STOPPED, val_accuracies=(0.4,))], 2)
     assert "1 epoch of 1 run kept" in said
-    assert "`mnist-tui resume run-1` goes on" in said
-    assert said.endswith("2 runs still wait and will be there next time.")
+    assert "`mnist-tui resume run-1` continues" in said
+    assert said.endswith("2 runs are still waiting and will be there next time.")
 
 
 def test_a_run_stopped_before_its_first_epoch_can_go_on_too():
     stopped = replace(run_state("run-1", status=Status.STOPPED, val_accuracies=()))
-    assert farewell([stopped], 0) == "`mnist-tui resume run-1` goes on with the run that was stopped."
+    assert farewell([stopped], 0) == "`mnist-tui resume run-1` continues the run that was stopped."

@@ -40,7 +40,7 @@ def test_a_new_file_has_the_rights_that_the_umask_gives(tmp_path):
 def test_a_file_that_exists_is_replaced_only_with_force(tmp_path):
     path = tmp_path / "a.md"
     path.write_text("old")
-    with pytest.raises(UsageError, match=r"exists already\. Choose another name or add --force"):
+    with pytest.raises(UsageError, match=r"already exists\. Choose another name or add --force"):
         write_atomically(path, "new")
     assert path.read_text() == "old"
     write_atomically(path, "new", force=True)
@@ -89,7 +89,7 @@ def test_force_never_replaces_what_is_no_regular_file(tmp_path):
     ("make", "sentence"),
     [
         (lambda folder: folder / "missing" / "a.md", "does not exist"),
-        (lambda folder: folder / "file" / "a.md", "is no folder"),
+        (lambda folder: folder / "file" / "a.md", "is not a folder"),
         (lambda folder: folder / ("a" * 300), "too long"),
     ],
 )
@@ -128,7 +128,7 @@ def test_the_file_and_then_its_folder_are_on_disk_before_it_returns(tmp_path, mo
 def test_a_disk_without_hard_links_still_gets_the_file_and_keeps_old_ones(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "link", failing_with(errno.EPERM))
     write_atomically(tmp_path / "a.md", "new")
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="already exists"):
         write_atomically(tmp_path / "a.md", "newer")
     assert (tmp_path / "a.md").read_text() == "new"
     assert names(tmp_path) == ["a.md"]

@@ -333,7 +333,7 @@ def test_a_run_that_exists_is_never_begun_again(home):
     fill(home, "run-1")
     before = read(home)
     with Store.open(home) as store:
-        assert "exists already" in fails(lambda: store.record(run_events("run-1", val_accuracies=(0.1,))[0])).what
+        assert "already exists" in fails(lambda: store.record(run_events("run-1", val_accuracies=(0.1,))[0])).what
         waiting = [QueuedRun("run-1", RunSpec()), QueuedRun("run-2", RunSpec())]
         assert [queued.run for queued in store.ready(waiting)] == ["run-2"]
         (notice,) = [event for event in store.recorded([news()]) if isinstance(event, Notice)]

@@ -181,11 +181,11 @@ class Terminal:
 
         def used_s() -> float:
             process = psutil.Process(self._pid)
-            return sum(
-                thread.user_time + thread.system_time
-                for thread in process.threads()
-                if not screen_alone or thread.id == self._pid
-            )
+            if not screen_alone:
+                # Of the threads that have ended as well.
+                times = process.cpu_times()
+                return times.user + times.system
+            return sum(t.user_time + t.system_time for t in process.threads() if t.id == self._pid)
 
         before, start = used_s(), time.perf_counter()
         self.watch(seconds)

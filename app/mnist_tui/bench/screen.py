@@ -49,6 +49,10 @@ TIMES_AT_LEAST: Final = 5
 STORED_RUNS: Final = 1000
 STORED_EPOCHS: Final = 20
 
+WARM_UP_S: Final = 120
+"""How long loading PyTorch and compiling may take."""
+BUSY: Final = 0.2
+"""Share of a core above which something is still being loaded."""
 FIRST_FRAME_TO_BARE: Final = 1.5
 KEY_TO_PAINT_S: Final = 0.1
 IDLE_SHARE: Final = 0.01
@@ -95,6 +99,10 @@ def _idle_share(spec: RunSpec) -> float:
     ):
         terminal.wait_for(FIRST_FRAME)
         terminal.watch(SETTLE_S)
+        # PyTorch loads behind the first frame.
+        for _ in range(WARM_UP_S):
+            if terminal.cpu_share(1.0) < BUSY:
+                break
         return terminal.cpu_share(LOOK_S)
 
 

@@ -132,7 +132,7 @@ def _run(args: argparse.Namespace) -> int:
         sweep = replace(sweep, base=replace(sweep.base, dataset="mnist"))
     code = train(sweep, as_json=args.json, sure=args.yes)
     if strict and code == DataError.exit_code:
-        say("--allow-fallback trains on the digits of scikit-learn where MNIST cannot be had.")
+        say("--allow-fallback trains on the digits of scikit-learn where MNIST is not available.")
     return code
 
 

@@ -15,7 +15,7 @@ from mnist_tui.core.spec import BACKENDS, DATASETS, DEVICES, RunSpec, shown
 
 EXPORT_FORMATS: Final = ("md", "csv", "json", "tex", "html")
 EPILOG: Final = """\
-exit codes: 0 done, 1 crash, 2 usage, 3 data not to be had, 4 a run failed or diverged,
+exit codes: 0 done, 1 crash, 2 usage, 3 data not available, 4 a run failed or diverged,
             5 store locked or damaged, 141 nobody reads the output any more,
             130 Ctrl+C, 143 SIGTERM, 128 + number for other signals
 places:     MNIST_TUI_HOME   runs, tables and logs
@@ -38,14 +38,14 @@ def _int(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{shown(text)} is no whole number") from None
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not a whole number") from None
 
 
 def _float(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{shown(text)} is no number") from None
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not a number") from None
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -70,9 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--yes", action="store_true", help="start what will take longer than a day without being asked")
     run.add_argument("--json", action="store_true", help="one JSON object per line on stdout: events, then the table")
 
-    resume = commands.add_parser(
-        "resume", help="go on with a run", description="Go on with a run where its last checkpoint is."
-    )
+    resume = commands.add_parser("resume", help="resume a run", description="Resume a run from its last checkpoint.")
     resume.add_argument("run", metavar="RUN", nargs="?", help="default: the newest that was interrupted or stopped")
     resume.add_argument("--epochs", type=_int, metavar="N", help="epochs to reach, also for a finished run")
     resume.add_argument(

@@ -34,7 +34,7 @@ def runs_command(args: argparse.Namespace) -> int:
             # The newest are the last ones, unless another order was asked for.
             runs = runs[: args.limit] if args.sort or args.reverse else runs[max(0, len(runs) - args.limit) :]
         if known and not runs and not args.json:
-            say(f"None of {len(known)} runs fits the filter.")
+            say(f"None of {len(known)} runs matches the filter.")
         else:
             print_runs(runs, as_json=args.json)
         for run, reason in store.unreadable:
@@ -65,7 +65,10 @@ def insight_command(args: argparse.Namespace) -> int:
         run = store.run(args.run)
         epochs = store.insight_epochs(run.run)
         if not epochs:
-            raise UsageError(f"the run {run.run} has no insight", "Only finished epochs have, from this version on")
+            raise UsageError(
+                f"the run {run.run} has no insight",
+                "Only epochs that this version or a newer one has finished have one",
+            )
         insight = store.insight(run.run, args.epoch or epochs[-1])
     if insight is None:
         near = min(epochs, key=lambda epoch: abs(epoch - args.epoch))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from statistics import median
 from typing import Final
 
-from mnist_tui.core.spec import SweepSpec
+from mnist_tui.core.spec import RunSpec, SweepSpec
 from mnist_tui.core.state import RunState
 
 DAY_S: Final = 86_400.0
@@ -42,6 +42,11 @@ def sweep_s(sweep: SweepSpec, factor: float) -> float:
     images = _IMAGES.get(sweep.base.dataset, _IMAGES_OF_MNIST)
     epochs, seeds = sum(dict.fromkeys(sweep.epochs)), len(dict.fromkeys(sweep.seeds))
     return factor * seeds * epochs * sum(_epoch_s(features, images) for features in dict.fromkeys(sweep.features))
+
+
+def run_s(spec: RunSpec, factor: float) -> float:
+    """Return about how many seconds the training of one run takes."""
+    return sweep_s(SweepSpec((spec.epochs,), (spec.features,), (spec.seed,), spec), factor)
 
 
 def _epoch_s(features: int, images: int) -> float:

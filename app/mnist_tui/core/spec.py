@@ -210,7 +210,7 @@ def parse_numbers(text: str, name: str) -> tuple[int, ...]:
         low = int(first)
         high = int(last) if dash else low
         if high < low or high - low >= MAX_LISTED:
-            raise UsageError(f"the range {part} for {name} must rise and hold at most {MAX_LISTED:,} numbers")
+            raise UsageError(f"the range {part} for {name} must go upwards and hold at most {MAX_LISTED:,} numbers")
         values.extend(range(low, high + 1))
         if len(values) > MAX_LISTED:
             raise UsageError(f"{name} may name at most {MAX_LISTED:,} values")

@@ -159,7 +159,7 @@ def prepare_dataset(choice: str, split_seed: int, catalogue: Catalogue = CATALOG
         catalogue: What is known of MNIST.
 
     Raises:
-        DataError: MNIST was asked for and is not to be had.
+        DataError: MNIST was asked for and is not available.
     """
     if choice == "digits":
         return load_digits(split_seed)
@@ -169,7 +169,7 @@ def prepare_dataset(choice: str, split_seed: int, catalogue: Catalogue = CATALOG
     except DataError as error:
         if choice == "mnist":
             raise
-        note = f"MNIST is not to be had ({error.what}). Get it with `mnist-tui data fetch`, then start again"
+        note = f"MNIST is not available ({error.what}). Get it with `mnist-tui data fetch`, then start again"
         yield Notice(level="warning", message=f"Training on {DIGITS_LABEL}: {note}.")
         digits = load_digits(split_seed)
         return replace(digits, info=replace(digits.info, note=note))
@@ -190,7 +190,7 @@ def _find_or_fetch(catalogue: Catalogue) -> Generator[Event, None, _Raw]:
     try:
         return _read(folder, catalogue)
     except _Missing:
-        raise DataError(f"the files downloaded to {folder} have gone", NEXT_STEP) from None
+        raise DataError(f"the files downloaded to {folder} have disappeared", NEXT_STEP) from None
 
 
 def fetch_data(catalogue: Catalogue = CATALOGUE) -> Generator[Preparing, None, Path]:
@@ -269,14 +269,14 @@ def parse_idx(content: bytes, name: str, count: int) -> Tensor:
     shape = (count, SIDE, SIDE) if name.endswith("images") else (count,)
     header = struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape)
     if content[:4] != header[:4]:
-        raise DataError(f"the {name} are no IDX file", NEXT_STEP)
+        raise DataError(f"the {name} are not an IDX file", NEXT_STEP)
     if content[: len(header)] != header:
         raise DataError(f"the {name} do not hold {count:,} items of the right size", NEXT_STEP)
     if len(content) - len(header) != torch.Size(shape).numel():
         raise DataError(f"the {name} are cut short or too long", NEXT_STEP)
     tensor = torch.frombuffer(bytearray(content), dtype=torch.uint8, offset=len(header)).reshape(shape)
     if len(shape) == 1 and int(tensor.max()) > 9:
-        raise DataError(f"the {name} hold other numbers than 0 to 9", NEXT_STEP)
+        raise DataError(f"the {name} hold labels other than 0 to 9", NEXT_STEP)
     return tensor
 
 

@@ -70,7 +70,7 @@ def unfit(path: Path) -> str:
     except OSError as error:
         return error.strerror or str(error)
     if not stat.S_ISREG(status.st_mode):
-        return "it is no regular file"
+        return "it is not a regular file"
     if not status.st_size:
         return "it is empty"
     return f"it is larger than {MAX_FILE_BYTES >> 20} MiB" if status.st_size > MAX_FILE_BYTES else ""
@@ -148,7 +148,7 @@ def _fetch_file(
             else:
                 return
     told = "; ".join(f"{without_password(mirror)} {reason}" for mirror, reason in reasons.items())
-    raise DataError(f"MNIST could not be downloaded: {told or 'no mirror is named'}", NEXT_STEP)
+    raise DataError(f"MNIST could not be downloaded: {told or 'no mirror is set'}", NEXT_STEP)
 
 
 def _fetch_from(

@@ -69,7 +69,7 @@ def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event
 
     Yields:
         `SweepStarted`, then per run `RunStarted`, `Progress`, `EpochDone` and `RunDone`, then `SweepDone`.
-        A run that fails ends as `failed` and the next one starts. Data or a device that are not to be had end
+        A run that fails ends as `failed` and the next one starts. Data or a device that is not available ends
         the sweep with a `Notice` that carries the exit code.
     """
     sweep = new_run_id()
@@ -90,7 +90,9 @@ def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event
             if dataset is None:
                 break
             if past is not None and past.dataset.sha256 != dataset.info.sha256:
-                message = f"The run {queued.run} cannot go on: it was begun on other data ({past.dataset.label})."
+                message = (
+                    f"The run {queued.run} cannot be resumed: it was started on different data ({past.dataset.label})."
+                )
                 yield Notice(level="error", message=message, exit_code=DataError.exit_code)
                 continue
             if backend == "compiled":
@@ -281,7 +283,9 @@ class _Run:
             again = "The last epoch is" if len(past.later) == 1 else f"The last {len(past.later)} epochs are"
             yield Notice(level="information", message=f"{again} trained again, from the checkpoint before.")
         if differs:
-            message = f"This run goes on under other conditions and may give other numbers: {'; '.join(differs)}."
+            message = (
+                f"This run resumes under different conditions and may give different numbers: {'; '.join(differs)}."
+            )
             yield Notice(level="warning", message=message)
         yield RunContinued(
             run=self._run,

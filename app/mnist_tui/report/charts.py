@@ -176,11 +176,13 @@ def _draw_curves(
     """Put the curves on the canvas: later ones own the cells that they share with earlier ones."""
     for series, runs in zip(chart.series, curves, strict=True):
         ink = series.ink + DIM * series.dim
-        dots = strokes(runs, plane)
+        alone = list(_alone(runs, plane))
+        # A point with a sign is no stroke: it would look out from behind it.
+        dots = strokes([run for run in runs if len(run) > 1] if alone else runs, plane)
         for (row, column), mask in (thickened(dots, plane.rows) if series.thick else dots).items():
             if not series.dashed or column % 4 < 2:
                 canvas[row][column] = (as_text(mask, chart.dots), ink)
-        for row, column in _alone(runs, plane):
+        for row, column in alone:
             canvas[row][column] = ("●" if series.thick else "○", ink)
     for mark in chart.marks:
         point = None if mark.y is None else point_at(mark.x, mark.y, log=chart.log_y)

@@ -98,7 +98,7 @@ def _write(path: Path, text: str, *, force: bool) -> None:
     target = path.resolve() if force else path
     # Renaming over a device such as /dev/null would replace the device itself.
     if force and target.exists() and not target.is_file():
-        raise UsageError(f"{path} is no regular file", "Choose another name")
+        raise UsageError(f"{path} is not a regular file", "Choose another name")
     data = text.encode("utf-8", "backslashreplace")
     temporary = target.parent / f".mnist-tui-{secrets.token_hex(8)}.tmp"
     try:
@@ -149,11 +149,11 @@ def _explained(path: Path) -> Iterator[None]:
 def _explain(path: Path, error: OSError) -> MnistTuiError:
     match error.errno:
         case errno.EEXIST:
-            return UsageError(f"{path} exists already", "Choose another name or add --force")
+            return UsageError(f"{path} already exists", "Choose another name or add --force")
         case errno.ENOENT:
             return UsageError(f"the folder {path.parent} does not exist", "Create it or choose another folder")
         case errno.ENOTDIR:
-            return UsageError(f"{path.parent} is no folder", "Choose another folder")
+            return UsageError(f"{path.parent} is not a folder", "Choose another folder")
         case errno.ENAMETOOLONG:
             return UsageError(f"the name {path.name[:40]}... is too long for this disk", "Choose a shorter name")
         case errno.EACCES | errno.EPERM | errno.EROFS:

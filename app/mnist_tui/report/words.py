@@ -64,7 +64,7 @@ def harmless(text: str) -> str:
 
 def still_waiting(number: int) -> str:
     """Say how many runs wait after their process has ended."""
-    return f"{number:,} runs still wait" if number != 1 else "1 run still waits"
+    return f"{number:,} runs are still waiting" if number != 1 else "1 run is still waiting"
 
 
 def format_duration(seconds: float | None) -> str:

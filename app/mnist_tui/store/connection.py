@@ -76,7 +76,7 @@ class Connection:
         path = home / DATABASE
         with _explained(path):
             if not next(place for place in (home, *home.parents) if place.exists()).is_dir():
-                raise StoreError(f"{home} is no folder", "Name another home with MNIST_TUI_HOME")
+                raise StoreError(f"{home} is not a folder", "Name another home with MNIST_TUI_HOME")
             if not path.exists() or not path.stat().st_size:
                 return cls(None, path)
             connection = _connect(path, "mode=ro")
@@ -172,7 +172,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, patience_s: float | Non
     if not is_new:
         # Before anything is changed: it may be another program's.
         _check_version(connection, path)
-    # SQLite answers with the mode it really took; where WAL is not to be had (network disks), roll back instead.
+    # SQLite answers with the mode it really took; where WAL is not available (network disks), roll back instead.
     mode = _write_ahead(connection, BUSY_TIMEOUT_S if patience_s is None else patience_s)
     connection.execute(f"PRAGMA synchronous = {'FULL' if mode == 'wal' else 'EXTRA'}")
     connection.execute("PRAGMA foreign_keys = ON")
@@ -227,7 +227,7 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
     if version > VERSION:
         raise StoreError(f"{path} was written by a newer version of mnist-tui", "Update mnist-tui")
     if version < 1:
-        raise StoreError(f"{path} is no store of mnist-tui", "Move it away, or name another home with MNIST_TUI_HOME")
+        raise StoreError(f"{path} is not a mnist-tui store", "Move it away, or name another home with MNIST_TUI_HOME")
 
 
 @contextmanager
@@ -249,7 +249,7 @@ def _explained(path: Path) -> Iterator[None]:
                 "Move it away, or restore a backup; nothing was changed",
             ) from error
         if "full" in text:
-            raise StoreError(f"the disk of {path} is full", "Make room; finished epochs are kept") from error
+            raise StoreError(f"the disk of {path} is full", "Free some space; finished epochs are kept") from error
         if "readonly" in text or "unable to open" in text:
             raise StoreError(f"{path} cannot be written or opened", "Check who owns the folder") from error
         raise StoreError(f"{path} cannot be used: {error}", "Check the disk; finished epochs are kept") from error

@@ -155,7 +155,7 @@ class Store(RunReader):
 
     def _begin(self, event: RunStarted) -> None:
         if self._exists(event.run):
-            raise StoreError(f"the run {event.run} exists already", "Start a new one with the same settings")
+            raise StoreError(f"the run {event.run} already exists", "Start a new one with the same settings")
         self._write((_INSERT_RUN, _run_columns(event)), (waiting.DELETE, (event.run,)))
 
     def _exists(self, run: str) -> bool:
@@ -187,7 +187,7 @@ class Store(RunReader):
         reason = error.strerror if isinstance(error, OSError) else str(error)
         message = (
             f"Checkpoints of this run cannot be written ({reason}): finished epochs are kept, "
-            "but after a crash the run would go on from an earlier epoch. Make room on the disk."
+            "but after a crash the run would go on from an earlier epoch. Free some space on the disk."
         )
         self._notices.append(Notice(level="warning", message=message))
 
@@ -270,7 +270,7 @@ class Store(RunReader):
                 self._notices.append(Notice(level="error", message=str(error), exit_code=error.exit_code))
                 continue
             if claimed is None:
-                message = f"The run {queued.run} was trained by another process already; it is not begun again."
+                message = f"The run {queued.run} has already been trained by another process; it is not started again."
                 self._notices.append(Notice(level="warning", message=message))
             else:
                 yield claimed
@@ -368,7 +368,7 @@ def continuing(store: Store, name: str, epochs: int | None = None) -> QueuedRun:
     """
     run = store.run(name)
     if not run.status.is_over:
-        raise UsageError(f"the run {run.run} is in progress", "Watch it where it runs")
+        raise UsageError(f"the run {run.run} is in progress", "Watch it in the process that trains it")
     if run.status is Status.DIVERGED:
         raise UsageError(f"the run {run.run} diverged", "Start a new one with a smaller learning rate")
     reach = epochs or run.epochs

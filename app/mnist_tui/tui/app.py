@@ -338,5 +338,5 @@ class MnistTuiApp(Collecting):
         self._leave_code = 0
         self.session.stop(after_epoch=how == "finish")
         if how == "finish":
-            self.tell("Leaving when the epoch is done.")
+            self.tell("Quitting when this epoch is done.")
         self._show()

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Final
 
 from mnist_tui.core.state import RunState
-from mnist_tui.report.curves import limits, places
 from mnist_tui.report.look import Look, next_of
+from mnist_tui.report.xaxis import limits, places
 
 ZOOM: Final = 0.6
 """What a step leaves of the part in view."""

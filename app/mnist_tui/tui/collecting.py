@@ -121,7 +121,7 @@ class Collecting(Steering):
         names = self._deleted or tuple(run.run for run in deleted if run.labels.deleted_at == last)
         runs = [run for run in deleted if run.run in names]
         if not runs:
-            self.tell("Nothing was deleted in the last days.")
+            self.tell("There is no deleted run to bring back.")
         elif self._label(runs, [replace(run.labels, deleted_at="") for run in runs]):
             self._deleted = ()
             self.tell(f"Brought back {len(runs)} run{'s' * (len(runs) != 1)}.")

@@ -27,7 +27,7 @@ def farewell(runs: Collection[RunState], waiting: int) -> str:
         parts.append(kept if best is None else f"{kept}, best validation accuracy {format_percent(best.val_accuracy)}")
     unfinished = [run for run in runs if run.status in _GOES_ON or not run.status.is_over]
     if unfinished:
-        parts.append(f"`mnist-tui resume {unfinished[-1].run}` goes on with the run that was stopped")
+        parts.append(f"`mnist-tui resume {unfinished[-1].run}` continues the run that was stopped")
     elif epochs:
         parts.append("`mnist-tui show last` shows the last one")
     if waiting:

@@ -104,7 +104,7 @@ class InsightTabs:
         if drawing.is_empty:
             view.tell(None)
         elif self._oracle is None or not side:
-            view.tell(None, "This run cannot be asked.")
+            view.tell(None, "This run's network cannot be asked.")
         else:
             self._is_asking = True
             question = partial(self._answer, view, self._oracle, run.run, drawing.copy(), side)

@@ -53,7 +53,7 @@ def launch(engine: Engine, spec: RunSpec, home: Path, load: Load, warm_up: Calla
     if code == 1:
         last = guard.tail(5)
         raise MnistTuiError(
-            "the app ended by an error of its own" + (f" ({last[-1].strip()})" if last else ""),
+            "the app ended with an internal error" + (f" ({last[-1].strip()})" if last else ""),
             f"Finished epochs are kept; the whole story is in {guard.log}",
         )
     return code

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -18,6 +18,7 @@ from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import TabbedContent, TabPane
 
+from mnist_tui.core.estimate import machine_factor, run_s
 from mnist_tui.core.events import EpochDone, Notice, Progress, RunDone, Status, SweepDone
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState, SessionState
@@ -113,6 +114,7 @@ class Monitor(App[None]):
         self.insight = InsightTabs(self, self.library, load, self._told)
         self._warmth = Warmth(warm_up)
         self._opened: RunState | None = None
+        self._factor: float | None = None
         self._shows_last = self._turns = False
         self._probe = SystemProbe()
         self.charts = ChartDesk(self.preferences.look)
@@ -202,12 +204,18 @@ class Monitor(App[None]):
         """Tell what an earlier session left undone."""
         waiting = self._told(self.session.adopt) if self.library.has_store else 0
         if waiting:
-            what = f"{waiting} runs of an earlier session wait" if waiting > 1 else "A run of an earlier session waits"
+            what = (
+                f"{waiting} runs from an earlier session are waiting"
+                if waiting > 1
+                else "A run from an earlier session is waiting"
+            )
             self.tell(f"{what}. r starts the queue.", subject="waiting", long=True)
         interrupted = [run for run in self.library.runs() if run.status is Status.INTERRUPTED]
         if interrupted:
-            which = f"{len(interrupted)} runs were" if len(interrupted) > 1 else f"The run {interrupted[0].run} was"
-            self.tell(f"{which} interrupted. In the Runs tab (2), g goes on.", subject="interrupted", long=True)
+            many = len(interrupted) > 1
+            which = f"{len(interrupted)} runs were" if many else f"The run {interrupted[0].run} was"
+            it = "one" if many else "it"
+            self.tell(f"{which} interrupted. In the Runs tab (2), g resumes {it}.", subject="interrupted", long=True)
 
     def _look_elsewhere(self) -> None:
         """Show what other processes do with the same home."""
@@ -279,6 +287,8 @@ class Monitor(App[None]):
             self.session.go_on()
 
     def _run_is_over(self, event: RunDone) -> None:
+        # This run has told more about the machine.
+        self._factor = None
         if event.reason and event.status is not Status.STOPPED:
             message = f"Run {event.run} {event.status}: {event.reason}."
             self.tell(message, severity="warning", subject="end of a run", long=True)
@@ -363,18 +373,37 @@ class Monitor(App[None]):
             )
             self.query_one(SettingsBar).show(self.spec, live=self._live)
             self.query_one(ProgressStrip).show(
-                self.state.run, self.session.done, self.session.total, active=self.state.active
+                self.state.run,
+                self.session.done,
+                self.session.total,
+                active=self.state.active,
+                to_go_s=self._queue_s(),
             )
             self._show_insight()
+
+    def _queue_s(self) -> float | None:
+        """Return about how many seconds the queue still takes; `None` while the run in progress cannot tell."""
+        waiting, run = self.session.queue.waiting, self.state.run
+        if not waiting or not self._live or run is None or run.time_to_go_s is None:
+            return None
+        if self._factor is None:
+            self._factor = machine_factor(self.library.runs())
+        return run.time_to_go_s + sum(run_s(queued.spec, self._factor) for queued in waiting)
 
     def _show_keys(self) -> None:
         """Offer the keys of the tab; a dialog has its own in its frame."""
         dialog = len(self.screen_stack) > 1
-        self.screen_stack[0].query_one(KeyBar).show(
-            "" if dialog else self.query_one(TabbedContent).active,
+        # Found anew ten times a second, these three would be half of what an idle app costs.
+        tabs, runs, bar = self._found
+        bar.show(
+            "" if dialog else tabs.active,
             live=self._live and self.state.active,
-            in_queue=not dialog and self.query_one(RunsView).chosen_waiting is not None,
+            in_queue=not dialog and tabs.active == "runs-pane" and runs.chosen_waiting is not None,
         )
+
+    @cached_property
+    def _found(self) -> tuple[TabbedContent, RunsView, KeyBar]:
+        return self.query_one(TabbedContent), self.query_one(RunsView), self.query_one(KeyBar)
 
     def _show_runs(self) -> None:
         if self.query_one(TabbedContent).active != "runs-pane":

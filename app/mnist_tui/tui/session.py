@@ -246,5 +246,5 @@ class TrainingSession:
         except MnistTuiError as error:
             self.mailbox.put(Notice(level="error", message=str(error), exit_code=error.exit_code))
         except Exception as error:  # noqa: BLE001 - a thread's last words: nobody else would hear them
-            message = f"Training ended by an error of the program: {type(error).__name__}: {error}"
+            message = f"Training ended with an internal error: {type(error).__name__}: {error}"
             self.mailbox.put(Notice(level="error", message=message, exit_code=1))

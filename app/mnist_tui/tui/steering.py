@@ -66,7 +66,7 @@ class Steering(Monitor):
         """Say how the waiting runs start, where no line of the screen says so."""
         waiting = len(self.session.queue.waiting)
         if not (self._live and self.session.goes_on):
-            self.tell(f"{waiting} run{'s wait. r starts them' if waiting != 1 else ' waits. r starts it'}.")
+            self.tell(f"{waiting} run{'s are waiting. r starts them' if waiting != 1 else ' is waiting. r starts it'}.")
         self._show()
         self._show_runs()
 
@@ -217,7 +217,7 @@ class Steering(Monitor):
         # From what was asked for last, not from what the training thread has taken in so far.
         asked = control.epochs_asked(run.run) or run.epochs
         if not control.set_epochs(min(MAX_EPOCHS, max(asked + step, run.epochs_done + 1)), run.run):
-            self.tell("Too late: this run is being tested. With g in the Runs tab it gets more epochs.")
+            self.tell("Too late: this run is already being tested. g in the Runs tab gives it more epochs.")
         self._show()
 
     def action_live_rate(self) -> None:

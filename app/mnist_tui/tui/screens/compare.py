@@ -14,8 +14,8 @@ from textual.widgets import DataTable, Static
 from mnist_tui.core.compare import common_target
 from mnist_tui.core.state import RunState
 from mnist_tui.report.comparing import side_by_side
-from mnist_tui.report.curves import overlay_chart, short_name
 from mnist_tui.report.look import Look
+from mnist_tui.report.overlay import overlay_chart, short_name
 from mnist_tui.report.words import printable
 from mnist_tui.tui.screens.dialog import Dialog
 from mnist_tui.tui.widgets.plot import PlotView

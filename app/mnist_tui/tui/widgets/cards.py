@@ -108,7 +108,7 @@ class ImprovementCard(Card):
         room = max(8, self.size.width - 2)
         steps = [e for e in run.history[-room:] if e.improvement_points is not None] if run else []
         if not steps:
-            self.put(Content.styled("Known from the second epoch on.", "$text-muted"))
+            self.put(Content.styled("Available from the second epoch on.", "$text-muted"))
             return
         points = [e.improvement_points or 0.0 for e in steps]
         recent = points[-3:]
@@ -145,7 +145,7 @@ class RecognisedCard(Card):
         """
         self._names, self._insight = names, insight
         if insight is None:
-            self.put(Content.styled("Known from the first epoch on.", "$text-muted"))
+            self.put(Content.styled("Available from the first epoch on.", "$text-muted"))
             return
         room = max(6, self.size.width - 17)
         shares = [row[at] / max(1, sum(row)) for at, row in enumerate(insight.confusion)]

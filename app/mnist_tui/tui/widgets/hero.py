@@ -88,7 +88,7 @@ class HeroCard(Vertical):
 def _trend(run: RunState | None, room: int) -> Content:
     """Return the course of the accuracy, its last change and the best epoch."""
     if run is None or run.last is None or run.best is None:
-        return Content.styled("known from the first epoch on", "$text-muted")
+        return Content.styled("available from the first epoch on", "$text-muted")
     course = sparkline([e.val_accuracy for e in run.history[-room:]])
     points = run.last.improvement_points
     change, style = "", "$text-muted"

@@ -11,10 +11,11 @@ from textual.content import Content
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState
-from mnist_tui.report.curves import MIN_STEPS, accuracy_chart, has_only_steps, loss_chart
+from mnist_tui.report.curves import accuracy_chart, loss_chart
 from mnist_tui.report.look import Look
 from mnist_tui.report.sparkline import sparkline
 from mnist_tui.report.words import format_duration, format_loss, format_percent, status_text
+from mnist_tui.report.xaxis import MIN_STEPS, has_only_steps
 from mnist_tui.tui.film import Scene
 from mnist_tui.tui.system import SystemLoad
 from mnist_tui.tui.widgets.cards import Card, ImprovementCard, RecognisedCard, RunCard, SystemCard

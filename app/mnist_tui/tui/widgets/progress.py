@@ -7,17 +7,19 @@ from textual.widgets import Static
 
 from mnist_tui.core.events import Status
 from mnist_tui.core.state import RunState
+from mnist_tui.report.words import format_duration
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
-def bar(fraction: float, width: int) -> Content:
-    """Return a bar of `width` cells, exact to an eighth of a cell."""
+def bar(fraction: float, width: int, *, quiet: bool = False) -> Content:
+    """Return a bar of `width` cells, exact to an eighth of a cell; a quiet one is over and done."""
     eighths = round(min(max(fraction, 0.0), 1.0) * width * 8)
     full, part = divmod(eighths, 8)
     filled = "█" * full + (_EIGHTHS[part] if part else "")
+    ink = "$foreground 35%" if quiet else "$primary"
     return Content.assemble(
-        (filled, "$primary on $surface-lighten-1"), (" " * (width - len(filled)), "on $surface-lighten-1")
+        (filled, f"{ink} on $surface-lighten-1"), (" " * (width - len(filled)), "on $surface-lighten-1")
     )
 
 
@@ -30,11 +32,22 @@ class ProgressStrip(Static):
 
     def __init__(self) -> None:
         super().__init__(id="progress")
-        self._idle = ""
+        self._idle, self._quiet = "", True
         self._values: list[tuple[str, float, str]] | None = None
 
-    def show(self, run: RunState | None, runs_done: int, runs_total: int, *, active: bool) -> None:
-        """Show the run's shares and, when there are several runs, the queue's."""
+    def show(
+        self, run: RunState | None, runs_done: int, runs_total: int, *, active: bool, to_go_s: float | None = None
+    ) -> None:
+        """Show the run's shares and, when there are several runs, the queue's.
+
+        Args:
+            run: The run in progress, or the last one.
+            runs_done: Runs of the queue that are over.
+            runs_total: All of them.
+            active: Something is trained.
+            to_go_s: About how long the queue still takes.
+        """
+        was_quiet, self._quiet = self._quiet, not active
         self._idle = "Getting ready." if active else "No run in progress."
         values: list[tuple[str, float, str]] = []
         if run is not None:
@@ -42,8 +55,9 @@ class ProgressStrip(Static):
             values = [("epoch", epoch, f"{epoch:4.0%}"), ("run", run.fraction, f"{run.fraction:4.0%}")]
         if runs_total > 1:
             share = (runs_done + (run.fraction if run and not run.status.is_over else 0.0)) / runs_total
-            values.append(("queue", share, f"{runs_done}/{runs_total}"))
-        if values != self._values or not values:
+            left = f", {format_duration(to_go_s)} to go" if to_go_s is not None and active else ""
+            values.append(("queue", share, f"{runs_done}/{runs_total}{left}"))
+        if (values, self._quiet) != (self._values, was_quiet) or not values:
             self._values = values
             self._redraw()
 
@@ -56,7 +70,7 @@ class ProgressStrip(Static):
         parts = []
         for name, share, text in self._values:
             width = each - len(name) - len(text) - 4
-            drawn = bar(share, width) if width >= 3 else Content("")
+            drawn = bar(share, width, quiet=self._quiet) if width >= 3 else Content("")
             parts.append(Content.assemble(f"{name} ", drawn, f" {text}"))
         self.update(Content("  ").join(parts), layout=False)
 

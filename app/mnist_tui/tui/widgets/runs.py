@@ -21,8 +21,9 @@ from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import Column, ComparisonTable, Unit, Value, build_table, format_value
 from mnist_tui.errors import UsageError
-from mnist_tui.report.curves import MARK_INKS, overlay_chart
+from mnist_tui.report.curves import MARK_INKS
 from mnist_tui.report.look import Look
+from mnist_tui.report.overlay import overlay_chart
 from mnist_tui.report.runlist import RunColumn, arrange, grouped
 from mnist_tui.report.words import printable, status_style, status_text
 from mnist_tui.tui.widgets.inks import INK_COMPONENTS, ink, ink_css
@@ -133,7 +134,7 @@ class RunsView(Container):
         for queued in shown:
             queue.add_row(
                 Text(status_text(Status.QUEUED)),
-                Text(queued.spec.title + ("  (goes on)" if queued.continues else "")),
+                Text(queued.spec.title + ("  (resumed)" if queued.continues else "")),
                 Text(printable(queued.run)),
                 key=queued.run,
             )

@@ -1,0 +1,64 @@
+"""What happened to a run beside its epochs, as signs on the x axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from mnist_tui.core.events import EpochsChanged, RunContinued, RunPaused, Status
+from mnist_tui.core.state import RunState
+from mnist_tui.report.charts import Mark
+from mnist_tui.report.look import Look, XAxis, nearest
+from mnist_tui.report.words import format_duration
+from mnist_tui.report.xaxis import limits
+
+
+def marks_of(run: RunState, look: Look, x: Sequence[float]) -> tuple[Mark, ...]:
+    """Return what happened to a run, on the axis."""
+    ends = [limits(run, look.x)[0] if look.x is XAxis.EPOCHS else 0.0, *x]
+
+    def inside(epoch: int) -> float:
+        """Return the middle of an epoch, or its beginning when it has no end yet."""
+        before = ends[min(epoch - 1, len(ends) - 1)]
+        return (before + ends[epoch]) / 2 if epoch < len(ends) else before
+
+    marks = []
+    for mark in run.marks:
+        match mark:
+            case RunPaused():
+                marks.append(Mark(inside(mark.epoch), "‖"))
+            case RunContinued():
+                marks.append(Mark(ends[min(mark.epoch, len(ends) - 1)], "↻"))
+            case EpochsChanged():
+                marks.append(Mark(inside(mark.epoch), "±"))
+    marks += [Mark(ends[min(epoch - 1, len(ends) - 1)], "λ") for epoch, _ in run.rates]
+    if run.status is Status.DIVERGED:
+        marks.append(Mark(ends[-1], "✖"))
+    return tuple(marks)
+
+
+MARK_MEANINGS: Final = {
+    "★": "the best epoch",
+    "‖": "paused",
+    "↻": "went on in another process",
+    "±": "other number of epochs",
+    "λ": "other learning rate",
+    "✖": "diverged",
+}
+"""What the signs of a chart say, for the help."""
+
+
+def told_at(run: RunState, look: Look, x: Sequence[float]) -> str:
+    """Return where the cursor stands, in words."""
+    epoch = nearest(x, look.cursor or 0.0) + 1
+    more = {
+        XAxis.EPOCHS: "",
+        XAxis.SECONDS: f", {format_duration(x[epoch - 1])}",
+        XAxis.STEPS: f", step {x[epoch - 1]:,.0f}",
+    }
+    happened = [
+        MARK_MEANINGS[mark.sign]
+        for mark in marks_of(run, look, x)
+        if mark.sign != "★" and nearest(x, mark.x) + 1 == epoch
+    ]
+    return ", ".join([f"epoch {epoch}{more[look.x]}", *dict.fromkeys(happened)])

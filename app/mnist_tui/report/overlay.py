@@ -1,0 +1,66 @@
+"""The validation curves of several runs in one chart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from mnist_tui.core.state import RunState
+from mnist_tui.report.charts import Chart
+from mnist_tui.report.curves import ACCURACY, MARK_INKS, STEPS_INK, finite, in_view, noted, smoothed
+from mnist_tui.report.look import Look, Scale
+from mnist_tui.report.points import Series
+from mnist_tui.report.xaxis import EMPTY_EPOCHS, limits, places
+
+
+def overlay_chart(
+    runs: Sequence[RunState], slots: Mapping[str, int], preview: RunState | None = None, *, look: Look
+) -> Chart:
+    """Return the validation curve of each run, in the colour and with the line of its slot.
+
+    Args:
+        runs: The marked runs, with their epochs.
+        slots: The slot of each of them, by id.
+        preview: One more that is only looked at; it lies on top.
+        look: How they are looked at.
+    """
+    shown = [*runs, *([preview] if preview is not None else [])]
+    curves: list[Series] = []
+    for run in shown:
+        slot = slots.get(run.run)
+        line = Series(
+            name="▸" if slot is None else f"●{slot + 1}",
+            x=tuple(places(run, look.x)),
+            y=finite(ACCURACY.values(run.history, "val", look.scale)),
+            ink=STEPS_INK if slot is None else MARK_INKS[slot],
+            dashed=slot is not None and slot // 2 % 2 == 1,
+            thick=slot is None or slot % 2 == 0,
+        )
+        curves += [replace(one, note=short_name(run)) if not one.dim else one for one in smoothed(line, look)]
+    whole = (
+        min((limits(run, look.x)[0] for run in shown), default=1.0),
+        max((limits(run, look.x)[1] for run in shown), default=float(EMPTY_EPOCHS)),
+    )
+    newest = max((curve.x[-1] for curve in curves if curve.x), default=whole[1])
+    view = look.view(whole, newest)
+    note = "Space marks a run to keep its curve" if len(shown) < 2 else ""
+    if look.cursor is not None:
+        curves = [noted(curve, look, ACCURACY) for curve in curves]
+        note = f"{look.x.value} {look.cursor:,.0f}"
+    return Chart(
+        title=f"Val {ACCURACY.titles[look.scale][0].lower()}{ACCURACY.titles[look.scale][1:]}",
+        series=tuple(in_view(curves, view)),
+        x_limits=view,
+        x_unit=look.x.value,
+        log_y=look.scale in (Scale.ERROR_LOG, Scale.LOG),
+        percent=True,
+        y_limits=(0.0, 1.0) if look.scale is Scale.FULL else None,
+        note=note,
+        cursor=look.cursor,
+        dots=look.dots,
+    )
+
+
+def short_name(run: RunState) -> str:
+    """Return a run's settings in a few letters."""
+    return f"{run.epochs} ep x {run.spec.features} f s{run.spec.seed}"
