@@ -246,3 +246,12 @@ async def test_the_queue_says_how_long_it_still_takes(make_app):
         line = screen_text(app).splitlines()[-2]
         assert re.search(r"queue .* 0/2, (\d+ s|\d+m.*) to go", line)
         app.session.control.stop()
+
+
+async def test_a_tab_can_be_asked_for_before_the_first_frame(make_app):
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("escape", "5", "4", "3")
+        await settle(pilot)
+        assert app.query_one(TabbedContent).active == "errors"
+        assert app.query_one("#matrix").has_focus

@@ -101,6 +101,10 @@ class MnistTuiApp(Collecting):
 
     def action_tab(self, name: str) -> None:
         """Show a tab and give its main table the focus."""
+        if not self.query(_MAIN[name]):
+            # Pressed behind the first frame, before the tab is there.
+            self.call_after_refresh(self.action_tab, name)
+            return
         self.query_one(TabbedContent).active = "runs-pane" if name == "runs" else name
         self._show_tab()
         # Not focus(), which comes later than the next key may.
@@ -270,8 +274,8 @@ class MnistTuiApp(Collecting):
             return
         if self.query_one(TabbedContent).active == "runs-pane" and self.query_one(RunsView).close_filter():
             return
-        if (errors := self.query_one(ErrorsView)).is_open:
-            errors.close_images()
+        if (errors := self.query(ErrorsView)) and errors.first().is_open:
+            errors.first().close_images()
         elif self.query_one(SettingsBar).has_focus:
             self._leave_settings()
         elif self.query_one(TabbedContent).active in TABS_OF["cursor"] and self.charts.whole():

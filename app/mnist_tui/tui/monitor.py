@@ -15,6 +15,7 @@ from textual import on
 from textual.app import App, ComposeResult
 from textual.events import Resize
 from textual.geometry import Size
+from textual.lazy import Lazy
 from textual.screen import Screen
 from textual.widgets import TabbedContent, TabPane
 
@@ -133,7 +134,7 @@ class Monitor(App[None]):
         return screen
 
     def compose(self) -> ComposeResult:
-        """Status, tabs, settings, progress, keys."""
+        """Status, tabs, settings, progress, keys; the tabs that nobody begins with come behind the first frame."""
         yield StatusLine()
         with TabbedContent(initial="live", id="tabs"):
             with TabPane("1 Live", id="live"):
@@ -141,11 +142,11 @@ class Monitor(App[None]):
             with TabPane("2 Runs", id="runs-pane"):
                 yield RunsView()
             with TabPane("3 Errors", id="errors"):
-                yield ErrorsView()
+                yield Lazy(ErrorsView())
             with TabPane("4 Features", id="features"):
-                yield FeaturesView()
+                yield Lazy(FeaturesView())
             with TabPane("5 Draw", id="draw"):
-                yield DrawView()
+                yield Lazy(DrawView())
         yield SettingsBar()
         yield ProgressStrip()
         yield KeyBar()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from textwrap import wrap
 from typing import ClassVar, Final
 
@@ -69,8 +70,14 @@ class HelpScreen(Dialog[None]):
     def on_resize(self) -> None:
         """Break the lines anew."""
         width = self.query_one(VerticalScroll).scrollable_content_region.width
-        page = _page(self._commands, width, self.query_one(Input).value.strip().lower())
-        self.query_one("#page", Static).update(Content("\n").join(page))
+        word = self.query_one(Input).value.strip().lower()
+        self.query_one("#page", Static).update(_page_of(tuple(self._commands), width, word))
+
+
+@lru_cache(maxsize=16)
+def _page_of(commands: tuple[Command, ...], width: int, word: str) -> Content:
+    """Return the page; kept, since a key should be answered at once."""
+    return Content("\n").join(_page(commands, width, word))
 
 
 def _page(commands: Sequence[Command], width: int, word: str) -> Iterator[Content]:

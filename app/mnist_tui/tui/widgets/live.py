@@ -69,7 +69,8 @@ class LiveView(Container):
     """
 
     def __init__(self) -> None:
-        super().__init__(id="live-view")
+        # Most first visits begin so; a class that changes costs a part of the first frame.
+        super().__init__(id="live-view", classes="-empty")
         self._shown: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
