@@ -21,6 +21,7 @@ from tools.picture import screen_picture
 
 FOLDER: Final = Path(__file__).parents[1] / "screenshots"
 LARGE: Final = (120, 40)
+HUGE: Final = (200, 60)
 SMALL: Final = ((80, 24), (60, 18), (40, 12))
 SPEC: Final = RunSpec(epochs=30, dataset="mnist")
 WIDTHS: Final = (4, 8, 16)
@@ -72,7 +73,11 @@ async def make_pictures() -> None:
         await pilot.press("escape", "2", "space", "down", "space", "down", "space")
         await _take(pilot, "runs-light", "textual-light")
         await _take(pilot, "runs-80x24", "gruvbox", SMALL[0])
-        await pilot.press("1", "N")
+        await pilot.press("C")
+        await _take(pilot, "compare-dark")
+        await pilot.press("escape", "1", *["left"] * 4)
+        await _take(pilot, "live-200x60", size=HUGE)
+        await pilot.press("0", "N")
         await _take(pilot, "form-dark")
         await pilot.press("escape", "3")
         await _take(pilot, "errors-dark")
