@@ -98,6 +98,10 @@ class Library:
         """The run that began last, without its epochs."""
         return max(self._all(), key=_begun, default=None)
 
+    def knows(self, run: str) -> bool:
+        """Return whether there is such a run."""
+        return run in self._past or run in self._live
+
     def _all(self) -> list[RunState]:
         """Return all runs but those that were deleted."""
         return [run for run in {**self._past, **self._live}.values() if not run.labels.deleted_at]

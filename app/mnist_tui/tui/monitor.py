@@ -192,8 +192,14 @@ class Monitor(App[None]):
         if now == self.preferences:
             return
         self.preferences = now
-        if not self._complaints and self._home.is_dir():
-            self._told(partial(preferences.save, self._home, now))
+        if self._complaints or not self._home.is_dir():
+            return
+        try:
+            preferences.save(self._home, now)
+        except MnistTuiError as error:
+            # On the way out there is no screen left to say it on.
+            if self.is_running:
+                self._complain(error)
 
     def _look_around(self) -> None:
         """Show the last run, and load what training needs: neither may hold the first frame up."""
@@ -418,7 +424,8 @@ class Monitor(App[None]):
     def _marked_runs(self) -> dict[int, RunState]:
         """Return the marked runs with their epochs, by slot."""
         marked = self.query_one(RunsView).marked
-        found = {slot: run for name, slot in marked.items() if (run := self._with_epochs(name)) is not None}
+        known = [(name, slot) for name, slot in marked.items() if self.library.knows(name)]
+        found = {slot: run for name, slot in known if (run := self._with_epochs(name)) is not None}
         return dict(sorted(found.items()))
 
     def _show_curves(self) -> None:

@@ -122,8 +122,7 @@ class LiveView(Container):
             self.query_one(WelcomeCard).show(spec)
         self.query_one(StatusCard).show(run)
         self.query_one(RunCard).show(run)
-        if self.query_one(HeroCard).display:
-            self.query_one(HeroCard).show(run)
+        self.query_one(HeroCard).show(run)
         others = {slot: other for slot, other in (beside or {}).items() if run is None or other.run != run.run}
         shown: tuple[object, ...] = (None, look)
         if run is not None:
