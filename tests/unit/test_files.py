@@ -80,7 +80,7 @@ def test_force_writes_through_a_link_and_keeps_it(tmp_path):
 def test_force_never_replaces_what_is_no_regular_file(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe"):
-        with pytest.raises(UsageError, match="no regular file"):
+        with pytest.raises(UsageError, match="not a regular file"):
             write_atomically(path, "x", force=True)
     assert (tmp_path / "pipe").is_fifo()
 

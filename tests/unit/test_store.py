@@ -337,7 +337,7 @@ def test_a_run_that_exists_is_never_begun_again(home):
         waiting = [QueuedRun("run-1", RunSpec()), QueuedRun("run-2", RunSpec())]
         assert [queued.run for queued in store.ready(waiting)] == ["run-2"]
         (notice,) = [event for event in store.recorded([news()]) if isinstance(event, Notice)]
-        assert "run-1 was trained by another process" in notice.message
+        assert "run-1 has already been trained by another process" in notice.message
     assert read(home, "run-1") == before
 
 
@@ -514,7 +514,7 @@ def test_a_database_of_another_program_is_told_and_keeps_its_tables(home, opener
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript("CREATE TABLE recipes (name); INSERT INTO recipes VALUES ('soup')")
         before = list(connection.iterdump())
-    assert "no store of mnist-tui" in fails(lambda: opener(home)).what
+    assert "not a mnist-tui store" in fails(lambda: opener(home)).what
     with closing(sqlite3.connect(path)) as connection:
         assert list(connection.iterdump()) == before
 

@@ -15,7 +15,6 @@ from textual import on
 from textual.app import App, ComposeResult
 from textual.events import Resize
 from textual.geometry import Size
-from textual.lazy import Lazy
 from textual.screen import Screen
 from textual.widgets import TabbedContent, TabPane
 
@@ -134,7 +133,7 @@ class Monitor(App[None]):
         return screen
 
     def compose(self) -> ComposeResult:
-        """Status, tabs, settings, progress, keys; the tabs that nobody begins with come behind the first frame."""
+        """Status, tabs, settings, progress, keys."""
         yield StatusLine()
         with TabbedContent(initial="live", id="tabs"):
             with TabPane("1 Live", id="live"):
@@ -142,11 +141,11 @@ class Monitor(App[None]):
             with TabPane("2 Runs", id="runs-pane"):
                 yield RunsView()
             with TabPane("3 Errors", id="errors"):
-                yield Lazy(ErrorsView())
+                yield ErrorsView()
             with TabPane("4 Features", id="features"):
-                yield Lazy(FeaturesView())
+                yield FeaturesView()
             with TabPane("5 Draw", id="draw"):
-                yield Lazy(DrawView())
+                yield DrawView()
         yield SettingsBar()
         yield ProgressStrip()
         yield KeyBar()
