@@ -255,3 +255,17 @@ async def test_a_tab_can_be_asked_for_before_the_first_frame(make_app):
         await settle(pilot)
         assert app.query_one(TabbedContent).active == "errors"
         assert app.query_one("#matrix").has_focus
+
+
+async def test_a_learning_rate_that_no_epoch_would_be_trained_with_is_refused(make_app):
+    app = make_app(SLOW_S)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await pilot.press("E", "1", "enter", "r")
+        await until(pilot, lambda: app.state.run is not None and app.state.run.progress is not None)
+        await pilot.press("p")
+        await until(pilot, lambda: statuses(app) == [Status.PAUSED])
+        await pilot.press("R")
+        await settle(pilot)
+        assert "This is the run's last epoch." in screen_text(app)
+        assert app.session.control.rate_asked(app.state.current) is None
+        app.session.control.stop()

@@ -159,3 +159,13 @@ async def test_the_live_tab_says_what_can_be_done_before_the_first_run_and_then_
         assert "the bottleneck" not in text
         assert "validation accuracy" in text
         assert "training time" in text
+
+
+async def test_what_is_copied_and_exported_is_the_comparison_that_is_shown(make_app, filled):
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("2", "slash", *"features", "equals_sign", "8", "enter", "Y")
+        await settle(pilot)
+        assert "Comparison of the runs shown" in screen_text(app)
+        copied = [[cell.strip() for cell in line.split("|")] for line in app.clipboard.splitlines()]
+        assert [cells[2] for cells in copied if len(cells) > 2 and cells[1].isdecimal()] == ["8", "8"]

@@ -14,10 +14,8 @@ from rich.cells import cell_len
 from mnist_tui.report.charts import AXIS, CURSOR, DIM, GRID, TEXT, Chart, Mark, label_width, rasterise
 from mnist_tui.report.look import Dots
 from mnist_tui.report.points import Series
-from mnist_tui.report.sparkline import changes, sparkline
 
 PATIENCE_S = 120
-BLOCKS = "▁▂▃▄▅▆▇█"
 FLAT = (0.5,) * 20
 HOSTILE = (math.nan, math.inf, -math.inf, 1e308, -1e308, 5e-324, -5e-324, 1e-310, 0.0, -0.0, -1.0, None, 0.5)
 ODD_LIMITS = (
@@ -458,37 +456,7 @@ def test_a_curve_without_a_value_has_a_dash_there():
     assert lines(chart(curve([None], name="val")), 8, 1)[0].split() == ["val", "–"]
 
 
-# Sparklines -------------------------------------------------------------------------------------------
-
-
-def test_a_sparkline_goes_from_the_lowest_block_to_the_highest():
-    assert sparkline([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]) == BLOCKS
-    assert sparkline([7.0, 0.0]) == "█▁"
-
-
-def test_a_sparkline_can_start_below_its_values():
-    assert sparkline([50.0, 100.0]) == "▁█"
-    assert sparkline([50.0, 100.0], low=0.0)[0] in "▄▅"
-
-
-def test_a_constant_sparkline_is_flat_whatever_its_size():
-    for value in (0.0, 1.0, -5.0, 1e300, 1e308, -1e308, 5e-324):
-        assert sparkline([value] * 3) == "▁▁▁"
-
-
-@settings(deadline=None)
-@given(
-    st.lists(st.floats() | st.sampled_from([value for value in HOSTILE if value is not None])),
-    st.none() | st.floats(-1, 1),
-)
-def test_a_sparkline_has_one_block_per_number_and_keeps_their_order(values, low):
-    drawn = sparkline(values, low=low)
-    assert len(drawn) == len(values)
-    for value, block in zip(values, drawn, strict=True):
-        assert (block == " ") == (not math.isfinite(value))
-    heights = [BLOCKS.index(drawn[at]) for at in sorted(range(len(values)), key=values.__getitem__) if drawn[at] != " "]
-    if not any(map(math.isnan, values)):
-        assert heights == sorted(heights)
+# Long runs and other dots -----------------------------------------------------------------------------
 
 
 def test_of_a_hundred_thousand_epochs_the_extremes_and_the_gap_stay():
@@ -506,18 +474,6 @@ def test_of_a_hundred_thousand_epochs_the_extremes_and_the_gap_stay():
     assert (drawn[0], drawn[-1]) == (2, 17), "the highest and the lowest value"
     assert curve[10][-1] != " ", "the newest value"
     assert [column for column, sign in enumerate(curve[10]) if sign == " "] == [15, 16, 17], "epochs 20,000 to 24,000"
-
-
-def test_changes_stand_on_the_ground_or_hang_from_the_top():
-    assert changes([2.0, 1.0, -2.0, -0.1, 0.0, math.nan]) == [
-        ("█", False),
-        ("▅", False),
-        ("█", True),
-        ("▔", True),
-        ("▁", False),
-        (" ", False),
-    ]
-    assert changes([]) == []
 
 
 @pytest.mark.parametrize(("dots", "signs"), [(Dots.BLOCKS, "▀▄█"), (Dots.ASCII, ".':")])

@@ -254,6 +254,7 @@ def test_smoothing_keeps_the_curve_pale_behind_its_mean():
     assert pale.dim
     assert pale.y == pytest.approx((0.2, 0.8, 0.2, 0.8, 0.2))
     assert mean.thick
+    assert mean.note == "20.00%", "the legend says what was measured"
     values = [value for value in mean.y if value is not None]
     assert values[0] == pytest.approx(0.2), "it begins with the first value, not with 0"
     assert max(values) - min(values) < 0.4
@@ -273,4 +274,5 @@ def test_marked_runs_lie_dashed_behind_the_run_shown():
     assert [one.name for one in what.series] == ["●3", "train", "val"]
     assert what.series[0].dashed
     assert what.series[0].y == (0.1, 0.2)
+    assert what.series[0].note == "20.00%"
     assert what.series[0].ink == overlay_chart([other], {"b": 2}, look=PLAIN).series[0].ink

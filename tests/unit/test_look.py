@@ -102,3 +102,10 @@ def test_whatever_is_done_something_is_in_view_and_inside_the_axis(steps, x):
                 newest = min(100.0, newest + abs(amount))
         low, high = look.view(WHOLE, newest)
         assert WHOLE[0] <= low < high <= WHOLE[1]
+
+
+def test_a_cursor_inside_the_view_leaves_it_and_the_newest_epoch_is_followed_still():
+    look = Look(span=10.0).moved(PLACES, -1).moved(PLACES, -3)
+    assert look.cursor == 97.0
+    assert look.end is None
+    assert look.moved(PLACES, -20).view(WHOLE, 100.0) == (77.0, 87.0)

@@ -35,13 +35,13 @@ class Metric:
         name: `accuracy` or `loss`, as in the events.
         text: How a value is written.
         titles: By scale.
-        best: Picks the best value.
+        best: The epoch with the best validation.
     """
 
     name: str
     text: Callable[[float], str]
     titles: Mapping[Scale, str]
-    best: Callable[..., EpochDone | None]
+    best: Callable[[RunState], EpochDone | None]
 
     @property
     def percent(self) -> bool:
@@ -63,13 +63,13 @@ ACCURACY: Final = Metric(
         Scale.LOG: "Accuracy (log)",
         Scale.FULL: "Accuracy (0 to 100%)",
     },
-    max,
+    attrgetter("best"),
 )
 _LOSS: Final = Metric(
     "loss",
     format_loss,
     {Scale.LINEAR: "Loss", Scale.ERROR_LOG: "Loss (log)", Scale.LOG: "Loss (log)", Scale.FULL: "Loss (from 0)"},
-    min,
+    lambda run: _lowest_loss(run),
 )
 
 
@@ -98,12 +98,13 @@ def _chart(run: RunState | None, look: Look, metric: Metric, beside: Mapping[int
     for slot, other in beside.items():
         values = metric.values(other.history, "val", look.scale)
         line = Series(f"●{slot + 1}", tuple(places(other, look.x)), finite(values), MARK_INKS[slot], dashed=True)
-        curves += smoothed(line, look)[-1:]
-    curves += _steps(run, look, metric)
+        curves += smoothed(noted(line, look, metric), look)[-1:]
+    curves += [noted(curve, look, metric) for curve in _steps(run, look, metric)]
     for part, ink, thick in (("train", TRAIN_INK, False), ("val", VALIDATION_INK, True)):
         values = metric.values(history, part, look.scale)
-        curves += smoothed(Series(part, tuple(x), finite(values), ink, thick=thick), look)
-    best = _best(history, metric)
+        curve = Series(part, tuple(x), finite(values), ink, thick=thick)
+        curves += smoothed(noted(curve, look, metric), look)
+    best = metric.best(run) if run is not None else None
     note = "" if history or metric is _LOSS else "no epoch yet"
     marks: tuple[Mark, ...] = ()
     if run is not None:
@@ -116,7 +117,7 @@ def _chart(run: RunState | None, look: Look, metric: Metric, beside: Mapping[int
         note = told_at(run, look, x)
     return Chart(
         title=metric.titles[look.scale],
-        series=tuple(noted(curve, look, metric) for curve in in_view(curves, view)),
+        series=tuple(in_view(curves, view)),
         x_limits=view,
         x_unit=look.x.value,
         log_y=look.scale in (Scale.ERROR_LOG, Scale.LOG),
@@ -129,10 +130,9 @@ def _chart(run: RunState | None, look: Look, metric: Metric, beside: Mapping[int
     )
 
 
-def _best(history: Sequence[EpochDone], metric: Metric) -> EpochDone | None:
-    value = attrgetter(f"val_{metric.name}")
-    finite = [e for e in history if math.isfinite(value(e))]
-    return metric.best(finite, key=value, default=None)
+def _lowest_loss(run: RunState) -> EpochDone | None:
+    finite = [e for e in run.history if math.isfinite(e.val_loss)]
+    return min(finite, key=attrgetter("val_loss"), default=None)
 
 
 def _full(metric: Metric, history: Sequence[EpochDone]) -> tuple[float, float]:
@@ -143,8 +143,8 @@ def _full(metric: Metric, history: Sequence[EpochDone]) -> tuple[float, float]:
 
 
 def noted(curve: Series, look: Look, metric: Metric) -> Series:
-    """Return a curve whose note is its value at the cursor, else its newest one."""
-    if curve.dim or not curve.x:
+    """Return a curve whose note is its value at the cursor, else its newest one; called before it is smoothed."""
+    if not curve.x:
         return curve
     at = len(curve.x) - 1 if look.cursor is None else nearest(curve.x, look.cursor)
     value = curve.y[at]

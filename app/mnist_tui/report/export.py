@@ -12,7 +12,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from rich.cells import cell_len
@@ -44,7 +44,7 @@ class Cell:
 
 def run_as_csv(run: RunState) -> str:
     """Return the epochs of a run as CSV, one line each: raw numbers, names as in the events."""
-    names = [name for name in EpochDone.__slots__ if name != "run"]
+    names = [field.name for field in fields(EpochDone) if field.name != "run"]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(names)

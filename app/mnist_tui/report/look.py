@@ -107,12 +107,16 @@ class Look:
         if self.cursor is None:
             at = len(places) - 1 if steps <= 0 or self.span is None else 0
         else:
-            at = min(max(_nearest(places, self.cursor) + steps, 0), len(places) - 1)
-        return self._showing(replace(self, cursor=places[at]))
+            at = min(max(nearest(places, self.cursor) + steps, 0), len(places) - 1)
+        cursor, newest, end = places[at], places[-1], self.end
+        if self.span is not None:
+            # What is in view moves only as far as the cursor needs.
+            end = min(max(newest if end is None else end, cursor), cursor + self.span)
+        return replace(self, cursor=cursor, end=None if end is None or end >= newest else end)
 
     def at(self, places: Sequence[float], x: float) -> Look:
         """Set the cursor on the point nearest to an x."""
-        return replace(self, cursor=places[_nearest(places, x)]) if places else self
+        return replace(self, cursor=places[nearest(places, x)]) if places else self
 
     def zoomed(self, limits: tuple[float, float], newest: float, factor: float, at: float | None = None) -> Look:
         """Look at more or less, around a place that stays where it is.
@@ -131,29 +135,19 @@ class Look:
         if span >= limits[1] - limits[0]:
             return replace(self, span=None, end=None)
         end = around + (high - around) / (high - low) * span if high > low else around
-        return self._ending(replace(self, span=span), end, limits, newest)
+        return self._ending(span, end, limits, newest)
 
     def panned(self, limits: tuple[float, float], newest: float, share: float) -> Look:
         """Move what is in view by a share of its length; at the newest point it is followed again."""
         if self.span is None:
             return self
-        return self._ending(self, self.view(limits, newest)[1] + share * self.span, limits, newest)
+        return self._ending(self.span, self.view(limits, newest)[1] + share * self.span, limits, newest)
 
-    @staticmethod
-    def _ending(look: Look, end: float, limits: tuple[float, float], newest: float) -> Look:
-        span = look.span or 0.0
-        end = min(max(end, limits[0] + span), max(newest, limits[0] + span))
-        return replace(look, end=None if end >= newest else end)
-
-    @staticmethod
-    def _showing(look: Look) -> Look:
-        """Bring the cursor into view."""
-        if look.span is None or look.cursor is None or look.end is None:
-            return replace(look, end=look.cursor) if look.span is not None and look.cursor is not None else look
-        low = look.end - look.span
-        if look.cursor < low:
-            return replace(look, end=look.cursor + look.span)
-        return replace(look, end=max(look.end, look.cursor))
+    def _ending(self, span: float, end: float, limits: tuple[float, float], newest: float) -> Look:
+        """Return a look at so much of the axis, which ends there or follows the newest point."""
+        least = limits[0] + span
+        end = min(max(end, least), max(newest, least))
+        return replace(self, span=span, end=None if end >= newest else end)
 
 
 def next_of(choice: Choice) -> Choice:
@@ -164,10 +158,6 @@ def next_of(choice: Choice) -> Choice:
 
 def nearest(places: Sequence[float], x: float) -> int:
     """Return the index of the place nearest to an x; there must be one."""
-    return _nearest(places, x)
-
-
-def _nearest(places: Sequence[float], x: float) -> int:
     at = bisect_left(places, x)
     if at == 0:
         return 0

@@ -8,8 +8,9 @@ from dataclasses import replace
 from mnist_tui.core.state import RunState
 from mnist_tui.report.charts import Chart
 from mnist_tui.report.curves import ACCURACY, MARK_INKS, STEPS_INK, finite, in_view, noted, smoothed
-from mnist_tui.report.look import Look, Scale
+from mnist_tui.report.look import Look, Scale, XAxis
 from mnist_tui.report.points import Series
+from mnist_tui.report.words import printable
 from mnist_tui.report.xaxis import EMPTY_EPOCHS, limits, places
 
 
@@ -36,7 +37,8 @@ def overlay_chart(
             dashed=slot is not None and slot // 2 % 2 == 1,
             thick=slot is None or slot % 2 == 0,
         )
-        curves += [replace(one, note=short_name(run)) if not one.dim else one for one in smoothed(line, look)]
+        told = replace(line, note=short_name(run)) if look.cursor is None else noted(line, look, ACCURACY)
+        curves += smoothed(told, look)
     whole = (
         min((limits(run, look.x)[0] for run in shown), default=1.0),
         max((limits(run, look.x)[1] for run in shown), default=float(EMPTY_EPOCHS)),
@@ -45,8 +47,7 @@ def overlay_chart(
     view = look.view(whole, newest)
     note = "Space marks a run to keep its curve" if len(shown) < 2 else ""
     if look.cursor is not None:
-        curves = [noted(curve, look, ACCURACY) for curve in curves]
-        note = f"{look.x.value} {look.cursor:,.0f}"
+        note = f"{look.cursor:,.1f} s" if look.x is XAxis.SECONDS else f"{look.x.value} {look.cursor:,.0f}"
     return Chart(
         title=f"Val {ACCURACY.titles[look.scale][0].lower()}{ACCURACY.titles[look.scale][1:]}",
         series=tuple(in_view(curves, view)),
@@ -62,5 +63,5 @@ def overlay_chart(
 
 
 def short_name(run: RunState) -> str:
-    """Return a run's settings in a few letters."""
-    return f"{run.epochs} ep x {run.spec.features} f s{run.spec.seed}"
+    """Return a run's name, else its settings in a few letters."""
+    return printable(run.labels.name) or f"{run.epochs} ep x {run.spec.features} f s{run.spec.seed}"

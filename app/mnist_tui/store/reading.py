@@ -79,15 +79,16 @@ class RunReader:
                     known[run.run] = row, run
         return runs
 
-    def _labels(self) -> dict[str, Labels]:
-        """Return what runs are called, by id; damaged ones are left out."""
+    def _labels(self, run: str = "") -> dict[str, Labels]:
+        """Return what runs are called, or one of them, by id; damaged labels are left out."""
         if not self._connection.query("SELECT 1 FROM sqlite_master WHERE name = 'labels'"):
             # Read only, and of an older version: nobody could name a run then.
             return {}
         found = {}
-        for run, name, tags, note, deleted_at in self._connection.query(_LABELS):
+        rows = self._connection.query(f"{_LABELS} WHERE run = ?", run) if run else self._connection.query(_LABELS)
+        for named, name, tags, note, deleted_at in rows:
             with suppress(*DAMAGE):
-                found[run] = Labels(name, as_tags([tags]), note, deleted_at)
+                found[named] = Labels(name, as_tags([tags]), note, deleted_at)
         return found
 
     def _inexact_marks(self) -> dict[str, list[Mark]]:
@@ -155,7 +156,7 @@ class RunReader:
         except DAMAGE as error:
             raise _unreadable(run, error) from error
         state.epochs, state.status = int(row[2]), status
-        state.labels = self._labels().get(run, Labels())
+        state.labels = self._labels(run).get(run, Labels())
         if end is not None:
             apply_to_run(state, end)
         return state
@@ -258,6 +259,9 @@ class RunReader:
         return None
 
     def _find(self, name: str) -> str:
+        if name.isascii() and self._connection.query("SELECT 1 FROM runs WHERE run = ?", name):
+            # As the app asks, for one run after the other: no need to look at all.
+            return name
         labels = self._labels()
         ids = [str(run) for (run,) in self._connection.query("SELECT run FROM runs ORDER BY started_at DESC, run DESC")]
         kept = [run for run in ids if run not in labels or not labels[run].deleted_at]
@@ -265,7 +269,6 @@ class RunReader:
             found = kept[:1]
         else:
             ways = (
-                [run for run in ids if run == name],
                 [run for run in kept if labels.get(run, Labels()).name == name != ""],
                 [run for run in kept if name and run.startswith(name)],
                 [run for run in kept if name and run.endswith(name)],

@@ -101,10 +101,6 @@ class MnistTuiApp(Collecting):
 
     def action_tab(self, name: str) -> None:
         """Show a tab and give its main table the focus."""
-        if not self.query(_MAIN[name]):
-            # Pressed behind the first frame, before the tab is there.
-            self.call_after_refresh(self.action_tab, name)
-            return
         self.query_one(TabbedContent).active = "runs-pane" if name == "runs" else name
         self._show_tab()
         # Not focus(), which comes later than the next key may.
@@ -216,13 +212,16 @@ class MnistTuiApp(Collecting):
         """Copy the comparison, or in other tabs the epochs of the run, to the clipboard of the terminal."""
         if self.query_one(TabbedContent).active == "runs-pane":
             table = self.query_one(RunsView).comparison(self.library.runs())
-            text, what = render(table, "md") if table.rows else "", "The comparison, as Markdown,"
+            text, what = render(table, "md") if table.rows else "", "The comparison is on the clipboard as Markdown"
         else:
             run = self._shown_run
-            text, what = run_as_csv(run) if run is not None and run.history else "", "The epochs of the run, as CSV,"
+            text, what = (
+                run_as_csv(run) if run is not None and run.history else "",
+                "The epochs are on the clipboard as CSV",
+            )
         if text:
             self.copy_to_clipboard(text)
-            self.tell(f"{what} is on the clipboard, where the terminal allows it.".replace("CSV, is", "CSV, are"))
+            self.tell(f"{what}, where the terminal allows it.")
         else:
             self.tell("There is nothing to copy yet.")
 
@@ -274,8 +273,8 @@ class MnistTuiApp(Collecting):
             return
         if self.query_one(TabbedContent).active == "runs-pane" and self.query_one(RunsView).close_filter():
             return
-        if (errors := self.query(ErrorsView)) and errors.first().is_open:
-            errors.first().close_images()
+        if (errors := self.query_one(ErrorsView)).is_open:
+            errors.close_images()
         elif self.query_one(SettingsBar).has_focus:
             self._leave_settings()
         elif self.query_one(TabbedContent).active in TABS_OF["cursor"] and self.charts.whole():

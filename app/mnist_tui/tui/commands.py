@@ -330,7 +330,7 @@ COMMANDS: Final = (
         "u",
         "u",
         "Export",
-        "Save the comparison of the marked runs, or of all, as Markdown, CSV, JSON, LaTeX and HTML.",
+        "Save the comparison of the marked runs, or of those shown, as Markdown, CSV, JSON, LaTeX and HTML.",
         _APP,
     ),
     Command(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from mnist_tui.tui.commands import COMMANDS, Command
+from mnist_tui.tui.preferences import FILE
 
 _LABELS = {
     "plus": "+",
@@ -30,7 +31,7 @@ def rebound(keys: Mapping[str, str]) -> tuple[tuple[Command, ...], list[str]]:
     Args:
         keys: Keys by action, as Textual names them; several with commas between them.
     """
-    problems = [f"settings.toml: no action is called {action!r}." for action in keys if action not in _actions()]
+    problems = [f"{FILE}: no action is called {action!r}." for action in keys if action not in _actions()]
     commands = list(COMMANDS)
     for number, command in enumerate(commands):
         if (key := keys.get(command.action, "").replace(" ", "")) != "":
@@ -41,7 +42,7 @@ def rebound(keys: Mapping[str, str]) -> tuple[tuple[Command, ...], list[str]]:
         for key in command.key.split(","):
             if key in owners:
                 problems.append(
-                    f"settings.toml: {_label(key)} would do two things, {owners[key]} and {command.action}; "
+                    f"{FILE}: {_label(key)} would do two things, {owners[key]} and {command.action}; "
                     "the usual keys are used."
                 )
                 return COMMANDS, problems

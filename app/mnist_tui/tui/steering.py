@@ -226,6 +226,9 @@ class Steering(Monitor):
         if not self._needs_run() or run is None or run.status.is_over:
             return
         control, name = self.session.control, run.run
+        if run.epochs_done + 1 >= (control.epochs_asked(name) or run.epochs) and run.progress is not None:
+            self.tell("This is the run's last epoch. + gives it another one, which a new rate could be used for.")
+            return
 
         def change(rate: float | None) -> None:
             if rate is not None and not control.set_learning_rate(rate, name):

@@ -16,7 +16,6 @@ from mnist_tui.core.state import RunState
 from mnist_tui.report.comparing import side_by_side
 from mnist_tui.report.look import Look
 from mnist_tui.report.overlay import overlay_chart, short_name
-from mnist_tui.report.words import printable
 from mnist_tui.tui.screens.dialog import Dialog
 from mnist_tui.tui.widgets.plot import PlotView
 
@@ -79,8 +78,7 @@ class CompareScreen(Dialog[None]):
         table.clear(columns=True)
         table.add_column("")
         for number, (slot, run) in enumerate(self._runs.items()):
-            name = printable(run.labels.name) or short_name(run)
-            table.add_column(f"●{slot + 1} {name}" + ("  (baseline)" if number == 0 else ""))
+            table.add_column(f"●{slot + 1} {short_name(run)}" + ("  (baseline)" if number == 0 else ""))
         for side in side_by_side(runs, self._target):
             style = "" if side.is_setting else "bold"
             table.add_row(Text(side.title, style=style), *(Text(cell) for cell in side.cells))

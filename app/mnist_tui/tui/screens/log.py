@@ -13,12 +13,12 @@ from textual.content import Content
 from textual.widgets import Static
 
 from mnist_tui.report.words import harmless
+from mnist_tui.terminal import Guard
 from mnist_tui.tui.screens.dialog import Dialog
 from mnist_tui.tui.widgets.notices import SIGNS, Said
 
 TAIL: Final = 200
 """Lines of the log that are shown."""
-TAIL_BYTES: Final = 64 * 1024
 
 
 class LogScreen(Dialog[None]):
@@ -53,17 +53,6 @@ class LogScreen(Dialog[None]):
         if not self._said:
             lines.append(Content.styled("None yet.", "$text-muted"))
         lines += [Content(""), Content.styled(f"End of {self._log}", "bold underline")]
-        tail = _tail(self._log)
+        tail = Guard(self._log).tail(TAIL)
         lines += [Content(harmless(line)) for line in tail] or [Content.styled("Nothing.", "$text-muted")]
         return Content("\n").join(lines)
-
-
-def _tail(path: Path) -> list[str]:
-    """Return the last lines of a file; none where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - TAIL_BYTES))
-            return file.read().decode("utf-8", "replace").splitlines()[-TAIL:]
-    except OSError:
-        return []

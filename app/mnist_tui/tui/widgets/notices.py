@@ -40,12 +40,6 @@ class Said:
     severity: Severity
 
 
-@dataclass(frozen=True, slots=True)
-class _Notice:
-    message: str
-    severity: Severity
-
-
 class Notices(Static):
     """Notices above the bottom lines of the main screen, so never over a dialog. A click takes them away.
 
@@ -61,7 +55,7 @@ class Notices(Static):
 
     def __init__(self) -> None:
         super().__init__(id="notices")
-        self._notices: dict[str, _Notice] = {}
+        self._notices: dict[str, Said] = {}
         self.said: deque[Said] = deque(maxlen=MOST_KEPT)
         """All notices of this session, the oldest first."""
 
@@ -74,8 +68,8 @@ class Notices(Static):
             severity: How grave it is.
             seconds: How long it stays; time under a dialog does not count.
         """
-        notice = _Notice(message, severity)
-        self.said.append(Said(time.strftime("%H:%M:%S"), message, severity))
+        notice = Said(time.strftime("%H:%M:%S"), message, severity)
+        self.said.append(notice)
         self._notices.pop(subject, None)
         self._notices[subject] = notice
         self._redraw()
@@ -88,7 +82,7 @@ class Notices(Static):
         self._redraw()
         return had_any
 
-    def _forget_later(self, subject: str, notice: _Notice, seconds: float) -> None:
+    def _forget_later(self, subject: str, notice: Said, seconds: float) -> None:
         def forget() -> None:
             if self._notices.get(subject) is not notice:
                 return

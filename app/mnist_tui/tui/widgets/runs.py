@@ -201,8 +201,9 @@ class RunsView(Container):
         self.query_one("#comparison-pane").border_subtitle = more or hidden
 
     def comparison(self, runs: Sequence[RunState]) -> ComparisonTable:
-        """Return the comparison of the marked runs, or of all."""
-        return build_table([run for run in runs if run.run in self.marked] or runs)
+        """Return the comparison of the marked runs, or of all that fit the filter."""
+        marked = [run for run in runs if run.run in self.marked]
+        return build_table(marked or [run for run in runs if self._fits(run)])
 
     def show(self, runs: Sequence[RunState]) -> None:
         """Show runs (newest first, without their epochs) that fit the filter, and their comparison."""
@@ -216,7 +217,7 @@ class RunsView(Container):
             [column.column for column in columns], [self._known_row(run, sign, columns, keys) for run, sign in ordered]
         )
         self._tell_what_is_shown()
-        self._show_comparison(self.comparison(shown))
+        self._show_comparison(self.comparison(runs))
 
     def show_curves(self, curves: Sequence[RunState], preview: RunState | None, look: Look) -> None:
         """Draw the marked runs with their epochs, and one more that is only looked at."""
@@ -228,6 +229,8 @@ class RunsView(Container):
         self.query_one("#comparison-pane").border_title = (
             f"Comparison of {len(self.marked)} marked run{'s' * (len(self.marked) != 1)}"
             if self.marked
+            else "Comparison of the runs shown"
+            if self.filter
             else "Comparison of all runs"
         )
         self.query_one("#footnotes", Static).update(Text(printable(" ".join(table.footnotes))))
