@@ -269,3 +269,15 @@ async def test_a_learning_rate_that_no_epoch_would_be_trained_with_is_refused(ma
         assert "This is the run's last epoch." in screen_text(app)
         assert app.session.control.rate_asked(app.state.current) is None
         app.session.control.stop()
+
+
+async def test_escape_leaves_the_settings_also_while_a_notice_is_there(make_app):
+    app = make_app()
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await pilot.press("p", "b", "escape")
+        assert not app.query_one(SettingsBar).has_focus
+        await settle(pilot)
+        assert "No run is in progress." in screen_text(app)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert "No run is in progress." not in screen_text(app)

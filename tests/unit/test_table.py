@@ -257,3 +257,13 @@ def test_sorting_keeps_rows_without_a_value_last_in_either_direction():
 
     assert order(reverse=False) == "bca"
     assert order(reverse=True) == "cba"
+
+
+def test_runs_that_their_patience_ended_are_told_with_the_epochs_they_had():
+    early = run_state("a", val_accuracies=(0.3, 0.4), spec=RunSpec(epochs=60, patience=3))
+    whole = run_state("b", val_accuracies=(0.3, 0.4), spec=RunSpec(epochs=2))
+    table = build_table([early, whole])
+    assert "60 epochs x 2 features: ended after 2 by a patience of 3." in table.footnotes
+    assert not any("2 epochs x" in note for note in table.footnotes)
+    assert "epochs_done" in {column.key for column in table.columns}
+    assert "epochs_done" not in {column.key for column in build_table([whole]).columns}

@@ -129,6 +129,7 @@ MORE_COLUMNS: Final = (
     Column("batch_size", "Batch", Unit.COUNT, Direction.NONE, "Images per step.", always=False),
     Column("learning_rate", "Learning Rate", Unit.LOSS, Direction.NONE, "Adam's step size.", always=False),
     Column("rate_changes", "Rate Changes", Unit.TEXT, Direction.NONE, "Learning rates set on the way.", always=False),
+    Column("epochs_done", "Epochs Done", Unit.COUNT, Direction.NONE, "Where patience ended it early.", always=False),
     Column("patience", "Patience", Unit.COUNT, Direction.NONE, "Epochs without a better one allowed.", always=False),
 )
 COLUMNS: Final = REPORT_COLUMNS + MORE_COLUMNS
@@ -283,11 +284,19 @@ def _make_row(group: Sequence[RunState]) -> Row:
         "batch_size": first.spec.batch_size,
         "learning_rate": first.spec.learning_rate,
         "rate_changes": ", ".join(f"{rate:g} from epoch {epoch}" for epoch, rate in first.rates) or None,
+        "epochs_done": _ended_early(group),
         "patience": first.spec.patience,
     }
     data = first.dataset
     images = {"n_train": data.n_train, "n_validation": data.n_validation, "n_test": data.n_test} if data else {}
     return Row(tuple(run.run for run in group), values, images)
+
+
+def _ended_early(group: Sequence[RunState]) -> Spread | None:
+    """Return the epochs of runs that their patience ended, with those of their seeds; `None` where all were trained."""
+    if all(run.status is not Status.FINISHED or run.epochs_done == run.epochs for run in group):
+        return None
+    return spread([float(run.epochs_done) for run in group])
 
 
 def _row_order(row: Row) -> tuple[Any, ...]:
@@ -341,6 +350,10 @@ def _footnotes(rows: Sequence[Row], best: frozenset[tuple[int, str]], repeated: 
         notes.append("Several seeds of one setting: mean ± sample deviation (n - 1), n in the column Seeds.")
     if repeated:
         notes.append(f"Of runs with the same settings and seed the newest counts; {repeated} older left out.")
+    for row in rows:
+        if isinstance(done := row.values["epochs_done"], Spread):
+            planned = f"{row.number('epochs'):g} epochs x {row.number('features'):g} features"
+            notes.append(f"{planned}: ended after {done.mean:g} by a patience of {row.values['patience']}.")
     if best:
         notes.append("Best value of a column marked where its lead is larger than the noise (95 %).")
     if any(row.values["status"] != str(Status.FINISHED) for row in rows):

@@ -268,15 +268,16 @@ class MnistTuiApp(Collecting):
         self._show()
 
     def key_escape(self) -> None:
-        """Take notices away; with none there, go back from a past run to the present one."""
-        if self.query_one(Notices).dismiss():
+        """Leave what is typed into; else take notices away; with none there, go back from a past run."""
+        if self.query_one(SettingsBar).has_focus:
+            self._leave_settings()
             return
         if self.query_one(TabbedContent).active == "runs-pane" and self.query_one(RunsView).close_filter():
             return
+        if self.query_one(Notices).dismiss():
+            return
         if (errors := self.query_one(ErrorsView)).is_open:
             errors.close_images()
-        elif self.query_one(SettingsBar).has_focus:
-            self._leave_settings()
         elif self.query_one(TabbedContent).active in TABS_OF["cursor"] and self.charts.whole():
             self._look_anew()
         elif self._opened is not None:

@@ -68,7 +68,8 @@ class RunCard(Card):
         pairs = [
             ("epochs", f"{run.epochs_done} of {run.epochs}"),
             ("features", f"{spec.features}  ({run.parameters:,} parameters)" if run.parameters else str(spec.features)),
-            ("adam", f"lr {_rates(run)}, batch {spec.batch_size}, seed {spec.seed}"),
+            ("adam", f"lr {_rates(run)}"),
+            ("batch", f"{spec.batch_size} images, seed {spec.seed}"),
         ]
         if run.dataset is not None:
             data = run.dataset
