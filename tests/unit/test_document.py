@@ -1,6 +1,7 @@
 """The written report says what the runs say, in one file that needs nothing else."""
 
 import base64
+import html
 import io
 import math
 import re
@@ -15,6 +16,7 @@ from mnist_tui.core.events import Status
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.demo_insight import scripted_insight, validation_set
 from mnist_tui.report.document import MAX_RUNS, Told, write_report
+from mnist_tui.report.page import Table, to_html
 from mnist_tui.report.svg import Curve, digit, plot
 from tests.builders import MNIST, run_state
 
@@ -149,3 +151,21 @@ def test_markdown_has_tables_of_equal_rows():
     assert len(tables) >= 4
     for table in tables:
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
+
+
+def test_the_network_is_drawn_where_there_are_drawings_and_told_where_there_are_none():
+    drawn, told_in_words = written(), written(as_html=False)
+    assert "<svg" in drawn
+    assert "→" not in drawn
+    assert "image 1 × 28 × 28 → conv" in told_in_words
+    assert "<svg" not in told_in_words
+
+
+def test_a_cell_breaks_only_before_its_deviation():
+    text = to_html("Title", [Table(("Epochs", "Accuracy", "Time"), [("10", "46.78 ± 0.52% ★", "2.60 ± 0.01 s")])])
+    cells = re.findall(r"<td>(.*?)</td>", text)
+    assert [html.unescape(cell).split(" ") for cell in cells] == [
+        ["10"],
+        ["46.78", "±\N{NO-BREAK SPACE}0.52%\N{NO-BREAK SPACE}★"],
+        ["2.60", "±\N{NO-BREAK SPACE}0.01\N{NO-BREAK SPACE}s"],
+    ]

@@ -13,9 +13,10 @@ from mnist_tui.core.insight import Insight, ValidationSet
 from mnist_tui.core.metrics import spread
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import build_table
-from mnist_tui.report.export import escape_markdown, people_cells, people_footnotes
+from mnist_tui.report.export import people_cells, people_footnotes
 from mnist_tui.report.insights import class_names, confusions
 from mnist_tui.report.listing import thinned
+from mnist_tui.report.page import Block, Figure, Table, Title, to_html, to_markdown
 from mnist_tui.report.svg import Curve, Layer, confusion, digit, layers_of, network, plot
 from mnist_tui.report.words import (
     format_device,
@@ -51,50 +52,6 @@ class Told:
     pictures: ValidationSet | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows of text below a header.
-
-    Attributes:
-        header: Titles.
-        rows: As many cells each.
-        caption: What they are.
-    """
-
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    caption: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A drawing, which Markdown leaves out.
-
-    Attributes:
-        drawing: HTML without anything from outside.
-        caption: What it shows.
-    """
-
-    drawing: str
-    caption: str
-
-
-@dataclass(frozen=True, slots=True)
-class Title:
-    """A heading.
-
-    Attributes:
-        level: 2 for a section, 3 below it.
-        text: One line.
-    """
-
-    level: int
-    text: str
-
-
-Block = Title | Table | Figure | str
-
-
 def write_report(told: Sequence[Told], *, as_html: bool, generated_at: str) -> str:
     """Return the report on some runs.
 
@@ -106,7 +63,7 @@ def write_report(told: Sequence[Told], *, as_html: bool, generated_at: str) -> s
     title = "Training a small CNN on " + ", ".join(dict.fromkeys(_data_of(each.run) for each in told))
     made = f"Written by mnist-tui {__version__}, {format_moment(generated_at)}. Every number comes from the runs."
     blocks = [made, *_blocks(told)]
-    return _to_html(title, blocks) if as_html else _to_markdown(title, blocks)
+    return to_html(title, blocks) if as_html else to_markdown(title, blocks)
 
 
 def _data_of(run: RunState) -> str:
@@ -152,8 +109,8 @@ def _network(runs: Sequence[RunState]) -> list[Block]:
             blocks.append(f"{features} {noun}{count}.")
             continue
         layers = layers_of(run.dataset.side, features, _HIDDEN, len(run.dataset.classes))
-        blocks.append(Figure(network(layers), f"{features} {noun}{count}"))
-        blocks.append(f"{features} {noun}{count}. {' → '.join(map(_layer, layers))}.")
+        told = f"{features} {noun}{count}"
+        blocks.append(Figure(network(layers), told, f"{told}. {' → '.join(map(_layer, layers))}."))
     return blocks
 
 
@@ -176,7 +133,7 @@ def _protocol(runs: Sequence[RunState]) -> list[Block]:
         ("Versions", _each(", ".join(f"{k} {v}" for k, v in sorted(m.versions.items())) for m in machines)),
     ]
     return [
-        Table(("Setting", "Value"), [[name, value] for name, value in facts if value]),
+        Table(("Setting", "Value"), [[name, value] for name, value in facts if value], numbers=False),
         "The test images were used once, with the weights after the last epoch. Times are those of training and "
         "validation; loading, pauses and the test are not in them.",
     ]
@@ -184,7 +141,8 @@ def _protocol(runs: Sequence[RunState]) -> list[Block]:
 
 def _each(values: Iterable[str]) -> str:
     """Return different values once each, in their order."""
-    return ", ".join(dict.fromkeys(map(printable, values)))
+    different = list(dict.fromkeys(map(printable, values)))
+    return ("; " if any("," in value for value in different) else ", ").join(different)
 
 
 def _results(runs: Sequence[RunState]) -> list[Block]:
@@ -281,78 +239,3 @@ def _gallery(pictures: ValidationSet, insight: Insight, names: Sequence[str]) ->
         image = digit(pictures.image(mistake.image), pictures.side, words)
         tiles.append(f"<figure>{image}<figcaption>{html.escape(words)}</figcaption></figure>")
     return Figure(f'<div class="gallery">{"".join(tiles)}</div>', "Validation images, the surest mistakes first")
-
-
-# How it is written ----------------------------------------------------------------------------------------
-
-_STYLE: Final = """\
-:root { color-scheme: light dark; --text: #1b1b1f; --muted: #5b5b66; --ground: #ffffff; --line: #d8d8de;
-  --train: #0072b2; --val: #a85c00; --right: #2e9e5b; --wrong: #d5455f; --box: #f1f3f7; }
-@media (prefers-color-scheme: dark) { :root { --text: #e6e6ea; --muted: #a0a0ac; --ground: #16161a; --line: #3a3a44;
-  --train: #56b4e9; --val: #e69f00; --right: #3fae6d; --wrong: #e05a72; --box: #23232a; } }
-@media print { :root { color-scheme: light; --text: #000; --muted: #444; --ground: #fff; --line: #bbb; --train: #0072b2;
-  --val: #a85c00; --right: #2e9e5b; --wrong: #d5455f; --box: #f1f3f7; } figure, table { break-inside: avoid; } }
-body { font: 16px/1.5 system-ui, sans-serif; color: var(--text); background: var(--ground); max-width: 60rem;
-  margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.7rem; } h2 { margin-top: 2.2rem; border-bottom: 1px solid var(--line); }
-.wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.9rem; }
-caption { text-align: left; color: var(--muted); } th, td { padding: 0.15rem 0.6rem; text-align: right;
-  border-bottom: 1px solid var(--line); } th:first-child, td:first-child { text-align: left; }
-figure { margin: 1rem 0; } figcaption { color: var(--muted); font-size: 0.9rem; } svg { width: 100%; height: auto;
-  max-width: 46rem; font: 12px system-ui, sans-serif; } text { fill: var(--text); } .muted { fill: var(--muted); }
-.strong { font-weight: 600; } .grid { stroke: var(--line); } polyline { fill: none; stroke-width: 2; }
-polyline.train, line.train { stroke: var(--train); stroke-dasharray: 5 3; } circle.train { fill: var(--train); }
-polyline.val, line.val { stroke: var(--val); } circle.val { fill: var(--val); }
-line.train, line.val { stroke-width: 2; }
-rect.right { fill: var(--right); } rect.wrong { fill: var(--wrong); }
-rect.layer { fill: var(--box); stroke: var(--line); }
-rect.narrow { fill: var(--box); stroke: var(--val); stroke-width: 2; } .arrow { fill: none; stroke: var(--muted); }
-.gallery { display: flex; flex-wrap: wrap; gap: 0.8rem; } .gallery figure { margin: 0; width: 6.5rem; }
-.gallery img { image-rendering: pixelated; border: 1px solid var(--line); }
-"""
-
-
-def _to_html(title: str, blocks: Sequence[Block]) -> str:
-    body = "\n".join(map(_html, blocks))
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(title)}</title>\n<style>\n{_STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>{html.escape(title)}</h1>\n{body}\n</body>\n</html>\n"
-    )
-
-
-def _html(block: Block) -> str:
-    match block:
-        case Title():
-            return f"<h{block.level}>{html.escape(block.text)}</h{block.level}>"
-        case Figure():
-            return f"<figure>{block.drawing}<figcaption>{html.escape(block.caption)}</figcaption></figure>"
-        case Table():
-            caption = f"<caption>{html.escape(block.caption)}</caption>" if block.caption else ""
-            head = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in block.header)
-            rows = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in block.rows)
-            return (
-                f'<div class="wide"><table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
-            )
-        case _:
-            return f"<p>{html.escape(block)}</p>"
-
-
-def _to_markdown(title: str, blocks: Sequence[Block]) -> str:
-    texts = [f"# {escape_markdown(title)}", *filter(None, map(_markdown, blocks))]
-    return "\n\n".join(texts) + "\n"
-
-
-def _markdown(block: Block) -> str:
-    match block:
-        case Title():
-            return f"{'#' * block.level} {escape_markdown(block.text)}"
-        case Figure():
-            return ""
-        case Table():
-            lines = [block.header, ["---", *["---:"] * (len(block.header) - 1)], *block.rows]
-            table = "\n".join(f"| {' | '.join(map(escape_markdown, line))} |" for line in lines)
-            return f"{escape_markdown(block.caption)}:\n\n{table}" if block.caption else table
-        case _:
-            return escape_markdown(block)
