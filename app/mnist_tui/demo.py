@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from mnist_tui.core.control import Order, RunControl
+from mnist_tui.core.control import Next, RunControl
 from mnist_tui.core.events import (
     Checkpoint,
     DatasetInfo,
@@ -91,6 +91,7 @@ def run_sweep(
         control.begin_run(queued.run)
         done.append(queued.run)
         yield from _Script(queued, sweep, control, clock, delay_s, steps, insights).events()
+        control.end_run()
     yield SweepDone(sweep=sweep, runs=tuple(done), stopped=control.queue_stopped)
 
 
@@ -200,7 +201,7 @@ class _Script:
             yield done
             if not math.isfinite(done.train_loss):
                 return self._done(Status.DIVERGED, f"the loss was no longer a finite number in epoch {epoch}")
-            if self._control.after_epoch() is Order.STOP_RUN:
+            if self._control.after_epoch() is Next.STOP_RUN:
                 break
         yield from self._phase(Phase.TEST, len(self._history), 1)
         self._clock.go_on(VAL_S)
@@ -237,7 +238,7 @@ class _Script:
                 yield from self._take_new_epochs(epoch)
             yield RunResumed(run=self._run, epoch=epoch, paused_s=time.monotonic() - paused_at)
         # A run that has all its epochs gets its test, as in the real engine.
-        if self._control.between_batches() is Order.STOP_RUN and len(self._history) < self._epochs:
+        if self._control.between_batches() is Next.STOP_RUN and len(self._history) < self._epochs:
             raise _Stopped
 
     def _take_new_epochs(self, epoch: int) -> Iterator[Event]:

@@ -4,7 +4,8 @@ MnistTuiError      1   anything else that went wrong
 ├── UsageError     2   a value that cannot be used
 ├── DataError      3   a dataset that is not available
 ├── RunError       4   a run that failed or diverged
-└── StoreError     5   the store of past runs is locked or damaged
+├── StoreError     5   the store of past runs is locked or damaged
+└── OrderError     6   an order to a run in another process that was not obeyed
 """
 
 from __future__ import annotations
@@ -53,3 +54,9 @@ class StoreError(MnistTuiError):
     """The store of past runs is locked, damaged or not writable."""
 
     exit_code = 5
+
+
+class OrderError(MnistTuiError):
+    """An order to a run in another process that was not obeyed."""
+
+    exit_code = 6

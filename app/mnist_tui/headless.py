@@ -24,6 +24,7 @@ from mnist_tui.store.connection import TRAINING_PATIENCE_S
 from mnist_tui.store.database import Store, continuing
 from mnist_tui.store.home import home, tables_folder
 from mnist_tui.streams import say
+from mnist_tui.wire.server import Broadcast
 
 Engine: TypeAlias = Callable[[Iterable[QueuedRun], RunControl], Iterator[Event]]
 _BAD_ENDS: Final = (Status.FAILED, Status.OUT_OF_MEMORY, Status.DIVERGED)
@@ -110,8 +111,11 @@ def _train(queue: Sequence[QueuedRun], *, as_json: bool) -> int:
         interruptible(end) as interruption,
     ):
         store.add_waiting(queue, session)
-        with suppress(KeyboardInterrupt):
+        with suppress(KeyboardInterrupt), Broadcast(place, session, lambda: control) as broadcast:
+            if broadcast.problem:
+                say(broadcast.problem)
             for event in store.recorded(run_sweep(store.ready(queue), control)):
+                broadcast.publish(event)
                 state.apply(event)
                 if isinstance(event, Notice):
                     worst = worst or event.exit_code

@@ -149,6 +149,18 @@ def _resume(args: argparse.Namespace) -> int:
     return resume(args.run, args.epochs, as_json=args.json)
 
 
+def _events(args: argparse.Namespace) -> int:
+    from mnist_tui.remote import follow
+
+    return follow(args.run, as_json=args.json)
+
+
+def _tell(args: argparse.Namespace) -> int:
+    from mnist_tui.remote import tell
+
+    return tell(args.run, args.what, args.value, after_epoch=args.after_epoch)
+
+
 def _data(args: argparse.Namespace) -> int:
     from mnist_tui.headless import fetch_data, print_data_status, verify_data
 
@@ -178,6 +190,8 @@ _COMMANDS: Final = {
     "run": _run,
     "resume": _resume,
     "demo": _demo,
+    "events": _events,
+    "tell": _tell,
     "runs": past.runs_command,
     "show": past.show_command,
     "rename": past.rename_command,

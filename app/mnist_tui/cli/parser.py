@@ -11,12 +11,13 @@ from typing import Any, Final
 
 from mnist_tui import __version__
 from mnist_tui.core.filtering import FIELDS
+from mnist_tui.core.orders import KINDS
 from mnist_tui.core.spec import BACKENDS, DATASETS, DEVICES, RunSpec, shown
 
 EXPORT_FORMATS: Final = ("md", "csv", "json", "tex", "html")
 EPILOG: Final = """\
 exit codes: 0 done, 1 crash, 2 usage, 3 data not available, 4 a run failed or diverged,
-            5 store locked or damaged, 141 nobody reads the output any more,
+            5 store locked or damaged, 6 an order was not obeyed, 141 nobody reads the output any more,
             130 Ctrl+C, 143 SIGTERM, 128 + number for other signals
 places:     MNIST_TUI_HOME   runs, tables and logs
             MNIST_TUI_DATA   a torchvision root that holds MNIST/raw/
@@ -115,6 +116,24 @@ def build_parser() -> argparse.ArgumentParser:
     rm.add_argument("runs", metavar="RUN", nargs="+", help=_RUN)
     restore = commands.add_parser("restore", help="bring deleted runs back")
     restore.add_argument("runs", metavar="RUN", nargs="+", help=_RUN)
+
+    events = commands.add_parser(
+        "events",
+        help="follow what another process trains",
+        description="Follow what another process trains: the story so far, then every event as it happens.",
+    )
+    events.add_argument("run", metavar="RUN", nargs="?", help=f"{_RUN} (default: what is in progress)")
+    events.add_argument("--json", action="store_true", help="one JSON object per event and line")
+
+    tell = commands.add_parser(
+        "tell",
+        help="pause, resume, stop or skip a run in another process, or change its epochs or its learning rate",
+        description="Ask one thing of a run that another process trains; exit code 0 when it was done, 6 when not.",
+    )
+    tell.add_argument("run", metavar="RUN", help=_RUN)
+    tell.add_argument("what", choices=KINDS)
+    tell.add_argument("value", metavar="N", nargs="?", help="with epochs and rate: the number to take")
+    tell.add_argument("--after-epoch", action="store_true", help="with stop and skip: when this epoch is done")
 
     show = commands.add_parser("show", help="show one run with its epochs")
     show.add_argument("run", metavar="RUN", help=_RUN)

@@ -8,7 +8,7 @@ from enum import Enum, auto
 from mnist_tui.core.spec import check_rate
 
 
-class Order(Enum):
+class Next(Enum):
     """What the loop has to do next."""
 
     GO_ON = auto()
@@ -36,27 +36,41 @@ class RunControl:
 
     # Asked by people ------------------------------------------------------------------------------
 
-    def stop(self, *, after_epoch: bool = False) -> None:
+    # Each may name the run that is meant; it is False, and nothing happens, when another one is in progress.
+
+    def stop(self, run: str | None = None, *, after_epoch: bool = False) -> bool:
         """End the run after this batch or this epoch and leave the rest of the queue waiting."""
         with self._changed:
+            if run not in (None, self._run):
+                return False
             self._stop_queue = True
             self._end_run(after_epoch)
+            return True
 
-    def skip(self, *, after_epoch: bool = False) -> None:
+    def skip(self, run: str | None = None, *, after_epoch: bool = False) -> bool:
         """End the run after this batch or this epoch and go on with the next one."""
         with self._changed:
+            if run not in (None, self._run):
+                return False
             self._end_run(after_epoch)
+            return True
 
-    def pause(self) -> None:
+    def pause(self, run: str | None = None) -> bool:
         """Hold the run before its next batch."""
         with self._changed:
+            if run not in (None, self._run):
+                return False
             self._paused = True
+            return True
 
-    def resume(self) -> None:
+    def resume(self, run: str | None = None) -> bool:
         """Let a paused run go on."""
         with self._changed:
+            if run not in (None, self._run):
+                return False
             self._paused = False
             self._changed.notify_all()
+            return True
 
     def set_epochs(self, epochs: int, run: str | None = None) -> bool:
         """Give the run in progress another number of epochs; the loop never goes below what is done.
@@ -128,6 +142,11 @@ class RunControl:
             if not self._stop_queue:
                 self._stop_run = self._after_epoch = False
 
+    def end_run(self) -> None:
+        """Take no more wishes for the run that is over."""
+        with self._changed:
+            self._run, self._too_late = "", True
+
     @property
     def paused(self) -> bool:
         """True while the run should hold."""
@@ -143,13 +162,13 @@ class RunControl:
         """True when no further run may start."""
         return self._stop_queue
 
-    def between_batches(self) -> Order:
+    def between_batches(self) -> Next:
         """Say whether to go on with the next batch."""
-        return Order.STOP_RUN if self._stop_run and not self._after_epoch else Order.GO_ON
+        return Next.STOP_RUN if self._stop_run and not self._after_epoch else Next.GO_ON
 
-    def after_epoch(self) -> Order:
+    def after_epoch(self) -> Next:
         """Say whether to go on with the next epoch."""
-        return Order.STOP_RUN if self._stop_run else Order.GO_ON
+        return Next.STOP_RUN if self._stop_run else Next.GO_ON
 
     def wait_until_resumed(self) -> bool:
         """Block the training thread while the run is paused; False when it is, but other epochs were asked for."""

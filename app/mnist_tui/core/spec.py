@@ -43,6 +43,15 @@ def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
         raise UsageError(f"{name} must be one of {', '.join(choices)}, not {shown(value)}")
 
 
+def check_epochs(epochs: int) -> None:
+    """Refuse what is no number of epochs.
+
+    Raises:
+        UsageError: It is none.
+    """
+    _check_int("epochs", epochs, 1, MAX_EPOCHS)
+
+
 def check_rate(rate: object) -> None:
     """Raise `UsageError` for what is no learning rate."""
     if isinstance(rate, bool) or not isinstance(rate, int | float) or math.isnan(rate) or rate <= 0:
@@ -89,7 +98,7 @@ class RunSpec:
     patience: int | None = None
 
     def __post_init__(self) -> None:
-        _check_int("epochs", self.epochs, 1, MAX_EPOCHS)
+        check_epochs(self.epochs)
         _check_int("features", self.features, 1, MAX_FEATURES)
         _check_int("seed", self.seed, 0, MAX_SEED)
         _check_int("batch size", self.batch_size, 1, MAX_BATCH_SIZE)
@@ -147,7 +156,7 @@ class SweepSpec:
             if not getattr(self, name):
                 raise UsageError(f"{name} must name at least one value")
         for epochs in self.epochs:
-            _check_int("epochs", epochs, 1, MAX_EPOCHS)
+            check_epochs(epochs)
         for features in self.features:
             _check_int("features", features, 1, MAX_FEATURES)
         for seed in self.seeds:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, cast
 
 import torch
 
-from mnist_tui.core.control import Order, RunControl
+from mnist_tui.core.control import Next, RunControl
 from mnist_tui.core.events import (
     Checkpoint,
     EpochDone,
@@ -107,6 +107,7 @@ def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event
             way = Way(device, backend, choose_threads(spec.threads, spec.features, free))
             done.append(queued.run)
             yield from _Run(queued, spec, sweep, dataset, way, control).events()
+            control.end_run()
     except MnistTuiError as error:
         yield Notice(level="error", message=str(error), exit_code=error.exit_code)
     yield SweepDone(sweep=sweep, runs=tuple(done), stopped=control.queue_stopped)
@@ -315,7 +316,7 @@ class _Run:
             yield done
             if not finite:
                 raise _Diverged(done.epoch)
-            if self._control.after_epoch() is Order.STOP_RUN or self._is_patience_at_an_end:
+            if self._control.after_epoch() is Next.STOP_RUN or self._is_patience_at_an_end:
                 break
         if self._is_patience_at_an_end:
             self._control.close()
@@ -432,7 +433,7 @@ class _Run:
             clock.leave_out(paused.elapsed_s)
             yield RunResumed(run=self._run, epoch=epoch, paused_s=paused.elapsed_s)
         # A run that has all its epochs gets its test: that is a moment's work.
-        if self._control.between_batches() is Order.STOP_RUN and not self._is_complete:
+        if self._control.between_batches() is Next.STOP_RUN and not self._is_complete:
             raise _Stopped
 
     def _take_new_epochs(self, epoch: int) -> Iterator[Event]:

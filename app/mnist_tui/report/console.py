@@ -57,7 +57,7 @@ class ConsoleView:
     per line, and stderr only warnings and errors.
 
     Args:
-        total_runs: How many runs the queue holds.
+        total_runs: How many runs the queue holds; 0 where that is not known.
         as_json: Write for machines.
         out, err: Where to write; standard output and standard error unless given.
     """
@@ -123,7 +123,7 @@ class ConsoleView:
         run = state.run
         if run is None:
             return None
-        mark = Text(f"[{len(state.runs)}/{self._total_runs}] ", "dim")
+        mark = Text(f"[{len(state.runs)}/{self._total_runs}] " if self._total_runs else "", "dim")
         match event:
             case RunStarted():
                 return mark + _start_line(event)
@@ -217,7 +217,8 @@ def _live_view(state: SessionState, total_runs: int) -> RenderableType:
 
 
 def _head(run: RunState, number: int, total_runs: int) -> Text:
-    head = Text.assemble((f"Run {number} of {total_runs}", "bold"), f"  {run.spec.title}  ", no_wrap=True)
+    which = f"Run {number} of {total_runs}" if total_runs else f"Run {number}"
+    head = Text.assemble((which, "bold"), f"  {run.spec.title}  ", no_wrap=True)
     return head + _status(run.status)
 
 

@@ -145,7 +145,7 @@ class RunReader:
             UsageError: No run, or more than one, is called so.
             StoreError: The run, or the store, is damaged.
         """
-        run = self._find(name)
+        run = self.id_of(name)
         query = "SELECT run, status, epochs, started, done FROM runs WHERE run = ?"
         row = next(iter(self._connection.query(query, run)))
         try:
@@ -168,7 +168,7 @@ class RunReader:
             UsageError: No run, or more than one, is called so.
             StoreError: The run, or the store, is damaged.
         """
-        run = self._find(name)
+        run = self.id_of(name)
         ((started, done),) = self._connection.query("SELECT started, done FROM runs WHERE run = ?", run)
         try:
             yield event_from_json(json.loads(started))
@@ -258,7 +258,8 @@ class RunReader:
             raise StoreError(f"the validation images cannot be read: {_reason(error)}", "Train again") from error
         return None
 
-    def _find(self, name: str) -> str:
+    def id_of(self, name: str) -> str:
+        """Return the id of the run that is called so; arguments and errors as for `run`."""
         if name.isascii() and self._connection.query("SELECT 1 FROM runs WHERE run = ?", name):
             # As the app asks, for one run after the other: no need to look at all.
             return name

@@ -189,7 +189,7 @@ class Steering(Monitor):
         if self._needs_run():
             self._end_run("Skip", self.session.control.skip)
 
-    def _end_run(self, verb: str, end: Callable[[], None]) -> None:
+    def _end_run(self, verb: str, end: Callable[[], object]) -> None:
         """End the run at once; ask first where seconds of an unfinished epoch would be lost."""
         run = self.state.run
         lost_s = run.progress.epoch_elapsed_s if run is not None and run.progress is not None else 0.0

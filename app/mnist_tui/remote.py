@@ -1,0 +1,179 @@
+"""What the commands do that watch and steer a run of another process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from mnist_tui.core.events import EpochsChanged, Event, RunDone, RunPaused, RunResumed, Status
+from mnist_tui.core.orders import WITH_VALUE, Order, order_from_json
+from mnist_tui.core.spec import shown
+from mnist_tui.core.state import SessionState
+from mnist_tui.errors import OrderError, RunError, UsageError
+from mnist_tui.report.console import ConsoleView
+from mnist_tui.report.words import printable
+from mnist_tui.store.database import Store
+from mnist_tui.store.home import home
+from mnist_tui.store.lock import is_held
+from mnist_tui.streams import say
+from mnist_tui.wire.client import Watch, watches
+from mnist_tui.wire.lines import read_event
+
+OBEYED_S: Final = 30.0
+"""How long to wait until an order that was taken shows: a batch, or the end of a validation."""
+
+
+def follow(name: str | None, *, as_json: bool) -> int:
+    """Show what another process trains until it ends; return the exit code.
+
+    Args:
+        name: What the run is called; `None`: whatever is in progress.
+        as_json: Write for machines.
+
+    Raises:
+        UsageError: It is not in progress, or several are.
+        RunError: The process ended without a word.
+    """
+    state = SessionState()
+    with _watched(name) as (watch, _), ConsoleView(0, as_json=as_json) as view:
+        for record in watch.records():
+            if record.get("type") == "bye":
+                return 0
+            if (event := _event(record)) is not None:
+                state.apply(event)
+                view.show(event, state)
+    left = state.current or "RUN"
+    raise RunError("the process that trained has ended without a word", f"`mnist-tui resume {left}` continues the run")
+
+
+def tell(name: str, kind: str, value: str | None, *, after_epoch: bool) -> int:
+    """Ask one thing of a run, wait until it shows, and return the exit code.
+
+    Args:
+        name: What the run is called.
+        kind: One of `core.orders.KINDS`.
+        value: With `epochs` and `rate` the number, else `None`.
+        after_epoch: Stop or skip at the end of the epoch, for which nothing is waited.
+
+    Raises:
+        UsageError: There is no such run in progress, or the order makes no sense.
+        OrderError: It was too late.
+    """
+    with _watched(name) as (watch, run):
+        order = _order(run, kind, value, after_epoch=after_epoch)
+        state = SessionState()
+        for record in watch.records(OBEYED_S):
+            if record.get("type") == "told":
+                break
+            if (event := _event(record)) is not None:
+                state.apply(event)
+        watch.tell(order)
+        said = _wait(watch, order, state)
+    say(f"{run}: {said}.", out=True)
+    return 0
+
+
+def _wait(watch: Watch, order: Order, state: SessionState) -> str:
+    """Return what became of an order, in words."""
+    for record in watch.records(OBEYED_S):
+        if record.get("type") == "answer":
+            if not record.get("obeyed"):
+                raise OrderError(printable(str(record.get("reason"))), "`mnist-tui runs` shows how the run stands")
+            if (said := _said_at_once(order, state)) is not None:
+                return said
+        elif (event := _event(record)) is not None and getattr(event, "run", "") == order.run:
+            state.apply(event)
+            match event:
+                case RunPaused() if order.kind == "pause":
+                    return f"paused in epoch {event.epoch}"
+                case RunResumed() if order.kind == "resume":
+                    return f"goes on in epoch {event.epoch}"
+                case EpochsChanged() if order.kind == "epochs":
+                    return f"has {event.epochs} epochs to reach"
+                case RunDone():
+                    return f"{event.status} after {event.epochs_done} epochs"
+    raise OrderError("the order was taken, but nothing shows yet that it was obeyed", "Look again in a moment")
+
+
+def _said_at_once(order: Order, state: SessionState) -> str | None:
+    """Return what can be said when an order was taken: it waits for an epoch to end, or changes nothing."""
+    run = state.runs.get(order.run)
+    match order.kind:
+        case "stop" | "skip" if order.after_epoch:
+            return "ends when this epoch is done"
+        case "rate":
+            return f"learning rate {order.value:g} from the next epoch on"
+        case "pause" if run is not None and run.status is Status.PAUSED:
+            return "is paused already"
+        case "resume" if run is not None and run.status is Status.RUNNING:
+            return "is not paused"
+        case "epochs" if run is not None and run.epochs == order.value:
+            return f"has {run.epochs} epochs to reach already"
+    return None
+
+
+def _order(run: str, kind: str, value: str | None, *, after_epoch: bool) -> Order:
+    """Return the order that a person typed."""
+    if (value is not None) != (kind in WITH_VALUE):
+        example = f"mnist-tui tell RUN {kind} {'20' if kind == 'epochs' else '0.0003'}"
+        raise UsageError(
+            f"{kind} needs a number" if kind in WITH_VALUE else f"{kind} takes no number",
+            f"For example: {example}" if kind in WITH_VALUE else f"Say `mnist-tui tell RUN {kind}`",
+        )
+    if after_epoch and kind not in ("stop", "skip"):
+        raise UsageError("--after-epoch goes with stop and skip")
+    record: dict[str, Any] = {"type": "order", "kind": kind, "run": run, "after_epoch": after_epoch}
+    if value is not None:
+        try:
+            record["value"] = float(value)
+        except ValueError:
+            raise UsageError(f"{shown(value)} is not a number") from None
+    return order_from_json(record)
+
+
+def _event(record: dict[str, Any]) -> Event | None:
+    """Return the event in a record; `None` for what is none, or is of a newer version."""
+    try:
+        return read_event(record)
+    except ValueError:
+        return None
+
+
+@contextmanager
+def _watched(name: str | None) -> Iterator[tuple[Watch, str]]:
+    """Connect to the process that trains a run; without a name, to the one that trains anything."""
+    place = home()
+    run = None
+    if name is not None:
+        with Store.open_readonly(place) as store:
+            run = store.id_of(name)
+    found = []
+    for watch in watches(place):
+        found.append(watch)
+        if run is None:
+            continue
+        if run in watch.runs:
+            found = [watch]
+            break
+        watch.close()
+        found.pop()
+    try:
+        if len(found) > 1:
+            runs = ", ".join(run for watch in found for run in watch.runs)
+            raise UsageError(f"{len(found)} processes train: {runs}", "Name a run")
+        if not found:
+            raise _not_there(place, run)
+        yield found[0], run or ""
+    finally:
+        for watch in found:
+            watch.close()
+
+
+def _not_there(place: Path, run: str | None) -> UsageError:
+    if run is None:
+        return UsageError("nothing is in progress", "`mnist-tui run` trains, `mnist-tui runs` lists past runs")
+    if is_held(place, run):
+        return UsageError(f"the run {run} is in progress, but its process cannot be reached", "Steer it there")
+    return UsageError(f"the run {run} is not in progress", f"`mnist-tui show {run}` shows it")

@@ -1,0 +1,66 @@
+"""What goes over a socket: one JSON object per line.
+
+From the process that trains: `hello`, the story so far, `told`, then every event as it happens, answers to orders,
+and `bye` when it ends in order. To it: orders.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from mnist_tui.core.events import Checkpoint, Event, RunContinued
+from mnist_tui.core.insight import Insight, ValidationSet
+from mnist_tui.core.parsing import event_from_json
+from mnist_tui.core.plain import dumps
+
+PROTOCOL: Final = 1
+LONGEST: Final = 64 * 1024
+"""Bytes that an order may have."""
+STORED: Final = (Checkpoint, Insight, ValidationSet)
+"""Events that stay in the process: all of the same home find them in its store."""
+
+
+def line(record: Mapping[str, Any]) -> bytes:
+    """Return a record as a line."""
+    return dumps(record).encode() + b"\n"
+
+
+def event_line(event: Event) -> bytes:
+    """Return an event as a line; that of a run which goes on has its story with it, unlike its JSON form."""
+    record = event.to_json()
+    if isinstance(event, RunContinued):
+        record["story"] = [past.to_json() for past in event.story]
+    return line(record)
+
+
+def read_line(data: bytes) -> dict[str, Any]:
+    """Read a line.
+
+    Raises:
+        ValueError: It is no JSON object, or no text.
+    """
+    try:
+        record = json.loads(data)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(record, dict):
+        raise ValueError("this is no JSON object")  # noqa: TRY004 - what came is damaged, not of a wrong type
+    return record
+
+
+def read_event(record: Mapping[str, Any]) -> Event:
+    """Read what `event_line` wrote.
+
+    Raises:
+        ValueError: It is no event.
+    """
+    event = event_from_json(record)
+    if not isinstance(event, RunContinued):
+        return event
+    story = record.get("story", [])
+    if not isinstance(story, list):
+        raise ValueError("its story is damaged")  # noqa: TRY004 - likewise
+    return replace(event, story=tuple(map(event_from_json, story)))

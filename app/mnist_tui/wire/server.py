@@ -1,0 +1,210 @@
+"""Lets others watch and steer what this process trains. Its thread sleeps until there is something to say."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Self
+
+from mnist_tui import __version__
+from mnist_tui.core.control import RunControl
+from mnist_tui.core.events import Event
+from mnist_tui.core.orders import obey, order_from_json
+from mnist_tui.errors import MnistTuiError, StoreError
+from mnist_tui.wire.lines import LONGEST, PROTOCOL, event_line, line, read_line
+from mnist_tui.wire.place import FOLDER, SUFFIX, is_own, listen
+from mnist_tui.wire.story import Place, Story
+
+MOST: Final = 64
+"""Watchers at a time."""
+_AHEAD: Final = 256 * 1024
+"""Bytes that wait for a watcher before the next events are put into words for it."""
+_LAST_WORDS_S: Final = 0.5
+"""How long a watcher may take to read the end."""
+
+
+class _Watcher:
+    """One connection."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.place = Place()
+        self.heard = b""
+        self.to_say = bytearray()
+        self.knows_all = self.is_leaving = False
+
+
+class Broadcast:
+    """Listens under the name of a session, tells watchers what happens and does what they ask.
+
+    Args:
+        home: Where the socket lies.
+        session: Whose lock tells that it is alive; it must be held already.
+        control: Returns what the training in progress listens to.
+
+    Attributes:
+        problem: Why nobody can watch, in words; empty where all is well.
+    """
+
+    def __init__(self, home: Path, session: str, control: Callable[[], RunControl]) -> None:
+        self._session, self._control = session, control
+        self._path = home / FOLDER / f"{session}{SUFFIX}"
+        self._story = Story()
+        self._watchers: dict[int, _Watcher] = {}
+        self._ends = False
+        self._thread: threading.Thread | None = None
+        self._wake, self._woken = socket.socketpair()
+        self._wake.setblocking(False)
+        self._woken.setblocking(False)
+        self.problem = ""
+        try:
+            self._listener = listen(home, session)
+        except (OSError, StoreError) as error:
+            reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+            self.problem = f"Other terminals can watch this run through the store alone, and not steer it: {reason}."
+            return
+        self._inode = self._path.stat().st_ino
+        self._thread = threading.Thread(target=self._serve, name="wire", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def publish(self, event: Event) -> None:
+        """Tell an event; never waits for anyone."""
+        if self._story.add(event):
+            self._nudge()
+
+    def close(self) -> None:
+        """Say goodbye and stop listening."""
+        self._ends = True
+        self._nudge()
+        if self._thread is not None:
+            self._thread.join(2 * _LAST_WORDS_S)
+            self._thread = None
+        self._wake.close()
+        self._woken.close()
+
+    def _nudge(self) -> None:
+        # A full pipe has woken it already, a closed one has ended it.
+        with suppress(OSError):
+            self._wake.send(b"!")
+
+    # In its own thread ----------------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        with selectors.DefaultSelector() as selector, self._listener:
+            selector.register(self._listener, selectors.EVENT_READ)
+            selector.register(self._woken, selectors.EVENT_READ)
+            while not self._ends:
+                for key, _ in selector.select():
+                    if key.fileobj is self._woken:
+                        with suppress(BlockingIOError):
+                            self._woken.recv(4096)
+                    elif key.fileobj is self._listener:
+                        self._accept(selector)
+                    else:
+                        self._hear(key.data)
+                self._tell_all(selector)
+            self._say_goodbye()
+
+    def _accept(self, selector: selectors.BaseSelector) -> None:
+        with suppress(OSError):
+            connection, _ = self._listener.accept()
+            if len(self._watchers) >= MOST or not is_own(connection):
+                connection.close()
+                return
+            connection.setblocking(False)
+            watcher = _Watcher(connection)
+            self._watchers[connection.fileno()] = watcher
+            selector.register(connection, selectors.EVENT_READ, watcher)
+            hello = {"type": "hello", "protocol": PROTOCOL, "version": __version__, "session": self._session}
+            watcher.to_say += line({**hello, "pid": os.getpid(), "runs": list(self._story.in_progress)})
+
+    def _hear(self, watcher: _Watcher) -> None:
+        """Take in what a watcher says."""
+        try:
+            data = watcher.connection.recv(4096)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            watcher.to_say.clear()
+            watcher.is_leaving = True
+            return
+        *lines, watcher.heard = (watcher.heard + data).split(b"\n")
+        for said in lines:
+            self._answer(watcher, said)
+        if len(watcher.heard) > LONGEST:
+            self._refuse(watcher, "the line is too long")
+
+    def _answer(self, watcher: _Watcher, said: bytes) -> None:
+        if watcher.is_leaving:
+            return
+        try:
+            order = order_from_json(read_line(said))
+            obeyed = obey(order, self._control())
+        except (ValueError, MnistTuiError) as error:
+            self._refuse(watcher, " ".join(str(error).split())[:200])
+            return
+        reason = "" if obeyed else f"the run {order.run[:100]} is not in progress here, or is being tested already"
+        watcher.to_say += line({"type": "answer", "obeyed": obeyed, "reason": reason})
+
+    def _refuse(self, watcher: _Watcher, reason: str) -> None:
+        """Tell what is wrong and hang up: what follows cannot be trusted either."""
+        watcher.to_say += line({"type": "answer", "obeyed": False, "reason": reason})
+        watcher.heard, watcher.is_leaving = b"", True
+
+    def _tell_all(self, selector: selectors.BaseSelector) -> None:
+        for number, watcher in list(self._watchers.items()):
+            if self._tell(watcher):
+                wants = selectors.EVENT_READ | (selectors.EVENT_WRITE if watcher.to_say else 0)
+                selector.modify(watcher.connection, wants, watcher)
+            else:
+                selector.unregister(watcher.connection)
+                watcher.connection.close()
+                del self._watchers[number]
+
+    def _tell(self, watcher: _Watcher) -> bool:
+        """Say what the watcher is ready to read; False when the connection is at its end."""
+        while True:
+            while not watcher.is_leaving and len(watcher.to_say) < _AHEAD:
+                events = self._story.next(watcher.place)
+                if not events:
+                    if not watcher.knows_all:
+                        watcher.knows_all = True
+                        watcher.to_say += line({"type": "told"})
+                    break
+                for event in events:
+                    watcher.to_say += event_line(event)
+            if not watcher.to_say:
+                return not watcher.is_leaving
+            try:
+                del watcher.to_say[: watcher.connection.send(watcher.to_say)]
+            except BlockingIOError:
+                return True
+            except OSError:
+                return False
+
+    def _say_goodbye(self) -> None:
+        """Tell all that is left to those who read, and take the socket away unless another one lies there."""
+        for watcher in self._watchers.values():
+            with suppress(OSError):
+                watcher.connection.settimeout(_LAST_WORDS_S)
+                while events := self._story.next(watcher.place):
+                    for event in events:
+                        watcher.to_say += event_line(event)
+                watcher.connection.sendall(bytes(watcher.to_say) + line({"type": "bye"}))
+            watcher.connection.close()
+        with suppress(OSError):
+            if self._path.stat().st_ino == self._inode:
+                self._path.unlink()

@@ -1,0 +1,96 @@
+"""Orders cross a process and come out as they went in; what is none is refused in words."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mnist_tui.core.control import Next, RunControl
+from mnist_tui.core.orders import KINDS, Order, obey, order_from_json
+from mnist_tui.core.spec import MAX_EPOCHS
+from mnist_tui.errors import UsageError
+from mnist_tui.wire.lines import line, read_line
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_order_comes_out_as_it_went_in(kind):
+    value = {"epochs": 20.0, "rate": 0.0003}.get(kind, 0.0)
+    order = Order(kind=kind, run="run-1", value=value, after_epoch=kind == "stop")
+    assert order_from_json(read_line(line(order.to_json()))) == order
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {},
+        {"type": "order"},
+        {"type": "order", "kind": "explode", "run": "run-1"},
+        {"type": "order", "kind": "pause", "run": 7},
+        {"type": "order", "kind": "pause", "run": "run-1", "after_epoch": 1},
+        {"type": "order", "kind": "epochs", "run": "run-1"},
+        {"type": "order", "kind": "epochs", "run": "run-1", "value": 0},
+        {"type": "order", "kind": "epochs", "run": "run-1", "value": 2.5},
+        {"type": "order", "kind": "epochs", "run": "run-1", "value": MAX_EPOCHS + 1},
+        {"type": "order", "kind": "epochs", "run": "run-1", "value": "nan"},
+        {"type": "order", "kind": "rate", "run": "run-1", "value": -1},
+        {"type": "order", "kind": "rate", "run": "run-1", "value": [1]},
+    ],
+)
+def test_what_is_no_order_is_refused(record):
+    with pytest.raises((ValueError, UsageError)):
+        order_from_json(record)
+
+
+NAMES = st.sampled_from(["type", "kind", "run", "value", "after_epoch"])
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.sampled_from(["order", *KINDS]) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner),
+)
+
+
+@given(ANYTHING)
+def test_anything_is_an_order_or_refused(record):
+    try:
+        order = order_from_json(record)
+    except (ValueError, UsageError):
+        return
+    assert order.kind in KINDS
+
+
+def begun(run="run-1"):
+    control = RunControl()
+    control.begin_run(run)
+    return control
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_order_for_another_run_or_one_that_is_over_does_nothing(kind):
+    control = begun("run-2")
+    order = Order(kind=kind, run="run-1", value=20.0)
+    assert not obey(order, control)
+    control.end_run()
+    assert not obey(Order(kind=kind, run="run-2", value=20.0), control)
+    assert not control.paused
+    assert not control.stopping
+    assert control.epochs(10, 0) == 10
+    assert control.take_rate() is None
+
+
+def test_each_order_does_what_it_says():
+    control = begun()
+    assert obey(Order(kind="pause", run="run-1"), control)
+    assert control.paused
+    assert obey(Order(kind="resume", run="run-1"), control)
+    assert not control.paused
+    assert obey(Order(kind="epochs", run="run-1", value=20.0), control)
+    assert control.epochs(10, 0) == 20
+    assert obey(Order(kind="rate", run="run-1", value=math.inf), control)
+    assert control.take_rate() == math.inf
+    assert obey(Order(kind="skip", run="run-1", after_epoch=True), control)
+    assert control.between_batches() is Next.GO_ON
+    assert control.after_epoch() is Next.STOP_RUN
+    assert not control.queue_stopped
+    assert obey(Order(kind="stop", run="run-1"), control)
+    assert control.between_batches() is Next.STOP_RUN
+    assert control.queue_stopped
