@@ -48,6 +48,12 @@ def follow(name: str | None, *, as_json: bool) -> int:
     raise RunError("the process that trained has ended without a word", f"`mnist-tui resume {left}` continues the run")
 
 
+def in_progress(name: str | None) -> str:
+    """Return the id of a run that another process trains; arguments and errors as for `follow`."""
+    with _watched(name) as (watch, run):
+        return run or next(iter(watch.runs), "")
+
+
 def tell(name: str, kind: str, value: str | None, *, after_epoch: bool) -> int:
     """Ask one thing of a run, wait until it shows, and return the exit code.
 

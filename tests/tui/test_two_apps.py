@@ -1,5 +1,7 @@
 """Several apps on one home, beside each other and one after the other."""
 
+import subprocess
+import sys
 from contextlib import asynccontextmanager
 
 import pytest
@@ -9,6 +11,7 @@ from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.demo import run_sweep
 from mnist_tui.store.database import Store
+from mnist_tui.tui.app import MnistTuiApp
 from mnist_tui.tui.session import TrainingSession
 from mnist_tui.tui.widgets.epochs import EpochTable
 from tests.builders import run_events
@@ -24,8 +27,8 @@ async def opened(app):
         async with app.run_test(size=(140, 50), notifications=True) as pilot:
             await settle(pilot)
             yield pilot
-            app.session.stop()
     finally:
+        app.session.stop()
         assert app.session.join(60)
         app.session.close()
 
@@ -62,6 +65,10 @@ async def test_a_second_app_shows_the_run_of_the_first_and_trains_its_own_beside
         await until(hand, lambda: first.state.run is not None and first.state.run.epochs_done >= 1)
         theirs = first.state.current
         async with opened(second) as other:
+            await until(other, lambda: "IN ANOTHER PROCESS" in screen_text(second))
+            await other.press("escape")
+            await settle(other)
+            assert "READY" in screen_text(second)
             assert "1 in another process" in screen_text(second)
             await other.press("2")
             await settle(other)
@@ -217,3 +224,96 @@ async def test_a_finished_run_with_no_more_epochs_to_go_says_so(make_app, home, 
         assert "has 2 epochs already" in " ".join(screen_text(app).split())
         assert not app.session.active
         assert [run.epochs_done for run in kept(home).values()] == [2]
+
+
+@asynccontextmanager
+async def training_elsewhere(make_app, epochs="5000"):
+    """Give an app that trains, one that was opened beside it, and the hands at both."""
+    first, second = make_app(SLOW_S), make_app()
+    async with opened(first) as hand:
+        await hand.press("E", *epochs, "enter", "r")
+        await until(hand, lambda: first.state.run is not None and first.state.run.epochs_done >= 1)
+        async with opened(second) as other:
+            await until(other, lambda: "IN ANOTHER PROCESS" in screen_text(second))
+            yield first, hand, second, other
+
+
+async def test_the_run_of_another_app_is_steered_with_the_same_keys(make_app):
+    async with training_elsewhere(make_app) as (first, hand, second, other):
+        await other.press("p")
+        await until(hand, lambda: first.state.run.status is Status.PAUSED)
+        await until(other, lambda: "paused" in screen_text(second).splitlines()[0])
+        await other.press("plus", "plus", "minus", "plus")
+        await until(hand, lambda: first.state.run.epochs == 5002)
+        # The opposite from here: what was said last counts, and both show it.
+        await hand.press("p")
+        await until(other, lambda: "running" in screen_text(second).splitlines()[0])
+        await other.press("R", *"0.0005", "enter")
+        await until(hand, lambda: first.state.run.learning_rate == 0.0005)
+        await until(other, lambda: "lr 0.001→0.0005" in screen_text(second))
+        await other.press("x")
+        await until(hand, lambda: first.state.run.status is Status.STOPPED)
+        await until(other, lambda: "PAST RUN" in screen_text(second))
+        assert statuses(second) == []
+
+
+async def test_every_epoch_of_another_app_is_shown_as_it_happens(make_app):
+    async with training_elsewhere(make_app) as (first, hand, second, other):
+        run = first.state.current
+        for _ in range(3):
+            epochs = first.state.run.epochs_done
+            await until(other, lambda epochs=epochs: second.elsewhere.runs[run].epochs_done > epochs)
+        seen = list(second.elsewhere.runs[run].history)
+        await until(hand, lambda: first.state.run.epochs_done >= len(seen))
+        assert seen == first.state.run.history[: len(seen)]
+        assert second.elsewhere.runs[run].progress is not None
+
+
+async def test_the_next_run_of_another_app_follows_the_one_that_was_watched(make_app):
+    async with training_elsewhere(make_app) as (_, hand, second, other):
+        await hand.press("f", "n", "K")
+        await until(other, lambda: "4 features" in screen_text(second).splitlines()[0])
+        assert "IN ANOTHER PROCESS" in screen_text(second)
+
+
+async def test_what_is_over_elsewhere_cannot_be_steered_any_more(make_app):
+    async with training_elsewhere(make_app) as (first, _, second, other):
+        first.session.control.set_epochs(1)
+        await until(other, lambda: "PAST RUN" in screen_text(second))
+        await other.press("p")
+        await settle(other)
+        assert "No run is in progress." in screen_text(second)
+
+
+async def test_a_process_that_dies_is_told_and_its_run_shows_as_interrupted(make_app, home):
+    script = (
+        "import sys; from pathlib import Path; from mnist_tui.core.queue import enqueue\n"
+        "from mnist_tui.core.spec import RunSpec; from mnist_tui.demo import run_sweep\n"
+        "from mnist_tui.tui.session import TrainingSession; from functools import partial\n"
+        "session = TrainingSession(partial(run_sweep, delay_s=0.01), Path(sys.argv[1]))\n"
+        "session.add(enqueue([RunSpec(epochs=5000)])); session.start(); session.join(100)\n"
+    )
+    app = make_app()
+    with subprocess.Popen([sys.executable, "-c", script, str(home)]) as process:
+        try:
+            async with opened(app) as pilot:
+                await until(pilot, lambda: any(run.epochs_done for run in app.elsewhere.runs.values()))
+                process.kill()
+                await until(pilot, lambda: "has ended without a word" in " ".join(screen_text(app).split()))
+                await until(pilot, lambda: "interrupted" in screen_text(app))
+                assert app.elsewhere.runs == {}
+        finally:
+            process.kill()
+
+
+async def test_an_app_that_is_attached_shows_the_run_that_was_named(make_app, home):
+    first, second = make_app(SLOW_S), make_app(SLOW_S)
+    async with opened(first) as hand, opened(second) as other:
+        await hand.press("E", *"5000", "enter", "r")
+        await until(hand, lambda: first.state.run is not None and first.state.run.epochs_done >= 1)
+        await other.press("escape", "F", *"8", "enter", "E", *"5000", "enter", "r")
+        await until(other, lambda: second.state.run is not None and second.state.run.epochs_done >= 1)
+        third = MnistTuiApp(run_sweep, home, attach=first.state.current)
+        async with opened(third) as watcher:
+            await until(watcher, lambda: "IN ANOTHER PROCESS" in screen_text(third))
+            assert "2 features" in screen_text(third).splitlines()[0]

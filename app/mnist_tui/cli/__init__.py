@@ -68,14 +68,21 @@ def _base_spec(args: argparse.Namespace) -> RunSpec:
     )
 
 
-def _app(args: argparse.Namespace) -> int:
+def _app(args: argparse.Namespace, attach: str = "") -> int:
     with nothing_to_lose():
         from mnist_tui.engine import load_classifier, run_sweep, warm_up
         from mnist_tui.store.home import home
         from mnist_tui.tui.launch import launch
 
     spec = _app_spec(args, home())
-    return launch(run_sweep, spec, home(), load_classifier, warm_up)
+    return launch(run_sweep, spec, home(), load_classifier, warm_up, attach)
+
+
+def _attach(args: argparse.Namespace) -> int:
+    from mnist_tui.remote import in_progress
+
+    # Asked before the screen is taken: where nothing is in progress, one sentence is enough.
+    return _app(args, in_progress(args.run))
 
 
 def _app_spec(args: argparse.Namespace, place: Path) -> RunSpec:
@@ -190,6 +197,7 @@ _COMMANDS: Final = {
     "run": _run,
     "resume": _resume,
     "demo": _demo,
+    "attach": _attach,
     "events": _events,
     "tell": _tell,
     "runs": past.runs_command,

@@ -125,6 +125,13 @@ def build_parser() -> argparse.ArgumentParser:
     events.add_argument("run", metavar="RUN", nargs="?", help=f"{_RUN} (default: what is in progress)")
     events.add_argument("--json", action="store_true", help="one JSON object per event and line")
 
+    attach = commands.add_parser(
+        "attach",
+        help="the app on a run that another process trains",
+        description="Open the app on a run that another process trains, to watch and steer it with the same keys.",
+    )
+    attach.add_argument("run", metavar="RUN", nargs="?", help=f"{_RUN} (default: what is in progress)")
+
     tell = commands.add_parser(
         "tell",
         help="pause, resume, stop or skip a run in another process, or change its epochs or its learning rate",

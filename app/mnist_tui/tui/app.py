@@ -281,7 +281,7 @@ class MnistTuiApp(Collecting):
         elif self.query_one(TabbedContent).active in TABS_OF["cursor"] and self.charts.whole():
             self._look_anew()
         elif self._opened is not None:
-            self._opened = None
+            self._opened, self._may_attach = None, False
             if self._came_from == "runs-pane" and self.query_one(TabbedContent).active == "live":
                 self.action_tab("runs")
             self._show()

@@ -20,7 +20,14 @@ LAST_WORDS_S: Final = 5.0
 """How long leaving waits for the training thread to write down the end of its run."""
 
 
-def launch(engine: Engine, spec: RunSpec, home: Path, load: Load, warm_up: Callable[[], None] | None = None) -> int:
+def launch(
+    engine: Engine,
+    spec: RunSpec,
+    home: Path,
+    load: Load,
+    warm_up: Callable[[], None] | None = None,
+    attach: str = "",
+) -> int:
     """Run the app; return its exit code.
 
     Args:
@@ -29,6 +36,7 @@ def launch(engine: Engine, spec: RunSpec, home: Path, load: Load, warm_up: Calla
         home: Where runs, tables and logs are kept.
         load: What makes a network of a checkpoint.
         warm_up: Loads what training needs; called behind the first frame, in a thread of its own.
+        attach: Id of a run in another process to show first.
 
     Raises:
         UsageError: There is no terminal to draw on.
@@ -39,7 +47,7 @@ def launch(engine: Engine, spec: RunSpec, home: Path, load: Load, warm_up: Calla
     with guarded_terminal(home / "logs" / "app.log") as guard:
         from mnist_tui.tui.app import MnistTuiApp
 
-        app = MnistTuiApp(engine, home, spec, load, warm_up)
+        app = MnistTuiApp(engine, home, spec, load, warm_up, attach)
         app.run()
         app.remember()
         app.session.control.stop()

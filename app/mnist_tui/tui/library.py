@@ -28,12 +28,15 @@ class Library:
 
     Args:
         home: Where the store lies.
-        live: The runs of this session, by id; they are newer than what the store was read for.
+        own: The runs of this session, by id; they are newer than what the store was read for.
+        elsewhere: Those in progress in other processes as they tell it, likewise.
     """
 
-    def __init__(self, home: Path, live: Mapping[str, RunState]) -> None:
+    def __init__(
+        self, home: Path, own: Mapping[str, RunState], elsewhere: Mapping[str, RunState] | None = None
+    ) -> None:
         self._home = home
-        self._live = live
+        self._own, self._elsewhere = own, {} if elsewhere is None else elsewhere
         self._past: dict[str, RunState] = {}
         self._opened: dict[str, RunState] = {}
         self._known: Known = {}
@@ -77,9 +80,14 @@ class Library:
         return self._signature() != self._seen
 
     @property
+    def _live(self) -> dict[str, RunState]:
+        return {**self._elsewhere, **self._own}
+
+    @property
     def elsewhere(self) -> int:
         """How many runs are in progress in other processes."""
-        return sum(not run.status.is_over for name, run in self._past.items() if name not in self._live)
+        known = {**self._past, **self._elsewhere}
+        return sum(not run.status.is_over for name, run in known.items() if name not in self._own)
 
     def _signature(self) -> tuple[object, ...]:
         found = []
@@ -113,8 +121,8 @@ class Library:
             StoreError: The store is damaged.
             UsageError: There is no such run any more.
         """
-        if run in self._live:
-            return self._live[run]
+        if (live := self._live.get(run)) is not None:
+            return live
         if run not in self._opened:
             while len(self._opened) >= RUNS_KEPT:
                 self._opened.pop(next(iter(self._opened)))

@@ -18,8 +18,9 @@ from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import TabbedContent, TabPane
 
+from mnist_tui.core.control import RunControl
 from mnist_tui.core.estimate import machine_factor, run_s
-from mnist_tui.core.events import EpochDone, Notice, Progress, RunDone, Status, SweepDone
+from mnist_tui.core.events import EpochDone, Event, Notice, Progress, RunDone, Status, SweepDone
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState, SessionState
 from mnist_tui.core.table import build_table
@@ -31,6 +32,7 @@ from mnist_tui.signals import GRACE_S, end_within, install_signal_handlers
 from mnist_tui.tui import preferences
 from mnist_tui.tui.chartdesk import ChartDesk
 from mnist_tui.tui.commands import COMMANDS
+from mnist_tui.tui.elsewhere import Elsewhere, RemoteControl
 from mnist_tui.tui.insight import InsightTabs
 from mnist_tui.tui.keymap import rebound
 from mnist_tui.tui.library import Library
@@ -86,6 +88,7 @@ class Monitor(App[None]):
         spec: The settings to begin with; `None`: those of the last time.
         load: What makes a network of a checkpoint; called in a thread of its own.
         warm_up: Loads what training needs; called behind the first frame, in a thread of its own.
+        attach: Id of a run in another process to show first; without one, whatever is in progress there.
     """
 
     TITLE = "mnist-tui"
@@ -101,6 +104,7 @@ class Monitor(App[None]):
         spec: RunSpec | None = None,
         load: Load | None = None,
         warm_up: Callable[[], None] | None = None,
+        attach: str = "",
     ) -> None:
         super().__init__()
         self.preferences, self._complaints = preferences.load(home)
@@ -110,12 +114,14 @@ class Monitor(App[None]):
         self.spec = spec or self.preferences.spec
         self.session = TrainingSession(engine, home)
         self.state = SessionState()
-        self.library = Library(home, self.state.runs)
+        self.elsewhere = Elsewhere(home, self.session.id)
+        self.library = Library(home, self.state.runs, self.elsewhere.runs)
         self.insight = InsightTabs(self, self.library, load, self._told)
         self._warmth = Warmth(warm_up)
         self._opened: RunState | None = None
         self._factor: float | None = None
         self._shows_last = self._turns = False
+        self._wanted, self._may_attach = attach, True
         self._probe = SystemProbe()
         self.charts = ChartDesk(self.preferences.look)
         self._looked = 0
@@ -236,6 +242,10 @@ class Monitor(App[None]):
         self._show()
         self._show_runs()
 
+    def on_unmount(self) -> None:
+        """Hang up."""
+        self.elsewhere.close()
+
     def on_resize(self, event: Resize) -> None:
         """Let the names of all tabs fit, and show more on a huge screen."""
         self.screen_stack[0].set_class(_is_huge(event.size), "-huge")
@@ -265,6 +275,7 @@ class Monitor(App[None]):
                     self._run_is_over(event)
                 case SweepDone():
                     self._sweep_is_over(event)
+        events += self._hear_elsewhere()
         self._is_behind = self._is_behind or bool(events)
         waits = all(isinstance(event, Progress | EpochDone) for event in events)
         if self._is_behind and not (waits and time.monotonic() - self._shown_at < SHOW_S):
@@ -281,6 +292,25 @@ class Monitor(App[None]):
             self.query_one(StatusLine).turn(loading=loading)
         # Once more when it is done, to take the last word away.
         self._turns = loading is not None
+
+    def _hear_elsewhere(self) -> list[Event]:
+        """Take in what other processes said since the last tick; return their events."""
+        news = self.elsewhere.look()
+        for said in news:
+            if isinstance(said, str):
+                self.tell(said, severity="warning", subject=said, long=True)
+        ended = [each for each in news if isinstance(each, RunDone | str)]
+        if ended:
+            self._told(self.library.load)
+        shown = self._opened
+        if shown is None and self._may_attach and self.state.run is None and not self._live:
+            wanted = self._wanted if self._wanted in self.elsewhere.runs else next(reversed(self.elsewhere.runs), None)
+            if wanted is not None and (wanted == self._wanted or not self._wanted):
+                self._opened, self._may_attach = self.elsewhere.runs[wanted], False
+        elif shown is not None and shown.status.is_over and ended:
+            # As one's own next run would be shown.
+            self._opened = self.elsewhere.following(shown.run) or self._with_epochs(shown.run)
+        return [each for each in news if isinstance(each, Event)]
 
     def _thread_is_idle(self) -> None:
         if self._leave_code is not None:
@@ -352,10 +382,16 @@ class Monitor(App[None]):
         last = self.library.newest if self._shows_last else None
         return None if last is None else self._with_epochs(last.run)
 
+    def _control_of(self, run: RunState | None) -> RunControl | RemoteControl | None:
+        """Return what steers a run; `None` where that is in progress nowhere."""
+        if self._live and (run is None or run.run == self.state.current):
+            return self.session.control
+        return None if run is None else self.elsewhere.control(run.run)
+
     def _show(self) -> None:
         waiting = self.session.queue.waiting
         run = self._shown_run
-        control, current = self.session.control, self.state.current
+        control = self._control_of(run)
         with self.batch_update():
             self.query_one(StatusLine).show(
                 self.state,
@@ -363,9 +399,9 @@ class Monitor(App[None]):
                 run,
                 len(waiting),
                 self.library.elsewhere,
-                stopping=self._live and control.stopping,
-                asked=control.epochs_asked(current) if self._live and current else None,
-                rate=control.rate_asked(current) if self._live and current else None,
+                stopping=control is not None and control.stopping,
+                asked=control.epochs_asked(run.run) if control is not None and run is not None else None,
+                rate=control.rate_asked(run.run) if control is not None and run is not None else None,
             )
             if self.query_one(TabbedContent).active == "live":
                 self.charts.show([run] if run is not None else [])
@@ -378,11 +414,12 @@ class Monitor(App[None]):
                 None if self._live or self.library.newest is not None else self.spec,
             )
             self.query_one(SettingsBar).show(self.spec, live=self._live)
+            own = self._opened is None or self._opened.status.is_over
             self.query_one(ProgressStrip).show(
-                self.state.run,
+                self.state.run if own else self._opened,
                 self.session.done,
                 self.session.total,
-                active=self.state.active,
+                active=self.state.active or not own,
                 to_go_s=self._queue_s(),
             )
             self._show_insight()
@@ -403,7 +440,7 @@ class Monitor(App[None]):
         tabs, runs, bar = self._found
         bar.show(
             "" if dialog else tabs.active,
-            live=self._live and self.state.active,
+            live=(self._live and self.state.active) or self._control_of(self._opened) is not None,
             in_queue=not dialog and tabs.active == "runs-pane" and runs.chosen_waiting is not None,
         )
 

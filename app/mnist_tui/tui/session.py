@@ -17,6 +17,7 @@ from mnist_tui.core.spec import new_run_id
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.store.connection import TRAINING_PATIENCE_S
 from mnist_tui.store.database import Store
+from mnist_tui.wire.server import Broadcast
 
 Engine: TypeAlias = Callable[[Iterable[QueuedRun], RunControl], Iterator[Event]]
 
@@ -88,10 +89,15 @@ class TrainingSession:
     Args:
         engine: What trains; it is called, and so loads PyTorch, inside the thread alone.
         home: Where the store lies. Each event is recorded before the screen can see it.
+
+    Attributes:
+        id: Names the session, for its lock and its socket.
+        queue: What waits.
+        mailbox: What the training thread said.
     """
 
     def __init__(self, engine: Engine, home: Path) -> None:
-        self._session = new_run_id()
+        self.id = new_run_id()
         self._keeper: Store | None = None
         self.queue = RunQueue()
         self.mailbox = Mailbox()
@@ -143,7 +149,7 @@ class TrainingSession:
         self._total += len(runs)
         # Written down first: the training thread may take them at once.
         try:
-            self._kept().add_waiting(runs, self._session)
+            self._kept().add_waiting(runs, self.id)
         finally:
             self.queue.add(runs, first=first)
 
@@ -154,7 +160,7 @@ class TrainingSession:
             StoreError: The store cannot be used.
         """
         self._kept().purge(too_old())
-        runs = self._kept().adopt_waiting(self._session)
+        runs = self._kept().adopt_waiting(self.id)
         self.queue.add(runs)
         self._total += len(runs)
         return len(runs)
@@ -235,8 +241,14 @@ class TrainingSession:
                 yield queued
 
         try:
-            with Store.open(self._home, TRAINING_PATIENCE_S) as store:
+            with (
+                Store.open(self._home, TRAINING_PATIENCE_S) as store,
+                Broadcast(self._home, self.id, lambda: control) as broadcast,
+            ):
+                if broadcast.problem:
+                    self.mailbox.put(Notice(level="information", message=broadcast.problem))
                 for event in store.recorded(self._engine(store.ready(noted()), control)):
+                    broadcast.publish(event)
                     if isinstance(event, RunStarted | RunContinued):
                         taken.clear()
                     self.mailbox.put(event)

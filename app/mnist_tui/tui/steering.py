@@ -11,11 +11,14 @@ from typing import Final
 from textual import on
 from textual.widgets import TabbedContent
 
+from mnist_tui.core.control import RunControl
 from mnist_tui.core.estimate import DAY_S, machine_factor, sweep_s
 from mnist_tui.core.events import Status
 from mnist_tui.core.queue import QueuedRun, enqueue
 from mnist_tui.core.spec import MAX_EPOCHS, MAX_FEATURES, REPORT_PRESET, RunSpec
+from mnist_tui.core.state import RunState
 from mnist_tui.report.words import format_duration
+from mnist_tui.tui.elsewhere import RemoteControl
 from mnist_tui.tui.monitor import Monitor
 from mnist_tui.tui.screens.confirm import ConfirmScreen
 from mnist_tui.tui.screens.new_runs import NewRuns, NewRunsScreen
@@ -113,7 +116,7 @@ class Steering(Monitor):
         if run is None:
             self.tell("There is no run to resume yet. r starts one.")
             return
-        if self._live and run == self.state.current and self.state.active:
+        if (self._live and run == self.state.current and self.state.active) or run in self.elsewhere.runs:
             self.tell("That run is in progress.")
             return
         if run in {queued.run for queued in self.session.queue.waiting}:
@@ -154,11 +157,16 @@ class Steering(Monitor):
         self._show()
         self._show_runs()
 
-    def _needs_run(self) -> bool:
+    @property
+    def _steered(self) -> tuple[RunState | None, RunControl | RemoteControl] | None:
+        """The run that the keys act on: the one in sight where that is in progress, else this process' own."""
+        in_sight = self._run_in_sight
+        if in_sight is not None and (remote := self.elsewhere.control(in_sight)) is not None:
+            return self.elsewhere.runs[in_sight], remote
         if self._live and self.state.active:
-            return True
+            return self.state.run, self.session.control
         self.tell("No run is in progress. r starts one.")
-        return False
+        return None
 
     @property
     def _run_in_sight(self) -> str | None:
@@ -170,9 +178,9 @@ class Steering(Monitor):
 
     def action_pause(self) -> None:
         """Hold the run, or let it go on."""
-        if not self._needs_run():
+        if (steered := self._steered) is None:
             return
-        control = self.session.control
+        _, control = steered
         if control.paused:
             control.resume()
         else:
@@ -181,17 +189,18 @@ class Steering(Monitor):
 
     def action_stop(self) -> None:
         """End the run; the queue waits."""
-        if self._needs_run():
-            self._end_run("Stop", self.session.stop)
+        if (steered := self._steered) is not None:
+            run, control = steered
+            self._end_run("Stop", run, self.session.stop if control is self.session.control else control.stop)
 
     def action_skip(self) -> None:
         """End the run; the next one starts."""
-        if self._needs_run():
-            self._end_run("Skip", self.session.control.skip)
+        if (steered := self._steered) is not None:
+            run, control = steered
+            self._end_run("Skip", run, control.skip)
 
-    def _end_run(self, verb: str, end: Callable[[], object]) -> None:
+    def _end_run(self, verb: str, run: RunState | None, end: Callable[[], object]) -> None:
         """End the run at once; ask first where seconds of an unfinished epoch would be lost."""
-        run = self.state.run
         lost_s = run.progress.epoch_elapsed_s if run is not None and run.progress is not None else 0.0
 
         def do(yes: bool | None) -> None:
@@ -210,10 +219,11 @@ class Steering(Monitor):
 
     def action_live_epochs(self, step: int) -> None:
         """Change the number of epochs of the run in progress."""
-        run = self.state.run
-        if not self._needs_run() or run is None or run.status.is_over:
+        if (steered := self._steered) is None:
             return
-        control = self.session.control
+        run, control = steered
+        if run is None or run.status.is_over:
+            return
         # From what was asked for last, not from what the training thread has taken in so far.
         asked = control.epochs_asked(run.run) or run.epochs
         if not control.set_epochs(min(MAX_EPOCHS, max(asked + step, run.epochs_done + 1)), run.run):
@@ -222,10 +232,12 @@ class Steering(Monitor):
 
     def action_live_rate(self) -> None:
         """Ask for another learning rate of the run in progress."""
-        run = self.state.run
-        if not self._needs_run() or run is None or run.status.is_over:
+        if (steered := self._steered) is None:
             return
-        control, name = self.session.control, run.run
+        run, control = steered
+        if run is None or run.status.is_over:
+            return
+        name = run.run
         if run.epochs_done + 1 >= (control.epochs_asked(name) or run.epochs) and run.progress is not None:
             self.tell("This is the run's last epoch. + gives it another one, which a new rate could be used for.")
             return

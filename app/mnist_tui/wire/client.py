@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -13,18 +13,78 @@ from mnist_tui.core.orders import Order
 from mnist_tui.wire.lines import PROTOCOL, line, read_line
 from mnist_tui.wire.place import connect, is_own, sockets
 
+AT_ONCE: Final = 1 << 20
+"""Bytes that are taken in at a time by who must not wait: some thousand epochs."""
 ANSWER_S: Final = 5.0
 """How long a process that lives may take to say hello: its thread waits for nobody."""
 
 
-class Watch:
-    """A connection to a process that trains.
+class Link:
+    """A connection to a process that trains, asked now and then what came.
 
     Args:
         path: Its socket.
 
     Attributes:
-        hello: What it said first: `session`, `pid`, `runs` in progress.
+        is_open: False once the other end has hung up.
+
+    Raises:
+        OSError: Nobody answers there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._socket = connect(path)
+        self._heard, self._lines = b"", deque[bytes]()
+        self.is_open = is_own(self._socket)
+
+    def close(self) -> None:
+        """Hang up."""
+        self.is_open = False
+        self._socket.close()
+
+    def tell(self, order: Order) -> None:
+        """Give an order; its answer comes among the records.
+
+        Raises:
+            OSError: The other end has hung up, or does not read.
+        """
+        self._socket.sendall(line(order.to_json()))
+
+    def ready(self) -> list[dict[str, Any]]:
+        """Return what has come, without waiting; at most about `AT_ONCE` bytes of it.
+
+        Raises:
+            ValueError: Something else than JSON lines came.
+        """
+        self._socket.setblocking(False)
+        room = AT_ONCE
+        while self.is_open and room > 0:
+            try:
+                room -= self._hear()
+            except BlockingIOError:
+                break
+        found = [read_line(text) for text in self._lines]
+        self._lines.clear()
+        return found
+
+    def _hear(self) -> int:
+        """Take in what the socket has; return how many bytes that were."""
+        try:
+            data = self._socket.recv(1 << 16)
+        except ConnectionError:
+            data = b""
+        if not data:
+            self.is_open = False
+        *lines, self._heard = (self._heard + data).split(b"\n")
+        self._lines += lines
+        return len(data)
+
+
+class Watch(Link):
+    """A connection that is waited on.
+
+    Attributes:
+        hello: What the process said first: `session`, `pid`, `runs` in progress.
 
     Raises:
         OSError: Nobody answers there.
@@ -32,25 +92,17 @@ class Watch:
     """
 
     def __init__(self, path: Path) -> None:
-        self._socket = connect(path)
+        super().__init__(path)
         self._socket.settimeout(ANSWER_S)
-        self._heard, self._lines = b"", deque[bytes]()
         try:
             self.hello = self._greeted()
         except BaseException:
             self._socket.close()
             raise
 
-    def close(self) -> None:
-        """Hang up."""
-        self._socket.close()
-
     def _greeted(self) -> dict[str, Any]:
-        if not is_own(self._socket):
-            raise PermissionError(13, "it belongs to another user")
         hello = self._next() or {}
-        if hello.get("type") != "hello" or hello.get("protocol") != PROTOCOL:
-            raise ValueError("it speaks another version of the protocol")
+        check_hello(hello)
         return hello
 
     @property
@@ -81,26 +133,21 @@ class Watch:
                 return
             yield record
 
-    def tell(self, order: Order) -> None:
-        """Give an order; its answer comes among the records.
-
-        Raises:
-            OSError: The other end has hung up.
-        """
-        self._socket.sendall(line(order.to_json()))
-
     def _next(self) -> dict[str, Any] | None:
         """Return the next record; `None` when the other end has hung up."""
-        while not self._lines:
-            try:
-                data = self._socket.recv(1 << 16)
-            except ConnectionError:
-                return None
-            if not data:
-                return None
-            *lines, self._heard = (self._heard + data).split(b"\n")
-            self._lines += lines
-        return read_line(self._lines.popleft())
+        while not self._lines and self.is_open:
+            self._hear()
+        return read_line(self._lines.popleft()) if self._lines else None
+
+
+def check_hello(record: Mapping[str, Any]) -> None:
+    """Refuse who does not speak as this version does.
+
+    Raises:
+        ValueError: It is another program, or another version.
+    """
+    if record.get("type") != "hello" or record.get("protocol") != PROTOCOL:
+        raise ValueError("it speaks another version of the protocol")
 
 
 def watches(home: Path) -> Iterator[Watch]:

@@ -79,7 +79,7 @@ class StatusLine(Static):
             shown: The run on the screen.
             waiting: Runs that wait here.
             elsewhere: Runs in progress in other processes.
-            stopping: True once the run was asked to end.
+            stopping: True once the run on the screen was asked to end.
             asked: Epochs that were asked for last; the run may not have taken them in yet.
             rate: Learning rate that was asked for and is not in use yet.
         """
@@ -95,8 +95,8 @@ class StatusLine(Static):
             elif run is None:
                 parts += self._ready_parts(shown)
             else:
-                parts += self._run_parts(run, stopping and past is None, asked if past is None else None)
-            if rate is not None and past is None:
+                parts += self._run_parts(run, stopping, asked)
+            if rate is not None:
                 parts.append((1, "bold", f"lr → {rate:g}"))
             if elsewhere and past is None:
                 parts.append((3, "$text-warning", f"{elsewhere} in another process"))

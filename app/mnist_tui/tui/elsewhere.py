@@ -1,0 +1,226 @@
+"""What other processes train in the same home: seen as it happens, and steered from here. Never waits for them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from mnist_tui.core.events import EpochsChanged, Event, Notice, RateChanged, RunContinued, RunDone, RunStarted, Status
+from mnist_tui.core.orders import Order
+from mnist_tui.core.state import RunState, SessionState
+from mnist_tui.report.words import printable
+from mnist_tui.wire.client import Link, check_hello
+from mnist_tui.wire.lines import read_event
+from mnist_tui.wire.place import sockets
+
+LOOK_S: Final = 0.2
+"""How often it is looked whether somebody new trains."""
+
+
+class RemoteControl:
+    """Steers one run of another process; what is asked of it here is known here. Methods as for `RunControl`.
+
+    Args:
+        link: The connection.
+        run: The run, as it is known here.
+    """
+
+    def __init__(self, link: Link, run: RunState) -> None:
+        self._link, self._run = link, run
+        self._epochs: int | None = None
+        self._rate: float | None = None
+        self._stopping = False
+
+    @property
+    def paused(self) -> bool:
+        """True while the run holds."""
+        return self._run.status is Status.PAUSED
+
+    @property
+    def stopping(self) -> bool:
+        """True once it was asked from here to end."""
+        return self._stopping
+
+    def stop(self, run: str | None = None, *, after_epoch: bool = False) -> bool:
+        """End the run and its queue."""
+        self._stopping = self._tell("stop", run, after_epoch=after_epoch)
+        return self._stopping
+
+    def skip(self, run: str | None = None, *, after_epoch: bool = False) -> bool:
+        """End the run alone."""
+        self._stopping = self._tell("skip", run, after_epoch=after_epoch)
+        return self._stopping
+
+    def pause(self, run: str | None = None) -> bool:
+        """Hold the run."""
+        return self._tell("pause", run)
+
+    def resume(self, run: str | None = None) -> bool:
+        """Let it go on."""
+        return self._tell("resume", run)
+
+    def set_epochs(self, epochs: int, run: str | None = None) -> bool:
+        """Give it another number of epochs."""
+        self._epochs = epochs
+        return self._tell("epochs", run, epochs)
+
+    def set_learning_rate(self, rate: float, run: str | None = None) -> bool:
+        """Give it another learning rate."""
+        self._rate = rate
+        return self._tell("rate", run, rate)
+
+    def epochs_asked(self, run: str) -> int | None:
+        """Return the epochs that were asked for last from here."""
+        return self._epochs if run == self._run.run else None
+
+    def rate_asked(self, run: str) -> float | None:
+        """Return the learning rate that was asked for from here and is not in use yet."""
+        return self._rate if run == self._run.run else None
+
+    def take_in(self, event: Event) -> None:
+        """Forget a wish that was fulfilled, or overtaken."""
+        match event:
+            case EpochsChanged():
+                self._epochs = None
+            case RateChanged():
+                self._rate = None
+
+    def refused(self) -> None:
+        """Forget all wishes: one was not obeyed."""
+        self._epochs, self._rate, self._stopping = None, None, False
+
+    def _tell(self, kind: str, run: str | None, value: float = 0.0, *, after_epoch: bool = False) -> bool:
+        if run not in (None, self._run.run) or self._run.status.is_over:
+            return False
+        try:
+            self._link.tell(Order(kind=kind, run=self._run.run, value=value, after_epoch=after_epoch))
+        except OSError:
+            return False
+        return True
+
+
+class _Process:
+    """Another process, as far as it is known here."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.link = path, Link(path)
+        self.state = SessionState()
+        self.controls: dict[str, RemoteControl] = {}
+        self.is_greeted = self.is_told = self.said_bye = False
+
+    def take_in(self) -> Iterator[Event | str]:
+        """Return the events that came, and what was answered to orders in words where they were not obeyed."""
+        for record in self.link.ready():
+            if not self.is_greeted:
+                check_hello(record)
+                self.is_greeted = True
+                continue
+            match record.get("type"):
+                case "told":
+                    self.is_told = True
+                case "bye":
+                    self.said_bye = True
+                case "answer":
+                    yield from self._answer(record)
+                case _:
+                    yield from self._event(record)
+
+    def _answer(self, record: dict[str, Any]) -> Iterator[str]:
+        if not record.get("obeyed"):
+            for control in self.controls.values():
+                control.refused()
+            yield printable(str(record.get("reason")))[:200]
+
+    def _event(self, record: dict[str, Any]) -> Iterator[Event]:
+        # Of a newer version, perhaps: what is not known is not shown.
+        with suppress(ValueError):
+            event = read_event(record)
+            self.state.apply(event)
+            match event:
+                case RunStarted() | RunContinued():
+                    self.controls[event.run] = RemoteControl(self.link, self.state.runs[event.run])
+                case RunDone():
+                    self.controls.pop(event.run, None)
+                case EpochsChanged() | RateChanged() if event.run in self.controls:
+                    self.controls[event.run].take_in(event)
+            yield event
+
+
+class Elsewhere:
+    """Looks after what other processes train.
+
+    Args:
+        home: The home that is shared.
+        session: This process' own session, which is not elsewhere.
+
+    Attributes:
+        runs: Runs in progress elsewhere, by id, the newest last.
+    """
+
+    def __init__(self, home: Path, session: str) -> None:
+        self._home, self._own = home, session
+        self._processes: dict[Path, _Process] = {}
+        self._looked_at = 0.0
+        self.runs: dict[str, RunState] = {}
+
+    def look(self) -> list[Event | str]:
+        """Return what is new, without waiting: events, and sentences for people."""
+        now = time.monotonic()
+        if now - self._looked_at >= LOOK_S:
+            self._looked_at = now
+            self._find()
+        news: list[Event | str] = []
+        for process in list(self._processes.values()):
+            try:
+                told = list(process.take_in())
+            except ValueError:
+                # Another version, or another program: its runs are seen through the store.
+                process.link.close()
+                told = []
+            # The story so far is no news, but what it told stands in the state.
+            news += told if process.is_told else [event for event in told if not isinstance(event, Notice)]
+            if not process.link.is_open:
+                news += self._lose(process)
+        self.runs.clear()
+        for process in self._processes.values():
+            self.runs.update((name, process.state.runs[name]) for name in process.controls)
+        return news
+
+    def control(self, run: str) -> RemoteControl | None:
+        """Return what steers a run; `None` where it is not in progress elsewhere."""
+        return next((p.controls[run] for p in self._processes.values() if run in p.controls), None)
+
+    def following(self, run: str) -> RunState | None:
+        """Return the run that follows one that has ended, in the same process."""
+        for process in self._processes.values():
+            if run in process.state.runs and (current := process.state.run) is not None and current.run != run:
+                return current if not current.status.is_over else None
+        return None
+
+    def close(self) -> None:
+        """Hang up everywhere."""
+        for process in self._processes.values():
+            process.link.close()
+        self._processes.clear()
+
+    def _find(self) -> None:
+        for path in sockets(self._home):
+            if path in self._processes or path.stem == self._own:
+                continue
+            with suppress(OSError):
+                self._processes[path] = _Process(path)
+
+    def _lose(self, process: _Process) -> list[Event | str]:
+        """Let go of a process that has hung up; tell it where that came as a surprise."""
+        process.link.close()
+        del self._processes[process.path]
+        if process.said_bye or not process.controls:
+            return []
+        process.state.give_up()
+        names = ", ".join(process.controls)
+        for name in process.controls:
+            process.state.runs[name].status = Status.INTERRUPTED
+        return [f"The process that trained {names} has ended without a word. In the Runs tab (2), g resumes the run."]
