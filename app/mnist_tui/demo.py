@@ -230,6 +230,8 @@ class _Script:
                 yield from self._take_new_epochs(epoch)
 
     def _obey(self, epoch: int) -> Iterator[Event]:
+        if self._control.handing_over and len(self._history) < self._epochs:
+            raise _Stopped
         if self._control.paused:
             # The one time that no script can know.
             paused_at = time.monotonic()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from subprocess import Popen
 from typing import Final, TypeAlias
 
 from mnist_tui.core.control import RunControl
@@ -24,19 +26,22 @@ from mnist_tui.store.connection import TRAINING_PATIENCE_S
 from mnist_tui.store.database import Store, continuing
 from mnist_tui.store.home import home, tables_folder
 from mnist_tui.streams import say
+from mnist_tui.wire.client import Watch, watches
 from mnist_tui.wire.server import Broadcast
+from mnist_tui.workers.detached import begin, take, tell_taken
 
 Engine: TypeAlias = Callable[[Iterable[QueuedRun], RunControl], Iterator[Event]]
 _BAD_ENDS: Final = (Status.FAILED, Status.OUT_OF_MEMORY, Status.DIVERGED)
 
 
-def train(sweep: SweepSpec, *, as_json: bool, sure: bool = False) -> int:
+def train(sweep: SweepSpec, *, as_json: bool, sure: bool = False, detach: bool = False) -> int:
     """Train a grid, show it on the console, save the comparison; return the exit code.
 
     Args:
         sweep: What to train.
         as_json: Write for machines.
         sure: Start also what will take longer than a day.
+        detach: Leave it to a process of its own.
 
     Raises:
         UsageError: It will, and nobody said that this is meant.
@@ -48,7 +53,55 @@ def train(sweep: SweepSpec, *, as_json: bool, sure: bool = False) -> int:
         if needed_s > DAY_S and not sure:
             raise UsageError(f"this would be {told}", "Add --yes if you mean it")
         say(f"{told}.")
-    return _train(enqueue(sweep.runs()), as_json=as_json)
+    queue = enqueue(sweep.runs())
+    return _detach(queue, as_json=as_json) if detach else _train(queue, as_json=as_json)
+
+
+def _detach(queue: Sequence[QueuedRun], *, as_json: bool) -> int:
+    """Leave a queue to a process of its own; print the ids of its runs once the first one is being trained."""
+    place = home()
+    detached = begin(place, queue)
+    code = _until_it_trains(place, detached.process)
+    if code == 0:
+        for queued in queue:
+            if as_json:
+                print(dumps({"type": "detached", "run": queued.run, "spec": queued.spec, "log": str(detached.log)}))
+            else:
+                say(queued.run, out=True)
+        say("Training goes on without this terminal: `mnist-tui attach` shows it.")
+    say(f"What it says is kept in {detached.log}.")
+    detached.let_go()
+    return code
+
+
+def _until_it_trains(place: Path, process: Popen[str]) -> int:
+    """Show how a detached process gets ready; return 0 once its first run has begun, or the exit code of its end."""
+    while process.poll() is None:
+        for watch in watches(place):
+            with closing(watch):
+                if watch.hello.get("pid") == process.pid and _has_begun(watch):
+                    return 0
+        time.sleep(0.05)
+    return process.wait()
+
+
+def _has_begun(watch: Watch) -> bool:
+    told = ""
+    for record in watch.records():
+        match record.get("type"):
+            case "run_started" | "run_continued":
+                return True
+            case "notice" if record.get("exit_code"):
+                say(f"mnist-tui: {record.get('message')}")
+            case "preparing" if record.get("message") != told:
+                told = str(record.get("message"))
+                say(told)
+    return False
+
+
+def work() -> int:
+    """Train what another process hands over; return the exit code. For `workers.detached.begin` alone."""
+    return _train(take(), as_json=False, taken=tell_taken)
 
 
 def resume(name: str | None, epochs: int | None, *, as_json: bool) -> int:
@@ -85,10 +138,15 @@ def resume_waiting(*, as_json: bool) -> int:
         return _train(queue, as_json=as_json)
 
 
-def _train(queue: Sequence[QueuedRun], *, as_json: bool) -> int:
+def _train(queue: Sequence[QueuedRun], *, as_json: bool, taken: Callable[[], None] | None = None) -> int:
     """Train what is queued.
 
     The first Ctrl+C ends the run after its batch and keeps what is finished; a second one leaves at once.
+
+    Args:
+        queue: In order.
+        as_json: Write for machines.
+        taken: Called once the queue belongs to this process, before anything that takes long.
 
     Raises:
         OSError: The output can no longer be written; the run was stopped in order.
@@ -104,33 +162,38 @@ def _train(queue: Sequence[QueuedRun], *, as_json: bool) -> int:
             # Downloading: no run has begun, and a mirror that says nothing would be waited for.
             raise KeyboardInterrupt
 
-    with (
-        Store.open(place, TRAINING_PATIENCE_S) as store,
-        ConsoleView(len(queue), as_json=as_json) as view,
-        _engine_loaded(view, state) as run_sweep,
-        interruptible(end) as interruption,
-    ):
-        store.add_waiting(queue, session)
-        with suppress(KeyboardInterrupt), Broadcast(place, session, lambda: control) as broadcast:
+    with Store.open(place, TRAINING_PATIENCE_S) as store:
+        # Nothing yet where it was asked for here: an interrupt while PyTorch is loaded leaves nothing waiting.
+        store.add_waiting(queue if taken is not None else (), session)
+        if taken is not None:
+            taken()
+        with (
+            ConsoleView(len(queue), as_json=as_json) as view,
+            Broadcast(place, session, lambda: control) as broadcast,
+            _engine_loaded(view, state, broadcast) as run_sweep,
+            interruptible(end) as interruption,
+        ):
             if broadcast.problem:
                 say(broadcast.problem)
-            for event in store.recorded(run_sweep(store.ready(queue), control)):
-                broadcast.publish(event)
-                state.apply(event)
-                if isinstance(event, Notice):
-                    worst = worst or event.exit_code
-                if isinstance(event, RunDone) and event.status in _BAD_ENDS:
-                    worst = worst or RunError.exit_code
-                if lost is not None:
-                    continue
-                try:
-                    view.show(event, state)
-                except OSError as error:
-                    # Nobody can see it any more: end the run as if asked to, so that it is kept in order.
-                    lost = error
-                    control.stop()
-        # An orderly end, so what still waits was given up.
-        store.remove_all_waiting(session)
+            store.add_waiting(queue, session)
+            with suppress(KeyboardInterrupt):
+                for event in store.recorded(run_sweep(store.ready(queue), control)):
+                    broadcast.publish(event)
+                    state.apply(event)
+                    if isinstance(event, Notice):
+                        worst = worst or event.exit_code
+                    if isinstance(event, RunDone) and event.status in _BAD_ENDS:
+                        worst = worst or RunError.exit_code
+                    if lost is not None:
+                        continue
+                    try:
+                        view.show(event, state)
+                    except OSError as error:
+                        # Nobody can see it any more: end the run as if asked to, so that it is kept in order.
+                        lost = error
+                        control.stop()
+            # An orderly end, so what still waits was given up.
+            store.remove_all_waiting(session)
     table = build_table(state.runs.values())
     if table.rows:
         paths = save_comparison(table, tables_folder(place), comparison_stem())
@@ -143,9 +206,10 @@ def _train(queue: Sequence[QueuedRun], *, as_json: bool) -> int:
 
 
 @contextmanager
-def _engine_loaded(view: ConsoleView, state: SessionState) -> Iterator[Engine]:
+def _engine_loaded(view: ConsoleView, state: SessionState, broadcast: Broadcast) -> Iterator[Engine]:
     """Load PyTorch, and say so; an interrupt in the middle of a library's imports would leave it in pieces."""
     loading = Preparing(message="loading PyTorch")
+    broadcast.publish(loading)
     state.apply(loading)
     view.show(loading, state)
     with nothing_to_lose():

@@ -291,6 +291,39 @@ def test_a_run_that_died_while_it_was_paused_goes_on_from_that_batch(home, unint
     assert numbers(home) == uninterrupted(spec)
 
 
+class HandingOver(RunControl):
+    """Hands the run over after so many looks between two batches."""
+
+    def __init__(self, after):
+        super().__init__()
+        self._looks = after
+
+    @property
+    def handing_over(self):
+        self._looks -= 1
+        if self._looks == 0:
+            self.hand_over()
+        return super().handing_over
+
+
+@pytest.mark.parametrize("spec", [NARROW, WIDE_TORCH], ids=["narrow", "wide, torch"])
+@pytest.mark.parametrize("look", [1, 7, BATCHES, BATCHES + 1, BATCHES + 2, BATCHES + 2 + 5])
+def test_a_run_that_was_handed_over_is_the_uninterrupted_one(home, uninterrupted, spec, look):
+    (done,) = of(begin(home, spec, control=HandingOver(look)), RunDone)
+    assert done.status is Status.STOPPED
+    assert done.test_accuracy is None
+    trained = look - BATCHES - 2 if look > BATCHES + 2 else min(look, BATCHES)
+    first = of(go_on(home), Progress)[0]
+    assert (first.phase, first.batch) == ((Phase.TRAIN, trained + 1) if trained < BATCHES else (Phase.VALIDATION, 1))
+    assert numbers(home) == uninterrupted(spec)
+
+
+def test_a_run_that_is_being_tested_is_not_handed_over(home, uninterrupted):
+    (done,) = of(begin(home, NARROW, control=HandingOver(4 * (BATCHES + 2) + 1)), RunDone)
+    assert done.status is Status.FINISHED
+    assert numbers(home) == uninterrupted(NARROW)
+
+
 def test_a_pause_in_a_run_that_goes_on_is_exact_too(home, uninterrupted):
     begin(home, NARROW, until=lambda event: isinstance(event, RunPaused), control=Pausing(5))
     go_on(home, until=lambda event: isinstance(event, RunPaused), control=Pausing(6))

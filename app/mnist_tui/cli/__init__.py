@@ -11,6 +11,7 @@ from typing import Final
 
 from mnist_tui.cli import past
 from mnist_tui.cli.parser import EXPORT_FORMATS, build_parser
+from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import REPORT_PRESET, RunSpec, SweepSpec, parse_numbers
 from mnist_tui.errors import DataError, MnistTuiError, UsageError
 from mnist_tui.signals import nothing_to_lose
@@ -73,9 +74,13 @@ def _app(args: argparse.Namespace, attach: str = "") -> int:
         from mnist_tui.engine import load_classifier, run_sweep, warm_up
         from mnist_tui.store.home import home
         from mnist_tui.tui.launch import launch
+        from mnist_tui.workers.detached import begin
 
-    spec = _app_spec(args, home())
-    return launch(run_sweep, spec, home(), load_classifier, warm_up, attach)
+    def detach(queue: Sequence[QueuedRun]) -> None:
+        begin(place, queue).let_go()
+
+    place = home()
+    return launch(run_sweep, _app_spec(args, place), place, load_classifier, warm_up, attach, detach)
 
 
 def _attach(args: argparse.Namespace) -> int:
@@ -137,10 +142,17 @@ def _run(args: argparse.Namespace) -> int:
     if strict:
         # Nobody watches: numbers of other data must not pass for those of MNIST.
         sweep = replace(sweep, base=replace(sweep.base, dataset="mnist"))
-    code = train(sweep, as_json=args.json, sure=args.yes)
+    code = train(sweep, as_json=args.json, sure=args.yes, detach=args.detach)
     if strict and code == DataError.exit_code:
         say("--allow-fallback trains on the digits of scikit-learn where MNIST is not available.")
     return code
+
+
+def _work(_args: argparse.Namespace) -> int:
+    with nothing_to_lose():
+        from mnist_tui.headless import work
+
+    return work()
 
 
 def _resume(args: argparse.Namespace) -> int:
@@ -195,6 +207,7 @@ def _doctor(args: argparse.Namespace) -> int:
 _COMMANDS: Final = {
     None: _app,
     "run": _run,
+    "work": _work,
     "resume": _resume,
     "demo": _demo,
     "attach": _attach,

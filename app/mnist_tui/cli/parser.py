@@ -69,6 +69,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--allow-fallback", action="store_true", help="with --dataset auto: train on the digits where MNIST is missing"
     )
     run.add_argument("--yes", action="store_true", help="start what will take longer than a day without being asked")
+    run.add_argument(
+        "--detach",
+        action="store_true",
+        help="train in a process that outlives the terminal; print the runs' ids",
+    )
     run.add_argument("--json", action="store_true", help="one JSON object per line on stdout: events, then the table")
 
     resume = commands.add_parser("resume", help="resume a run", description="Resume a run from its last checkpoint.")
@@ -80,6 +85,9 @@ def build_parser() -> argparse.ArgumentParser:
     resume.add_argument(
         "--json", action="store_true", help="one JSON object per line on stdout: events, then the table"
     )
+
+    # What `run --detach` starts; nobody types it.
+    commands.add_parser("work")
 
     demo = commands.add_parser(
         "demo",

@@ -27,6 +27,7 @@ class RunControl:
         self._held = False
         self._stop_queue = False
         self._stop_run = False
+        self._handing_over = False
         self._after_epoch = False
         self._run = ""
         self._epochs: int | None = None
@@ -54,6 +55,13 @@ class RunControl:
                 return False
             self._end_run(after_epoch)
             return True
+
+    def hand_over(self) -> None:
+        """End the run and the queue where they are, with a checkpoint, so that another process can go on from there."""
+        with self._changed:
+            self._stop_queue = self._handing_over = True
+            self._after_epoch = False
+            self._end_run(after_epoch=False)
 
     def pause(self, run: str | None = None) -> bool:
         """Hold the run before its next batch."""
@@ -156,6 +164,11 @@ class RunControl:
     def stopping(self) -> bool:
         """True once the run was asked to end, now or after its epoch."""
         return self._stop_run
+
+    @property
+    def handing_over(self) -> bool:
+        """True once another process is to go on."""
+        return self._handing_over
 
     @property
     def queue_stopped(self) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from mnist_tui.core.events import EpochDone, Event
 from mnist_tui.core.spec import RunSpec, new_run_id
@@ -45,6 +46,16 @@ class QueuedRun:
     continues: bool = False
     epochs: int | None = None
     continuation: Continuation | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values; where it goes on is read from the store."""
+        return {"run": self.run, "spec": self.spec.to_json(), "continues": self.continues, "epochs": self.epochs}
+
+
+def queued_from_json(record: Mapping[str, Any]) -> QueuedRun:
+    """Read what `QueuedRun.to_json` wrote; for what comes from a process of the same version."""
+    spec = RunSpec.from_json(record["spec"])
+    return QueuedRun(str(record["run"]), spec, bool(record["continues"]), record["epochs"])
 
 
 def enqueue(specs: Iterable[RunSpec]) -> tuple[QueuedRun, ...]:

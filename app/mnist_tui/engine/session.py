@@ -421,12 +421,12 @@ class _Run:
 
     def _obey(self, trainer: Trainer, epoch: int, phase: Phase, step: Step, clock: _Stopwatch) -> Iterator[Event]:
         """Obey what people asked for. A pause saves the place, so that it may last longer than the process."""
+        if self._control.handing_over and not self._is_complete:
+            yield from self._save_place(trainer, epoch, phase, step, clock)
+            raise _Stopped
         if self._control.paused:
             paused = _Stopwatch()
-            if phase is not Phase.TEST and trainer.is_finite:
-                batch = step.done if phase is Phase.TRAIN else trainer.batches
-                data = trainer.save(epoch - 1, batch, clock.elapsed_s)
-                yield Checkpoint(run=self._run, epoch=epoch - 1, batch=batch, data=data)
+            yield from self._save_place(trainer, epoch, phase, step, clock)
             yield RunPaused(run=self._run, epoch=epoch)
             while not self._control.wait_until_resumed():
                 yield from self._take_new_epochs(epoch)
@@ -435,6 +435,13 @@ class _Run:
         # A run that has all its epochs gets its test: that is a moment's work.
         if self._control.between_batches() is Next.STOP_RUN and not self._is_complete:
             raise _Stopped
+
+    def _save_place(self, trainer: Trainer, epoch: int, phase: Phase, step: Step, clock: _Stopwatch) -> Iterator[Event]:
+        """Write down the place inside the epoch."""
+        if phase is not Phase.TEST and trainer.is_finite:
+            batch = step.done if phase is Phase.TRAIN else trainer.batches
+            data = trainer.save(epoch - 1, batch, clock.elapsed_s)
+            yield Checkpoint(run=self._run, epoch=epoch - 1, batch=batch, data=data)
 
     def _take_new_epochs(self, epoch: int) -> Iterator[Event]:
         wish = self._control.epochs(self._epochs, max(epoch, self._later[-1].epoch if self._later else 0))

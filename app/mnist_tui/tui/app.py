@@ -331,6 +331,10 @@ class MnistTuiApp(Collecting):
         """Leave at once, or ask when a run is live."""
         if isinstance(self.screen, QuitScreen):
             return
+        if self.handover.is_wanted or self.handover.is_under_way:
+            # As soon as the other process has it.
+            self._leave_code = 0
+            return
         if self._live and self.state.active:
             self.push_screen(QuitScreen(), self._leave)
         else:
@@ -338,6 +342,10 @@ class MnistTuiApp(Collecting):
 
     def _leave(self, how: Leave | None) -> None:
         if how is None:
+            return
+        if how == "detach":
+            self._leave_code = 0 if self.handover.is_possible else None
+            self.action_detach()
             return
         self._leave_code = 0
         self.session.stop(after_epoch=how == "finish")

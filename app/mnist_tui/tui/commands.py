@@ -102,6 +102,14 @@ COMMANDS: Final = (
         short="Skip",
     ),
     Command(
+        "detach",
+        "D",
+        "D",
+        "Detach",
+        "Hand the run and the queue to a process that outlives this terminal, and go on watching.",
+        _TRAIN,
+    ),
+    Command(
         "live_epochs(1)",
         "plus",
         "+",

@@ -8,7 +8,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from mnist_tui.core.events import EpochsChanged, Event, Notice, RateChanged, RunContinued, RunDone, RunStarted, Status
+from mnist_tui.core.events import (
+    EpochsChanged,
+    Event,
+    Notice,
+    Preparing,
+    RateChanged,
+    RunContinued,
+    RunDone,
+    RunStarted,
+    Status,
+)
 from mnist_tui.core.orders import Order
 from mnist_tui.core.state import RunState, SessionState
 from mnist_tui.report.words import printable
@@ -188,6 +198,12 @@ class Elsewhere:
         for process in self._processes.values():
             self.runs.update((name, process.state.runs[name]) for name in process.controls)
         return news
+
+    @property
+    def preparing(self) -> Preparing | None:
+        """What a process does that trains nothing yet."""
+        states = [process.state for process in self._processes.values() if not process.controls]
+        return next((state.preparing for state in states if state.preparing is not None), None)
 
     def control(self, run: str) -> RemoteControl | None:
         """Return what steers a run; `None` where it is not in progress elsewhere."""

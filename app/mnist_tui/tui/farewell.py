@@ -11,14 +11,18 @@ from mnist_tui.report.words import format_percent, still_waiting
 _GOES_ON = (Status.STOPPED, Status.INTERRUPTED, Status.FAILED, Status.OUT_OF_MEMORY)
 
 
-def farewell(runs: Collection[RunState], waiting: int) -> str:
+def farewell(runs: Collection[RunState], waiting: int, handed_over: int = 0) -> str:
     """Return one line on the runs of this session; empty where there is nothing to say.
 
     Args:
         runs: The runs of this session.
         waiting: Runs that still wait.
+        handed_over: Runs that another process goes on with.
     """
     parts = []
+    if handed_over:
+        goes = "A run goes on" if handed_over == 1 else f"{handed_over} runs go on"
+        parts.append(f"{goes} in the background: `mnist-tui attach` shows {'it' if handed_over == 1 else 'them'}")
     epochs = sum(run.epochs_done for run in runs)
     if epochs:
         n_runs = sum(bool(run.epochs_done) for run in runs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ from mnist_tui.streams import say
 from mnist_tui.terminal import guarded_terminal
 from mnist_tui.tui.farewell import farewell
 from mnist_tui.tui.oracle import Load
-from mnist_tui.tui.session import Engine
+from mnist_tui.tui.session import Detach, Engine
 
 LAST_WORDS_S: Final = 5.0
 """How long leaving waits for the training thread to write down the end of its run."""
@@ -27,6 +28,7 @@ def launch(
     load: Load,
     warm_up: Callable[[], None] | None = None,
     attach: str = "",
+    detach: Detach | None = None,
 ) -> int:
     """Run the app; return its exit code.
 
@@ -37,6 +39,7 @@ def launch(
         load: What makes a network of a checkpoint.
         warm_up: Loads what training needs; called behind the first frame, in a thread of its own.
         attach: Id of a run in another process to show first.
+        detach: Leaves a queue to a process of its own.
 
     Raises:
         UsageError: There is no terminal to draw on.
@@ -47,7 +50,7 @@ def launch(
     with guarded_terminal(home / "logs" / "app.log") as guard:
         from mnist_tui.tui.app import MnistTuiApp
 
-        app = MnistTuiApp(engine, home, spec, load, warm_up, attach)
+        app = MnistTuiApp(engine, home, spec, load, warm_up, attach, detach)
         app.run()
         app.remember()
         app.session.control.stop()
@@ -56,8 +59,10 @@ def launch(
             app.state.apply(event)
         app.session.close()
     code = app.return_code or 0
-    if said := farewell(app.state.runs.values(), len(app.session.queue.waiting)):
-        say(said, out=True)
+    if said := farewell(app.state.runs.values(), len(app.session.queue.waiting), app.handover.count):
+        # After a hang-up nobody can read it.
+        with suppress(OSError):
+            say(said, out=True)
     if code == 1:
         last = guard.tail(5)
         raise MnistTuiError(

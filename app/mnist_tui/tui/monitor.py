@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -20,7 +22,8 @@ from textual.widgets import TabbedContent, TabPane
 
 from mnist_tui.core.control import RunControl
 from mnist_tui.core.estimate import machine_factor, run_s
-from mnist_tui.core.events import EpochDone, Event, Notice, Progress, RunDone, Status, SweepDone
+from mnist_tui.core.events import EpochDone, Event, Notice, Preparing, Progress, RunDone, Status, SweepDone
+from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState, SessionState
 from mnist_tui.core.table import build_table
@@ -33,12 +36,13 @@ from mnist_tui.tui import preferences
 from mnist_tui.tui.chartdesk import ChartDesk
 from mnist_tui.tui.commands import COMMANDS
 from mnist_tui.tui.elsewhere import Elsewhere, RemoteControl
+from mnist_tui.tui.handover import HandOver
 from mnist_tui.tui.insight import InsightTabs
 from mnist_tui.tui.keymap import rebound
 from mnist_tui.tui.library import Library
 from mnist_tui.tui.oracle import Load
 from mnist_tui.tui.screens.result import ResultScreen
-from mnist_tui.tui.session import Engine, TrainingSession
+from mnist_tui.tui.session import Detach, Engine, TrainingSession
 from mnist_tui.tui.system import SystemProbe
 from mnist_tui.tui.themes import OWN_THEMES
 from mnist_tui.tui.warmth import Warmth
@@ -71,6 +75,8 @@ _ALL_TABS: Final = 48
 SYSTEM_TICK_S: Final = 1.0
 REMEMBER_TICK_S: Final = 1.0
 """How soon a changed setting is written down."""
+HANGUP: Final = 128 + signal.SIGHUP
+"""Exit code of an app whose terminal was closed."""
 ELSEWHERE_TICK_S: Final = 2.0
 """How often it is looked whether other processes wrote to the store."""
 
@@ -89,6 +95,7 @@ class Monitor(App[None]):
         load: What makes a network of a checkpoint; called in a thread of its own.
         warm_up: Loads what training needs; called behind the first frame, in a thread of its own.
         attach: Id of a run in another process to show first; without one, whatever is in progress there.
+        detach: Leaves a queue to a process of its own; called in a thread of its own. `None`: nothing can be left.
     """
 
     TITLE = "mnist-tui"
@@ -105,6 +112,7 @@ class Monitor(App[None]):
         load: Load | None = None,
         warm_up: Callable[[], None] | None = None,
         attach: str = "",
+        detach: Detach | None = None,
     ) -> None:
         super().__init__()
         self.preferences, self._complaints = preferences.load(home)
@@ -127,6 +135,7 @@ class Monitor(App[None]):
         self._looked = 0
         self._is_behind, self._shown_at, self._turned_at, self._asked_at = False, 0.0, 0.0, 0.0
         self._leave_code: int | None = None
+        self.handover = HandOver(self, self.session, self.state, detach, self._handed_over, self._not_handed_over)
 
     # Life -----------------------------------------------------------------------------------------
 
@@ -255,6 +264,10 @@ class Monitor(App[None]):
 
     def _leave_on_signal(self, code: int) -> None:
         end_within(GRACE_S, code)
+        if code == HANGUP and self.preferences.on_hangup == "detach" and self._live and self.handover.is_possible:
+            with suppress(MnistTuiError):
+                # Where nobody takes over, the run was stopped, and what waits will be there at the next start.
+                self.handover.at_once(GRACE_S / 2)
         self.session.stop()
         self.exit(return_code=code)
 
@@ -288,7 +301,7 @@ class Monitor(App[None]):
         self._ask_network()
         self._show_keys()
         loading = self._warmth.loading
-        if self._turns or self.state.preparing is not None or loading is not None:
+        if self._turns or self._preparing is not None or loading is not None:
             self.query_one(StatusLine).turn(loading=loading)
         # Once more when it is done, to take the last word away.
         self._turns = loading is not None
@@ -303,7 +316,7 @@ class Monitor(App[None]):
         if ended:
             self._told(self.library.load)
         shown = self._opened
-        if shown is None and self._may_attach and self.state.run is None and not self._live:
+        if shown is None and self._may_attach and not self._live and (self._wanted or self.state.run is None):
             wanted = self._wanted if self._wanted in self.elsewhere.runs else next(reversed(self.elsewhere.runs), None)
             if wanted is not None and (wanted == self._wanted or not self._wanted):
                 self._opened, self._may_attach = self.elsewhere.runs[wanted], False
@@ -313,7 +326,11 @@ class Monitor(App[None]):
         return [each for each in news if isinstance(each, Event)]
 
     def _thread_is_idle(self) -> None:
-        if self._leave_code is not None:
+        if self.handover.is_wanted:
+            self.handover.go_on()
+        elif self.handover.is_under_way:
+            pass
+        elif self._leave_code is not None:
             self.exit(return_code=self._leave_code)
         elif self.state.active:
             # The thread ended without a last event: an error that a notice has told.
@@ -321,6 +338,25 @@ class Monitor(App[None]):
             self._show()
         else:
             self.session.go_on()
+
+    def _handed_over(self, queue: Sequence[QueuedRun]) -> None:
+        """Watch what another process has taken over."""
+        if queue:
+            self._wanted, self._may_attach = queue[0].run, True
+            self.tell("Training goes on in a process of its own, which outlives this terminal.", long=True)
+        else:
+            self.tell("The run has ended; there is nothing left to hand over.")
+        self._told(self.library.load)
+        self._show()
+        self._show_runs()
+        if self._leave_code is not None:
+            self.exit(return_code=self._leave_code)
+
+    def _not_handed_over(self, error: MnistTuiError) -> None:
+        self._leave_code = None
+        self._complain(error)
+        self._show()
+        self._show_runs()
 
     def _run_is_over(self, event: RunDone) -> None:
         # This run has told more about the machine.
@@ -382,6 +418,11 @@ class Monitor(App[None]):
         last = self.library.newest if self._shows_last else None
         return None if last is None else self._with_epochs(last.run)
 
+    @property
+    def _preparing(self) -> Preparing | None:
+        """What is done before a run: here, or by the process that is to take one over."""
+        return self.state.preparing or (self.elsewhere.preparing if not self._live else None)
+
     def _control_of(self, run: RunState | None) -> RunControl | RemoteControl | None:
         """Return what steers a run; `None` where that is in progress nowhere."""
         if self._live and (run is None or run.run == self.state.current):
@@ -399,6 +440,7 @@ class Monitor(App[None]):
                 run,
                 len(waiting),
                 self.library.elsewhere,
+                preparing=self._preparing,
                 stopping=control is not None and control.stopping,
                 asked=control.epochs_asked(run.run) if control is not None and run is not None else None,
                 rate=control.rate_asked(run.run) if control is not None and run is not None else None,

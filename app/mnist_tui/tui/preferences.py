@@ -21,6 +21,7 @@ from mnist_tui.terminal import capabilities
 
 FILE: Final = "settings.toml"
 THEME: Final = "textual-dark"
+ON_HANGUP: Final = ("stop", "detach")
 _SPEC: Final = ("epochs", "features", "seed", "batch_size", "learning_rate", "patience", "dataset", "device")
 """Settings of the next run that are remembered."""
 _HEAD: Final = (
@@ -40,6 +41,7 @@ class Preferences:
         look: How charts are looked at; the part in view and the cursor are not remembered.
         spec: Settings of the next run.
         bell: Ring when the queue is done.
+        on_hangup: What becomes of a run when the terminal is closed: `stop`, or `detach`: another process goes on.
         keys: Keys by action, where they are not the usual ones; several with commas between them.
     """
 
@@ -47,6 +49,7 @@ class Preferences:
     look: Look = field(default_factory=Look)
     spec: RunSpec = field(default_factory=RunSpec)
     bell: bool = True
+    on_hangup: str = "stop"
     keys: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -84,8 +87,12 @@ def load(home: Path) -> tuple[Preferences, list[str]]:
             except UsageError as error:
                 problems.append(f"{FILE}: {error}")
     theme, bell = table["look"].get("theme", known.theme), table["look"].get("bell", known.bell)
+    hangup = table["program"].get("on_hangup", known.on_hangup)
+    if hangup not in ON_HANGUP:
+        problems.append(f"{FILE}: on_hangup must be one of {', '.join(ON_HANGUP)}.")
+        hangup = known.on_hangup
     keys = {str(action): str(key) for action, key in table["keys"].items()}
-    return Preferences(str(theme), look, spec, bool(bell), keys), problems
+    return Preferences(str(theme), look, spec, bool(bell), hangup, keys), problems
 
 
 def save(home: Path, preferences: Preferences) -> None:
@@ -101,7 +108,7 @@ def save(home: Path, preferences: Preferences) -> None:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        text = "".join(f"# {line}\n" for line in _HEAD.splitlines()) + "\n[look]\n\n[next_run]\n\n[keys]\n"
+        text = "".join(f"# {line}\n" for line in _HEAD.splitlines()) + "\n[look]\n\n[next_run]\n\n[program]\n\n[keys]\n"
     except (OSError, UnicodeDecodeError) as error:
         raise MnistTuiError(f"{path} cannot be read", "Mend or delete it") from error
     try:
@@ -118,6 +125,7 @@ def save(home: Path, preferences: Preferences) -> None:
             "dots": look.dots.value,
             "bell": preferences.bell,
         },
+        "program": {"on_hangup": preferences.on_hangup},
         # TOML has no word for nothing: what is off is left out.
         "next_run": {name: value for name in _SPEC if (value := getattr(spec, name)) is not None},
     }
@@ -138,7 +146,7 @@ def save(home: Path, preferences: Preferences) -> None:
 
 def _tables(record: Mapping[str, Any], problems: list[str]) -> dict[str, Mapping[str, Any]]:
     tables: dict[str, Mapping[str, Any]] = {}
-    for name in ("look", "next_run", "keys"):
+    for name in ("look", "next_run", "program", "keys"):
         value = record.get(name, {})
         if not isinstance(value, Mapping):
             problems.append(f"{FILE}: [{name}] must be a table.")

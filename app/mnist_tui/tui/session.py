@@ -20,6 +20,8 @@ from mnist_tui.store.database import Store
 from mnist_tui.wire.server import Broadcast
 
 Engine: TypeAlias = Callable[[Iterable[QueuedRun], RunControl], Iterator[Event]]
+Detach: TypeAlias = Callable[[Sequence[QueuedRun]], None]
+"""Leaves a queue to a process of its own; returns when that has taken it over."""
 
 
 class RunQueue:
@@ -218,6 +220,17 @@ class TrainingSession:
         """End the run, now or after its epoch; what waits stays waiting."""
         self._wanted = False
         self._control.stop(after_epoch=after_epoch)
+
+    def hand_over(self) -> None:
+        """End the run where it is, so that another process can go on with it."""
+        self._wanted = False
+        self._control.hand_over()
+
+    def let_go_of_queue(self) -> tuple[QueuedRun, ...]:
+        """Return what waits and forget it here; what is written down of it stays, for whoever takes it over."""
+        waiting = tuple(self.queue)
+        self._total -= len(waiting)
+        return waiting
 
     def go_on(self) -> bool:
         """Start again what was queued while the thread was on its way out; True when there was something."""

@@ -199,6 +199,20 @@ class Steering(Monitor):
             run, control = steered
             self._end_run("Skip", run, control.skip)
 
+    def action_detach(self) -> None:
+        """Hand the run in progress and what waits to a process that outlives this terminal."""
+        in_sight = self._run_in_sight
+        if in_sight is not None and in_sight in self.elsewhere.runs:
+            self.tell("That run is in a process of its own already.")
+        elif not (self._live and self.state.active):
+            self.tell("No run is in progress. `mnist-tui run --detach` starts one outside of the app.")
+        elif not self.handover.is_possible:
+            self.tell("Scripted runs cannot be detached.")
+        else:
+            self.handover.begin()
+            self.tell("Handing the run over to a process of its own …", long=True)
+            self._show()
+
     def _end_run(self, verb: str, run: RunState | None, end: Callable[[], object]) -> None:
         """End the run at once; ask first where seconds of an unfinished epoch would be lost."""
         lost_s = run.progress.epoch_elapsed_s if run is not None and run.progress is not None else 0.0

@@ -12,29 +12,31 @@ from textual.widgets import Button, Static
 
 from mnist_tui.tui.screens.dialog import Dialog
 
-Leave: TypeAlias = Literal["finish", "stop"]
+Leave: TypeAlias = Literal["finish", "stop", "detach"]
 
 
 class QuitScreen(Dialog[Leave]):
-    """Finish the epoch, stop now and keep what is finished, or go back."""
+    """Finish the epoch, stop now and keep what is finished, leave it training, or go back."""
 
     AUTO_FOCUS = "#back"
-    KEYS = "f s or Enter choose · Esc back"
+    KEYS = "f s d or Enter choose · Esc back"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "leave_by('finish')", "Finish epoch"),
         Binding("s", "leave_by('stop')", "Stop and keep"),
+        Binding("d", "leave_by('detach')", "Leave it training"),
     ]
     DEFAULT_CSS = """
     QuitScreen Button { width: 100%; margin: 0; }
     """
 
     def compose(self) -> ComposeResult:
-        """Three answers."""
+        """Four answers."""
         with Vertical(classes="dialog") as box:
             box.border_title = "A run is in progress"
             yield Static("Finished epochs are saved already, whatever you choose.")
             yield Button("f  Finish this epoch, then quit", id="finish", compact=True)
             yield Button("s  Stop now, keep the finished epochs, quit", id="stop", compact=True)
+            yield Button("d  Leave it training in the background, quit", id="detach", compact=True)
             yield Button("Esc  Back to the run", id="back", variant="primary", compact=True)
 
     def action_leave_by(self, how: Leave) -> None:
@@ -44,9 +46,7 @@ class QuitScreen(Dialog[Leave]):
     @on(Button.Pressed)
     def _press(self, event: Button.Pressed) -> None:
         match event.button.id:
-            case "finish":
-                self.dismiss("finish")
-            case "stop":
-                self.dismiss("stop")
+            case "finish" | "stop" | "detach" as how:
+                self.dismiss(how)
             case _:
                 self.dismiss(None)

@@ -67,6 +67,7 @@ class StatusLine(Static):
         waiting: int,
         elsewhere: int,
         *,
+        preparing: Preparing | None,
         stopping: bool,
         asked: int | None = None,
         rate: float | None = None,
@@ -79,6 +80,7 @@ class StatusLine(Static):
             shown: The run on the screen.
             waiting: Runs that wait here.
             elsewhere: Runs in progress in other processes.
+            preparing: What is done before a run begins.
             stopping: True once the run on the screen was asked to end.
             asked: Epochs that were asked for last; the run may not have taken them in yet.
             rate: Learning rate that was asked for and is not in use yet.
@@ -90,8 +92,8 @@ class StatusLine(Static):
             if past is not None:
                 what = "PAST RUN" if past.status.is_over else "IN ANOTHER PROCESS"
                 parts.append((0, "bold $text-warning", f"◂ {what} (Esc: back)"))
-            if session.preparing is not None and past is None:
-                parts += self._preparing_parts(session.preparing)
+            if preparing is not None and past is None:
+                parts += self._preparing_parts(preparing)
             elif run is None:
                 parts += self._ready_parts(shown)
             else:

@@ -1,0 +1,124 @@
+"""Hands the run in progress, and what waits, to a process that outlives the app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from textual.app import App
+
+from mnist_tui.core.events import Status
+from mnist_tui.core.queue import QueuedRun
+from mnist_tui.core.state import SessionState
+from mnist_tui.errors import MnistTuiError
+from mnist_tui.tui.session import Detach, TrainingSession
+
+
+class HandOver:
+    """Ends the run where it is, and lets another process go on with it.
+
+    Args:
+        app: What calls back from the thread in which it is waited for the process.
+        session: What trains here.
+        state: What it has trained.
+        detach: Leaves a queue to a process of its own; `None`: there is none to be had.
+        done: Called with what was handed over.
+        failed: Called where nobody took it, after it has been queued here again.
+
+    Attributes:
+        is_wanted: The training thread is on its way to its end.
+        is_under_way: The other process is being waited for.
+        count: Runs that were handed over.
+    """
+
+    def __init__(
+        self,
+        app: App[None],
+        session: TrainingSession,
+        state: SessionState,
+        detach: Detach | None,
+        done: Callable[[Sequence[QueuedRun]], None],
+        failed: Callable[[MnistTuiError], None],
+    ) -> None:
+        self._app, self._session, self._state, self._detach = app, session, state, detach
+        self._done, self._failed = done, failed
+        self.is_wanted = self.is_under_way = False
+        self.count = 0
+        self._over: set[str] = set()
+
+    @property
+    def is_possible(self) -> bool:
+        """True where there is who could take over."""
+        return self._detach is not None
+
+    def begin(self) -> None:
+        """Let the training thread end at an exact place."""
+        self.is_wanted = True
+        self._end_here()
+
+    def go_on(self) -> None:
+        """Start the other process, now that the training thread has ended."""
+        self.is_wanted = False
+        queue = self._queue()
+        if self._detach is None or not queue:
+            # It was at its end already.
+            self._done(())
+            return
+        self.is_under_way = True
+        self._app.run_worker(partial(self._wait, self._detach, queue), thread=True)
+
+    def at_once(self, within_s: float) -> None:
+        """Do all of it now and wait for it: there is no screen left to go on with.
+
+        Args:
+            within_s: How long the training thread may take to its end.
+
+        Raises:
+            MnistTuiError: Nobody took over.
+        """
+        self._end_here()
+        if self._detach is None or not self._session.join(within_s):
+            return
+        for event in self._session.mailbox.drain():
+            self._state.apply(event)
+        if queue := self._queue():
+            self._detach(queue)
+            self._forget(queue)
+
+    def _end_here(self) -> None:
+        self._over = {name for name, run in self._state.runs.items() if run.status.is_over}
+        self._session.hand_over()
+
+    def _queue(self) -> tuple[QueuedRun, ...]:
+        """Return what is to go on: the run that was ended for it, and what waits."""
+        runs = self._state.runs.items()
+        stopped = [run for name, run in runs if run.status is Status.STOPPED and name not in self._over]
+        ended = (QueuedRun(each.run, each.spec, continues=True, epochs=each.epochs) for each in stopped)
+        return (*ended, *self._session.let_go_of_queue())
+
+    def _forget(self, queue: Sequence[QueuedRun]) -> None:
+        """Leave it to the process that trains them to tell what happens to these runs."""
+        self.count += len(queue)
+        for queued in queue:
+            self._state.runs.pop(queued.run, None)
+        self._state.current = next(reversed(self._state.runs), None)
+
+    def _wait(self, detach: Detach, queue: Sequence[QueuedRun]) -> None:
+        error = None
+        try:
+            detach(queue)
+        except MnistTuiError as found:
+            error = found
+        self._app.call_from_thread(self._end, queue, error)
+
+    def _end(self, queue: Sequence[QueuedRun], error: MnistTuiError | None) -> None:
+        self.is_under_way = False
+        if error is None:
+            self._forget(queue)
+            self._done(queue)
+            return
+        try:
+            self._session.add(queue, first=True)
+        except MnistTuiError as worse:
+            error = worse
+        self._failed(error)

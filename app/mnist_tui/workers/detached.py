@@ -1,0 +1,110 @@
+"""A process of its own that trains a queue to its end, whatever becomes of the terminal it was started from."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from mnist_tui.core.plain import dumps
+from mnist_tui.core.queue import QueuedRun, queued_from_json
+from mnist_tui.errors import MnistTuiError, UsageError
+from mnist_tui.store.home import make_home, make_private_folder
+
+COMMAND: Final = "work"
+"""The command that such a process runs; for `begin` alone."""
+TAKEN: Final = "taken"
+"""What it says once the queue is its own."""
+LOGS_KEPT: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Detached:
+    """A process of its own.
+
+    Attributes:
+        process: As its parent sees it.
+        log: What it says.
+    """
+
+    process: subprocess.Popen[str]
+    log: Path
+
+    def let_go(self) -> None:
+        """Leave it alone for good: it outlives its parent, which must not complain that it never waited for it."""
+        self.process.returncode = 0
+
+
+def begin(home: Path, queue: Sequence[QueuedRun]) -> Detached:
+    """Hand a queue to a new process and wait until it has taken it over.
+
+    What waits, or goes on, stays with this process until then.
+
+    Args:
+        home: Where runs are kept.
+        queue: What to train, in order.
+
+    Raises:
+        MnistTuiError: The process ended before it could take the queue over.
+    """
+    make_home(home)
+    make_private_folder(home / "logs")
+    log = home / "logs" / f"detached-{queue[0].run}.log"
+    _remove_old_logs(log.parent)
+    environment = {**os.environ, "MNIST_TUI_HOME": str(home.absolute())}
+    with log.open("ab") as said:
+        log.chmod(0o600)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mnist_tui", COMMAND],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            env=environment,
+            start_new_session=True,
+            text=True,
+        )
+    if process.stdin is None or process.stdout is None:
+        raise AssertionError("both were asked for")
+    with process.stdout as answer:
+        with suppress(BrokenPipeError), process.stdin as order:
+            order.write(dumps({"queue": [queued.to_json() for queued in queue]}) + "\n")
+        if answer.readline().strip() != TAKEN:
+            process.wait()
+            last = [text for text in log.read_text(errors="replace").splitlines() if text.strip()][-1:]
+            reason = f" ({last[0].removeprefix('mnist-tui: ').rstrip('.')})" if last else ""
+            raise MnistTuiError(f"the process that was to go on has ended{reason}", f"Its log is {log}")
+    return Detached(process, log)
+
+
+def take() -> tuple[QueuedRun, ...]:
+    """Return the queue that `begin` hands over, in the new process.
+
+    Raises:
+        UsageError: Somebody else called.
+    """
+    try:
+        queue = tuple(map(queued_from_json, json.loads(sys.stdin.readline())["queue"]))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        queue = ()
+    if not queue:
+        raise UsageError("no queue was handed over", "`mnist-tui run --detach` starts such a process")
+    return queue
+
+
+def tell_taken() -> None:
+    """Tell `begin` that the queue is taken over; from then on nobody reads standard output but the log."""
+    print(TAKEN, flush=True)  # noqa: T201 - the answer
+    os.dup2(2, 1)
+
+
+def _remove_old_logs(folder: Path) -> None:
+    logs = sorted(folder.glob("detached-*.log"))
+    for old in logs[: max(0, len(logs) - LOGS_KEPT + 1)]:
+        with suppress(OSError):
+            old.unlink()
