@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from subprocess import Popen
 from typing import Final, TypeAlias
@@ -25,16 +26,18 @@ from mnist_tui.signals import interruptible, nothing_to_lose
 from mnist_tui.store.connection import TRAINING_PATIENCE_S
 from mnist_tui.store.database import Store, continuing
 from mnist_tui.store.home import home, tables_folder
+from mnist_tui.store.ready import Ready
 from mnist_tui.streams import say
 from mnist_tui.wire.client import Watch, watches
 from mnist_tui.wire.server import Broadcast
 from mnist_tui.workers.detached import begin, take, tell_taken
+from mnist_tui.workers.pool import PoolControl, run_many
 
-Engine: TypeAlias = Callable[[Iterable[QueuedRun], RunControl], Iterator[Event]]
+Engine: TypeAlias = Callable[[Ready, RunControl], Iterator[Event]]
 _BAD_ENDS: Final = (Status.FAILED, Status.OUT_OF_MEMORY, Status.DIVERGED)
 
 
-def train(sweep: SweepSpec, *, as_json: bool, sure: bool = False, detach: bool = False) -> int:
+def train(sweep: SweepSpec, *, as_json: bool, sure: bool = False, detach: bool = False, jobs: int = 1) -> int:
     """Train a grid, show it on the console, save the comparison; return the exit code.
 
     Args:
@@ -42,25 +45,27 @@ def train(sweep: SweepSpec, *, as_json: bool, sure: bool = False, detach: bool =
         as_json: Write for machines.
         sure: Start also what will take longer than a day.
         detach: Leave it to a process of its own.
+        jobs: Runs at once, each in a process with one thread.
 
     Raises:
         UsageError: It will, and nobody said that this is meant.
     """
     if sweep.n_runs > 1:
         with Store.open_readonly(home()) as store:
-            needed_s = sweep_s(sweep, machine_factor(reversed(store.runs())))
+            needed_s = sweep_s(sweep, machine_factor(reversed(store.runs()))) / min(jobs, sweep.n_runs)
         told = f"{sweep.n_runs:,} runs, about {format_duration(needed_s)}"
         if needed_s > DAY_S and not sure:
             raise UsageError(f"this would be {told}", "Add --yes if you mean it")
         say(f"{told}.")
     queue = enqueue(sweep.runs())
-    return _detach(queue, as_json=as_json) if detach else _train(queue, as_json=as_json)
+    jobs = min(jobs, len(queue))
+    return _detach(queue, jobs, as_json=as_json) if detach else _train(queue, jobs, as_json=as_json)
 
 
-def _detach(queue: Sequence[QueuedRun], *, as_json: bool) -> int:
+def _detach(queue: Sequence[QueuedRun], jobs: int, *, as_json: bool) -> int:
     """Leave a queue to a process of its own; print the ids of its runs once the first one is being trained."""
     place = home()
-    detached = begin(place, queue)
+    detached = begin(place, queue, jobs)
     code = _until_it_trains(place, detached.process)
     if code == 0:
         for queued in queue:
@@ -101,7 +106,8 @@ def _has_begun(watch: Watch) -> bool:
 
 def work() -> int:
     """Train what another process hands over; return the exit code. For `workers.detached.begin` alone."""
-    return _train(take(), as_json=False, taken=tell_taken)
+    queue, jobs = take()
+    return _train(queue, jobs, as_json=False, taken=tell_taken)
 
 
 def resume(name: str | None, epochs: int | None, *, as_json: bool) -> int:
@@ -124,8 +130,8 @@ def resume(name: str | None, epochs: int | None, *, as_json: bool) -> int:
     return _train((queued,), as_json=as_json)
 
 
-def resume_waiting(*, as_json: bool) -> int:
-    """Train what still waits after its process was killed.
+def resume_waiting(jobs: int = 1, *, as_json: bool) -> int:
+    """Train what still waits after its process was killed, so many runs at once.
 
     Raises:
         UsageError: Nothing waits.
@@ -135,16 +141,17 @@ def resume_waiting(*, as_json: bool) -> int:
         queue = store.adopt_waiting(session)
         if not queue:
             raise UsageError("no run is waiting", "`mnist-tui runs` lists all runs")
-        return _train(queue, as_json=as_json)
+        return _train(queue, min(jobs, len(queue)), as_json=as_json)
 
 
-def _train(queue: Sequence[QueuedRun], *, as_json: bool, taken: Callable[[], None] | None = None) -> int:
+def _train(queue: Sequence[QueuedRun], jobs: int = 1, *, as_json: bool, taken: Callable[[], None] | None = None) -> int:
     """Train what is queued.
 
     The first Ctrl+C ends the run after its batch and keeps what is finished; a second one leaves at once.
 
     Args:
         queue: In order.
+        jobs: Runs at once.
         as_json: Write for machines.
         taken: Called once the queue belongs to this process, before anything that takes long.
 
@@ -152,7 +159,7 @@ def _train(queue: Sequence[QueuedRun], *, as_json: bool, taken: Callable[[], Non
         OSError: The output can no longer be written; the run was stopped in order.
     """
     place = home()
-    control, state = RunControl(), SessionState()
+    control, state = RunControl() if jobs == 1 else PoolControl(), SessionState()
     session = new_run_id()
     worst, lost = 0, None
 
@@ -170,7 +177,7 @@ def _train(queue: Sequence[QueuedRun], *, as_json: bool, taken: Callable[[], Non
         with (
             ConsoleView(len(queue), as_json=as_json) as view,
             Broadcast(place, session, lambda: control) as broadcast,
-            _engine_loaded(view, state, broadcast) as run_sweep,
+            _engine_loaded(view, state, broadcast) if jobs == 1 else _workers(jobs) as run_sweep,
             interruptible(end) as interruption,
         ):
             if broadcast.problem:
@@ -215,6 +222,14 @@ def _engine_loaded(view: ConsoleView, state: SessionState, broadcast: Broadcast)
     with nothing_to_lose():
         from mnist_tui.engine.session import run_sweep
     yield run_sweep
+
+
+@contextmanager
+def _workers(jobs: int) -> Iterator[Engine]:
+    """Let processes of their own train, and PyTorch be loaded there alone."""
+    from mnist_tui.engine import run_sweep
+
+    yield partial(run_many, jobs=jobs, engine=run_sweep)
 
 
 def print_data_status(*, as_json: bool) -> int:

@@ -10,6 +10,7 @@ import pytest
 from mnist_tui.core.events import RunContinued, Status
 from mnist_tui.store.database import Store
 from mnist_tui.wire.client import watches
+from mnist_tui.wire.place import sockets
 from tests.e2e.conftest import COMMAND
 from tests.e2e.pty_app import PtyApp
 from tests.e2e.test_command_line import PATIENCE_S, run
@@ -67,8 +68,8 @@ def test_a_detached_queue_is_trained_without_its_terminal(places, home):
     until(lambda: kept(home, first).status is Status.FINISHED)
     until(lambda: "running" in run(places, "runs", "--filter", "features=4", check=0).stdout)
     run(places, "tell", second, "stop", check=0)
-    until(lambda: list(watches(home)) == [])
-    assert "Finished epochs are kept." in log.read_text()
+    until(lambda: sockets(home) == [])
+    until(lambda: "Finished epochs are kept." in log.read_text())
 
 
 def test_a_detached_process_that_finds_no_data_says_so_and_leaves_nothing_waiting(places, home):

@@ -2,9 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import time
 from contextlib import contextmanager
+
+import psutil
 
 from tests.e2e.conftest import COMMAND
 from tests.e2e.test_command_line import PATIENCE_S, run, start
@@ -80,8 +83,11 @@ def test_the_stream_is_followed_to_its_end_in_both_forms(places, tmp_path):
         first = watchers[0].stdout.readline()
         assert "300 epochs x 2 features" in watchers[1].stderr.readline()
         run(places, "tell", name, "resume", check=0)
-        (told, _), (said, shown) = (watcher.communicate(timeout=PATIENCE_S) for watcher in watchers)
-    assert [watcher.returncode for watcher in watchers] == [0, 0]
+        # Not communicate(), which leaves out what readline() has read ahead.
+        told, said, shown = watchers[0].stdout.read(), watchers[1].stdout.read(), watchers[1].stderr.read()
+        for watcher in watchers:
+            with watcher:
+                assert watcher.wait(PATIENCE_S) == 0
     records = [json.loads(line) for line in [first, *told.splitlines()]]
     assert [record["epoch"] for record in records if record["type"] == "epoch_done"] == list(range(1, 301))
     assert records[-1] == events_in(out)[-1]
@@ -122,3 +128,77 @@ def test_with_two_processes_the_run_must_be_named(places, tmp_path):
         run(places, "tell", name, "stop", check=0)
         assert one.wait(PATIENCE_S) == 0
         assert "paused" in run(places, "tell", other, "pause", check=0).stdout
+
+
+def children(process):
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def test_runs_side_by_side_are_those_that_follow_each_other(places):
+    grid = (
+        "run",
+        "--dataset",
+        "digits",
+        "--epochs",
+        "4",
+        "--features",
+        "2,9",
+        "--seeds",
+        "0,1",
+        "--threads",
+        "1",
+        "--json",
+    )
+    rows = [
+        json.loads(run(places, *grid, *more, check=0).stdout.splitlines()[-1])["rows"] for more in ((), ("--jobs", "3"))
+    ]
+    for one, other in zip(*rows, strict=True):
+        same = (
+            "features",
+            "n_seeds",
+            "last_val_accuracy",
+            "test_accuracy",
+            "test_loss",
+            "last_epoch_accuracy",
+            "threads",
+        )
+        assert [one[name] for name in same] == [other[name] for name in same]
+        assert one["status"] == "finished"
+
+
+def test_a_killed_worker_costs_its_run_nothing_and_a_killed_command_leaves_no_worker(places, tmp_path):
+    many = ("run", "--dataset", "digits", "--epochs", "4000", "--seeds", "0,1", "--jobs", "2", "--json")
+    with training(places, tmp_path, *many) as (process, _, out):
+        workers = [child for child in children(process) if any("spawn_main" in word for word in child.cmdline())]
+        assert len(workers) == 2
+        workers[0].kill()
+        deadline = time.monotonic() + PATIENCE_S
+        while not any(event["type"] == "run_continued" for event in events_in(out)):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        for name in {event["run"] for event in events_in(out) if event["type"] == "run_started"}:
+            assert "paused in epoch" in run(places, "tell", name, "pause", check=0).stdout
+        left = children(process)
+        process.kill()
+        _, alive = psutil.wait_procs(left, timeout=PATIENCE_S)
+        assert alive == []
+    told = run(places, "runs", "--json", check=0).stdout.splitlines()
+    assert [json.loads(line)["status"] for line in told] == ["interrupted"] * 2
+
+
+def test_ctrl_c_ends_all_that_train_in_order(places, tmp_path):
+    many = ("run", "--dataset", "digits", "--epochs", "4000", "--seeds", "0-3", "--jobs", "2", "--json")
+    with training(places, tmp_path, *many) as (process, _, out):
+        # The workers get it as well, as from a terminal.
+        for each in (process, *children(process)):
+            each.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE_S) == 130
+    ends = [event["status"] for event in events_in(out) if event["type"] == "run_done"]
+    assert ends == ["stopped"] * len(ends)
+    assert 1 <= len(ends) <= 2
+
+
+def test_where_the_data_is_missing_all_workers_end_with_its_exit_code(places):
+    told = run(places, "run", "--epochs", "1", "--seeds", "0-3", "--jobs", "2", check=3)
+    assert "MNIST" in told.stderr
+    assert "wait" not in run(places, "runs", check=0).stderr

@@ -23,12 +23,11 @@ from mnist_tui.core.events import EpochDone, Notice, RunDone, RunStarted, Status
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.engine.backends import choose_backend, load_kernels
+from mnist_tui.engine.cores import available_cores, free_cores
 from mnist_tui.engine.data import Dataset, load_digits, prepare_dataset
 from mnist_tui.engine.device import (
-    available_cores,
     choose_device,
     describe_machine,
-    free_cores,
     prepare_backend,
     processor_name,
 )

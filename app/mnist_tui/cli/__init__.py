@@ -12,11 +12,12 @@ from typing import Final
 from mnist_tui.cli import past
 from mnist_tui.cli.parser import EXPORT_FORMATS, build_parser
 from mnist_tui.core.queue import QueuedRun
-from mnist_tui.core.spec import REPORT_PRESET, RunSpec, SweepSpec, parse_numbers
+from mnist_tui.core.spec import REPORT_PRESET, RunSpec, SweepSpec, parse_number, parse_numbers
 from mnist_tui.errors import DataError, MnistTuiError, UsageError
 from mnist_tui.signals import nothing_to_lose
 from mnist_tui.streams import BROKEN_PIPE, give_up_what_cannot_be_written, prepare_streams, say
 
+MAX_JOBS: Final = 256
 __all__ = ["EXPORT_FORMATS", "build_parser", "main"]
 
 
@@ -125,6 +126,15 @@ def _demo(args: argparse.Namespace) -> int:
         return launch(engine, RunSpec(), Path(folder), load_classifier)
 
 
+def _jobs(text: str) -> int:
+    """Return how many runs to train at once."""
+    if text != "auto":
+        return parse_number(text, "jobs", 1, MAX_JOBS)
+    from mnist_tui.engine.cores import free_cores
+
+    return free_cores()
+
+
 def _run(args: argparse.Namespace) -> int:
     with nothing_to_lose():
         from mnist_tui.headless import train
@@ -142,7 +152,7 @@ def _run(args: argparse.Namespace) -> int:
     if strict:
         # Nobody watches: numbers of other data must not pass for those of MNIST.
         sweep = replace(sweep, base=replace(sweep.base, dataset="mnist"))
-    code = train(sweep, as_json=args.json, sure=args.yes, detach=args.detach)
+    code = train(sweep, as_json=args.json, sure=args.yes, detach=args.detach, jobs=_jobs(args.jobs))
     if strict and code == DataError.exit_code:
         say("--allow-fallback trains on the digits of scikit-learn where MNIST is not available.")
     return code
@@ -162,7 +172,7 @@ def _resume(args: argparse.Namespace) -> int:
     if args.waiting:
         if args.run or args.epochs:
             raise UsageError("--waiting takes all runs that wait, as they are", "Leave out RUN and --epochs")
-        return resume_waiting(as_json=args.json)
+        return resume_waiting(_jobs(args.jobs), as_json=args.json)
     if args.epochs is not None:
         replace(RunSpec(), epochs=args.epochs)
     return resume(args.run, args.epochs, as_json=args.json)

@@ -70,6 +70,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--yes", action="store_true", help="start what will take longer than a day without being asked")
     run.add_argument(
+        "--jobs",
+        default="1",
+        metavar="N",
+        help="runs at once, a process and a thread each; `auto`: one per free core",
+    )
+    run.add_argument(
         "--detach",
         action="store_true",
         help="train in a process that outlives the terminal; print the runs' ids",
@@ -82,6 +88,7 @@ def build_parser() -> argparse.ArgumentParser:
     resume.add_argument(
         "--waiting", action="store_true", help="train the runs that still wait after their process was killed"
     )
+    resume.add_argument("--jobs", default="1", metavar="N", help="with --waiting: so many at once, or `auto`")
     resume.add_argument(
         "--json", action="store_true", help="one JSON object per line on stdout: events, then the table"
     )

@@ -155,6 +155,10 @@ class RunControl:
         with self._changed:
             self._run, self._too_late = "", True
 
+    def is_paused(self, run: str | None = None) -> bool:
+        """Return whether the run should hold; `None` means whichever is in progress."""
+        return self._paused and run in (None, self._run)
+
     @property
     def paused(self) -> bool:
         """True while the run should hold."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-import psutil
 import torch
 
 from mnist_tui.core.events import Machine
@@ -18,7 +16,6 @@ MAX_USEFUL_THREADS: Final = 4
 """A network this small gains nothing from more threads than this."""
 THREADS_GAIN_FROM: Final = 8
 """Features from which on a batch is work enough to be shared."""
-_LOOK_S: Final = 0.1
 
 
 def choose_device(choice: str) -> torch.device:
@@ -34,20 +31,6 @@ def choose_device(choice: str) -> torch.device:
     if not there.get(choice, False):
         raise UsageError(f"there is no {choice} device that this PyTorch can use", "Choose --device auto or cpu")
     return torch.device(choice)
-
-
-def available_cores() -> int:
-    """Return the CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def free_cores() -> int:
-    """Return how many cores, this thread's own counted, nobody uses now; looks for a tenth of a second."""
-    mine = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
-    load = [
-        percent for core, percent in enumerate(psutil.cpu_percent(_LOOK_S, percpu=True)) if mine is None or core in mine
-    ]
-    return max(1, round(sum(100 - percent for percent in load) / 100 - 0.2))
 
 
 def choose_threads(wish: int | None, features: int, free: int) -> int:
@@ -95,7 +78,8 @@ def describe_machine(device: torch.device, threads: int, backend: str = "torch")
         versions={
             "python": platform.python_version(),
             "mnist-tui": version("mnist-tui"),
-            "torch": torch.__version__,
+            # A text and not PyTorch's own kind of one: who reads it elsewhere need not load PyTorch.
+            "torch": str(torch.__version__),
             "torchvision": version("torchvision"),
             **({"numba": version("numba")} if backend == "compiled" else {}),
         },

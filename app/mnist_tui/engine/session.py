@@ -37,12 +37,12 @@ from mnist_tui.core.queue import Continuation, QueuedRun
 from mnist_tui.core.spec import RunSpec, new_run_id
 from mnist_tui.core.state import best_epoch, summarise
 from mnist_tui.engine.backends import choose_backend, compilation
+from mnist_tui.engine.cores import free_cores
 from mnist_tui.engine.data import Dataset, prepare_dataset, validation_set
 from mnist_tui.engine.device import (
     choose_device,
     choose_threads,
     describe_machine,
-    free_cores,
     prepare_backend,
     synchronize,
 )

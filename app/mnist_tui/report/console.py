@@ -120,10 +120,11 @@ class ConsoleView:
                     return None
                 self._said = event.message
                 return Text(printable(event.message), "dim")
-        run = state.run
+        run = state.runs.get(getattr(event, "run", ""))
         if run is None:
             return None
-        mark = Text(f"[{len(state.runs)}/{self._total_runs}] " if self._total_runs else "", "dim")
+        number = list(state.runs).index(run.run) + 1
+        mark = Text(f"[{number}/{self._total_runs}] " if self._total_runs else "", "dim")
         match event:
             case RunStarted():
                 return mark + _start_line(event)

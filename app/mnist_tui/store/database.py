@@ -37,6 +37,7 @@ from mnist_tui.store import checkpoints, waiting
 from mnist_tui.store.connection import Connection
 from mnist_tui.store.lock import Locks, is_held
 from mnist_tui.store.reading import RunReader
+from mnist_tui.store.ready import Ready
 from mnist_tui.store.schema import EPOCH_COLUMNS, to_column
 
 OfRun: TypeAlias = Checkpoint | Insight | EpochDone | Progress | RunDone | Mark
@@ -258,27 +259,23 @@ class Store(RunReader):
 
     # What waits -----------------------------------------------------------------------------------
 
-    def ready(self, queue: Iterable[QueuedRun]) -> Iterator[QueuedRun]:
-        """Hand on what waits, one by one; a run that goes on gets its story and its last good checkpoint.
+    def ready(self, queue: Iterable[QueuedRun]) -> Ready:
+        """Hand on what waits, run by run."""
+        return Ready(self, queue)
 
-        One that cannot go on is left out, which a notice tells with the next event.
+    def tell(self, notice: Notice) -> None:
+        """Let a notice come with the next event that is recorded."""
+        self._notices.append(notice)
+
+    def claim(self, queued: QueuedRun) -> QueuedRun | None:
+        """Make sure that nobody else trains a run, and add where it goes on.
+
+        Returns:
+            `None` when a new run was begun by somebody before.
+
+        Raises:
+            MnistTuiError: Another process has it, or it cannot go on.
         """
-        for queued in queue:
-            try:
-                claimed = self._claim(queued)
-            except MnistTuiError as error:
-                self._notices.append(Notice(level="error", message=str(error), exit_code=error.exit_code))
-                continue
-            if claimed is None:
-                message = f"The run {queued.run} has already been trained by another process; it is not started again."
-                self._notices.append(Notice(level="warning", message=message))
-            else:
-                yield claimed
-            # Asked for the next one, so this one is over, or was refused.
-            self._give_up(queued.run)
-
-    def _claim(self, queued: QueuedRun) -> QueuedRun | None:
-        """Make sure that nobody else trains it; `None` when a new run was begun by somebody before."""
         try:
             self._hold(queued.run)
             if queued.continues:
@@ -286,11 +283,11 @@ class Store(RunReader):
         except MnistTuiError:
             # A new run that cannot be locked now was not refused: it is still there at the next start.
             if queued.continues:
-                self._give_up(queued.run)
+                self.give_up(queued.run)
             raise
         return None if self._exists(queued.run) else queued
 
-    def _give_up(self, run: str) -> None:
+    def give_up(self, run: str) -> None:
         """Let a run go that did not begin; after one that did, nothing is left to do."""
         with suppress(StoreError):
             self.remove_waiting(run)

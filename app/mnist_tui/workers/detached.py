@@ -41,7 +41,7 @@ class Detached:
         self.process.returncode = 0
 
 
-def begin(home: Path, queue: Sequence[QueuedRun]) -> Detached:
+def begin(home: Path, queue: Sequence[QueuedRun], jobs: int = 1) -> Detached:
     """Hand a queue to a new process and wait until it has taken it over.
 
     What waits, or goes on, stays with this process until then.
@@ -49,6 +49,7 @@ def begin(home: Path, queue: Sequence[QueuedRun]) -> Detached:
     Args:
         home: Where runs are kept.
         queue: What to train, in order.
+        jobs: Runs at once.
 
     Raises:
         MnistTuiError: The process ended before it could take the queue over.
@@ -73,7 +74,7 @@ def begin(home: Path, queue: Sequence[QueuedRun]) -> Detached:
         raise AssertionError("both were asked for")
     with process.stdout as answer:
         with suppress(BrokenPipeError), process.stdin as order:
-            order.write(dumps({"queue": [queued.to_json() for queued in queue]}) + "\n")
+            order.write(dumps({"queue": [queued.to_json() for queued in queue], "jobs": jobs}) + "\n")
         if answer.readline().strip() != TAKEN:
             process.wait()
             last = [text for text in log.read_text(errors="replace").splitlines() if text.strip()][-1:]
@@ -82,19 +83,20 @@ def begin(home: Path, queue: Sequence[QueuedRun]) -> Detached:
     return Detached(process, log)
 
 
-def take() -> tuple[QueuedRun, ...]:
-    """Return the queue that `begin` hands over, in the new process.
+def take() -> tuple[tuple[QueuedRun, ...], int]:
+    """Return the queue that `begin` hands over, and how many runs to train at once, in the new process.
 
     Raises:
         UsageError: Somebody else called.
     """
     try:
-        queue = tuple(map(queued_from_json, json.loads(sys.stdin.readline())["queue"]))
+        record = json.loads(sys.stdin.readline())
+        queue, jobs = tuple(map(queued_from_json, record["queue"])), int(record["jobs"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        queue = ()
+        queue, jobs = (), 1
     if not queue:
         raise UsageError("no queue was handed over", "`mnist-tui run --detach` starts such a process")
-    return queue
+    return queue, jobs
 
 
 def tell_taken() -> None:

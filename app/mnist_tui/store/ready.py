@@ -1,0 +1,64 @@
+"""What waits, handed out run by run to who trains it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from mnist_tui.core.events import Notice
+from mnist_tui.core.queue import QueuedRun
+from mnist_tui.errors import MnistTuiError
+
+if TYPE_CHECKING:
+    from mnist_tui.store.database import Store
+
+
+class Ready:
+    """Runs claimed for this process one by one; a run that goes on gets its story and its last good checkpoint.
+
+    Iterated, each run is over when the next one is asked for. Who trains several at once takes them instead, and gives
+    up those that never began. One that cannot be claimed is left out, which a notice tells with the next event.
+
+    Args:
+        store: Where they are claimed.
+        queue: What waits, in order.
+    """
+
+    def __init__(self, store: Store, queue: Iterable[QueuedRun]) -> None:
+        self._store, self._queue = store, iter(queue)
+        self._last: QueuedRun | None = None
+
+    def __iter__(self) -> Iterator[QueuedRun]:
+        return self
+
+    def __next__(self) -> QueuedRun:
+        if self._last is not None:
+            self.give_up(self._last.run)
+        self._last = self.take()
+        if self._last is None:
+            raise StopIteration
+        return self._last
+
+    def take(self) -> QueuedRun | None:
+        """Claim the next run; `None` when nothing waits any more."""
+        for queued in self._queue:
+            if (claimed := self.again(queued)) is not None:
+                return claimed
+        return None
+
+    def again(self, queued: QueuedRun) -> QueuedRun | None:
+        """Claim a run, also one that this process has already; `None` where that cannot be, which is told."""
+        try:
+            claimed = self._store.claim(queued)
+        except MnistTuiError as error:
+            self._store.tell(Notice(level="error", message=str(error), exit_code=error.exit_code))
+            return None
+        if claimed is None:
+            message = f"The run {queued.run} has already been trained by another process; it is not started again."
+            self._store.tell(Notice(level="warning", message=message))
+            self.give_up(queued.run)
+        return claimed
+
+    def give_up(self, run: str) -> None:
+        """Let a run go that did not begin; after one that did, nothing is left to do."""
+        self._store.give_up(run)

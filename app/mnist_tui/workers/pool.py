@@ -1,0 +1,307 @@
+"""Several runs at once, each in a process of its own, as one stream of events."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from multiprocessing.connection import wait
+from typing import Final, Protocol
+
+from mnist_tui.core.control import RunControl
+from mnist_tui.core.events import (
+    EpochDone,
+    EpochsChanged,
+    Event,
+    Notice,
+    RateChanged,
+    RunContinued,
+    RunDone,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    Status,
+    SweepDone,
+    SweepStarted,
+)
+from mnist_tui.core.orders import WITH_VALUE, Order
+from mnist_tui.core.queue import QueuedRun
+from mnist_tui.core.spec import check_rate, new_run_id
+from mnist_tui.core.state import summarise
+from mnist_tui.errors import RunError
+from mnist_tui.workers.link import HAND_OVER, OVER, Engine, Link
+
+LIVES: Final = 2
+"""Workers that a run may lose before it fails."""
+LOOK_S: Final = 0.1
+"""How often it is looked whether anything was asked for, when no event comes."""
+
+
+class ReadyRuns(Protocol):
+    """Runs that wait, claimed for this process one by one; see `store.ready.Ready`."""
+
+    def take(self) -> QueuedRun | None:
+        """Claim the next run."""
+
+    def again(self, queued: QueuedRun) -> QueuedRun | None:
+        """Claim a run that this process has already."""
+
+    def give_up(self, run: str) -> None:
+        """Let a run go that did not begin."""
+
+
+class PoolControl(RunControl):
+    """What people ask of several runs at once: of one by its id, else of all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._links: dict[str, Link] = {}
+        self._asked: dict[tuple[str, str], float] = {}
+        self._held_runs: set[str] = set()
+
+    # Asked by people ------------------------------------------------------------------------------
+
+    def stop(self, run: str | None = None, *, after_epoch: bool = False) -> bool:
+        """End the run, or all, and start no other one."""
+        with self._changed:
+            if run is not None and run not in self._links:
+                return False
+            self._stop_queue = True
+        self._tell("skip", run, after_epoch=after_epoch)
+        return True
+
+    def skip(self, run: str | None = None, *, after_epoch: bool = False) -> bool:
+        """End the run, or all that are in progress; others follow."""
+        return self._tell("skip", run, after_epoch=after_epoch)
+
+    def hand_over(self) -> None:
+        """End all runs where they are."""
+        with self._changed:
+            self._stop_queue = self._handing_over = True
+            links = list(self._links.values())
+        for link in links:
+            link.tell(HAND_OVER)
+
+    def pause(self, run: str | None = None) -> bool:
+        """Hold the run, or all that are in progress."""
+        return self._tell("pause", run)
+
+    def resume(self, run: str | None = None) -> bool:
+        """Let it go on, or all."""
+        return self._tell("resume", run)
+
+    def set_epochs(self, epochs: int, run: str | None = None) -> bool:
+        """Give it, or all, another number of epochs."""
+        return self._tell("epochs", run, epochs)
+
+    def set_learning_rate(self, rate: float, run: str | None = None) -> bool:
+        """Give it, or all, another learning rate."""
+        check_rate(rate)
+        return self._tell("rate", run, rate)
+
+    def epochs_asked(self, run: str) -> int | None:
+        """Return the epochs that were asked for and are not in use yet."""
+        with self._changed:
+            asked = self._asked.get(("epochs", run))
+        return None if asked is None else int(asked)
+
+    def rate_asked(self, run: str) -> float | None:
+        """Return the learning rate that was asked for and is not in use yet."""
+        with self._changed:
+            return self._asked.get(("rate", run))
+
+    def is_paused(self, run: str | None = None) -> bool:
+        """Return whether the run holds; without one, whether all do."""
+        with self._changed:
+            return (
+                run in self._held_runs
+                if run is not None
+                else bool(self._links) and self._held_runs >= self._links.keys()
+            )
+
+    def wait_until_held(self, timeout_s: float) -> bool:
+        """Block until all runs hold; False when they have not come so far in time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._held_runs >= self._links.keys(), timeout_s)
+
+    def _tell(self, kind: str, run: str | None, value: float = 0.0, *, after_epoch: bool = False) -> bool:
+        with self._changed:
+            links = {name: link for name, link in self._links.items() if run in (None, name)}
+            if kind in WITH_VALUE:
+                self._asked.update({(kind, name): value for name in links})
+        for name, link in links.items():
+            link.tell(Order(kind=kind, run=name, value=value, after_epoch=after_epoch))
+        return bool(links)
+
+    # Told by the pool -----------------------------------------------------------------------------
+
+    def begins(self, run: str, link: Link) -> None:
+        """Let orders for a run reach its worker."""
+        with self._changed:
+            self._links[run] = link
+
+    def ends(self, run: str) -> None:
+        """Forget a run."""
+        with self._changed:
+            self._links.pop(run, None)
+            self._held_runs.discard(run)
+            self._asked = {wish: value for wish, value in self._asked.items() if wish[1] != run}
+            self._changed.notify_all()
+
+    def take_in(self, event: Event) -> None:
+        """Take note of what was obeyed."""
+        with self._changed:
+            match event:
+                case RunPaused():
+                    self._held_runs.add(event.run)
+                    self._changed.notify_all()
+                case RunResumed():
+                    self._held_runs.discard(event.run)
+                case EpochsChanged():
+                    self._asked.pop(("epochs", event.run), None)
+                case RateChanged():
+                    self._asked.pop(("rate", event.run), None)
+
+
+def run_many(queue: ReadyRuns, control: RunControl, *, jobs: int, engine: Engine) -> Iterator[Event]:
+    """Train several runs at once and say what happens, as the engine does of one after the other.
+
+    Args:
+        queue: Pulled one run at a time, so runs may be added while others train.
+        control: What people ask for; a `PoolControl`.
+        jobs: Runs at once, each with one thread unless its settings say otherwise.
+        engine: What trains in each worker.
+
+    Yields:
+        As `engine.run_sweep`, the events of different runs between each other.
+    """
+    if not isinstance(control, PoolControl):
+        raise TypeError("this control steers one run alone")
+    pool = _Pool(queue, control, jobs, engine)
+    yield SweepStarted(sweep=pool.sweep, started_at=_now())
+    try:
+        yield from pool.events()
+    finally:
+        pool.close()
+    yield SweepDone(sweep=pool.sweep, runs=tuple(pool.begun), stopped=control.queue_stopped)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+class _Pool:
+    """Workers and what they train; arguments as for `run_many`."""
+
+    def __init__(self, queue: ReadyRuns, control: PoolControl, jobs: int, engine: Engine) -> None:
+        self._queue, self._control, self._jobs, self._engine = queue, control, jobs, engine
+        self.sweep = new_run_id()
+        self.begun: dict[str, int] = {}
+        """Runs that have begun, in their order, with their epochs."""
+        self._links: list[Link] = []
+        self._lost: Counter[str] = Counter()
+        self._again: list[QueuedRun] = []
+        self._is_over = False
+
+    def events(self) -> Iterator[Event]:
+        """Train until nothing waits and nothing is in progress any more."""
+        while True:
+            self._hand_out()
+            busy = [link for link in self._links if link.run is not None]
+            if not busy:
+                break
+            ready = wait([link.pipe for link in busy], LOOK_S)
+            for link in busy:
+                if link.pipe in ready:
+                    yield from self._hear(link)
+        for queued in self._again:
+            if queued.run in self.begun:
+                # Stopped before it could go on in another worker.
+                yield self._end(queued, Status.INTERRUPTED, "its process ended before the run did")
+
+    def close(self) -> None:
+        """Let all workers end."""
+        for link in self._links:
+            link.close()
+
+    def _hand_out(self) -> None:
+        """Give every idle worker a run; start one where there may be more of them."""
+        while not (self._control.queue_stopped or self._is_over):
+            idle = next((link for link in self._links if link.run is None), None)
+            if idle is None and len(self._links) >= self._jobs:
+                return
+            queued = self._again.pop(0) if self._again else self._queue.take()
+            if queued is None:
+                return
+            if idle is None:
+                self._links.append(idle := Link(self._engine))
+            self._control.begins(queued.run, idle)
+            # More threads than one would be in each other's way.
+            idle.train(replace(queued, spec=replace(queued.spec, threads=queued.spec.threads or 1)))
+
+    def _hear(self, link: Link) -> Iterator[Event]:
+        queued = link.run
+        try:
+            said = link.pipe.recv()
+        except (EOFError, OSError):
+            self._links.remove(link)
+            link.close()
+            if queued is not None:
+                self._control.ends(queued.run)
+                yield from self._go_on(queued)
+            return
+        if not isinstance(said, Event):
+            if said == OVER:
+                self._links.remove(link)
+                link.close()
+                self._is_over = True
+            self._is_done(link, queued)
+            return
+        match said:
+            case RunStarted():
+                said = replace(said, sweep=self.sweep)
+                self.begun[said.run] = said.spec.epochs
+            case RunContinued():
+                said = replace(said, sweep=self.sweep)
+                self.begun[said.run] = said.epochs
+            case EpochsChanged():
+                self.begun[said.run] = said.epochs
+        self._control.take_in(said)
+        yield said
+
+    def _is_done(self, link: Link, queued: QueuedRun | None) -> None:
+        link.run = None
+        if queued is None:
+            return
+        self._control.ends(queued.run)
+        if queued.run not in self.begun and not self._control.queue_stopped:
+            self._queue.give_up(queued.run)
+
+    def _go_on(self, queued: QueuedRun) -> Iterator[Event]:
+        """Let a run go on in another worker after its own was killed; the second time it fails."""
+        self._lost[queued.run] += 1
+        run = queued.run
+        if run in self.begun:
+            found = self._queue.again(replace(queued, continues=True, epochs=self.begun[run], continuation=None))
+            if found is None:
+                # Told with the next event.
+                return
+            queued = found
+        if self._control.queue_stopped or self._lost[run] < LIVES:
+            self._again.append(queued)
+            yield Notice(
+                level="warning", message=f"The process that trained {run} was killed; the run goes on in another."
+            )
+        elif run in self.begun:
+            yield self._end(queued, Status.FAILED, f"its process was killed {LIVES} times")
+        else:
+            message = f"The run {run} could not begin: its process was killed {LIVES} times."
+            yield Notice(level="error", message=message, exit_code=RunError.exit_code)
+            self._queue.give_up(run)
+
+    def _end(self, queued: QueuedRun, status: Status, reason: str) -> RunDone:
+        past = queued.continuation
+        told = (*past.story, *past.later) if past is not None else ()
+        history = [event for event in told if isinstance(event, EpochDone)]
+        return summarise(queued.run, history, status=status, reason=reason, ended_at=_now())
