@@ -17,6 +17,7 @@ from textual.pilot import Pilot
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.engine import load_classifier, run_sweep
 from mnist_tui.tui.app import MnistTuiApp
+from mnist_tui.tui.hands import Hands
 from tools.picture import screen_picture
 
 FOLDER: Final = Path(__file__).parents[1] / "screenshots"
@@ -51,7 +52,7 @@ async def _take(pilot: Pilot[None], name: str, theme: str = "textual-dark", size
 
 async def make_pictures() -> None:
     """Train three runs in the app and take pictures on the way."""
-    app = MnistTuiApp(run_sweep, Path("mnist-tui-home"), SPEC, load_classifier)
+    app = MnistTuiApp(Hands(run_sweep, load_classifier), Path("mnist-tui-home"), SPEC)
     async with app.run_test(size=LARGE, notifications=True) as pilot:
         await _take(pilot, "ready-dark")
         for features in WIDTHS:

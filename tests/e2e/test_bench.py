@@ -27,6 +27,7 @@ SCREEN = {
     *("idle_cpu_share", "screen_cpu_share"),
 }
 CHARTS = {"charts_20_epochs_s", "charts_2000_epochs_s", "charts_ratio"}
+ANYWHERE = {"jobs_1_runs_per_h", "jobs_2_runs_per_h", "jobs_ratio", "hand_over_s", "event_to_attached_s"}
 COMMANDS = {"help_s", "read_1000_runs_s", "runs_json_s"}
 
 
@@ -42,7 +43,12 @@ def swept(places, tmp_path):
 
 @pytest.mark.parametrize(
     ("parts", "names"),
-    [("plain,engine,headless,app", TRAINING), ("screen", SCREEN), ("charts commands", CHARTS | COMMANDS)],
+    [
+        ("plain,engine,headless,app", TRAINING),
+        ("screen", SCREEN),
+        ("charts commands", CHARTS | COMMANDS),
+        ("anywhere", ANYWHERE),
+    ],
 )
 def test_everything_is_measured_and_is_a_positive_number(swept, tmp_path, parts, names):
     out = run(swept, *SMALLEST, "--only", parts, "--json", check=0).stdout

@@ -43,6 +43,14 @@ def events_in(out):
     return [json.loads(line) for line in out.read_text().split("\n")[:-1]]
 
 
+def seen(out, condition):
+    """Wait until the events that were told are so."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition(events_in(out)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_a_run_is_steered_from_another_terminal(places, tmp_path):
     with training(places, tmp_path, *LONG) as (process, name, out):
         assert "paused in epoch" in run(places, "tell", name, "pause", check=0).stdout
@@ -169,13 +177,11 @@ def test_runs_side_by_side_are_those_that_follow_each_other(places):
 def test_a_killed_worker_costs_its_run_nothing_and_a_killed_command_leaves_no_worker(places, tmp_path):
     many = ("run", "--dataset", "digits", "--epochs", "4000", "--seeds", "0,1", "--jobs", "2", "--json")
     with training(places, tmp_path, *many) as (process, _, out):
-        workers = [child for child in children(process) if any("spawn_main" in word for word in child.cmdline())]
+        workers = [child for child in children(process) if any(word == "mnist_tui.workers" for word in child.cmdline())]
         assert len(workers) == 2
+        seen(out, lambda events: len({event["run"] for event in events if event["type"] == "epoch_done"}) == 2)
         workers[0].kill()
-        deadline = time.monotonic() + PATIENCE_S
-        while not any(event["type"] == "run_continued" for event in events_in(out)):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        seen(out, lambda events: any(event["type"] == "run_continued" for event in events))
         for name in {event["run"] for event in events_in(out) if event["type"] == "run_started"}:
             assert "paused in epoch" in run(places, "tell", name, "pause", check=0).stdout
         left = children(process)
@@ -189,9 +195,7 @@ def test_a_killed_worker_costs_its_run_nothing_and_a_killed_command_leaves_no_wo
 def test_ctrl_c_ends_all_that_train_in_order(places, tmp_path):
     many = ("run", "--dataset", "digits", "--epochs", "4000", "--seeds", "0-3", "--jobs", "2", "--json")
     with training(places, tmp_path, *many) as (process, _, out):
-        # The workers get it as well, as from a terminal.
-        for each in (process, *children(process)):
-            each.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE_S) == 130
     ends = [event["status"] for event in events_in(out) if event["type"] == "run_done"]
     assert ends == ["stopped"] * len(ends)

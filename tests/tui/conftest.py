@@ -10,7 +10,9 @@ import pytest
 from mnist_tui.core import queue as queue_module
 from mnist_tui.demo import load_classifier, run_sweep
 from mnist_tui.tui.app import MnistTuiApp
+from mnist_tui.tui.hands import Hands
 from mnist_tui.tui.system import SystemLoad, SystemProbe
+from mnist_tui.workers.pool import many
 
 GIB = 1024**3
 
@@ -37,6 +39,7 @@ def make_app(home):
     """Return a function that makes the app; `delay_s` is the time of one of 20 steps of an epoch."""
 
     def make(delay_s: float = 0.0, engine=None, *, insights: bool = False) -> MnistTuiApp:
-        return MnistTuiApp(engine or partial(run_sweep, delay_s=delay_s, insights=insights), home, load=load_classifier)
+        engine = engine or partial(run_sweep, delay_s=delay_s, insights=insights)
+        return MnistTuiApp(Hands(engine, load_classifier, workers=partial(many, engine=engine)), home)
 
     return make

@@ -16,7 +16,7 @@ async def until(pilot, condition, *, patience_s: float = PATIENCE_S) -> None:
             await pilot.pause()
             return
         await asyncio.sleep(0.02)
-    raise AssertionError(f"nothing came of it; the screen:\n{screen_text(pilot.app)}")
+    raise AssertionError(f"nothing came of it; {pilot.app.state.notices}; the screen:\n{screen_text(pilot.app)}")
 
 
 def screen_text(app) -> str:

@@ -9,6 +9,7 @@ from mnist_tui.core.spec import RunSpec
 from mnist_tui.demo import load_classifier
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.tui.app import MnistTuiApp
+from mnist_tui.tui.hands import Hands
 from mnist_tui.tui.session import TrainingSession
 from tests.tui.helpers import screen_text, settle, until
 from tests.tui.test_two_apps import SLOW_S, kept, opened
@@ -24,7 +25,7 @@ def other(home):
             self.may_start, self.may_end = threading.Event(), threading.Event()
             self.may_start.set()
 
-        def take(self, queue):
+        def take(self, queue, jobs):
             if self.error is not None:
                 raise self.error
             self.queues.append(queue)
@@ -62,7 +63,7 @@ def slowly(queue, control):
 
 @pytest.fixture
 def app(home, other):
-    return MnistTuiApp(slowly, home, RunSpec(epochs=5000), load_classifier, detach=other.take)
+    return MnistTuiApp(Hands(slowly, load_classifier, detach=other.take), home, RunSpec(epochs=5000))
 
 
 async def train(pilot):

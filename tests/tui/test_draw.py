@@ -6,6 +6,7 @@ from mnist_tui.core.spec import RunSpec
 from mnist_tui.demo import run_sweep
 from mnist_tui.errors import RunError
 from mnist_tui.tui.app import MnistTuiApp
+from mnist_tui.tui.hands import Hands
 from mnist_tui.tui.widgets.draw import DrawView, GuessCard
 from mnist_tui.tui.widgets.pad import PadView
 from tests.builders import check_golden
@@ -114,7 +115,7 @@ async def test_a_checkpoint_that_cannot_be_read_is_told_in_one_sentence(home):
     def engine(queue, control):
         return run_sweep(queue, control, insights=True)
 
-    app = MnistTuiApp(engine, home, load=load)
+    app = MnistTuiApp(Hands(engine, load), home)
     async with app.run_test(size=(80, 24)) as pilot:
         await trained(pilot)
         await pilot.press(*ONE)

@@ -10,6 +10,7 @@ from textual.widgets import TabbedContent
 from mnist_tui.core.events import Progress, Status
 from mnist_tui.demo import run_sweep
 from mnist_tui.tui.app import MnistTuiApp
+from mnist_tui.tui.hands import Hands
 from mnist_tui.tui.screens.confirm import ConfirmScreen
 from mnist_tui.tui.widgets.settings import SettingsBar
 from tests.tui.helpers import run_to_the_end, screen_text, settle, statuses, until
@@ -159,7 +160,7 @@ async def test_what_training_needs_is_loaded_behind_the_first_frame_and_that_is_
     def warm_up():
         loaded.wait(100)
 
-    app = MnistTuiApp(run_sweep, home, warm_up=warm_up)
+    app = MnistTuiApp(Hands(run_sweep, warm_up=warm_up), home)
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "loading PyTorch" in screen_text(app))
         loaded.set()

@@ -12,6 +12,7 @@ from mnist_tui.core.spec import RunSpec
 from mnist_tui.demo import run_sweep
 from mnist_tui.store.database import Store
 from mnist_tui.tui.app import MnistTuiApp
+from mnist_tui.tui.hands import Hands
 from mnist_tui.tui.session import TrainingSession
 from mnist_tui.tui.widgets.epochs import EpochTable
 from tests.builders import run_events
@@ -313,7 +314,7 @@ async def test_an_app_that_is_attached_shows_the_run_that_was_named(make_app, ho
         await until(hand, lambda: first.state.run is not None and first.state.run.epochs_done >= 1)
         await other.press("escape", "F", *"8", "enter", "E", *"5000", "enter", "r")
         await until(other, lambda: second.state.run is not None and second.state.run.epochs_done >= 1)
-        third = MnistTuiApp(run_sweep, home, attach=first.state.current)
+        third = MnistTuiApp(Hands(run_sweep), home, attach=first.state.current)
         async with opened(third) as watcher:
             await until(watcher, lambda: "IN ANOTHER PROCESS" in screen_text(third))
             assert "2 features" in screen_text(third).splitlines()[0]

@@ -6,7 +6,6 @@ import io
 import json
 import re
 from dataclasses import replace
-from functools import partial
 
 import pytest
 from rich.console import Console
@@ -22,6 +21,7 @@ from mnist_tui.report.listing import print_comparison, print_run, print_runs
 from mnist_tui.report.words import printable
 from mnist_tui.store.database import Store
 from mnist_tui.tui.app import MnistTuiApp
+from mnist_tui.tui.hands import Hands
 from tests.builders import CPU, DIGITS, play, run_events, run_state
 from tests.tui.helpers import screen_text, settle
 
@@ -105,7 +105,7 @@ def test_the_app_shows_it_as_text(tmp_path, kind):
     with Store.open(tmp_path) as store:
         for event in hostile_events(text):
             store.record(event)
-    screens = asyncio.run(look(MnistTuiApp(partial(run_sweep), tmp_path), (200, 60)))
+    screens = asyncio.run(look(MnistTuiApp(Hands(run_sweep), tmp_path), (200, 60)))
     assert not STEERING.search("".join(screens))
     words = [word for word in re.split(r"[^\w\[\]<>=/\\.]+", printable(text)) if word]
     for word in words:
@@ -130,7 +130,7 @@ def test_an_id_of_a_damaged_database_leads_nowhere_and_steers_nothing(tmp_path, 
     text, home = HOSTILE[kind], tmp_path / "a" / "home"
     damage_database(home, text)
     before = {path for path in tmp_path.rglob("*") if home not in path.parents}
-    screens = asyncio.run(look(MnistTuiApp(partial(run_sweep), home), (200, 60)))
+    screens = asyncio.run(look(MnistTuiApp(Hands(run_sweep), home), (200, 60)))
     assert not STEERING.search("".join(screens))
     assert {path for path in tmp_path.rglob("*") if home not in path.parents} == before
 

@@ -38,7 +38,7 @@ SESSION = "20260101-120000-aaaaaa"
 def workers():
     """Return the processes that train now."""
     children = psutil.Process().children(recursive=True)
-    return [child for child in children if any("spawn_main" in word for word in child.cmdline())]
+    return [child for child in children if any(word == "mnist_tui.workers" for word in child.cmdline())]
 
 
 def train(home, specs, *, jobs=2, delay_s=0.0, on_event=lambda event, control: None, control=None):
@@ -123,7 +123,7 @@ class Killing:
             self.run = event.run
         if isinstance(event, EpochDone) and event.run == self.run and event.epoch % 2 == 0 and self.left:
             self.left -= 1
-            os.kill(control._links[self.run]._process.pid, signal.SIGKILL)
+            os.kill(control._links[self.run].pid, signal.SIGKILL)
 
 
 def test_a_run_whose_worker_is_killed_goes_on_in_another_one_and_loses_nothing(home, tmp_path):
@@ -183,7 +183,7 @@ def _kill_until_it_gives_up(control, run):
         while run not in control._links:
             time.sleep(0.001)
         link = control._links[run]
-        os.kill(link._process.pid, signal.SIGKILL)
+        os.kill(link.pid, signal.SIGKILL)
         while control._links.get(run) is link:
             time.sleep(0.001)
 

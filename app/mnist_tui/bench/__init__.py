@@ -15,6 +15,7 @@ from typing import Any, Final, NoReturn
 from rich.console import Console
 from rich.text import Text
 
+from mnist_tui.bench.anywhere import measure_anywhere
 from mnist_tui.bench.measurement import Measurement
 from mnist_tui.bench.report import print_report, write_json
 from mnist_tui.bench.screen import measure_charts, measure_commands, measure_screen
@@ -23,7 +24,7 @@ from mnist_tui.core.spec import RunSpec
 from mnist_tui.errors import UsageError
 from mnist_tui.report.listing import unfolded
 
-PARTS: Final = (*TRAINING_PARTS, "screen", "charts", "commands")
+PARTS: Final = (*TRAINING_PARTS, "screen", "charts", "commands", "anywhere")
 MAX_REPEATS: Final = 1000
 
 
@@ -96,7 +97,7 @@ def _ending_on_sigterm() -> Iterator[None]:
 
 
 def _machine(options: Options) -> dict[str, Any]:
-    trains = any(part in options.parts for part in (*TRAINING_PARTS, "screen"))
+    trains = any(part in options.parts for part in (*TRAINING_PARTS, "screen", "anywhere"))
     dataset = options.spec.dataset if trains else None
     request = {"dataset": dataset, "device": options.spec.device, "threads": options.spec.threads}
     return ask_child("this machine", part="describe", **request)[0]
@@ -112,6 +113,8 @@ def _measure(options: Options, machine: dict[str, Any], say: Callable[[str], Non
         yield from measure_training(training, options.features, options.repeats, spec, machine["dataset"], say)
     if "screen" in options.parts:
         yield from measure_screen(options.repeats, spec, say)
+    if "anywhere" in options.parts:
+        yield from measure_anywhere(options.repeats, spec, say)
     if "charts" in options.parts:
         yield from measure_charts()
     if "commands" in options.parts:

@@ -14,7 +14,7 @@ class Measurement:
     """One thing measured several times.
 
     Attributes:
-        name: For machines, with the unit at its end: `_s`, `_ms`, `_bytes`, `_per_s`, `_share`, `_ratio`.
+        name: For machines, with the unit at its end: `_s`, `_ms`, `_bytes`, `_per_s`, `_per_h`, `_share`, `_ratio`.
         what: For people.
         samples: One value per repeat, in order.
         features: Width of the bottleneck, `None` where it plays no part.

@@ -67,6 +67,8 @@ def _value(m: Measurement, value: float) -> str:
         return format_percent(value)
     if m.name.endswith("_per_s"):
         return format_rate(value)
+    if m.name.endswith("_per_h"):
+        return f"{value:.0f}"
     if m.name.endswith("_ms"):
         return _milliseconds(value / 1000)
     return f"{value:.2f} s" if value >= 1 else _milliseconds(value)

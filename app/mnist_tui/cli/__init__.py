@@ -12,12 +12,11 @@ from typing import Final
 from mnist_tui.cli import past
 from mnist_tui.cli.parser import EXPORT_FORMATS, build_parser
 from mnist_tui.core.queue import QueuedRun
-from mnist_tui.core.spec import REPORT_PRESET, RunSpec, SweepSpec, parse_number, parse_numbers
+from mnist_tui.core.spec import MAX_JOBS, REPORT_PRESET, RunSpec, SweepSpec, parse_number, parse_numbers
 from mnist_tui.errors import DataError, MnistTuiError, UsageError
 from mnist_tui.signals import nothing_to_lose
 from mnist_tui.streams import BROKEN_PIPE, give_up_what_cannot_be_written, prepare_streams, say
 
-MAX_JOBS: Final = 256
 __all__ = ["EXPORT_FORMATS", "build_parser", "main"]
 
 
@@ -74,14 +73,19 @@ def _app(args: argparse.Namespace, attach: str = "") -> int:
     with nothing_to_lose():
         from mnist_tui.engine import load_classifier, run_sweep, warm_up
         from mnist_tui.store.home import home
+        from mnist_tui.tui.hands import Hands
         from mnist_tui.tui.launch import launch
         from mnist_tui.workers.detached import begin
+        from mnist_tui.workers.pool import many
 
-    def detach(queue: Sequence[QueuedRun]) -> None:
-        begin(place, queue).let_go()
+    from functools import partial
+
+    def detach(queue: Sequence[QueuedRun], jobs: int) -> None:
+        begin(place, queue, min(jobs, len(queue))).let_go()
 
     place = home()
-    return launch(run_sweep, _app_spec(args, place), place, load_classifier, warm_up, attach, detach)
+    hands = Hands(run_sweep, load_classifier, warm_up, partial(many, engine=run_sweep), detach)
+    return launch(hands, _app_spec(args, place), place, attach)
 
 
 def _attach(args: argparse.Namespace) -> int:
@@ -117,13 +121,16 @@ def _demo(args: argparse.Namespace) -> int:
 
     from mnist_tui.demo import load_classifier, run_sweep
     from mnist_tui.store.home import home
+    from mnist_tui.tui.hands import Hands
     from mnist_tui.tui.launch import launch
+    from mnist_tui.workers.pool import many
 
     engine = partial(run_sweep, delay_s=args.delay, insights=True)
+    hands = Hands(engine, load_classifier, workers=partial(many, engine=engine))
     if args.keep:
-        return launch(engine, RunSpec(), home(), load_classifier)
+        return launch(hands, RunSpec(), home())
     with TemporaryDirectory(prefix="mnist-tui-demo-") as folder:
-        return launch(engine, RunSpec(), Path(folder), load_classifier)
+        return launch(hands, RunSpec(), Path(folder))
 
 
 def _jobs(text: str) -> int:

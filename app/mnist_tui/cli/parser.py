@@ -198,7 +198,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     bench.add_argument("--threads", type=_int, default=None, metavar="N", help="CPU threads of all but the plain loop")
     bench.add_argument(
-        "--only", metavar="PART,PART", help="of plain, engine, headless, app, screen, charts, commands (default: all)"
+        "--only",
+        metavar="PART,PART",
+        help="of plain, engine, headless, app, screen, charts, commands, anywhere (default: all)",
     )
     bench.add_argument("--json", action="store_true", help="one JSON object per measurement and line")
 

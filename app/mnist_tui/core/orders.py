@@ -22,7 +22,7 @@ class Order:
 
     Attributes:
         kind: One of `KINDS`.
-        run: The run's id.
+        run: The run's id; empty for whichever is in progress, which only a process itself may say.
         value: The epochs to reach, or the learning rate; 0 for the others.
         after_epoch: Stop or skip at the end of the epoch.
     """
@@ -52,7 +52,7 @@ def order_from_json(record: Mapping[str, Any]) -> Order:
     if not isinstance(record, Mapping) or record.get("type") != "order":
         raise ValueError("this is no order")
     kind, run, after_epoch = record.get("kind"), record.get("run"), record.get("after_epoch", False)
-    if kind not in KINDS or not isinstance(run, str) or not isinstance(after_epoch, bool):
+    if kind not in KINDS or not isinstance(run, str) or not run or not isinstance(after_epoch, bool):
         raise ValueError("there is no such order")
     value = number(record.get("value")) if kind in WITH_VALUE else 0.0
     if kind == "epochs":
@@ -66,18 +66,19 @@ def order_from_json(record: Mapping[str, Any]) -> Order:
 
 def obey(order: Order, control: RunControl) -> bool:
     """Do what is asked for; False when it is too late: the run is over, or is being tested."""
+    run = order.run or None
     match order.kind:
         case "pause":
-            return control.pause(order.run)
+            return control.pause(run)
         case "resume":
-            return control.resume(order.run)
+            return control.resume(run)
         case "stop":
-            return control.stop(order.run, after_epoch=order.after_epoch)
+            return control.stop(run, after_epoch=order.after_epoch)
         case "skip":
-            return control.skip(order.run, after_epoch=order.after_epoch)
+            return control.skip(run, after_epoch=order.after_epoch)
         case "epochs":
-            return control.set_epochs(int(order.value), order.run)
+            return control.set_epochs(int(order.value), run)
         case "rate":
-            return control.set_learning_rate(order.value, order.run)
+            return control.set_learning_rate(order.value, run)
         case _:
             raise ValueError(f"unknown order {order.kind!r}")

@@ -20,6 +20,7 @@ MAX_FEATURES: Final = 512
 MAX_BATCH_SIZE: Final = 10_000
 MAX_SEED: Final = 2**63 - 1
 MAX_THREADS: Final = 256
+MAX_JOBS: Final = 256
 MAX_RUNS: Final = 10_000
 """Runs of one grid."""
 MAX_LISTED: Final = 1_000

@@ -49,6 +49,10 @@ class RemoteControl:
         """True while the run holds."""
         return self._run.status is Status.PAUSED
 
+    def is_paused(self, run: str | None = None) -> bool:
+        """Return whether the run holds."""
+        return self.paused and run in (None, self._run.run)
+
     @property
     def stopping(self) -> bool:
         """True once it was asked from here to end."""

@@ -82,7 +82,7 @@ class HandOver:
         for event in self._session.mailbox.drain():
             self._state.apply(event)
         if queue := self._queue():
-            self._detach(queue)
+            self._detach(queue, self._session.jobs)
             self._forget(queue)
 
     def _end_here(self) -> None:
@@ -106,7 +106,7 @@ class HandOver:
     def _wait(self, detach: Detach, queue: Sequence[QueuedRun]) -> None:
         error = None
         try:
-            detach(queue)
+            detach(queue, self._session.jobs)
         except MnistTuiError as found:
             error = found
         self._app.call_from_thread(self._end, queue, error)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -14,32 +13,20 @@ from mnist_tui.store.home import make_home
 from mnist_tui.streams import say
 from mnist_tui.terminal import guarded_terminal
 from mnist_tui.tui.farewell import farewell
-from mnist_tui.tui.oracle import Load
-from mnist_tui.tui.session import Detach, Engine
+from mnist_tui.tui.hands import Hands
 
 LAST_WORDS_S: Final = 5.0
 """How long leaving waits for the training thread to write down the end of its run."""
 
 
-def launch(
-    engine: Engine,
-    spec: RunSpec,
-    home: Path,
-    load: Load,
-    warm_up: Callable[[], None] | None = None,
-    attach: str = "",
-    detach: Detach | None = None,
-) -> int:
+def launch(hands: Hands, spec: RunSpec, home: Path, attach: str = "") -> int:
     """Run the app; return its exit code.
 
     Args:
-        engine: What trains.
+        hands: Who trains.
         spec: The settings to begin with.
         home: Where runs, tables and logs are kept.
-        load: What makes a network of a checkpoint.
-        warm_up: Loads what training needs; called behind the first frame, in a thread of its own.
         attach: Id of a run in another process to show first.
-        detach: Leaves a queue to a process of its own.
 
     Raises:
         UsageError: There is no terminal to draw on.
@@ -50,7 +37,7 @@ def launch(
     with guarded_terminal(home / "logs" / "app.log") as guard:
         from mnist_tui.tui.app import MnistTuiApp
 
-        app = MnistTuiApp(engine, home, spec, load, warm_up, attach, detach)
+        app = MnistTuiApp(hands, home, spec, attach)
         app.run()
         app.remember()
         app.session.control.stop()

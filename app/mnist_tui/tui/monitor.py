@@ -37,12 +37,12 @@ from mnist_tui.tui.chartdesk import ChartDesk
 from mnist_tui.tui.commands import COMMANDS
 from mnist_tui.tui.elsewhere import Elsewhere, RemoteControl
 from mnist_tui.tui.handover import HandOver
+from mnist_tui.tui.hands import Hands
 from mnist_tui.tui.insight import InsightTabs
 from mnist_tui.tui.keymap import rebound
 from mnist_tui.tui.library import Library
-from mnist_tui.tui.oracle import Load
 from mnist_tui.tui.screens.result import ResultScreen
-from mnist_tui.tui.session import Detach, Engine, TrainingSession
+from mnist_tui.tui.session import TrainingSession
 from mnist_tui.tui.system import SystemProbe
 from mnist_tui.tui.themes import OWN_THEMES
 from mnist_tui.tui.warmth import Warmth
@@ -89,13 +89,10 @@ class Monitor(App[None]):
     """Watches training.
 
     Args:
-        engine: What trains: settings in, events out. Called in the training thread alone.
+        hands: Who trains.
         home: Where runs and tables are kept.
         spec: The settings to begin with; `None`: those of the last time.
-        load: What makes a network of a checkpoint; called in a thread of its own.
-        warm_up: Loads what training needs; called behind the first frame, in a thread of its own.
         attach: Id of a run in another process to show first; without one, whatever is in progress there.
-        detach: Leaves a queue to a process of its own; called in a thread of its own. `None`: nothing can be left.
     """
 
     TITLE = "mnist-tui"
@@ -106,13 +103,10 @@ class Monitor(App[None]):
 
     def __init__(
         self,
-        engine: Engine,
+        hands: Hands,
         home: Path,
         spec: RunSpec | None = None,
-        load: Load | None = None,
-        warm_up: Callable[[], None] | None = None,
         attach: str = "",
-        detach: Detach | None = None,
     ) -> None:
         super().__init__()
         self.preferences, self._complaints = preferences.load(home)
@@ -120,12 +114,12 @@ class Monitor(App[None]):
         self._complaints += clashes
         self._home = home
         self.spec = spec or self.preferences.spec
-        self.session = TrainingSession(engine, home)
+        self.session = TrainingSession(hands.engine, home, hands.workers)
         self.state = SessionState()
         self.elsewhere = Elsewhere(home, self.session.id)
         self.library = Library(home, self.state.runs, self.elsewhere.runs)
-        self.insight = InsightTabs(self, self.library, load, self._told)
-        self._warmth = Warmth(warm_up)
+        self.insight = InsightTabs(self, self.library, hands.load, self._told)
+        self._warmth = Warmth(hands.warm_up)
         self._opened: RunState | None = None
         self._factor: float | None = None
         self._shows_last = self._turns = False
@@ -135,7 +129,7 @@ class Monitor(App[None]):
         self._looked = 0
         self._is_behind, self._shown_at, self._turned_at, self._asked_at = False, 0.0, 0.0, 0.0
         self._leave_code: int | None = None
-        self.handover = HandOver(self, self.session, self.state, detach, self._handed_over, self._not_handed_over)
+        self.handover = HandOver(self, self.session, self.state, hands.detach, self._handed_over, self._not_handed_over)
 
     # Life -----------------------------------------------------------------------------------------
 
@@ -197,12 +191,15 @@ class Monitor(App[None]):
         if changed:
             self.set_keymap(changed)
         self.query_one(KeyBar).commands = self.commands
+        if self.session.may_have_workers:
+            self.session.jobs = self.preferences.jobs
         for complaint in self._complaints:
             self.tell(complaint, severity="warning", subject=complaint, long=True)
 
     def remember(self) -> None:
         """Write down what the next start should know, where that is new; a file that is broken is left alone."""
         now = replace(self.preferences, theme=self.theme, look=self.charts.look.whole(), spec=self.spec)
+        now = replace(now, jobs=self.session.jobs)
         if now == self.preferences:
             return
         self.preferences = now
@@ -342,7 +339,9 @@ class Monitor(App[None]):
     def _handed_over(self, queue: Sequence[QueuedRun]) -> None:
         """Watch what another process has taken over."""
         if queue:
-            self._wanted, self._may_attach = queue[0].run, True
+            names = [queued.run for queued in queue]
+            shown = self._opened.run if self._opened is not None and self._opened.run in names else names[0]
+            self._wanted, self._may_attach, self._opened = shown, True, None
             self.tell("Training goes on in a process of its own, which outlives this terminal.", long=True)
         else:
             self.tell("The run has ended; there is nothing left to hand over.")
@@ -411,6 +410,11 @@ class Monitor(App[None]):
         return self.session.active
 
     @property
+    def _in_progress(self) -> dict[str, RunState]:
+        """This process' own runs in progress, by id."""
+        return {name: run for name, run in self.state.runs.items() if not run.status.is_over}
+
+    @property
     def _shown_run(self) -> RunState | None:
         """The run that is open, else the one in progress, else the last one there is."""
         if self._opened is not None or self.state.run is not None or self._live:
@@ -425,7 +429,7 @@ class Monitor(App[None]):
 
     def _control_of(self, run: RunState | None) -> RunControl | RemoteControl | None:
         """Return what steers a run; `None` where that is in progress nowhere."""
-        if self._live and (run is None or run.run == self.state.current):
+        if self._live and (run is None or run.run == self.state.current or run.run in self._in_progress):
             return self.session.control
         return None if run is None else self.elsewhere.control(run.run)
 
@@ -440,6 +444,7 @@ class Monitor(App[None]):
                 run,
                 len(waiting),
                 self.library.elsewhere,
+                beside=len(self._in_progress) - 1,
                 preparing=self._preparing,
                 stopping=control is not None and control.stopping,
                 asked=control.epochs_asked(run.run) if control is not None and run is not None else None,
@@ -455,11 +460,11 @@ class Monitor(App[None]):
                 self.session.starting if self._live else None,
                 None if self._live or self.library.newest is not None else self.spec,
             )
-            self.query_one(SettingsBar).show(self.spec, live=self._live)
+            self.query_one(SettingsBar).show(self.spec, live=self._live, jobs=self.session.jobs)
             own = self._opened is None or self._opened.status.is_over
             self.query_one(ProgressStrip).show(
                 self.state.run if own else self._opened,
-                self.session.done,
+                self.session.done(len(self._in_progress)),
                 self.session.total,
                 active=self.state.active or not own,
                 to_go_s=self._queue_s(),
@@ -473,7 +478,7 @@ class Monitor(App[None]):
             return None
         if self._factor is None:
             self._factor = machine_factor(self.library.runs())
-        return run.time_to_go_s + sum(run_s(queued.spec, self._factor) for queued in waiting)
+        return run.time_to_go_s + sum(run_s(queued.spec, self._factor) for queued in waiting) / self.session.jobs
 
     def _show_keys(self) -> None:
         """Offer the keys of the tab; a dialog has its own in its frame."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.spec import MAX_JOBS, RunSpec
 from mnist_tui.errors import MnistTuiError, UsageError
 from mnist_tui.report.files import write_atomically
 from mnist_tui.report.look import Dots, Look, Scale, Smoothing, XAxis
@@ -42,6 +42,7 @@ class Preferences:
         spec: Settings of the next run.
         bell: Ring when the queue is done.
         on_hangup: What becomes of a run when the terminal is closed: `stop`, or `detach`: another process goes on.
+        jobs: Runs at once.
         keys: Keys by action, where they are not the usual ones; several with commas between them.
     """
 
@@ -50,6 +51,7 @@ class Preferences:
     spec: RunSpec = field(default_factory=RunSpec)
     bell: bool = True
     on_hangup: str = "stop"
+    jobs: int = 1
     keys: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -91,8 +93,12 @@ def load(home: Path) -> tuple[Preferences, list[str]]:
     if hangup not in ON_HANGUP:
         problems.append(f"{FILE}: on_hangup must be one of {', '.join(ON_HANGUP)}.")
         hangup = known.on_hangup
+    jobs = table["program"].get("jobs", known.jobs)
+    if isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= MAX_JOBS:
+        problems.append(f"{FILE}: jobs must be a whole number from 1 to {MAX_JOBS}.")
+        jobs = known.jobs
     keys = {str(action): str(key) for action, key in table["keys"].items()}
-    return Preferences(str(theme), look, spec, bool(bell), hangup, keys), problems
+    return Preferences(str(theme), look, spec, bool(bell), hangup, jobs, keys), problems
 
 
 def save(home: Path, preferences: Preferences) -> None:
@@ -125,7 +131,7 @@ def save(home: Path, preferences: Preferences) -> None:
             "dots": look.dots.value,
             "bell": preferences.bell,
         },
-        "program": {"on_hangup": preferences.on_hangup},
+        "program": {"on_hangup": preferences.on_hangup, "jobs": preferences.jobs},
         # TOML has no word for nothing: what is off is left out.
         "next_run": {name: value for name in _SPEC if (value := getattr(spec, name)) is not None},
     }

@@ -17,11 +17,14 @@ from mnist_tui.core.spec import new_run_id
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.store.connection import TRAINING_PATIENCE_S
 from mnist_tui.store.database import Store
+from mnist_tui.store.ready import Ready
 from mnist_tui.wire.server import Broadcast
 
-Engine: TypeAlias = Callable[[Iterable[QueuedRun], RunControl], Iterator[Event]]
-Detach: TypeAlias = Callable[[Sequence[QueuedRun]], None]
-"""Leaves a queue to a process of its own; returns when that has taken it over."""
+Engine: TypeAlias = Callable[[Ready, RunControl], Iterator[Event]]
+Workers: TypeAlias = Callable[[int], tuple[Engine, RunControl]]
+"""Return what trains so many runs at once, and what it listens to."""
+Detach: TypeAlias = Callable[[Sequence[QueuedRun], int], None]
+"""Leaves a queue to a process of its own, which trains so many at once; returns when that has taken it over."""
 
 
 class RunQueue:
@@ -91,15 +94,19 @@ class TrainingSession:
     Args:
         engine: What trains; it is called, and so loads PyTorch, inside the thread alone.
         home: Where the store lies. Each event is recorded before the screen can see it.
+        workers: What trains several runs at once; `None`: one after the other is all there is.
 
     Attributes:
         id: Names the session, for its lock and its socket.
+        jobs: Runs at once, from the next start on.
         queue: What waits.
         mailbox: What the training thread said.
     """
 
-    def __init__(self, engine: Engine, home: Path) -> None:
+    def __init__(self, engine: Engine, home: Path, workers: Workers | None = None) -> None:
         self.id = new_run_id()
+        self.jobs = 1
+        self._workers = workers
         self._keeper: Store | None = None
         self.queue = RunQueue()
         self.mailbox = Mailbox()
@@ -131,10 +138,14 @@ class TrainingSession:
         """Runs that were queued since the queue was last empty."""
         return self._total
 
+    def done(self, in_progress: int) -> int:
+        """Return how many of them are over."""
+        return max(0, self._total - len(self.queue.waiting) - (max(1, in_progress) if self.active else 0))
+
     @property
-    def done(self) -> int:
-        """Those of them that are over."""
-        return max(0, self._total - len(self.queue.waiting) - (1 if self.active else 0))
+    def may_have_workers(self) -> bool:
+        """True where several runs can be trained at once."""
+        return self._workers is not None
 
     def add(self, runs: Sequence[QueuedRun], *, first: bool = False) -> None:
         """Queue runs. They start by themselves only while the queue is being worked off.
@@ -204,9 +215,12 @@ class TrainingSession:
         if self.active:
             return False
         self._wanted = not alone
-        self._control = RunControl()
+        engine, self._control = self._engine, RunControl()
+        if self.jobs > 1 and self._workers is not None and not alone:
+            engine, self._control = self._workers(self.jobs)
         queue = islice(self.queue, 1) if alone else self.queue
-        self._thread = threading.Thread(target=self._work, args=(queue, self._control), name="training", daemon=True)
+        arguments = (engine, queue, self._control)
+        self._thread = threading.Thread(target=self._work, args=arguments, name="training", daemon=True)
         self._thread.start()
         return True
 
@@ -216,10 +230,10 @@ class TrainingSession:
         self._wanted = self._wanted or new
         return new
 
-    def stop(self, *, after_epoch: bool = False) -> None:
-        """End the run, now or after its epoch; what waits stays waiting."""
+    def stop(self, run: str | None = None, *, after_epoch: bool = False) -> None:
+        """End the run, or all, now or after the epoch; what waits stays waiting."""
         self._wanted = False
-        self._control.stop(after_epoch=after_epoch)
+        self._control.stop(run, after_epoch=after_epoch)
 
     def hand_over(self) -> None:
         """End the run where it is, so that another process can go on with it."""
@@ -245,12 +259,13 @@ class TrainingSession:
             self._thread.join(timeout_s)
         return not self.active
 
-    def _work(self, queue: Iterable[QueuedRun], control: RunControl) -> None:
-        taken = self._taken = []
+    def _work(self, engine: Engine, queue: Iterable[QueuedRun], control: RunControl) -> None:
+        taken: list[QueuedRun] = []
+        self._taken = taken
 
         def noted() -> Iterator[QueuedRun]:
             for queued in queue:
-                taken[:] = [queued]
+                taken.append(queued)
                 yield queued
 
         try:
@@ -260,10 +275,11 @@ class TrainingSession:
             ):
                 if broadcast.problem:
                     self.mailbox.put(Notice(level="information", message=broadcast.problem))
-                for event in store.recorded(self._engine(store.ready(noted()), control)):
+                for event in store.recorded(engine(store.ready(noted()), control)):
                     broadcast.publish(event)
                     if isinstance(event, RunStarted | RunContinued):
-                        taken.clear()
+                        # Those before it in the queue that did not begin were refused.
+                        taken[:] = [queued for queued in taken if queued.run != event.run] if self.jobs > 1 else []
                     self.mailbox.put(event)
             if control.queue_stopped:
                 # Stopped before it began, as while data is downloaded: it waits again.

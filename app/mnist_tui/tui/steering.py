@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -84,7 +85,8 @@ class Steering(Monitor):
 
     def action_new_runs(self) -> None:
         """Open the form."""
-        self.push_screen(NewRunsScreen(self.spec, self._machine_factor), self._take_new_runs)
+        jobs = self.session.jobs if self.session.may_have_workers else None
+        self.push_screen(NewRunsScreen(self.spec, self._machine_factor, jobs), self._take_new_runs)
 
     @property
     def _machine_factor(self) -> float:
@@ -93,7 +95,7 @@ class Steering(Monitor):
     def _take_new_runs(self, answer: NewRuns | None) -> None:
         if answer is None:
             return
-        needed_s = sweep_s(answer.sweep, self._machine_factor)
+        needed_s = sweep_s(answer.sweep, self._machine_factor) / min(answer.jobs, answer.sweep.n_runs)
         if needed_s <= DAY_S:
             self._add_new_runs(answer)
             return
@@ -104,6 +106,7 @@ class Steering(Monitor):
         )
 
     def _add_new_runs(self, answer: NewRuns) -> None:
+        self.session.jobs = answer.jobs
         self._enqueue(answer.sweep.runs())
         if answer.start and not self._live:
             self._start()
@@ -164,7 +167,7 @@ class Steering(Monitor):
         if in_sight is not None and (remote := self.elsewhere.control(in_sight)) is not None:
             return self.elsewhere.runs[in_sight], remote
         if self._live and self.state.active:
-            return self.state.run, self.session.control
+            return self._in_progress.get(in_sight or "", self.state.run), self.session.control
         self.tell("No run is in progress. r starts one.")
         return None
 
@@ -180,24 +183,30 @@ class Steering(Monitor):
         """Hold the run, or let it go on."""
         if (steered := self._steered) is None:
             return
-        _, control = steered
-        if control.paused:
-            control.resume()
+        run, control = steered
+        name = self._named(run)
+        if control.is_paused(name):
+            control.resume(name)
         else:
-            control.pause()
+            control.pause(name)
         self._show()
+
+    def _named(self, run: RunState | None) -> str | None:
+        """Return the id that an order must name where several runs are trained at once."""
+        return run.run if run is not None and len(self._in_progress) > 1 else None
 
     def action_stop(self) -> None:
         """End the run; the queue waits."""
         if (steered := self._steered) is not None:
             run, control = steered
-            self._end_run("Stop", run, self.session.stop if control is self.session.control else control.stop)
+            stop = self.session.stop if control is self.session.control else control.stop
+            self._end_run("Stop", run, partial(stop, self._named(run)))
 
     def action_skip(self) -> None:
         """End the run; the next one starts."""
         if (steered := self._steered) is not None:
             run, control = steered
-            self._end_run("Skip", run, control.skip)
+            self._end_run("Skip", run, partial(control.skip, self._named(run)))
 
     def action_detach(self) -> None:
         """Hand the run in progress and what waits to a process that outlives this terminal."""
@@ -212,6 +221,31 @@ class Steering(Monitor):
             self.handover.begin()
             self.tell("Handing the run over to a process of its own …", long=True)
             self._show()
+
+    def action_jobs(self) -> None:
+        """Train one run more at once, or one again where there are no more cores."""
+        if not self.session.may_have_workers:
+            self.tell("Only one run can be trained at once here.")
+            return
+        self.session.jobs = self.session.jobs % max(2, os.cpu_count() or 1) + 1
+        when = ", from the next start on" if self._live else ""
+        each = f"{self.session.jobs} at once, a process and a thread each" if self.session.jobs > 1 else "one at a time"
+        self.tell(f"Runs are trained {each}{when}.")
+        self._show()
+
+    def action_next_run(self, step: int) -> None:
+        """Show another one of the runs in progress, here and elsewhere."""
+        runs = {**self._in_progress, **self.elsewhere.runs}
+        if not runs:
+            self.tell("No run is in progress. r starts one.")
+            return
+        names = list(runs)
+        shown = self._shown_run
+        at = names.index(shown.run) if shown is not None and shown.run in runs else -step
+        name = names[(at + step) % len(names)]
+        self._opened = None if name == self.state.current else runs[name]
+        self.query_one(TabbedContent).active = "live"
+        self._show()
 
     def _end_run(self, verb: str, run: RunState | None, end: Callable[[], object]) -> None:
         """End the run at once; ask first where seconds of an unfinished epoch would be lost."""

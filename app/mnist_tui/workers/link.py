@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
+import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection
@@ -22,6 +23,8 @@ IDLE: Final = "idle"
 """What a worker says when it is done with a run, begun or not."""
 OVER: Final = "over"
 """What it says when it ends in order, as where the data is missing."""
+LEAVING_S: Final = 2.0
+"""How long it may take to its end before it is made to."""
 
 
 class Link:
@@ -35,14 +38,26 @@ class Link:
     """
 
     def __init__(self, engine: Engine) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, engine), daemon=True)
-        self._process.start()
-        # Or its end would never be seen here.
-        theirs.close()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            # Not `multiprocessing.Process`: it needs a stderr that is a file, which Textual's is not. And a group of
+            # its own: what a person types at the terminal is for the first process alone to answer.
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "mnist_tui.workers", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                process_group=0,
+            )
+        self.pipe = Connection(ours.detach())
         self.run: QueuedRun | None = None
         self._lock = threading.Lock()
+        self._send(engine)
+
+    @property
+    def pid(self) -> int:
+        """Id of the process."""
+        return self._process.pid
 
     def train(self, queued: QueuedRun) -> None:
         """Give it a run."""
@@ -56,17 +71,16 @@ class Link:
     def close(self) -> None:
         """Let it end, and see to it that it does."""
         self._send(None)
-        self._process.join(2.0)
-        if self._process.is_alive():
-            self._process.terminate()
-            self._process.join(2.0)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
+        for end in (self._process.terminate, self._process.kill):
+            try:
+                self._process.wait(LEAVING_S)
+                break
+            except subprocess.TimeoutExpired:
+                end()
+        self._process.wait()
         self.pipe.close()
-        self._process.close()
 
-    def _send(self, what: QueuedRun | Order | str | None) -> None:
+    def _send(self, what: Engine | QueuedRun | Order | str | None) -> None:
         with self._lock:
             try:
                 self.pipe.send(what)
@@ -75,10 +89,17 @@ class Link:
                 return
 
 
-def _work(pipe: Connection, engine: Engine) -> None:
-    """Train what comes over the pipe until it ends. The first process decides on everything, signals included."""
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP):
-        signal.signal(number, signal.SIG_IGN)
+def work(handle: int) -> None:
+    """Train what comes over a pipe until it ends; called in the process of a `Link`.
+
+    Args:
+        handle: The pipe's file descriptor.
+    """
+    pipe = Connection(handle)
+    try:
+        engine: Engine = pipe.recv()
+    except EOFError:
+        return
     control, queue = RunControl(), SimpleQueue[QueuedRun | None]()
     threading.Thread(target=_listen, args=(pipe, control, queue), daemon=True).start()
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from multiprocessing.connection import wait
 from typing import Final, Protocol
 
@@ -59,16 +60,16 @@ class PoolControl(RunControl):
         self._links: dict[str, Link] = {}
         self._asked: dict[tuple[str, str], float] = {}
         self._held_runs: set[str] = set()
+        self._begun: set[str] = set()
 
     # Asked by people ------------------------------------------------------------------------------
 
     def stop(self, run: str | None = None, *, after_epoch: bool = False) -> bool:
         """End the run, or all, and start no other one."""
+        if not self._tell("skip" if run is not None else "stop", run, after_epoch=after_epoch) and run is not None:
+            return False
         with self._changed:
-            if run is not None and run not in self._links:
-                return False
             self._stop_queue = True
-        self._tell("skip", run, after_epoch=after_epoch)
         return True
 
     def skip(self, run: str | None = None, *, after_epoch: bool = False) -> bool:
@@ -101,7 +102,7 @@ class PoolControl(RunControl):
         return self._tell("rate", run, rate)
 
     def epochs_asked(self, run: str) -> int | None:
-        """Return the epochs that were asked for and are not in use yet."""
+        """Return the epochs that were asked for last."""
         with self._changed:
             asked = self._asked.get(("epochs", run))
         return None if asked is None else int(asked)
@@ -126,12 +127,15 @@ class PoolControl(RunControl):
             return self._changed.wait_for(lambda: self._held_runs >= self._links.keys(), timeout_s)
 
     def _tell(self, kind: str, run: str | None, value: float = 0.0, *, after_epoch: bool = False) -> bool:
+        """Give an order to one run, which must have begun, or to all, also to those that are about to begin."""
         with self._changed:
+            if run is not None and run not in self._begun:
+                return False
             links = {name: link for name, link in self._links.items() if run in (None, name)}
             if kind in WITH_VALUE:
                 self._asked.update({(kind, name): value for name in links})
-        for name, link in links.items():
-            link.tell(Order(kind=kind, run=name, value=value, after_epoch=after_epoch))
+        for link in links.values():
+            link.tell(Order(kind=kind, run=run or "", value=value, after_epoch=after_epoch))
         return bool(links)
 
     # Told by the pool -----------------------------------------------------------------------------
@@ -146,6 +150,7 @@ class PoolControl(RunControl):
         with self._changed:
             self._links.pop(run, None)
             self._held_runs.discard(run)
+            self._begun.discard(run)
             self._asked = {wish: value for wish, value in self._asked.items() if wish[1] != run}
             self._changed.notify_all()
 
@@ -153,15 +158,20 @@ class PoolControl(RunControl):
         """Take note of what was obeyed."""
         with self._changed:
             match event:
+                case RunStarted() | RunContinued():
+                    self._begun.add(event.run)
                 case RunPaused():
                     self._held_runs.add(event.run)
                     self._changed.notify_all()
                 case RunResumed():
                     self._held_runs.discard(event.run)
-                case EpochsChanged():
-                    self._asked.pop(("epochs", event.run), None)
                 case RateChanged():
                     self._asked.pop(("rate", event.run), None)
+
+
+def many(jobs: int, *, engine: Engine) -> tuple[Callable[[ReadyRuns, RunControl], Iterator[Event]], PoolControl]:
+    """Return what trains so many runs at once, and what it listens to."""
+    return partial(run_many, jobs=jobs, engine=engine), PoolControl()
 
 
 def run_many(queue: ReadyRuns, control: RunControl, *, jobs: int, engine: Engine) -> Iterator[Event]:

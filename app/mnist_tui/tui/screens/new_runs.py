@@ -15,6 +15,7 @@ from mnist_tui.core.spec import (
     DEVICES,
     MAX_BATCH_SIZE,
     MAX_EPOCHS,
+    MAX_JOBS,
     RunSpec,
     SweepSpec,
     parse_number,
@@ -32,10 +33,12 @@ class NewRuns:
     Attributes:
         sweep: The runs.
         start: True to start at once, False to leave them waiting.
+        jobs: How many to train at once.
     """
 
     sweep: SweepSpec
     start: bool
+    jobs: int = 1
 
 
 class NewRunsScreen(Dialog[NewRuns]):
@@ -44,6 +47,7 @@ class NewRunsScreen(Dialog[NewRuns]):
     Args:
         spec: The values the form opens with.
         factor: By how much this machine is slower than the usual one; see `core.estimate`.
+        jobs: Runs at once; `None`: one after the other is all there is.
     """
 
     DEFAULT_CSS = """
@@ -56,9 +60,9 @@ class NewRunsScreen(Dialog[NewRuns]):
 
     KEYS = "Tab next · Enter start · Esc back"
 
-    def __init__(self, spec: RunSpec, factor: float = 1.0) -> None:
+    def __init__(self, spec: RunSpec, factor: float = 1.0, jobs: int | None = None) -> None:
         super().__init__()
-        self._spec, self._factor = spec, factor
+        self._spec, self._factor, self._jobs = spec, factor, jobs
 
     def compose(self) -> ComposeResult:
         """One line per setting."""
@@ -70,6 +74,7 @@ class NewRunsScreen(Dialog[NewRuns]):
             ("learning-rate", "Learning rate", f"{spec.learning_rate:g}", "0.001"),
             ("batch-size", "Batch size", str(spec.batch_size), "64"),
             ("patience", "Patience", "" if spec.patience is None else str(spec.patience), "off"),
+            *([] if self._jobs is None else [("jobs", "Runs at once", str(self._jobs), "1")]),
         )
         with VerticalScroll(classes="dialog", can_focus=False) as box:
             box.border_title = "New runs"
@@ -96,10 +101,14 @@ class NewRunsScreen(Dialog[NewRuns]):
         """Say how many runs the form stands for."""
         self._count()
 
-    def _read(self) -> SweepSpec:
-        def text(key: str) -> str:
-            return self.query_one(f"#{key}", Input).value.strip()
+    def _text(self, key: str) -> str:
+        return self.query_one(f"#{key}", Input).value.strip()
 
+    def _read_jobs(self) -> int:
+        return 1 if self._jobs is None else parse_number(self._text("jobs"), "runs at once", 1, MAX_JOBS)
+
+    def _read(self) -> SweepSpec:
+        text = self._text
         try:
             rate = float(text("learning-rate"))
         except ValueError:
@@ -123,14 +132,14 @@ class NewRunsScreen(Dialog[NewRuns]):
     @on(Select.Changed)
     def _count(self) -> None:
         try:
-            sweep = self._read()
+            sweep, jobs = self._read(), self._read_jobs()
         except UsageError as error:
             self.query_one("#count", Static).update("")
             self.say(str(error))
             return
         self.say("")
         runs = f"{sweep.n_runs:,} run{'s' if sweep.n_runs != 1 else ''}"
-        needed = format_duration(sweep_s(sweep, self._factor))
+        needed = format_duration(sweep_s(sweep, self._factor) / min(jobs, sweep.n_runs))
         self.query_one("#count", Static).update(f"{runs}, about {needed} on this machine.")
 
     @on(Input.Submitted)
@@ -146,6 +155,6 @@ class NewRunsScreen(Dialog[NewRuns]):
 
     def _give(self, *, start: bool) -> None:
         try:
-            self.dismiss(NewRuns(self._read(), start))
+            self.dismiss(NewRuns(self._read(), start, self._read_jobs()))
         except UsageError as error:
             self.say(str(error))

@@ -92,12 +92,13 @@ class SettingsBar(Static, can_focus=True):
         super().__init__(id="settings")
         self._spec: RunSpec | None = None
         self._live = False
+        self._jobs = 1
         self._at = 0
 
-    def show(self, spec: RunSpec, *, live: bool) -> None:
-        """Show the settings; while a run is live, say that they are for the next one."""
-        if (spec, live) != (self._spec, self._live):
-            self._spec, self._live = spec, live
+    def show(self, spec: RunSpec, *, live: bool, jobs: int = 1) -> None:
+        """Show the settings, and how many runs are trained at once; a live run leaves them for the next one."""
+        if (spec, live, jobs) != (self._spec, self._live, self._jobs):
+            self._spec, self._live, self._jobs = spec, live, jobs
             self.on_resize()
 
     def on_focus(self) -> None:
@@ -142,6 +143,8 @@ class SettingsBar(Static, can_focus=True):
         first = 0
         while self.has_focus and first < self._at and not self._fits([label, *fields[first : self._at + 1]]):
             first += 1
+        if self._jobs > 1:
+            label = Content.assemble(label, (f"  {self._jobs} at once", "$text-accent"))
         shown = [label]
         for field in fields[first:]:
             if not self._fits([*shown, field]):

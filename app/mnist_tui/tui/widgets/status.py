@@ -67,6 +67,7 @@ class StatusLine(Static):
         waiting: int,
         elsewhere: int,
         *,
+        beside: int,
         preparing: Preparing | None,
         stopping: bool,
         asked: int | None = None,
@@ -80,6 +81,7 @@ class StatusLine(Static):
             shown: The run on the screen.
             waiting: Runs that wait here.
             elsewhere: Runs in progress in other processes.
+            beside: Runs that are trained here beside this one.
             preparing: What is done before a run begins.
             stopping: True once the run on the screen was asked to end.
             asked: Epochs that were asked for last; the run may not have taken them in yet.
@@ -90,7 +92,8 @@ class StatusLine(Static):
             parts: list[Part] = [(9, "bold $primary", "mnist-tui")]
             run = past or session.run
             if past is not None:
-                what = "PAST RUN" if past.status.is_over else "IN ANOTHER PROCESS"
+                own = past.run in session.runs and not past.status.is_over
+                what = "PAST RUN" if past.status.is_over else f"1 OF {beside + 1}" if own else "IN ANOTHER PROCESS"
                 parts.append((0, "bold $text-warning", f"◂ {what} (Esc: back)"))
             if preparing is not None and past is None:
                 parts += self._preparing_parts(preparing)
@@ -100,6 +103,8 @@ class StatusLine(Static):
                 parts += self._run_parts(run, stopping, asked)
             if rate is not None:
                 parts.append((1, "bold", f"lr → {rate:g}"))
+            if beside > 0 and past is None:
+                parts.append((2, "$text-accent", f"{beside} more at once"))
             if elsewhere and past is None:
                 parts.append((3, "$text-warning", f"{elsewhere} in another process"))
             if waiting:

@@ -1,0 +1,28 @@
+"""What the app is handed, and never imports itself: who trains, and what goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mnist_tui.tui.oracle import Load
+from mnist_tui.tui.session import Detach, Engine, Workers
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """Who trains.
+
+    Attributes:
+        engine: Settings in, events out. Called in the training thread alone.
+        load: What makes a network of a checkpoint, called in a thread of its own; `None`: drawings get no answer.
+        warm_up: Loads what training needs; called behind the first frame, in a thread of its own.
+        workers: What trains several runs at once; `None`: nothing does.
+        detach: Leaves a queue to a process of its own, called in a thread of its own; `None`: nothing can be left.
+    """
+
+    engine: Engine
+    load: Load | None = None
+    warm_up: Callable[[], None] | None = None
+    workers: Workers | None = None
+    detach: Detach | None = None
