@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +32,7 @@ WIDTHS: Final = (4, 8, 16)
 """Features of the runs; the last one is watched."""
 
 TWO: Final = 2
+MANY: Final = 14
 THREE: Final = (
     *["up"] * 9, *["left"] * 5, "space", *["right"] * 8, *["down", "right"] * 2, *["down"] * 3, *["down", "left"] * 2,
     *["left"] * 4, *["right"] * 4, *["down", "right"] * 3, *["down"] * 4, *["down", "left"] * 3, *["left"] * 8, "space",
@@ -50,8 +54,40 @@ async def _take(pilot: Pilot[None], name: str, theme: str = "textual-dark", size
     print(f"screenshots/{name}.png")
 
 
+async def make_picture_of_others() -> None:
+    """Train two runs at once in another process and take a picture of an app that is attached to them."""
+    home = Path("other-home")
+    command = [
+        sys.executable,
+        "-m",
+        "mnist_tui",
+        "run",
+        "--epochs",
+        "30",
+        "--features",
+        "16,8",
+        "--jobs",
+        "2",
+        "--json",
+    ]
+    trainer = await asyncio.create_subprocess_exec(
+        *command, env={**os.environ, "MNIST_TUI_HOME": str(home)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    app = MnistTuiApp(Hands(run_sweep, load_classifier), home, SPEC)
+    async with app.run_test(size=LARGE, notifications=True) as pilot:
+        await _until(lambda: sum(run.epochs_done >= TWO for run in app.elsewhere.runs.values()) == TWO)
+        await pilot.press("escape", "2", "space", "down", "space", "enter")
+        await _until(lambda: any(run.epochs_done >= MANY for run in app.elsewhere.runs.values()))
+        await _take(pilot, "attached-dark")
+        await pilot.press("2")
+        await _take(pilot, "attached-runs-dark")
+        trainer.send_signal(signal.SIGINT)
+        await trainer.wait()
+
+
 async def make_pictures() -> None:
     """Train three runs in the app and take pictures on the way."""
+    await make_picture_of_others()
     app = MnistTuiApp(Hands(run_sweep, load_classifier), Path("mnist-tui-home"), SPEC)
     async with app.run_test(size=LARGE, notifications=True) as pilot:
         await _take(pilot, "ready-dark")

@@ -30,8 +30,9 @@ from mnist_tui.store.ready import Ready
 from mnist_tui.streams import say
 from mnist_tui.wire.client import Watch, watches
 from mnist_tui.wire.server import Broadcast
+from mnist_tui.workers.control import PoolControl
 from mnist_tui.workers.detached import begin, take, tell_taken
-from mnist_tui.workers.pool import PoolControl, run_many
+from mnist_tui.workers.pool import run_many
 
 Engine: TypeAlias = Callable[[Ready, RunControl], Iterator[Event]]
 _BAD_ENDS: Final = (Status.FAILED, Status.OUT_OF_MEMORY, Status.DIVERGED)

@@ -1,13 +1,15 @@
 """A run is handed to a process of its own: the app goes on watching it, or is left."""
 
 import threading
+import time
 
 import pytest
 
-from mnist_tui.core.events import Status
+from mnist_tui.core.events import Preparing, Status, SweepDone, SweepStarted
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.demo import load_classifier
 from mnist_tui.errors import MnistTuiError
+from mnist_tui.store.database import Store
 from mnist_tui.tui.app import MnistTuiApp
 from mnist_tui.tui.hands import Hands
 from mnist_tui.tui.session import TrainingSession
@@ -116,6 +118,56 @@ async def test_quitting_waits_until_the_other_process_has_the_run(app, other):
         assert app.return_code is None
         other.may_start.set()
         await until(pilot, lambda: app.return_code == 0)
+
+
+async def test_a_run_that_holds_is_handed_over_too(app, other, home):
+    async with opened(app) as pilot:
+        await train(pilot)
+        run = app.state.current
+        await pilot.press("p")
+        await until(pilot, lambda: app.state.run.status is Status.PAUSED)
+        await pilot.press("D")
+        await until(pilot, lambda: "IN ANOTHER PROCESS" in screen_text(app))
+        await until(pilot, lambda: app.elsewhere.runs[run].status is Status.RUNNING)
+
+
+async def test_what_has_not_begun_is_handed_over_too(home, other):
+    begun = threading.Event()
+
+    def preparing(queue, control):
+        yield SweepStarted(sweep="s", started_at="2026-01-01T00:00:00+00:00")
+        next(iter(queue))
+        begun.set()
+        while not control.queue_stopped:
+            yield Preparing(message="downloading MNIST")
+            time.sleep(0.02)
+        yield SweepDone(sweep="s", runs=(), stopped=True)
+
+    app = MnistTuiApp(Hands(preparing, detach=other.take), home, RunSpec(epochs=5000))
+    async with opened(app) as pilot:
+        await pilot.press("r")
+        await until(pilot, lambda: begun.is_set() and app.state.active)
+        await pilot.press("D")
+        await until(pilot, lambda: "IN ANOTHER PROCESS" in screen_text(app))
+        ((queued,),) = other.queues
+        assert not queued.continues
+
+
+async def test_whatever_kills_the_app_meanwhile_the_run_waits_for_the_next_start(app, other, home):
+    other.may_start.clear()
+    async with opened(app) as pilot:
+        await train(pilot)
+        run = app.state.current
+        await pilot.press("f", "n", "D")
+        await until(pilot, lambda: other.queues)
+        # What a process that dies now leaves behind: its lock is free.
+        app.session._kept()._locks.let_go_all()
+        with Store.open(home) as later:
+            first, second = later.adopt_waiting("20260101-120000-bbbbbb")
+        assert (first.run, first.continues) == (run, True)
+        assert (second.spec.features, second.continues) == (4, False)
+        other.may_start.set()
+        await settle(pilot)
 
 
 async def test_where_nobody_takes_over_the_run_waits_here_and_nothing_is_lost(app, other, home):

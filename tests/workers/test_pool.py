@@ -29,7 +29,8 @@ from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import SessionState
 from mnist_tui.demo import run_sweep
 from mnist_tui.store.database import Store
-from mnist_tui.workers.pool import PoolControl, run_many
+from mnist_tui.workers.control import PoolControl
+from mnist_tui.workers.pool import run_many
 
 SLOW_S = 0.005
 SESSION = "20260101-120000-aaaaaa"

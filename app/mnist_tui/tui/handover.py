@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 from textual.app import App
@@ -65,6 +66,9 @@ class HandOver:
             self._done(())
             return
         self.is_under_way = True
+        with suppress(MnistTuiError):
+            # Until the other process has it, the run that was ended waits here, whatever kills this one.
+            self._session.write_down(queue)
         self._app.run_worker(partial(self._wait, self._detach, queue), thread=True)
 
     def at_once(self, within_s: float) -> None:

@@ -166,6 +166,10 @@ class TrainingSession:
         finally:
             self.queue.add(runs, first=first)
 
+    def write_down(self, runs: Sequence[QueuedRun]) -> None:
+        """Remember runs as waiting without queueing them here; errors as for `add`."""
+        self._kept().add_waiting(runs, self.id)
+
     def adopt(self) -> int:
         """Queue what waited in sessions that have died; return how many runs that are. Remove what was long deleted.
 
