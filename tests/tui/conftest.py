@@ -39,7 +39,10 @@ def make_app(home):
     """Return a function that makes the app; `delay_s` is the time of one of 20 steps of an epoch."""
 
     def make(delay_s: float = 0.0, engine=None, *, insights: bool = False) -> MnistTuiApp:
-        engine = engine or partial(run_sweep, delay_s=delay_s, insights=insights)
+        if engine is not None:
+            # Of this process alone: it could not be had in another one.
+            return MnistTuiApp(Hands(engine, load_classifier), home)
+        engine = partial(run_sweep, delay_s=delay_s, insights=insights)
         return MnistTuiApp(Hands(engine, load_classifier, workers=partial(many, engine=engine)), home)
 
     return make

@@ -25,7 +25,8 @@ JOBS: Final = 2
 EPOCHS: Final = 20
 """Long enough that loading PyTorch, which each process does, does not decide."""
 FEATURES: Final = 8
-PAUSES: Final = 10
+PAUSES: Final = 4
+"""A repeat."""
 JOBS_RATIO: Final = 1.8
 ELSEWHERE: Final = "IN ANOTHER PROCESS"
 
@@ -49,7 +50,7 @@ def measure_anywhere(repeats: int, spec: RunSpec, say: Callable[[str], None]) ->
     yield Measurement(
         "hand_over_s", "D until the other process trains", tuple(_hand_over_s(long) for _ in range(repeats))
     )
-    yield Measurement("event_to_attached_s", "event until an attached app shows it", _delays_s(long))
+    yield Measurement("event_to_attached_s", "event until an attached app shows it", _delays_s(long, PAUSES * repeats))
 
 
 def _runs_per_hour(spec: RunSpec, jobs: int) -> float:
@@ -77,7 +78,7 @@ def _hand_over_s(spec: RunSpec) -> float:
         return took
 
 
-def _delays_s(spec: RunSpec) -> tuple[float, ...]:
+def _delays_s(spec: RunSpec, pauses: int) -> tuple[float, ...]:
     """Return how long after a pause was told the screen of an attached app shows it."""
     with (
         TemporaryDirectory(prefix="mnist-tui-bench-") as home,
@@ -90,7 +91,7 @@ def _delays_s(spec: RunSpec) -> tuple[float, ...]:
             attached.wait_for(ELSEWHERE)
             attached.watch(SETTLE_S)
             with closing(_watch(Path(home))) as watch:
-                return tuple(_delay_s(watch, attached, number) for number in range(PAUSES))
+                return tuple(_delay_s(watch, attached, number) for number in range(pauses))
 
 
 def _delay_s(watch: Watch, attached: Terminal, number: int) -> float:
