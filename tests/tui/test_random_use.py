@@ -18,7 +18,7 @@ from mnist_tui.store.database import Store
 from mnist_tui.tui.commands import COMMANDS
 from tests.tui.helpers import statuses, until
 
-ACTIONS_PER_SEED = 160
+ACTIONS_PER_SEED = 120
 """With each of four seeds."""
 STEP_S = 0.002
 """Time of a step of training: slow enough that a run is live most of the time."""
@@ -183,13 +183,13 @@ async def test_no_sequence_of_keys_clicks_and_sizes_breaks_the_app_or_loses_an_e
     assert recorder.ever, "nothing was trained, so nothing was tried"
 
 
-async def test_a_hundred_sizes_while_training_keep_every_epoch(make_app, home):
+async def test_fifty_sizes_while_training_keep_every_epoch(make_app, home):
     recorder = Recorder()
     sizes = random.Random(0)
     app = make_app(engine=recorder)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("E", "3", "0", "enter", "r")
-        for _ in range(100):
+        for _ in range(50):
             resize(app, (sizes.randint(1, 200), sizes.randint(1, 60)))
             await asyncio.sleep(0.02)
             assert len(training_threads()) <= 1
