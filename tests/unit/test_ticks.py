@@ -5,6 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from mnist_tui.report.axes import y_ticks
 from mnist_tui.report.ticks import linear_ticks, log_ticks, tick_labels, whole_ticks
 
 MOST = st.integers(2, 12)
@@ -156,3 +157,18 @@ def test_no_label_is_a_negative_zero():
 def test_labels_of_very_large_and_very_small_values_stay_short():
     assert tick_labels([0.0, 5e7, 1e8], percent=False) == ["0", "5e7", "1e8"]
     assert tick_labels([2e-6, 4e-6], percent=False) == ["2e-6", "4e-6"]
+
+
+SPANS = [(0.2, 0.93), (0.0, 1.0), (0.45, 0.91), (1.1, 1.9), (0.0, 2.4), (0.93, 0.945)]
+
+
+@pytest.mark.parametrize("rows", range(4, 40))
+@pytest.mark.parametrize(("low", "high"), SPANS)
+def test_labels_of_the_y_axis_stand_an_equal_number_of_rows_apart_give_or_take_one(low, high, rows):
+    ticks = y_ticks(low, high, rows, log=False, percent=False).values()
+    places = sorted(round((high - y) / (high - low) * (rows - 1)) for y in ticks)
+    gaps = [below - above for above, below in pairwise(places)]
+    assert len(places) >= 2
+    # A row between some and none between others reads as a mistake.
+    assert min(gaps) >= 2 or len(gaps) == 1
+    assert max(gaps) - min(gaps) <= 1

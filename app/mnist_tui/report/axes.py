@@ -12,6 +12,8 @@ from mnist_tui.report.ticks import linear_ticks, log_ticks, tick_labels, whole_t
 
 _FAR: Final = 1e9
 """Further than this no x axis reaches."""
+_ROWS_APART: Final = 2
+"""Rows from one label of the y axis to the next one."""
 _LEAST_GAP: Final = 2
 """Cells between two labels of the x axis."""
 
@@ -54,9 +56,12 @@ def x_limits(limits: tuple[float, float], *, whole: bool) -> tuple[float, float]
     return widened(start, end)
 
 
-def y_ticks(low: float, high: float, most: int, *, log: bool, percent: bool) -> dict[str, float]:
+def y_ticks(low: float, high: float, rows: int, *, log: bool, percent: bool) -> dict[str, float]:
     """Return the place of each label, as exponents of ten on a log axis."""
-    values = log_ticks(low, high, most) if log else linear_ticks(low, high, most)
+    most = max(2, rows // _ROWS_APART)
+    # Closer than that, some would have a row between them and others none.
+    apart = _ROWS_APART * (high - low) / max(1, rows - 1)
+    values = log_ticks(low, high, most) if log else linear_ticks(low, high, most, apart)
     labels = tick_labels(values, percent=percent, even=not log)
     return {label: math.log10(v) if log else v for label, v in zip(labels, values, strict=True)}
 

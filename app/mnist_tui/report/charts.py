@@ -31,7 +31,6 @@ _MIN_CANVAS: Final = (12, 3)
 """Columns and rows below which numbers say more than a curve."""
 _ROOMY: Final = 9
 """Rows from which the labels of the x axis have a row of their own."""
-_ROWS_PER_LABEL: Final = 2
 _COLUMNS_PER_SIGN: Final = 3
 
 Run: TypeAlias = tuple[str, int]
@@ -151,8 +150,7 @@ def _labels(
     rows = height - (2 if height >= _ROOMY else 1)
     if not (any(curves) or chart.percent):
         return {}, (low, high), rows
-    most = max(2, rows // _ROWS_PER_LABEL)
-    return y_ticks(low, high, most, log=chart.log_y, percent=chart.percent), (low, high), rows
+    return y_ticks(low, high, rows, log=chart.log_y, percent=chart.percent), (low, high), rows
 
 
 # Cells ------------------------------------------------------------------------------------------------

@@ -12,8 +12,15 @@ _SLACK: Final = 1e-9
 """Share of a step by which a tick may lie outside: 0.1 has no exact binary form."""
 
 
-def linear_ticks(low: float, high: float, most: int) -> list[float]:
-    """Return 2 to `most` values in [low, high] that are multiples of 1, 2, 2.5 or 5 times a power of ten."""
+def linear_ticks(low: float, high: float, most: int, apart: float = 0.0) -> list[float]:
+    """Return 2 to `most` values in [low, high] that are multiples of 1, 2, 2.5 or 5 times a power of ten.
+
+    Args:
+        low: One end of the axis.
+        high: The other one.
+        most: At most so many.
+        apart: What lies between two of them at least, where there is room for it.
+    """
     magnitude = 10.0 ** (math.floor(math.log10(high - low)) - 2)
     finer = [low, high]
     while True:
@@ -23,7 +30,7 @@ def linear_ticks(low: float, high: float, most: int) -> list[float]:
             count = last - first + 1
             if count < 2:
                 return finer
-            if count <= most:
+            if count <= most and step >= apart * (1 - _SLACK):
                 return [n * step for n in range(first, last + 1)]
             finer = [first * step, last * step]
         magnitude *= 10
