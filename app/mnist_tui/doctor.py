@@ -55,6 +55,7 @@ def _examine() -> tuple[dict[str, Any], list[str], int]:
     try:
         place = home()
         findings["home"] = str(place)
+        findings["logs"] = str(place / "logs")
         settings, complaints = load(place)
         findings["settings"] = str(place / FILE) + ("" if (place / FILE).exists() else ", not written yet")
         problems += complaints + rebound(settings.keys)[1]
