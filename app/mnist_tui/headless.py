@@ -177,7 +177,7 @@ def _train(queue: Sequence[QueuedRun], jobs: int = 1, *, as_json: bool, taken: C
             taken()
         with (
             ConsoleView(len(queue), as_json=as_json) as view,
-            Broadcast(place, session, lambda: control) as broadcast,
+            Broadcast(place, session, control) as broadcast,
             _engine_loaded(view, state, broadcast) if jobs == 1 else _workers(jobs) as run_sweep,
             interruptible(end) as interruption,
         ):

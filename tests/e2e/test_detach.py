@@ -54,6 +54,13 @@ def process_of(home):
     return watch.hello["pid"]
 
 
+def begin(app):
+    """Start the run of the settings and wait until it trains."""
+    app.wait_for("READY")
+    app.send("r")
+    app.wait_for(lambda: re.search(r"epoch \d+/\d+", app.display))
+
+
 def test_a_detached_queue_is_trained_without_its_terminal(places, home):
     told = run(places, "run", "--detach", *DIGITS, "--epochs", "2000", "--features", "2,4", check=0)
     first, second = told.stdout.split()
@@ -85,9 +92,7 @@ def test_the_detached_command_is_for_nobody_else(places):
 
 def test_a_run_that_the_app_handed_over_is_bit_for_bit_the_one_that_stayed(places, home):
     with PtyApp([COMMAND, *DIGITS, "--epochs", "400"], rows=40, columns=120, environment=places) as app:
-        app.wait_for("READY")
-        app.send("r")
-        app.wait_for(lambda: re.search(r"epoch \d+/400", app.display))
+        begin(app)
         app.send("D")
         app.wait_for("IN ANOTHER PROCESS")
         pid = process_of(home)
@@ -106,9 +111,7 @@ def test_a_run_that_the_app_handed_over_is_bit_for_bit_the_one_that_stayed(place
 
 def test_the_app_is_left_with_one_line_on_what_goes_on(places, home):
     with PtyApp([COMMAND, *DIGITS, "--epochs", "20000"], rows=40, columns=120, environment=places) as app:
-        app.wait_for("READY")
-        app.send("r")
-        app.wait_for(lambda: re.search(r"epoch \d+/20000", app.display))
+        begin(app)
         app.send("q")
         app.wait_for("Leave it training")
         app.send("d")
@@ -124,9 +127,7 @@ def test_a_closed_terminal_detaches_where_the_settings_say_so(places, home):
     home.mkdir(mode=0o700)
     (home / "settings.toml").write_text('[program]\non_hangup = "detach"\n')
     with PtyApp([COMMAND, *DIGITS, "--epochs", "20000"], rows=40, columns=120, environment=places) as app:
-        app.wait_for("READY")
-        app.send("r")
-        app.wait_for(lambda: re.search(r"epoch \d+/20000", app.display))
+        begin(app)
         app.hang_up()
         assert app.wait_exit() == 129
     before = kept(home).epochs_done

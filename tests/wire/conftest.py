@@ -37,7 +37,7 @@ class Training:
     def _work(self, queue, session, delay_s):
         with Store.open(self._home) as store:
             store.add_waiting(queue, session)
-            with Broadcast(self._home, session, lambda: self.control) as self.broadcast:
+            with Broadcast(self._home, session, self.control) as self.broadcast:
                 for event in store.recorded(run_sweep(store.ready(queue), self.control, delay_s=delay_s)):
                     self.events.append(event)
                     self.broadcast.publish(event)

@@ -157,7 +157,7 @@ def test_a_watcher_that_does_not_read_loses_no_epoch_and_holds_nobody_up(tmp_pat
     home = tmp_path / "home"
     with Store.open(home) as store:
         store.add_waiting((), SESSION)
-        with Broadcast(home, SESSION, RunControl) as broadcast:
+        with Broadcast(home, SESSION, RunControl()) as broadcast:
             (slow,) = watches(home)
             # Far more than a socket takes: publishing returns all the same.
             for epoch in range(1, 20_001):
@@ -177,7 +177,7 @@ def test_what_is_for_the_store_alone_stays_in_the_process(tmp_path):
     home = tmp_path / "home"
     with Store.open(home) as store:
         store.add_waiting((), SESSION)
-        with Broadcast(home, SESSION, RunControl) as broadcast:
+        with Broadcast(home, SESSION, RunControl()) as broadcast:
             broadcast.publish(Checkpoint(run="run-1", epoch=1, batch=0, data=b"secret"))
             broadcast.publish(scripted_insight("run-1", RunSpec(), 1, 4_600, 10_000))
             broadcast.publish(epoch_done(1))
@@ -206,7 +206,7 @@ def test_a_socket_that_a_killed_process_left_behind_is_cleared_away(tmp_path):
         "from mnist_tui.store.database import Store\n"
         "from mnist_tui.wire.server import Broadcast\n"
         "home = Path(sys.argv[1]); store = Store.open(home); store.add_waiting((), sys.argv[2])\n"
-        "broadcast = Broadcast(home, sys.argv[2], RunControl)\n"
+        "broadcast = Broadcast(home, sys.argv[2], RunControl())\n"
         "os.kill(os.getpid(), 9)\n"
     )
     subprocess.run([sys.executable, "-c", script, str(home), SESSION], check=False)

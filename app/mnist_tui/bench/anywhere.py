@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -60,7 +60,9 @@ def _runs_per_hour(spec: RunSpec, jobs: int) -> float:
         return RUNS * 3600 / run_to_end(f"{jobs} at once", [*command, *more], {"MNIST_TUI_HOME": home}).wall_s
 
 
-def _hand_over_s(spec: RunSpec) -> float:
+@contextmanager
+def _training_app(spec: RunSpec) -> Iterator[tuple[Terminal, Path]]:
+    """Give an app in which a run has begun, and its home."""
     with (
         TemporaryDirectory(prefix="mnist-tui-bench-") as home,
         Terminal(app_command(spec), {"MNIST_TUI_HOME": home}) as terminal,
@@ -68,30 +70,31 @@ def _hand_over_s(spec: RunSpec) -> float:
         terminal.wait_for(FIRST_FRAME)
         terminal.send("r")
         terminal.wait_until(lambda: has_begun(Path(home)))
+        yield terminal, Path(home)
+
+
+def _hand_over_s(spec: RunSpec) -> float:
+    with _training_app(spec) as (terminal, home):
         terminal.watch(SETTLE_S)
         start = time.perf_counter()
         terminal.send("D")
         try:
             took = terminal.wait_for(ELSEWHERE) - start
         finally:
-            _end(Path(home))
+            _end(home)
         return took
 
 
 def _delays_s(spec: RunSpec, pauses: int) -> tuple[float, ...]:
     """Return how long after a pause was told the screen of an attached app shows it."""
     with (
-        TemporaryDirectory(prefix="mnist-tui-bench-") as home,
-        Terminal(app_command(spec), {"MNIST_TUI_HOME": home}) as trainer,
+        _training_app(spec) as (_, home),
+        Terminal(app_command(spec), {"MNIST_TUI_HOME": str(home)}) as attached,
     ):
-        trainer.wait_for(FIRST_FRAME)
-        trainer.send("r")
-        trainer.wait_until(lambda: has_begun(Path(home)))
-        with Terminal(app_command(spec), {"MNIST_TUI_HOME": home}) as attached:
-            attached.wait_for(ELSEWHERE)
-            attached.watch(SETTLE_S)
-            with closing(_watch(Path(home))) as watch:
-                return tuple(_delay_s(watch, attached, number) for number in range(pauses))
+        attached.wait_for(ELSEWHERE)
+        attached.watch(SETTLE_S)
+        with closing(_watch(home)) as watch:
+            return tuple(_delay_s(watch, attached, number) for number in range(pauses))
 
 
 def _delay_s(watch: Watch, attached: Terminal, number: int) -> float:

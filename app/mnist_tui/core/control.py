@@ -60,7 +60,6 @@ class RunControl:
         """End the run and the queue where they are, with a checkpoint, so that another process can go on from there."""
         with self._changed:
             self._stop_queue = self._handing_over = True
-            self._after_epoch = False
             self._end_run(after_epoch=False)
 
     def pause(self, run: str | None = None) -> bool:

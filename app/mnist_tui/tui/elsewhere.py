@@ -44,14 +44,9 @@ class RemoteControl:
         self._rate: float | None = None
         self._stopping = False
 
-    @property
-    def paused(self) -> bool:
-        """True while the run holds."""
-        return self._run.status is Status.PAUSED
-
     def is_paused(self, run: str | None = None) -> bool:
         """Return whether the run holds."""
-        return self.paused and run in (None, self._run.run)
+        return self._run.status is Status.PAUSED and run in (None, self._run.run)
 
     @property
     def stopping(self) -> bool:

@@ -121,7 +121,7 @@ class Library:
             StoreError: The store is damaged.
             UsageError: There is no such run any more.
         """
-        if (live := self._live.get(run)) is not None:
+        if (live := self._own.get(run) or self._elsewhere.get(run)) is not None:
             return live
         if run not in self._opened:
             while len(self._opened) >= RUNS_KEPT:

@@ -275,7 +275,7 @@ class TrainingSession:
         try:
             with (
                 Store.open(self._home, TRAINING_PATIENCE_S) as store,
-                Broadcast(self._home, self.id, lambda: control) as broadcast,
+                Broadcast(self._home, self.id, control) as broadcast,
             ):
                 if broadcast.problem:
                     self.mailbox.put(Notice(level="information", message=broadcast.problem))

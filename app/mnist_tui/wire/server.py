@@ -6,7 +6,6 @@ import os
 import selectors
 import socket
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
@@ -45,13 +44,13 @@ class Broadcast:
     Args:
         home: Where the socket lies.
         session: Whose lock tells that it is alive; it must be held already.
-        control: Returns what the training in progress listens to.
+        control: What the training listens to.
 
     Attributes:
         problem: Why nobody can watch, in words; empty where all is well.
     """
 
-    def __init__(self, home: Path, session: str, control: Callable[[], RunControl]) -> None:
+    def __init__(self, home: Path, session: str, control: RunControl) -> None:
         self._session, self._control = session, control
         self._path = home / FOLDER / f"{session}{SUFFIX}"
         self._story = Story()
@@ -152,7 +151,7 @@ class Broadcast:
             return
         try:
             order = order_from_json(read_line(said))
-            obeyed = obey(order, self._control())
+            obeyed = obey(order, self._control)
         except (ValueError, MnistTuiError) as error:
             self._refuse(watcher, " ".join(str(error).split())[:200])
             return

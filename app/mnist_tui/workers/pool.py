@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from multiprocessing.connection import wait
-from typing import Final, Protocol
+from typing import Final
 
 from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import (
@@ -27,6 +27,7 @@ from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import new_run_id
 from mnist_tui.core.state import summarise
 from mnist_tui.errors import RunError
+from mnist_tui.store.ready import Ready
 from mnist_tui.workers.control import PoolControl
 from mnist_tui.workers.link import OVER, Engine, Link
 
@@ -36,25 +37,12 @@ LOOK_S: Final = 0.1
 """How often it is looked whether anything was asked for, when no event comes."""
 
 
-class ReadyRuns(Protocol):
-    """Runs that wait, claimed for this process one by one; see `store.ready.Ready`."""
-
-    def take(self) -> QueuedRun | None:
-        """Claim the next run."""
-
-    def again(self, queued: QueuedRun) -> QueuedRun | None:
-        """Claim a run that this process has already."""
-
-    def give_up(self, run: str) -> None:
-        """Let a run go that did not begin."""
-
-
-def many(jobs: int, *, engine: Engine) -> tuple[Callable[[ReadyRuns, RunControl], Iterator[Event]], PoolControl]:
+def many(jobs: int, *, engine: Engine) -> tuple[Callable[[Ready, RunControl], Iterator[Event]], PoolControl]:
     """Return what trains so many runs at once, and what it listens to."""
     return partial(run_many, jobs=jobs, engine=engine), PoolControl()
 
 
-def run_many(queue: ReadyRuns, control: RunControl, *, jobs: int, engine: Engine) -> Iterator[Event]:
+def run_many(queue: Ready, control: RunControl, *, jobs: int, engine: Engine) -> Iterator[Event]:
     """Train several runs at once and say what happens, as the engine does of one after the other.
 
     Args:
@@ -84,7 +72,7 @@ def _now() -> str:
 class _Pool:
     """Workers and what they train; arguments as for `run_many`."""
 
-    def __init__(self, queue: ReadyRuns, control: PoolControl, jobs: int, engine: Engine) -> None:
+    def __init__(self, queue: Ready, control: PoolControl, jobs: int, engine: Engine) -> None:
         self._queue, self._control, self._jobs, self._engine = queue, control, jobs, engine
         self.sweep = new_run_id()
         self.begun: dict[str, int] = {}
