@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from contextlib import asynccontextmanager
 
 import pytest
@@ -10,7 +11,7 @@ from mnist_tui.core.events import Status
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.demo import run_sweep
-from mnist_tui.store.database import Store
+from mnist_tui.store.database import Store, continuing
 from mnist_tui.tui.app import MnistTuiApp
 from mnist_tui.tui.hands import Hands
 from mnist_tui.tui.session import TrainingSession
@@ -275,6 +276,43 @@ async def test_the_next_run_of_another_app_follows_the_one_that_was_watched(make
         await hand.press("f", "n", "K")
         await until(other, lambda: "4 features" in screen_text(second).splitlines()[0])
         assert "IN ANOTHER PROCESS" in screen_text(second)
+
+
+async def test_the_next_run_of_another_app_follows_though_it_takes_its_time_to_begin(make_app, home):
+    may_begin = threading.Event()
+
+    def hesitant(queue, control):
+        for event in run_sweep(queue, control, delay_s=SLOW_S):
+            yield event
+            if event.type == "run_done":
+                may_begin.wait(60)
+
+    first, second = MnistTuiApp(Hands(hesitant), home, RunSpec(epochs=5000)), make_app()
+    async with opened(first) as hand, opened(second) as other:
+        await hand.press("r")
+        await until(other, lambda: "IN ANOTHER PROCESS" in screen_text(second))
+        await hand.press("f", "n", "K")
+        await until(other, lambda: "PAST RUN" in screen_text(second))
+        await settle(other)
+        may_begin.set()
+        await until(other, lambda: "4 features" in screen_text(second).splitlines()[0])
+
+
+async def test_a_past_run_that_is_open_shows_how_it_went_on_in_another_process(make_app, home):
+    interrupt(home)
+    app = make_app()
+    async with opened(app) as pilot:
+        await pilot.press("2", "enter")
+        await until(pilot, lambda: "epoch 2/3" in screen_text(app).splitlines()[0])
+        with Store.open_readonly(home) as store:
+            queued = continuing(store, "run-1", None)
+        session = TrainingSession(run_sweep, home)
+        session.add([queued])
+        session.start()
+        assert session.join(60)
+        session.close()
+        await until(pilot, lambda: "epoch 3/3" in screen_text(app).splitlines()[0])
+        assert app.library.with_epochs("run-1").epochs_done == 3
 
 
 async def test_what_is_over_elsewhere_cannot_be_steered_any_more(make_app):

@@ -64,10 +64,19 @@ class Library:
         self._seen = self._signature()
         with Store.open_readonly(self._home) as store:
             self._past = {run.run: run for run in store.runs(self._known)}
-        self._opened = {name: run for name, run in self._opened.items() if run.status.is_over}
+        self._opened = {name: run for name, run in self._opened.items() if self._is_as_it_was(run)}
         for name, run in {**self._opened, **self._live}.items():
             if (known := self._past.get(name)) is not None:
                 run.labels = known.labels
+
+    def _is_as_it_was(self, run: RunState) -> bool:
+        """Return whether a run that was read whole is still over, and was not continued since."""
+        now = self._past.get(run.run, run)
+        return run.status.is_over and (run.status, run.epochs_done, _ended(run)) == (
+            now.status,
+            now.epochs_done,
+            _ended(now),
+        )
 
     def deleted(self) -> list[RunState]:
         """Return the runs that were deleted and can be brought back; errors as for `load`."""
@@ -170,3 +179,7 @@ class Library:
 
 def _begun(run: RunState) -> tuple[str, str]:
     return run.started_at, run.run
+
+
+def _ended(run: RunState) -> str:
+    return run.result.ended_at if run.result is not None else ""

@@ -58,6 +58,7 @@ class Monitor(Display):
         self._warmth = Warmth(hands.warm_up)
         self._turns = False
         self._wanted, self._may_attach = attach, True
+        self._watched = ""
         self._looked = 0
         self._is_behind, self._shown_at = False, 0.0
         self._leave_code: int | None = None
@@ -146,8 +147,8 @@ class Monitor(Display):
         if not (self.is_running and due and self.library.has_changed):
             return
         self._told(self.library.load)
-        if self._opened is not None and not self._opened.status.is_over:
-            self._opened = self._with_epochs(self._opened.run)
+        if self._opened is not None:
+            self._opened = self._with_epochs(self._opened.run) or self._opened
         self._show()
         self._show_runs()
 
@@ -208,15 +209,29 @@ class Monitor(Display):
         ended = [each for each in news if isinstance(each, RunDone | str)]
         if ended:
             self._told(self.library.load)
-        shown = self._opened
-        if shown is None and self._may_attach and not self._live and (self._wanted or self.state.run is None):
-            wanted = self._wanted if self._wanted in self.elsewhere.runs else next(reversed(self.elsewhere.runs), None)
-            if wanted is not None and (wanted == self._wanted or not self._wanted):
-                self._opened, self._may_attach = self.elsewhere.runs[wanted], False
-        elif shown is not None and shown.status.is_over and ended:
-            # As one's own next run would be shown.
-            self._opened = self.elsewhere.following(shown.run) or self._with_epochs(shown.run)
+        self._follow(ended=bool(ended))
         return [each for each in news if isinstance(each, Event)]
+
+    def _follow(self, *, ended: bool) -> None:
+        """Show what is in progress elsewhere, stay with a run that is continued there, and with what comes after it.
+
+        Args:
+            ended: Some run has just ended there.
+        """
+        shown, runs = self._opened, self.elsewhere.runs
+        if shown is None:
+            if self._may_attach and not self._live and (self._wanted or self.state.run is None):
+                wanted = self._wanted or next(reversed(runs), "")
+                if wanted in runs:
+                    self._opened, self._may_attach = runs[wanted], False
+        elif shown.run in runs:
+            self._opened, self._watched = runs[shown.run], shown.run
+        elif shown.run == self._watched:
+            # It has ended; the next one may take a while to begin.
+            if (following := self.elsewhere.following(shown.run)) is not None:
+                self._opened = following
+            elif ended:
+                self._opened = self._with_epochs(shown.run)
 
     def _thread_is_idle(self) -> None:
         if self.handover.is_wanted:
