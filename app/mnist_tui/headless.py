@@ -30,6 +30,7 @@ from mnist_tui.store.ready import Ready
 from mnist_tui.streams import say
 from mnist_tui.wire.client import Watch, watches
 from mnist_tui.wire.server import Broadcast
+from mnist_tui.workers.cluster import Cluster
 from mnist_tui.workers.control import PoolControl
 from mnist_tui.workers.detached import begin, take, tell_taken
 from mnist_tui.workers.pool import run_many
@@ -38,7 +39,9 @@ Engine: TypeAlias = Callable[[Ready, RunControl], Iterator[Event]]
 _BAD_ENDS: Final = (Status.FAILED, Status.OUT_OF_MEMORY, Status.DIVERGED)
 
 
-def train(sweep: SweepSpec, *, as_json: bool, sure: bool = False, detach: bool = False, jobs: int = 1) -> int:
+def train(
+    sweep: SweepSpec, *, as_json: bool, sure: bool = False, detach: bool = False, jobs: int = 1, on: str = ""
+) -> int:
     """Train a grid, show it on the console, save the comparison; return the exit code.
 
     Args:
@@ -46,27 +49,30 @@ def train(sweep: SweepSpec, *, as_json: bool, sure: bool = False, detach: bool =
         as_json: Write for machines.
         sure: Start also what will take longer than a day.
         detach: Leave it to a process of its own.
-        jobs: Runs at once, each in a process with one thread.
+        jobs: Runs at once, each in a process with one thread; 0, on a cluster alone: as many as have room there.
+        on: The cluster to train on, as for `workers.cluster.Cluster`; empty: this machine.
 
     Raises:
         UsageError: It will, and nobody said that this is meant.
     """
     if sweep.n_runs > 1:
         with Store.open_readonly(home()) as store:
-            needed_s = sweep_s(sweep, machine_factor(reversed(store.runs()))) / min(jobs, sweep.n_runs)
+            needed_s = sweep_s(sweep, machine_factor(reversed(store.runs()))) / min(max(1, jobs), sweep.n_runs)
         told = f"{sweep.n_runs:,} runs, about {format_duration(needed_s)}"
         if needed_s > DAY_S and not sure:
             raise UsageError(f"this would be {told}", "Add --yes if you mean it")
         say(f"{told}.")
     queue = enqueue(sweep.runs())
     jobs = min(jobs, len(queue))
-    return _detach(queue, jobs, as_json=as_json) if detach else _train(queue, jobs, as_json=as_json)
+    if detach:
+        return _detach(queue, jobs, on, as_json=as_json)
+    return _train(queue, jobs, on, as_json=as_json)
 
 
-def _detach(queue: Sequence[QueuedRun], jobs: int, *, as_json: bool) -> int:
+def _detach(queue: Sequence[QueuedRun], jobs: int, on: str, *, as_json: bool) -> int:
     """Leave a queue to a process of its own; print the ids of its runs once the first one is being trained."""
     place = home()
-    detached = begin(place, queue, jobs)
+    detached = begin(place, queue, jobs, on)
     code = _until_it_trains(place, detached.process)
     if code == 0:
         for queued in queue:
@@ -107,11 +113,10 @@ def _has_begun(watch: Watch) -> bool:
 
 def work() -> int:
     """Train what another process hands over; return the exit code. For `workers.detached.begin` alone."""
-    queue, jobs = take()
-    return _train(queue, jobs, as_json=False, taken=tell_taken)
+    return _train(*take(), as_json=False, taken=tell_taken)
 
 
-def resume(name: str | None, epochs: int | None, *, as_json: bool) -> int:
+def resume(name: str | None, epochs: int | None, *, as_json: bool, on: str = "") -> int:
     """Go on with a past run; without a name, with the newest one that was interrupted or stopped.
 
     Raises:
@@ -128,10 +133,10 @@ def resume(name: str | None, epochs: int | None, *, as_json: bool) -> int:
         queued = continuing(store, name, epochs)
     if waiting:
         say(f"{still_waiting(waiting)} beside this one: `mnist-tui resume --waiting` trains them.")
-    return _train((queued,), as_json=as_json)
+    return _train((queued,), on=on, as_json=as_json)
 
 
-def resume_waiting(jobs: int = 1, *, as_json: bool) -> int:
+def resume_waiting(jobs: int = 1, on: str = "", *, as_json: bool) -> int:
     """Train what still waits after its process was killed, so many runs at once.
 
     Raises:
@@ -142,10 +147,17 @@ def resume_waiting(jobs: int = 1, *, as_json: bool) -> int:
         queue = store.adopt_waiting(session)
         if not queue:
             raise UsageError("no run is waiting", "`mnist-tui runs` lists all runs")
-        return _train(queue, min(jobs, len(queue)), as_json=as_json)
+        return _train(queue, min(jobs, len(queue)), on, as_json=as_json)
 
 
-def _train(queue: Sequence[QueuedRun], jobs: int = 1, *, as_json: bool, taken: Callable[[], None] | None = None) -> int:
+def _train(
+    queue: Sequence[QueuedRun],
+    jobs: int = 1,
+    on: str = "",
+    *,
+    as_json: bool,
+    taken: Callable[[], None] | None = None,
+) -> int:
     """Train what is queued.
 
     The first Ctrl+C ends the run after its batch and keeps what is finished; a second one leaves at once.
@@ -153,6 +165,7 @@ def _train(queue: Sequence[QueuedRun], jobs: int = 1, *, as_json: bool, taken: C
     Args:
         queue: In order.
         jobs: Runs at once.
+        on: The cluster to train on; empty: this machine.
         as_json: Write for machines.
         taken: Called once the queue belongs to this process, before anything that takes long.
 
@@ -160,7 +173,8 @@ def _train(queue: Sequence[QueuedRun], jobs: int = 1, *, as_json: bool, taken: C
         OSError: The output can no longer be written; the run was stopped in order.
     """
     place = home()
-    control, state = RunControl() if jobs == 1 else PoolControl(), SessionState()
+    is_alone = jobs == 1 and not on
+    control, state = RunControl() if is_alone else PoolControl(), SessionState()
     session = new_run_id()
     worst, lost = 0, None
 
@@ -178,7 +192,7 @@ def _train(queue: Sequence[QueuedRun], jobs: int = 1, *, as_json: bool, taken: C
         with (
             ConsoleView(len(queue), as_json=as_json) as view,
             Broadcast(place, session, control) as broadcast,
-            _engine_loaded(view, state, broadcast) if jobs == 1 else _workers(jobs) as run_sweep,
+            _engine_loaded(view, state, broadcast) if is_alone else _workers(jobs, on) as run_sweep,
             interruptible(end) as interruption,
         ):
             if broadcast.problem:
@@ -226,11 +240,15 @@ def _engine_loaded(view: ConsoleView, state: SessionState, broadcast: Broadcast)
 
 
 @contextmanager
-def _workers(jobs: int) -> Iterator[Engine]:
+def _workers(jobs: int, on: str) -> Iterator[Engine]:
     """Let processes of their own train, and PyTorch be loaded there alone."""
     from mnist_tui.engine import run_sweep
 
-    yield partial(run_many, jobs=jobs, engine=run_sweep)
+    if not on:
+        yield partial(run_many, jobs=jobs, engine=run_sweep)
+        return
+    with closing(Cluster(on, home())) as cluster:
+        yield partial(run_many, jobs=jobs, engine=run_sweep, cluster=cluster)
 
 
 def print_data_status(*, as_json: bool) -> int:

@@ -61,9 +61,9 @@ def test_a_signal_leaves_the_terminal_clean_and_the_run_recorded(places, tmp_pat
 
 
 def test_a_command_whose_terminal_is_closed_ends_its_run_in_order(places, tmp_path):
-    command = [COMMAND, "run", "--dataset", "digits", "--epochs", "500"]
+    command = [COMMAND, "run", "--dataset", "digits", "--epochs", "50000"]
     with PtyApp(command, environment=places) as app:
-        app.wait_for("epoch   2/500")
+        app.wait_for("/50000  loss")
         app.hang_up()
         assert app.wait_exit() == 128 + signal.SIGHUP
     assert last_run(tmp_path).status is Status.STOPPED

@@ -42,13 +42,13 @@ def workers():
     return [child for child in children if any(word == "mnist_tui.workers" for word in child.cmdline())]
 
 
-def train(home, specs, *, jobs=2, delay_s=0.0, on_event=lambda event, control: None, control=None):
+def train(home, specs, *, jobs=2, delay_s=0.0, on_event=lambda event, control: None, control=None, **where):
     """Train specs; return the ids and all events."""
     queue, control, events = enqueue(specs), control or PoolControl(), []
     engine = partial(run_sweep, delay_s=delay_s, insights=True)
     with Store.open(home) as store:
         store.add_waiting(queue, SESSION)
-        for event in store.recorded(run_many(store.ready(queue), control, jobs=jobs, engine=engine)):
+        for event in store.recorded(run_many(store.ready(queue), control, jobs=jobs, engine=engine, **where)):
             events.append(event)
             on_event(event, control)
     return [queued.run for queued in queue], events

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -75,17 +76,24 @@ def _app(args: argparse.Namespace, attach: str = "") -> int:
         from mnist_tui.store.home import home
         from mnist_tui.tui.hands import Hands
         from mnist_tui.tui.launch import launch
+        from mnist_tui.workers.cluster import Cluster
         from mnist_tui.workers.detached import begin
         from mnist_tui.workers.pool import many
 
     from functools import partial
 
     def detach(queue: Sequence[QueuedRun], jobs: int) -> None:
-        begin(place, queue, min(jobs, len(queue))).let_go()
+        jobs = 0 if cluster is not None else min(jobs, len(queue))
+        begin(place, queue, jobs, on).let_go()
 
-    place = home()
-    hands = Hands(run_sweep, load_classifier, warm_up, partial(many, engine=run_sweep), detach)
-    return launch(hands, _app_spec(args, place), place, attach)
+    place, on = home(), _place(args)
+    cluster = Cluster(on, place) if on else None
+    workers = partial(many, engine=run_sweep, cluster=cluster)
+    # On a cluster PyTorch is loaded there.
+    warm = warm_up if cluster is None else cluster.start
+    with nullcontext() if cluster is None else closing(cluster):
+        hands = Hands(run_sweep, load_classifier, warm, workers, cluster, detach)
+        return launch(hands, _app_spec(args, place), place, attach)
 
 
 def _attach(args: argparse.Namespace) -> int:
@@ -133,8 +141,21 @@ def _demo(args: argparse.Namespace) -> int:
         return launch(hands, RunSpec(), Path(folder))
 
 
-def _jobs(text: str) -> int:
-    """Return how many runs to train at once."""
+def _place(args: argparse.Namespace) -> str:
+    """Return the cluster to train on; empty for this machine."""
+    if not args.on:
+        return ""
+    from mnist_tui.workers.cluster import check_place
+
+    return check_place(args.on)
+
+
+def _jobs(text: str | None, on: str) -> int:
+    """Return how many runs to train at once; 0: as many as a cluster has room for."""
+    if on and text in (None, "auto"):
+        return 0
+    if text is None:
+        return 1
     if text != "auto":
         return parse_number(text, "jobs", 1, MAX_JOBS)
     from mnist_tui.engine.cores import free_cores
@@ -159,7 +180,8 @@ def _run(args: argparse.Namespace) -> int:
     if strict:
         # Nobody watches: numbers of other data must not pass for those of MNIST.
         sweep = replace(sweep, base=replace(sweep.base, dataset="mnist"))
-    code = train(sweep, as_json=args.json, sure=args.yes, detach=args.detach, jobs=_jobs(args.jobs))
+    on = _place(args)
+    code = train(sweep, as_json=args.json, sure=args.yes, detach=args.detach, jobs=_jobs(args.jobs, on), on=on)
     if strict and code == DataError.exit_code:
         say("--allow-fallback trains on the digits of scikit-learn where MNIST is not available.")
     return code
@@ -176,13 +198,14 @@ def _resume(args: argparse.Namespace) -> int:
     with nothing_to_lose():
         from mnist_tui.headless import resume, resume_waiting
 
+    on = _place(args)
     if args.waiting:
         if args.run or args.epochs:
             raise UsageError("--waiting takes all runs that wait, as they are", "Leave out RUN and --epochs")
-        return resume_waiting(_jobs(args.jobs), as_json=args.json)
+        return resume_waiting(_jobs(args.jobs, on), on, as_json=args.json)
     if args.epochs is not None:
         replace(RunSpec(), epochs=args.epochs)
-    return resume(args.run, args.epochs, as_json=args.json)
+    return resume(args.run, args.epochs, as_json=args.json, on=on)
 
 
 def _events(args: argparse.Namespace) -> int:

@@ -60,6 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"mnist-tui {__version__}")
     _add_settings(parser)
+    _add_place(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
 
     run = commands.add_parser("run", help="train without the app", description="Train a grid of runs without the app.")
@@ -71,10 +72,10 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--yes", action="store_true", help="start what will take longer than a day without being asked")
     run.add_argument(
         "--jobs",
-        default="1",
         metavar="N",
-        help="runs at once, a process and a thread each; `auto`: one per free core",
+        help="runs at once, a process and a thread each; `auto`: one per free core (default: 1, on a cluster auto)",
     )
+    _add_place(run)
     run.add_argument(
         "--detach",
         action="store_true",
@@ -88,7 +89,8 @@ def build_parser() -> argparse.ArgumentParser:
     resume.add_argument(
         "--waiting", action="store_true", help="train the runs that still wait after their process was killed"
     )
-    resume.add_argument("--jobs", default="1", metavar="N", help="with --waiting: so many at once, or `auto`")
+    resume.add_argument("--jobs", metavar="N", help="with --waiting: so many at once, or `auto`")
+    _add_place(resume)
     resume.add_argument(
         "--json", action="store_true", help="one JSON object per line on stdout: events, then the table"
     )
@@ -207,6 +209,15 @@ def build_parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="say what is on this machine and whether all is well")
     doctor.add_argument("--json", action="store_true", help="one JSON object")
     return parser
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--on",
+        default="",
+        metavar="CLUSTER",
+        help="train on a Ray cluster: `ray` (what RAY_ADDRESS names, else this machine) or `ray://HOST:PORT`",
+    )
 
 
 def _add_settings(parser: argparse.ArgumentParser, *, grid: bool = False) -> None:

@@ -82,11 +82,12 @@ class Display(App[None]):
         self._complaints += clashes
         self._home = home
         self.spec = spec or self.preferences.spec
-        self.session = TrainingSession(hands.engine, home, hands.workers)
+        self.session = TrainingSession(hands.engine, home, hands.workers, hands.cluster)
         self.state = SessionState()
         self.elsewhere = Elsewhere(home, self.session.id)
         self.library = Library(home, self.state.runs, self.elsewhere.runs)
         self.insight = InsightTabs(self, self.library, hands.load, self._told)
+        self._place = hands.cluster.place if hands.cluster is not None else ""
         self.charts = ChartDesk(self.preferences.look)
         self._opened: RunState | None = None
         self._factor: float | None = None
@@ -183,7 +184,7 @@ class Display(App[None]):
                 self.session.starting if self._live else None,
                 None if self._live or self.library.newest is not None else self.spec,
             )
-            self.query_one(SettingsBar).show(self.spec, live=self._live, jobs=self.session.jobs)
+            self.query_one(SettingsBar).show(self.spec, live=self._live, jobs=self.session.at_once, place=self._place)
             own = self._opened is None or self._opened.status.is_over
             self.query_one(ProgressStrip).show(
                 self.state.run if own else self._opened,
@@ -201,7 +202,7 @@ class Display(App[None]):
             return None
         if self._factor is None:
             self._factor = machine_factor(self.library.runs())
-        return run.time_to_go_s + sum(run_s(queued.spec, self._factor) for queued in waiting) / self.session.jobs
+        return run.time_to_go_s + sum(run_s(queued.spec, self._factor) for queued in waiting) / self.session.at_once
 
     def _show_keys(self) -> None:
         """Offer the keys of the tab; a dialog has its own in its frame."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mnist_tui.tui.oracle import Load
 from mnist_tui.tui.session import Detach, Engine, Workers
+from mnist_tui.workers.cluster import Cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Hands:
         load: What makes a network of a checkpoint, called in a thread of its own; `None`: drawings get no answer.
         warm_up: Loads what training needs; called behind the first frame, in a thread of its own.
         workers: What trains several runs at once; `None`: nothing does.
+        cluster: Where those workers are; `None`: on this machine. On a cluster every run is trained by them.
         detach: Leaves a queue to a process of its own, called in a thread of its own; `None`: nothing can be left.
     """
 
@@ -25,4 +27,5 @@ class Hands:
     load: Load | None = None
     warm_up: Callable[[], None] | None = None
     workers: Workers | None = None
+    cluster: Cluster | None = None
     detach: Detach | None = None

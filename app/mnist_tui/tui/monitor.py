@@ -95,7 +95,7 @@ class Monitor(Display):
         if changed:
             self.set_keymap(changed)
         self.query_one(KeyBar).commands = self.commands
-        if self.session.may_have_workers:
+        if self.session.may_choose_jobs:
             self.session.jobs = self.preferences.jobs
         for complaint in self._complaints:
             self.tell(complaint, severity="warning", subject=complaint, long=True)

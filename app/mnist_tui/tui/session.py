@@ -19,6 +19,8 @@ from mnist_tui.store.connection import TRAINING_PATIENCE_S
 from mnist_tui.store.database import Store
 from mnist_tui.store.ready import Ready
 from mnist_tui.wire.server import Broadcast
+from mnist_tui.workers.cluster import Cluster
+from mnist_tui.workers.control import PoolControl
 
 Engine: TypeAlias = Callable[[Ready, RunControl], Iterator[Event]]
 Workers: TypeAlias = Callable[[int], tuple[Engine, RunControl]]
@@ -95,18 +97,21 @@ class TrainingSession:
         engine: What trains; it is called, and so loads PyTorch, inside the thread alone.
         home: Where the store lies. Each event is recorded before the screen can see it.
         workers: What trains several runs at once; `None`: one after the other is all there is.
+        cluster: Where the workers are; `None`: on this machine.
 
     Attributes:
         id: Names the session, for its lock and its socket.
-        jobs: Runs at once, from the next start on.
+        jobs: Runs at once on this machine, from the next start on.
         queue: What waits.
         mailbox: What the training thread said.
     """
 
-    def __init__(self, engine: Engine, home: Path, workers: Workers | None = None) -> None:
+    def __init__(
+        self, engine: Engine, home: Path, workers: Workers | None = None, cluster: Cluster | None = None
+    ) -> None:
         self.id = new_run_id()
         self.jobs = 1
-        self._workers = workers
+        self._workers, self._cluster = workers, cluster
         self._keeper: Store | None = None
         self.queue = RunQueue()
         self.mailbox = Mailbox()
@@ -143,9 +148,14 @@ class TrainingSession:
         return max(0, self._total - len(self.queue.waiting) - (max(1, in_progress) if self.active else 0))
 
     @property
-    def may_have_workers(self) -> bool:
-        """True where several runs can be trained at once."""
-        return self._workers is not None
+    def may_choose_jobs(self) -> bool:
+        """True where people decide how many runs are trained at once; a cluster takes as many as it has room for."""
+        return self._workers is not None and self._cluster is None
+
+    @property
+    def at_once(self) -> int:
+        """Runs that are trained at once, as far as that is known."""
+        return self.jobs if self._cluster is None else self._cluster.room
 
     def add(self, runs: Sequence[QueuedRun], *, first: bool = False) -> None:
         """Queue runs. They start by themselves only while the queue is being worked off.
@@ -220,8 +230,8 @@ class TrainingSession:
             return False
         self._wanted = not alone
         engine, self._control = self._engine, RunControl()
-        if self.jobs > 1 and self._workers is not None and not alone:
-            engine, self._control = self._workers(self.jobs)
+        if self._workers is not None and (self._cluster is not None or (self.jobs > 1 and not alone)):
+            engine, self._control = self._workers(self.jobs if self._cluster is None else 0)
         queue = islice(self.queue, 1) if alone else self.queue
         arguments = (engine, queue, self._control)
         self._thread = threading.Thread(target=self._work, args=arguments, name="training", daemon=True)
@@ -283,12 +293,16 @@ class TrainingSession:
                     broadcast.publish(event)
                     if isinstance(event, RunStarted | RunContinued):
                         # Those before it in the queue that did not begin were refused.
-                        taken[:] = [queued for queued in taken if queued.run != event.run] if self.jobs > 1 else []
+                        several = isinstance(control, PoolControl)
+                        taken[:] = [queued for queued in taken if queued.run != event.run] if several else []
                     self.mailbox.put(event)
             if control.queue_stopped:
                 # Stopped before it began, as while data is downloaded: it waits again.
                 self.queue.add(taken, first=True)
         except MnistTuiError as error:
+            # Out of reach for now, as a cluster: not to be tried again at once, but to be there when somebody does.
+            self._wanted = False
+            self.queue.add(taken, first=True)
             self.mailbox.put(Notice(level="error", message=str(error), exit_code=error.exit_code))
         except Exception as error:  # noqa: BLE001 - a thread's last words: nobody else would hear them
             message = f"Training ended with an internal error: {type(error).__name__}: {error}"

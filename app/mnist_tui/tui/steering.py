@@ -85,7 +85,7 @@ class Steering(Monitor):
 
     def action_new_runs(self) -> None:
         """Open the form."""
-        jobs = self.session.jobs if self.session.may_have_workers else None
+        jobs = self.session.jobs if self.session.may_choose_jobs else None
         self.push_screen(NewRunsScreen(self.spec, self._machine_factor, jobs), self._take_new_runs)
 
     @property
@@ -95,7 +95,9 @@ class Steering(Monitor):
     def _take_new_runs(self, answer: NewRuns | None) -> None:
         if answer is None:
             return
-        needed_s = sweep_s(answer.sweep, self._machine_factor) / min(answer.jobs, answer.sweep.n_runs)
+        needed_s = sweep_s(answer.sweep, self._machine_factor) / min(
+            max(answer.jobs, self.session.at_once), answer.sweep.n_runs
+        )
         if needed_s <= DAY_S:
             self._add_new_runs(answer)
             return
@@ -224,8 +226,9 @@ class Steering(Monitor):
 
     def action_jobs(self) -> None:
         """Train one run more at once, or one again where there are no more cores."""
-        if not self.session.may_have_workers:
-            self.tell("Only one run can be trained at once here.")
+        if not self.session.may_choose_jobs:
+            cluster = f"As many runs are trained at once as there is room for on {self._place}."
+            self.tell(cluster if self._place else "Only one run can be trained at once here.")
             return
         self.session.jobs = self.session.jobs % max(2, os.cpu_count() or 1) + 1
         when = ", from the next start on" if self._live else ""

@@ -6,7 +6,8 @@ from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import Event, RateChanged, RunContinued, RunPaused, RunResumed, RunStarted
 from mnist_tui.core.orders import WITH_VALUE, Order
 from mnist_tui.core.spec import check_rate
-from mnist_tui.workers.link import HAND_OVER, Link
+from mnist_tui.workers.link import Link
+from mnist_tui.workers.worker import HAND_OVER
 
 
 class PoolControl(RunControl):

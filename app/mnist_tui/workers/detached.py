@@ -41,7 +41,7 @@ class Detached:
         self.process.returncode = 0
 
 
-def begin(home: Path, queue: Sequence[QueuedRun], jobs: int = 1) -> Detached:
+def begin(home: Path, queue: Sequence[QueuedRun], jobs: int = 1, on: str = "") -> Detached:
     """Hand a queue to a new process and wait until it has taken it over.
 
     What waits, or goes on, stays with this process until then.
@@ -50,6 +50,7 @@ def begin(home: Path, queue: Sequence[QueuedRun], jobs: int = 1) -> Detached:
         home: Where runs are kept.
         queue: What to train, in order.
         jobs: Runs at once.
+        on: The cluster to train on; empty: this machine.
 
     Raises:
         MnistTuiError: The process ended before it could take the queue over.
@@ -74,7 +75,7 @@ def begin(home: Path, queue: Sequence[QueuedRun], jobs: int = 1) -> Detached:
         raise AssertionError("both were asked for")
     with process.stdout as answer:
         with suppress(BrokenPipeError), process.stdin as order:
-            order.write(dumps({"queue": [queued.to_json() for queued in queue], "jobs": jobs}) + "\n")
+            order.write(dumps({"queue": [queued.to_json() for queued in queue], "jobs": jobs, "on": on}) + "\n")
         if answer.readline().strip() != TAKEN:
             process.wait()
             last = [text for text in log.read_text(errors="replace").splitlines() if text.strip()][-1:]
@@ -83,8 +84,8 @@ def begin(home: Path, queue: Sequence[QueuedRun], jobs: int = 1) -> Detached:
     return Detached(process, log)
 
 
-def take() -> tuple[tuple[QueuedRun, ...], int]:
-    """Return the queue that `begin` hands over, and how many runs to train at once, in the new process.
+def take() -> tuple[tuple[QueuedRun, ...], int, str]:
+    """Return what `begin` hands over, in the new process: the queue, how many runs to train at once, and where.
 
     Raises:
         UsageError: Somebody else called.
@@ -92,11 +93,12 @@ def take() -> tuple[tuple[QueuedRun, ...], int]:
     try:
         record = json.loads(sys.stdin.readline())
         queue, jobs = tuple(map(queued_from_json, record["queue"])), int(record["jobs"])
+        on = str(record["on"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        queue, jobs = (), 1
+        queue, jobs, on = (), 1, ""
     if not queue:
         raise UsageError("no queue was handed over", "`mnist-tui run --detach` starts such a process")
-    return queue, jobs
+    return queue, jobs, on
 
 
 def tell_taken() -> None:

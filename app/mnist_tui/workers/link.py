@@ -7,35 +7,58 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection
-from queue import SimpleQueue
-from typing import Final, TypeAlias
+from typing import Final
 
-from mnist_tui.core.control import RunControl
-from mnist_tui.core.events import Event, SweepDone, SweepStarted
-from mnist_tui.core.orders import Order, obey
 from mnist_tui.core.queue import QueuedRun
+from mnist_tui.workers.worker import Engine, Told, Worker
 
-Engine: TypeAlias = Callable[[Iterable[QueuedRun], RunControl], Iterator[Event]]
-HAND_OVER: Final = "hand over"
-IDLE: Final = "idle"
-"""What a worker says when it is done with a run, begun or not."""
-OVER: Final = "over"
-"""What it says when it ends in order, as where the data is missing."""
 LEAVING_S: Final = 2.0
-"""How long it may take to its end before it is made to."""
+"""How long a process may take to its end before it is made to."""
 
 
 class Link:
-    """A worker process and the pipe to it.
+    """The pipe to a worker, wherever that is.
 
     Args:
+        ours: This end of it.
         engine: What trains there; it must be known by its name, since the process starts anew.
 
     Attributes:
         run: What it trains; `None` while it is idle.
     """
+
+    def __init__(self, ours: socket.socket, engine: Engine) -> None:
+        self.pipe = Connection(ours.detach())
+        self.run: QueuedRun | None = None
+        self._lock = threading.Lock()
+        self._send(engine)
+
+    def train(self, queued: QueuedRun) -> None:
+        """Give it a run."""
+        self.run = queued
+        self._send(queued)
+
+    def tell(self, told: Told) -> None:
+        """Give it an order; may be called in any thread."""
+        self._send(told)
+
+    def close(self) -> None:
+        """Let it end."""
+        self._send(None)
+        self.pipe.close()
+
+    def _send(self, what: Engine | Told) -> None:
+        with self._lock:
+            try:
+                self.pipe.send(what)
+            except OSError:
+                # It is dead, which is noticed where it is listened to.
+                return
+
+
+class ProcessLink(Link):
+    """A worker process on this machine; arguments as for `Link`."""
 
     def __init__(self, engine: Engine) -> None:
         ours, theirs = socket.socketpair()
@@ -49,48 +72,33 @@ class Link:
                 pass_fds=(theirs.fileno(),),
                 process_group=0,
             )
-        self.pipe = Connection(ours.detach())
-        self.run: QueuedRun | None = None
-        self._lock = threading.Lock()
-        self._send(engine)
+        super().__init__(ours, engine)
 
     @property
     def pid(self) -> int:
         """Id of the process."""
         return self._process.pid
 
-    def train(self, queued: QueuedRun) -> None:
-        """Give it a run."""
-        self.run = queued
-        self._send(queued)
-
-    def tell(self, order: Order | str) -> None:
-        """Give it an order; may be called in any thread."""
-        self._send(order)
-
     def close(self) -> None:
         """Let it end, and see to it that it does."""
         self._send(None)
-        for end in (self._process.terminate, self._process.kill):
-            try:
-                self._process.wait(LEAVING_S)
-                break
-            except subprocess.TimeoutExpired:
-                end()
-        self._process.wait()
+        end_process(self._process)
         self.pipe.close()
 
-    def _send(self, what: Engine | QueuedRun | Order | str | None) -> None:
-        with self._lock:
-            try:
-                self.pipe.send(what)
-            except OSError:
-                # It is dead, which is noticed where it is listened to.
-                return
+
+def end_process(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a process that is to end; after a while it is made to."""
+    for end in (process.terminate, process.kill):
+        try:
+            process.wait(LEAVING_S)
+            break
+        except subprocess.TimeoutExpired:
+            end()
+    process.wait()
 
 
 def work(handle: int) -> None:
-    """Train what comes over a pipe until it ends; called in the process of a `Link`.
+    """Train what comes over a pipe until it ends; called in the process of a `ProcessLink`.
 
     Args:
         handle: The pipe's file descriptor.
@@ -100,33 +108,19 @@ def work(handle: int) -> None:
         engine: Engine = pipe.recv()
     except EOFError:
         return
-    control, queue = RunControl(), SimpleQueue[QueuedRun | None]()
-    threading.Thread(target=_listen, args=(pipe, control, queue), daemon=True).start()
-
-    def runs() -> Iterator[QueuedRun]:
-        while (queued := queue.get()) is not None:
-            yield queued
-            pipe.send(IDLE)
-
+    worker = Worker(pipe.send)
+    threading.Thread(target=_listen, args=(pipe, worker), daemon=True).start()
     try:
-        for event in engine(runs(), control):
-            if not isinstance(event, SweepStarted | SweepDone):
-                pipe.send(event)
-        pipe.send(OVER)
+        worker.train(engine)
     except (BrokenPipeError, ConnectionResetError):
         os._exit(1)
 
 
-def _listen(pipe: Connection, control: RunControl, queue: SimpleQueue[QueuedRun | None]) -> None:
+def _listen(pipe: Connection, worker: Worker) -> None:
     while True:
         try:
-            what = pipe.recv()
+            told: Told = pipe.recv()
         except (EOFError, OSError):
             # Nobody is left to train for; what was told is in the store.
             os._exit(1)
-        if isinstance(what, Order):
-            obey(what, control)
-        elif what == HAND_OVER:
-            control.hand_over()
-        else:
-            queue.put(what)
+        worker.take_in(told)

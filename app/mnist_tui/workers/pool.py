@@ -26,10 +26,12 @@ from mnist_tui.core.events import (
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import new_run_id
 from mnist_tui.core.state import summarise
-from mnist_tui.errors import RunError
+from mnist_tui.errors import MnistTuiError, RunError
 from mnist_tui.store.ready import Ready
+from mnist_tui.workers.cluster import Cluster
 from mnist_tui.workers.control import PoolControl
-from mnist_tui.workers.link import OVER, Engine, Link
+from mnist_tui.workers.link import Link, ProcessLink
+from mnist_tui.workers.worker import OVER, Engine
 
 LIVES: Final = 2
 """Workers that a run may lose before it fails."""
@@ -37,28 +39,39 @@ LOOK_S: Final = 0.1
 """How often it is looked whether anything was asked for, when no event comes."""
 
 
-def many(jobs: int, *, engine: Engine) -> tuple[Callable[[Ready, RunControl], Iterator[Event]], PoolControl]:
-    """Return what trains so many runs at once, and what it listens to."""
-    return partial(run_many, jobs=jobs, engine=engine), PoolControl()
+def many(
+    jobs: int, *, engine: Engine, cluster: Cluster | None = None
+) -> tuple[Callable[[Ready, RunControl], Iterator[Event]], PoolControl]:
+    """Return what trains so many runs at once, and what it listens to; arguments as for `run_many`."""
+    return partial(run_many, jobs=jobs, engine=engine, cluster=cluster), PoolControl()
 
 
-def run_many(queue: Ready, control: RunControl, *, jobs: int, engine: Engine) -> Iterator[Event]:
+def run_many(
+    queue: Ready, control: RunControl, *, jobs: int, engine: Engine, cluster: Cluster | None = None
+) -> Iterator[Event]:
     """Train several runs at once and say what happens, as the engine does of one after the other.
 
     Args:
         queue: Pulled one run at a time, so runs may be added while others train.
         control: What people ask for; a `PoolControl`.
-        jobs: Runs at once, each with one thread unless its settings say otherwise.
+        jobs: Runs at once, each with one thread unless its settings say otherwise; 0: as many as the cluster has room
+            for.
         engine: What trains in each worker.
+        cluster: Where the workers are; `None`: processes on this machine. It is left open.
 
     Yields:
         As `engine.run_sweep`, the events of different runs between each other.
+
+    Raises:
+        RunError: The cluster is out of reach. What has begun can be resumed.
     """
     if not isinstance(control, PoolControl):
         raise TypeError("this control steers one run alone")
-    pool = _Pool(queue, control, jobs, engine)
+    pool = _Pool(queue, control, jobs, engine, cluster)
     yield SweepStarted(sweep=pool.sweep, started_at=_now())
     try:
+        if cluster is not None:
+            yield from cluster.opening(lambda: control.queue_stopped)
         yield from pool.events()
     finally:
         pool.close()
@@ -72,8 +85,9 @@ def _now() -> str:
 class _Pool:
     """Workers and what they train; arguments as for `run_many`."""
 
-    def __init__(self, queue: Ready, control: PoolControl, jobs: int, engine: Engine) -> None:
+    def __init__(self, queue: Ready, control: PoolControl, jobs: int, engine: Engine, cluster: Cluster | None) -> None:
         self._queue, self._control, self._jobs, self._engine = queue, control, jobs, engine
+        self._cluster = cluster
         self.sweep = new_run_id()
         self.begun: dict[str, int] = {}
         """Runs that have begun, in their order, with their epochs."""
@@ -84,8 +98,13 @@ class _Pool:
 
     def events(self) -> Iterator[Event]:
         """Train until nothing waits and nothing is in progress any more."""
+        lost: MnistTuiError | None = None
         while True:
-            self._hand_out()
+            try:
+                self._hand_out()
+            except MnistTuiError as error:
+                # The cluster is gone; what its workers said before is still to be heard.
+                lost, self._is_over = error, True
             busy = [link for link in self._links if link.run is not None]
             if not busy:
                 break
@@ -97,6 +116,8 @@ class _Pool:
             if queued.run in self.begun:
                 # Stopped before it could go on in another worker.
                 yield self._end(queued, Status.INTERRUPTED, "its process ended before the run did")
+        if lost is not None:
+            raise lost
 
     def close(self) -> None:
         """Let all workers end."""
@@ -107,16 +128,36 @@ class _Pool:
         """Give every idle worker a run; start one where there may be more of them."""
         while not (self._control.queue_stopped or self._is_over):
             idle = next((link for link in self._links if link.run is None), None)
-            if idle is None and len(self._links) >= self._jobs:
+            if idle is None and len(self._links) >= self._at_once:
                 return
             queued = self._again.pop(0) if self._again else self._queue.take()
             if queued is None:
+                self._make_room()
                 return
             if idle is None:
-                self._links.append(idle := Link(self._engine))
+                try:
+                    idle = self._new_link()
+                except MnistTuiError:
+                    self._again.append(queued)
+                    raise
+                self._links.append(idle)
             self._control.begins(queued.run, idle)
             # More threads than one would be in each other's way.
             idle.train(replace(queued, spec=replace(queued.spec, threads=queued.spec.threads or 1)))
+
+    def _make_room(self) -> None:
+        """Let workers on a cluster go that have nothing to do: another one may be waiting there for their place."""
+        if self._cluster is not None:
+            for link in [link for link in self._links if link.run is None]:
+                self._links.remove(link)
+                link.close()
+
+    @property
+    def _at_once(self) -> int:
+        return self._jobs or (self._cluster.room if self._cluster is not None else 1)
+
+    def _new_link(self) -> Link:
+        return self._cluster.link(self._engine) if self._cluster is not None else ProcessLink(self._engine)
 
     def _hear(self, link: Link) -> Iterator[Event]:
         queued = link.run

@@ -92,13 +92,13 @@ class SettingsBar(Static, can_focus=True):
         super().__init__(id="settings")
         self._spec: RunSpec | None = None
         self._live = False
-        self._jobs = 1
+        self._jobs, self._place = 1, ""
         self._at = 0
 
-    def show(self, spec: RunSpec, *, live: bool, jobs: int = 1) -> None:
-        """Show the settings, and how many runs are trained at once; a live run leaves them for the next one."""
-        if (spec, live, jobs) != (self._spec, self._live, self._jobs):
-            self._spec, self._live, self._jobs = spec, live, jobs
+    def show(self, spec: RunSpec, *, live: bool, jobs: int = 1, place: str = "") -> None:
+        """Show the settings, how many runs are trained at once, and where; a live run leaves them for the next one."""
+        if (spec, live, jobs, place) != (self._spec, self._live, self._jobs, self._place):
+            self._spec, self._live, self._jobs, self._place = spec, live, jobs, place
             self.on_resize()
 
     def on_focus(self) -> None:
@@ -143,8 +143,9 @@ class SettingsBar(Static, can_focus=True):
         first = 0
         while self.has_focus and first < self._at and not self._fits([label, *fields[first : self._at + 1]]):
             first += 1
-        if self._jobs > 1:
-            label = Content.assemble(label, (f"  {self._jobs} at once", "$text-accent"))
+        several = [f"{self._jobs} at once"] if self._jobs > 1 else []
+        if told := " ".join([*several, *([f"on {self._place}"] if self._place else [])]):
+            label = Content.assemble(label, (f"  {told}", "$text-accent"))
         shown = [label]
         for field in fields[first:]:
             if not self._fits([*shown, field]):

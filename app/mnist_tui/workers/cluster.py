@@ -1,0 +1,181 @@
+"""Workers on a Ray cluster, which one process beside this one looks after: Ray is imported there, and prints there."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+from mnist_tui.core.events import Preparing
+from mnist_tui.errors import RunError, UsageError
+from mnist_tui.store.home import make_home, make_private_folder
+from mnist_tui.workers.link import Link, end_process
+from mnist_tui.workers.worker import Engine
+
+LOCAL: Final = "ray"
+"""Asks for what `RAY_ADDRESS` names, else for a Ray of this machine's own."""
+REMOTE: Final = "ray://"
+HELPER: Final = "mnist_tui.workers.helper"
+LOG: Final = "ray.log"
+PATIENCE_S: Final = 180.0
+"""How long it may take to answer: it starts within half a minute on a busy machine; a dead address it asks for ever."""
+_SAYS_S: Final = 0.1
+"""How often it is looked whether it is ready, or no longer wanted."""
+_MOST: Final = 1 << 16
+"""Bytes of an answer at most."""
+
+
+def check_place(place: str) -> str:
+    """Return where to train as it was given.
+
+    Raises:
+        UsageError: It names no cluster, or Ray is not installed.
+    """
+    host = place.removeprefix(REMOTE)
+    if place != LOCAL and (host == place or not host.strip("/")):
+        raise UsageError(f"runs cannot be trained on {place[:80]!r}", "Say `ray`, or `ray://HOST:PORT`")
+    if find_spec("ray") is None:
+        raise UsageError("Ray is not installed", "`pip install 'mnist-tui[ray]'` brings it")
+    return place
+
+
+class Cluster:
+    """A Ray cluster, reached through a helper process.
+
+    Args:
+        place: `ray` or `ray://HOST:PORT`.
+        home: Where the helper's log goes.
+
+    Attributes:
+        place: As given.
+        room: Workers that it has room for; 1 until that is known.
+        log: What Ray and the helper say.
+    """
+
+    def __init__(self, place: str, home: Path) -> None:
+        self.place, self.room = place, 1
+        self.log = home / "logs" / LOG
+        self._home = home
+        self._lock = threading.Lock()
+        self._helper: subprocess.Popen[bytes] | None = None
+        self._line: socket.socket | None = None
+        self._answer: dict[str, Any] = {}
+
+    def start(self) -> None:
+        """Start the helper unless it is there; returns at once.
+
+        Raises:
+            StoreError: The home cannot be written.
+        """
+        with self._lock:
+            if self._helper is not None and self._helper.poll() is None:
+                return
+            self._leave()
+            make_home(self._home)
+            make_private_folder(self.log.parent)
+            self._line, theirs = socket.socketpair()
+            with theirs, self.log.open("wb") as said:
+                self.log.chmod(0o600)
+                self._helper = subprocess.Popen(
+                    [sys.executable, "-m", HELPER, str(theirs.fileno()), self.place],
+                    stdin=subprocess.DEVNULL,
+                    stdout=said,
+                    stderr=said,
+                    pass_fds=(theirs.fileno(),),
+                    start_new_session=True,
+                    env={**os.environ, **self._settings},
+                )
+
+    @property
+    def _settings(self) -> dict[str, str]:
+        """What Ray is told by its environment: to report to nobody, and to listen to this machine alone if it can."""
+        alone = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"} if self.is_own else {}
+        return {"RAY_USAGE_STATS_ENABLED": "0", **alone}
+
+    @property
+    def is_own(self) -> bool:
+        """True where a Ray is started for this alone."""
+        return self.place == LOCAL and not os.environ.get("RAY_ADDRESS")
+
+    def opening(self, is_unwanted: Callable[[], bool]) -> Iterator[Preparing]:
+        """Start the helper and say what is waited for, until it is ready or nobody wants it any more.
+
+        Raises:
+            RunError: There is no cluster to be had.
+        """
+        self.start()
+        if self._answer:
+            return
+        yield Preparing(message="starting Ray" if self.is_own else "connecting to Ray")
+        last = time.monotonic() + PATIENCE_S
+        while not (is_unwanted() or self._hear(_SAYS_S)):
+            if time.monotonic() > last:
+                self.close()
+                raise self._lost(f"Ray has not answered for {PATIENCE_S:g} seconds")
+
+    def link(self, engine: Engine) -> Link:
+        """Return a new worker on the cluster; it may wait there for room.
+
+        Raises:
+            RunError: The cluster is out of reach.
+        """
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                if self._line is None:
+                    raise BrokenPipeError
+                socket.send_fds(self._line, [b"+"], [theirs.fileno()])
+            except OSError:
+                ours.close()
+                self.close()
+                raise self._lost("the connection to Ray is lost") from None
+        return Link(ours, engine)
+
+    def close(self) -> None:
+        """Leave the cluster; one that was started for this alone ends."""
+        with self._lock:
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._line is not None:
+            self._line.close()
+        if self._helper is not None:
+            end_process(self._helper)
+        self._line = self._helper = None
+        self._answer = {}
+
+    def _hear(self, within_s: float) -> bool:
+        """Return whether the helper has said that it is ready."""
+        line = self._line
+        if line is None:
+            raise self._lost("Ray was left")
+        line.settimeout(within_s)
+        try:
+            said = line.recv(_MOST)
+        except TimeoutError:
+            return False
+        except OSError:
+            said = b""
+        finally:
+            line.settimeout(None)
+        try:
+            answer = json.loads(said)
+            problem = str(answer.get("problem", ""))
+        except (ValueError, AttributeError):
+            problem = "Ray ended while it was starting"
+        if problem:
+            self.close()
+            raise self._lost(problem)
+        self._answer, self.room = answer, max(1, int(answer["room"]))
+        return True
+
+    def _lost(self, what: str) -> RunError:
+        return RunError(what, f"What Ray says about it is kept in {self.log}")

@@ -1,0 +1,166 @@
+"""The process beside the app that speaks with Ray: it makes workers there and carries between them and their pipes.
+
+The workers are asked what they have to say, all at once what has gathered, instead of being streamed from event by
+event: Ray makes an object of each item of a stream, a thousand a second at most, and `ray://` has no streams.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import Any, Final
+
+import ray
+
+from mnist_tui.core.events import Notice
+from mnist_tui.core.orders import Order
+from mnist_tui.workers.actor import Remote
+from mnist_tui.workers.cluster import LOCAL
+from mnist_tui.workers.worker import HAND_OVER, OVER, Engine, Said, Told
+
+ASK_S: Final = 2.0
+"""How long a worker that has nothing to say is listened to before it is asked anew."""
+ROOM_S: Final = 10.0
+"""After how long it is told that the cluster has no room."""
+STORE_BYTES: Final = 256 * 1024**2
+"""Of memory that a Ray of this machine's own shares between its processes: some hundred checkpoints."""
+_ENDINGS: Final = ("stop", "skip")
+
+
+def main() -> None:
+    """Connect to Ray, tell how much room it has, and make a worker for each pipe that comes, until the line ends."""
+    line = socket.socket(fileno=int(sys.argv[1]))
+    try:
+        _connect(sys.argv[2])
+        demand, room = share(ray.cluster_resources())
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told to who waits for it
+        traceback.print_exc()
+        is_own = sys.argv[2] == LOCAL and not os.environ.get("RAY_ADDRESS")
+        token = "" if is_own else " (one that asks for a token needs RAY_AUTH_MODE=token)"
+        problem = f"Ray cannot be reached: {_reason(error)}{token}"
+        line.sendall(json.dumps({"problem": problem}).encode())
+        raise SystemExit(1) from None
+    line.sendall(json.dumps({"room": room}).encode())
+    while True:
+        said, handles, _, _ = socket.recv_fds(line, 1, 1)
+        for handle in handles:
+            threading.Thread(target=_Carrier(Connection(handle), demand).work, daemon=True).start()
+        if not said:
+            break
+    ray.shutdown()
+
+
+def share(resources: Mapping[str, float]) -> tuple[dict[str, float], int]:
+    """Return what a worker asks Ray for, and for how many of them there is room: one a GPU where there are some.
+
+    Args:
+        resources: Of the whole cluster, by Ray's names.
+    """
+    cpus, gpus = int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
+    if gpus:
+        return {"num_cpus": 1, "num_gpus": 1}, max(1, min(cpus, gpus))
+    return {"num_cpus": 1}, max(1, cpus)
+
+
+def _connect(place: str) -> None:
+    settings: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if place != LOCAL:
+        settings["address"] = place
+    elif not os.environ.get("RAY_ADDRESS"):
+        settings.update(include_dashboard=False, object_store_memory=STORE_BYTES)
+    ray.init(**settings)
+
+
+def _reason(error: BaseException) -> str:
+    """Return what an error says in one line; where Ray wraps a traceback, its last line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    said = lines[-1 if "creation task" in lines[0] else 0]
+    return said[:300].rstrip(".")
+
+
+class _Carrier:
+    """Carries between a pipe and the worker that it makes on the cluster."""
+
+    def __init__(self, pipe: Connection, demand: Mapping[str, float]) -> None:
+        self._pipe, self._demand = pipe, demand
+        self._is_ready = self._is_over = False
+        self._actor: Any = None
+        self._lock = threading.Lock()
+
+    def work(self) -> None:
+        """Carry until one of the two ends is gone; then the other one is let go."""
+        try:
+            engine: Engine = self._pipe.recv()
+        except (EOFError, OSError):
+            return
+        # As many threads as calls that may be under way at once: one that listens, and orders.
+        made = ray.remote(Remote).options(max_restarts=0, max_task_retries=0, max_concurrency=4, **self._demand)
+        try:
+            self._actor = made.remote(engine)
+            threading.Thread(target=self._carry_orders, daemon=True).start()
+            self._wait_for_room()
+            while not self._is_over:
+                for said in ray.get(self._actor.hear.remote(ASK_S)):
+                    if said is None:
+                        return
+                    self._say(said)
+                    self._is_over = self._is_over or said == OVER
+        except (ray.exceptions.RayError, ConnectionError) as error:
+            if not self._is_over:
+                traceback.print_exc()
+                if not self._is_ready:
+                    message = f"Ray could not start a worker: {_reason(error)}."
+                    self._say(Notice(level="warning", message=message))
+        finally:
+            self._let_go()
+
+    def _wait_for_room(self) -> None:
+        ready = self._actor.ready.remote()
+        if not ray.wait([ready], timeout=ROOM_S)[0]:
+            self._say(Notice(level="information", message="Ray has no room for another worker yet; it waits there."))
+        ray.get(ready)
+        with self._lock:
+            self._is_ready = True
+
+    def _carry_orders(self) -> None:
+        while True:
+            try:
+                told: Told = self._pipe.recv()
+            except (EOFError, OSError):
+                # Whoever asked for it is gone.
+                told = None
+            with self._lock:
+                ends = told == HAND_OVER or (isinstance(told, Order) and told.kind in _ENDINGS)
+                if told is None or (ends and not self._is_ready):
+                    # What waits for room has begun nothing.
+                    self._is_over = True
+                    if told is not None:
+                        self._say(OVER)
+                    ray.kill(self._actor)
+                    return
+            self._actor.take_in.remote(told)
+
+    def _say(self, said: Said) -> None:
+        try:
+            self._pipe.send(said)
+        except OSError:
+            self._is_over = True
+
+    def _let_go(self) -> None:
+        # Both ends of it: the other one is told by that.
+        with socket.socket(fileno=os.dup(self._pipe.fileno())) as end:
+            end.shutdown(socket.SHUT_RDWR)
+        # It may be dead, and Ray with it.
+        with suppress(Exception):
+            ray.kill(self._actor)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""Runs on a real Ray of this machine's own are those of this machine's processes, whatever becomes of a worker."""
+
+import os
+import signal
+from contextlib import closing
+
+import psutil
+import pytest
+
+from mnist_tui.core.events import EpochDone, Event, Notice, Preparing, RunContinued, RunDone, Status
+from mnist_tui.core.orders import Order, obey
+from mnist_tui.core.spec import RunSpec
+from mnist_tui.errors import RunError, UsageError
+from mnist_tui.store.database import Store
+from mnist_tui.workers.cluster import Cluster, check_place
+from tests.workers.test_pool import by_spec, kept, of, scores, train
+
+SLOW_S = 0.005
+
+
+@pytest.fixture
+def home(tmp_path):
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def cluster(home, monkeypatch):
+    pytest.importorskip("ray")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    # However many cores there are.
+    monkeypatch.setenv("RAY_OVERRIDE_RESOURCES", '{"CPU": 2}')
+    with closing(Cluster("ray", home)) as cluster:
+        yield cluster
+
+
+def pids(cluster):
+    """Return the helper and what it has started."""
+    helper = cluster._helper
+    if helper is None:
+        return []
+    return [helper.pid, *(child.pid for child in psutil.Process(helper.pid).children(recursive=True))]
+
+
+def kill_a_worker(cluster):
+    for pid in pids(cluster):
+        if "ray::Remote" in " ".join(psutil.Process(pid).cmdline()):
+            os.kill(pid, signal.SIGKILL)
+            return
+    raise AssertionError("no worker is there")
+
+
+def test_runs_on_ray(cluster, home, tmp_path, capfd):
+    # One test, since it takes its time to start.
+    loses_a_worker_and_nothing_else(cluster, home, tmp_path)
+    obeys(cluster, home)
+    ends_in_order_when_all_of_it_is_lost(cluster, home)
+    # Ray has told of the killed worker, but not here.
+    assert b"worker died" in cluster.log.read_bytes()
+    assert capfd.readouterr() == ("", "")
+
+
+def loses_a_worker_and_nothing_else(cluster, home, tmp_path):
+    specs = [RunSpec(epochs=6, features=features) for features in (2, 4, 8)]
+    killed: list[str] = []
+
+    def kill(event, _):
+        if isinstance(event, EpochDone) and event.epoch == 2 and not killed:
+            killed.append(event.run)
+            kill_a_worker(cluster)
+
+    _, events = train(home, specs, delay_s=0.02, on_event=kill, cluster=cluster, jobs=0)
+    assert cluster.room == 2
+    assert Preparing(message="starting Ray") in events
+    assert len(of(events, RunContinued)) == 1
+    assert "was killed; the run goes on" in of(events, Notice)[0].message
+    train(tmp_path / "alone", specs, jobs=1)
+    alone = by_spec(tmp_path / "alone")
+    for spec, run in by_spec(home).items():
+        assert run.status is Status.FINISHED
+        assert scores(run.history) == scores(alone[spec].history)
+
+
+def obeys(cluster, home):
+    said: list[bool] = []
+
+    def ask(event, control):
+        if isinstance(event, EpochDone) and event.epoch == 2:
+            said.append(obey(Order(kind="epochs", run=event.run, value=4.0), control))
+
+    runs, _ = train(home, [RunSpec(epochs=5000)], delay_s=SLOW_S, on_event=ask, cluster=cluster)
+    assert said == [True]
+    assert kept(home)[runs[0]].epochs_done == 4
+
+
+def ends_in_order_when_all_of_it_is_lost(cluster, home):
+    events: list[Event] = []
+    started: list[psutil.Process] = []
+
+    def lose(event, _):
+        events.append(event)
+        if isinstance(event, EpochDone) and event.epoch == 2 and not started:
+            # Those that Ray itself looks after may take a minute to their end.
+            found = [psutil.Process(pid) for pid in pids(cluster)]
+            started.extend(process for process in found if "Agent" not in process.name())
+            started[0].kill()
+
+    specs = [RunSpec(epochs=5000, seed=seed) for seed in range(3)]
+    with pytest.raises(RunError, match="What Ray says about it is kept in"):
+        train(home, specs, delay_s=SLOW_S, on_event=lose, cluster=cluster)
+    ends = of(events, RunDone)
+    assert {end.status for end in ends} == {Status.INTERRUPTED}
+    assert psutil.wait_procs(started, timeout=60)[1] == []
+    with Store.open(home) as later:
+        assert len(later.adopt_waiting("20260101-120000-bbbbbb")) == 3 - len(ends)
+
+
+def test_a_cluster_that_cannot_be_reached_is_told_in_a_sentence(home, monkeypatch, capfd):
+    pytest.importorskip("ray")
+    monkeypatch.setenv("RAY_ADDRESS", "nowhere")
+    with closing(Cluster("ray", home)) as cluster, pytest.raises(RunError, match=r"^Ray cannot be reached: .*ray\.log"):
+        list(cluster.opening(lambda: False))
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.fixture
+def silence(tmp_path, monkeypatch):
+    """Let the helper be a program that says nothing."""
+    (tmp_path / "says_nothing.py").write_text("import time; time.sleep(200)")
+    monkeypatch.setattr("mnist_tui.workers.cluster.HELPER", "says_nothing")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+
+@pytest.mark.usefixtures("silence")
+def test_a_cluster_that_never_answers_is_given_up(home, monkeypatch):
+    monkeypatch.setattr("mnist_tui.workers.cluster.PATIENCE_S", 0.2)
+    with closing(Cluster("ray", home)) as cluster, pytest.raises(RunError, match=r"not answered for 0\.2 seconds"):
+        list(cluster.opening(lambda: False))
+
+
+@pytest.mark.usefixtures("silence")
+def test_a_cluster_that_is_not_wanted_any_more_is_not_waited_for(home):
+    with closing(Cluster("ray", home)) as cluster:
+        assert list(cluster.opening(lambda: True)) == [Preparing(message="starting Ray")]
+
+
+def test_each_worker_gets_a_gpu_where_there_are_some():
+    pytest.importorskip("ray")
+    from mnist_tui.workers.helper import share
+
+    assert share({"CPU": 8.0, "memory": 1e9}) == ({"num_cpus": 1}, 8)
+    assert share({"CPU": 8.0, "GPU": 2.0}) == ({"num_cpus": 1, "num_gpus": 1}, 2)
+    assert share({}) == ({"num_cpus": 1}, 1)
+
+
+def test_without_ray_the_way_to_it_is_told(monkeypatch):
+    monkeypatch.setattr("mnist_tui.workers.cluster.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"pip install 'mnist-tui\[ray\]'"):
+        check_place("ray")
+
+
+@pytest.mark.parametrize("place", ["", "ray:/", "ray://", "slurm"])
+def test_a_place_that_is_no_cluster_is_refused(place):
+    with pytest.raises(UsageError, match="Say `ray`, or `ray://HOST:PORT`"):
+        check_place(place)
