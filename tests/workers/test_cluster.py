@@ -154,7 +154,7 @@ def test_each_worker_gets_a_gpu_where_there_are_some():
 
 def test_without_ray_the_way_to_it_is_told(monkeypatch):
     monkeypatch.setattr("mnist_tui.workers.cluster.find_spec", lambda name: None)
-    with pytest.raises(UsageError, match=r"pip install 'mnist-tui\[ray\]'"):
+    with pytest.raises(UsageError, match=r"mnist-tui\[ray\]"):
         check_place("ray")
 
 

@@ -13,6 +13,8 @@ import platformdirs
 
 from mnist_tui.errors import StoreError
 
+LOGS_KEPT: Final = 20
+"""Of each kind."""
 _SAFE_NAME: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
 
 
@@ -79,6 +81,33 @@ def make_private_folder(place: Path) -> None:
     """
     make_home(place)
     make_private(place)
+
+
+def new_log(home: Path, kind: str, name: str) -> Path:
+    """Make a log that its owner alone can read; of the same kind, the oldest ones are removed.
+
+    Args:
+        home: Where the logs are.
+        kind: What it begins with.
+        name: What tells it from the others; later ones sort behind.
+
+    Raises:
+        StoreError: It cannot be made.
+    """
+    make_home(home)
+    folder = home / "logs"
+    make_private_folder(folder)
+    logs = sorted(folder.glob(f"{kind}-*.log"))
+    for old in logs[: max(0, len(logs) - LOGS_KEPT + 1)]:
+        with suppress(OSError):
+            old.unlink()
+    log = folder / f"{kind}-{name}.log"
+    try:
+        log.touch(0o600)
+    except OSError as error:
+        raise StoreError(f"the log {log} cannot be written: {error.strerror or error}") from error
+    make_private(log)
+    return log
 
 
 def tables_folder(home: Path) -> Path:

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from mnist_tui.core.events import Preparing
+from mnist_tui.core.spec import new_run_id
 from mnist_tui.errors import RunError, UsageError
-from mnist_tui.store.home import make_home, make_private_folder
+from mnist_tui.store.home import new_log
 from mnist_tui.workers.link import Link, end_process
 from mnist_tui.workers.worker import Engine
 
@@ -24,7 +25,6 @@ LOCAL: Final = "ray"
 """Asks for what `RAY_ADDRESS` names, else for a Ray of this machine's own."""
 REMOTE: Final = "ray://"
 HELPER: Final = "mnist_tui.workers.helper"
-LOG: Final = "ray.log"
 PATIENCE_S: Final = 180.0
 """How long it may take to answer: it starts within half a minute on a busy machine; a dead address it asks for ever."""
 _SAYS_S: Final = 0.1
@@ -43,7 +43,7 @@ def check_place(place: str) -> str:
     if place != LOCAL and (host == place or not host.strip("/")):
         raise UsageError(f"runs cannot be trained on {place[:80]!r}", "Say `ray`, or `ray://HOST:PORT`")
     if find_spec("ray") is None:
-        raise UsageError("Ray is not installed", "`pip install 'mnist-tui[ray]'` brings it")
+        raise UsageError("Ray is not installed", "Install the extra `mnist-tui[ray]`, from a checkout `.[ray]`")
     return place
 
 
@@ -57,12 +57,12 @@ class Cluster:
     Attributes:
         place: As given.
         room: Workers that it has room for; 1 until that is known.
-        log: What Ray and the helper say.
+        log: What Ray and the helper say; the newest one.
     """
 
     def __init__(self, place: str, home: Path) -> None:
         self.place, self.room = place, 1
-        self.log = home / "logs" / LOG
+        self.log = home / "logs"
         self._home = home
         self._lock = threading.Lock()
         self._helper: subprocess.Popen[bytes] | None = None
@@ -79,11 +79,9 @@ class Cluster:
             if self._helper is not None and self._helper.poll() is None:
                 return
             self._leave()
-            make_home(self._home)
-            make_private_folder(self.log.parent)
+            self.log = new_log(self._home, "ray", new_run_id())
             self._line, theirs = socket.socketpair()
-            with theirs, self.log.open("wb") as said:
-                self.log.chmod(0o600)
+            with theirs, self.log.open("ab") as said:
                 self._helper = subprocess.Popen(
                     [sys.executable, "-m", HELPER, str(theirs.fileno()), self.place],
                     stdin=subprocess.DEVNULL,

@@ -15,13 +15,12 @@ from typing import Final
 from mnist_tui.core.plain import dumps
 from mnist_tui.core.queue import QueuedRun, queued_from_json
 from mnist_tui.errors import MnistTuiError, UsageError
-from mnist_tui.store.home import make_home, make_private_folder
+from mnist_tui.store.home import new_log
 
 COMMAND: Final = "work"
 """The command that such a process runs; for `begin` alone."""
 TAKEN: Final = "taken"
 """What it says once the queue is its own."""
-LOGS_KEPT: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +54,9 @@ def begin(home: Path, queue: Sequence[QueuedRun], jobs: int = 1, on: str = "") -
     Raises:
         MnistTuiError: The process ended before it could take the queue over.
     """
-    make_home(home)
-    make_private_folder(home / "logs")
-    log = home / "logs" / f"detached-{queue[0].run}.log"
-    _remove_old_logs(log.parent)
+    log = new_log(home, "detached", queue[0].run)
     environment = {**os.environ, "MNIST_TUI_HOME": str(home.absolute())}
     with log.open("ab") as said:
-        log.chmod(0o600)
         process = subprocess.Popen(
             [sys.executable, "-m", "mnist_tui", COMMAND],
             stdin=subprocess.PIPE,
@@ -105,10 +100,3 @@ def tell_taken() -> None:
     """Tell `begin` that the queue is taken over; from then on nobody reads standard output but the log."""
     print(TAKEN, flush=True)  # noqa: T201 - the answer
     os.dup2(2, 1)
-
-
-def _remove_old_logs(folder: Path) -> None:
-    logs = sorted(folder.glob("detached-*.log"))
-    for old in logs[: max(0, len(logs) - LOGS_KEPT + 1)]:
-        with suppress(OSError):
-            old.unlink()
