@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,12 +22,16 @@ from mnist_tui.streams import say
 from mnist_tui.wire.client import Watch, watches
 from mnist_tui.wire.lines import read_event
 
+TAKEN_S: Final = 60.0
+"""How long to wait for the process that takes a run over: PyTorch is loaded there first."""
+LOOK_S: Final = 0.2
+"""How often it is looked for."""
 OBEYED_S: Final = 30.0
 """How long to wait until an order that was taken shows: a batch, or the end of a validation."""
 
 
 def follow(name: str | None, *, as_json: bool) -> int:
-    """Show what another process trains until it ends; return the exit code.
+    """Show what another process trains until it ends, also where yet another one takes it over; return the exit code.
 
     Args:
         name: What the run is called; `None`: whatever is in progress.
@@ -34,18 +39,42 @@ def follow(name: str | None, *, as_json: bool) -> int:
 
     Raises:
         UsageError: It is not in progress, or several are.
-        RunError: The process ended without a word.
+        RunError: The process ended without a word, or nobody took over.
     """
     state = SessionState()
-    with _watched(name) as (watch, _), ConsoleView(0, as_json=as_json) as view:
-        for record in watch.records():
-            if record.get("type") == "bye":
-                return 0
-            if (event := _event(record)) is not None:
-                state.apply(event)
-                view.show(event, state)
+    with ConsoleView(0, as_json=as_json) as view:
+        with _watched(name) as (watch, _):
+            goes_on = _show(watch, state, view)
+        while goes_on:
+            with closing(_successor(state)) as watch:
+                goes_on = _show(watch, state, view)
+    return 0
+
+
+def _show(watch: Watch, state: SessionState, view: ConsoleView) -> bool:
+    """Show all that a process says to its end; return whether its runs are to go on in another one."""
+    for record in watch.records():
+        if record.get("type") == "bye":
+            return bool(record.get("goes_on"))
+        if (event := _event(record)) is not None:
+            state.apply(event)
+            view.show(event, state)
     left = state.current or "RUN"
     raise RunError("the process that trained has ended without a word", f"`mnist-tui resume {left}` continues the run")
+
+
+def _successor(state: SessionState) -> Watch:
+    """Wait for the process that takes over what was ended for it."""
+    ended = {name for name, run in state.runs.items() if run.status is Status.STOPPED}
+    last = time.monotonic() + TAKEN_S
+    while time.monotonic() < last:
+        for watch in watches(home()):
+            if ended.intersection(watch.runs):
+                return watch
+            watch.close()
+        time.sleep(LOOK_S)
+    left = state.current or "RUN"
+    raise RunError("the run was handed over, but no process goes on with it", f"`mnist-tui resume {left}` does")
 
 
 def in_progress(name: str | None) -> str:

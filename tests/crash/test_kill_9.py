@@ -81,7 +81,7 @@ def test_a_child_killed_at_any_moment_loses_no_told_epoch_and_its_runs_can_go_on
 
 # The command -----------------------------------------------------------------------------------------
 
-TRAIN = ["run", "--dataset", "digits", "--epochs", "600", "--threads", "1", "--json"]
+TRAIN = ["run", "--dataset", "digits", "--epochs", "300", "--threads", "1", "--json"]
 
 
 def command(places, *arguments):
@@ -136,7 +136,7 @@ def test_a_killed_command_loses_no_shown_epoch_and_resumes_to_the_same_numbers(p
     chance, home = random.Random(seed), tmp_path / "home"
     lines: list[str] = []
     # Long enough for several checkpoints, of which there is one a second.
-    wanted = chance.randint(1, 400)
+    wanted = chance.randint(1, 200)
     with command(places, *TRAIN) as process:
         assert process.stdout is not None
         seen = 0
@@ -152,7 +152,7 @@ def test_a_killed_command_loses_no_shown_epoch_and_resumes_to_the_same_numbers(p
     told = finish(places, "resume", "--json")
     ((_, history),) = stored(home).items()
     before, again = losses_of(events_of(lines)), losses_of(told)
-    assert max(again) == 600
+    assert max(again) == 300
     assert {epoch: again[epoch] for epoch in before if epoch in again}.items() <= before.items()
     assert trained(history, end_of(told)) == uninterrupted
     assert problems(home) == []

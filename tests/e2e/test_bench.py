@@ -28,6 +28,7 @@ SCREEN = {
 }
 CHARTS = {"charts_20_epochs_s", "charts_2000_epochs_s", "charts_ratio"}
 ANYWHERE = {"jobs_1_runs_per_h", "jobs_2_runs_per_h", "jobs_ratio", "hand_over_s", "event_to_attached_s"}
+BUSY = {"busy_events_per_s", "busy_key_to_paint_s", "busy_key_to_paint_p95_s"}
 COMMANDS = {"help_s", "read_1000_runs_s", "runs_json_s"}
 
 
@@ -46,7 +47,7 @@ def swept(places, tmp_path):
     [
         ("plain,engine,headless,app", TRAINING),
         ("screen", SCREEN),
-        ("charts commands", CHARTS | COMMANDS),
+        ("charts commands busy", CHARTS | COMMANDS | BUSY),
         ("anywhere", ANYWHERE),
     ],
 )

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import time
+from subprocess import PIPE, STDOUT, Popen
 
 import pytest
 
@@ -93,6 +94,11 @@ def test_the_detached_command_is_for_nobody_else(places):
 def test_a_run_that_the_app_handed_over_is_bit_for_bit_the_one_that_stayed(places, home):
     with PtyApp([COMMAND, *DIGITS, "--epochs", "400"], rows=40, columns=120, environment=places) as app:
         begin(app)
+        environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **places}
+        follower = Popen([COMMAND, "events"], env=environment, stdout=PIPE, stderr=STDOUT, text=True)
+        assert follower.stdout is not None
+        while "epoch" not in follower.stdout.readline():
+            assert follower.poll() is None
         app.send("D")
         app.wait_for("IN ANOTHER PROCESS")
         pid = process_of(home)
@@ -104,6 +110,12 @@ def test_a_run_that_the_app_handed_over_is_bit_for_bit_the_one_that_stayed(place
     run(places, "tell", name, "epochs", "40", check=0)
     state = until(lambda: (found := kept(home, name)).status is Status.FINISHED and found)
     assert any(isinstance(mark, RunContinued) for mark in state.marks)
+    # Who follows the run is told all of it, wherever it trains.
+    told = follower.communicate(timeout=PATIENCE_S)[0]
+    assert follower.returncode == 0
+    assert f"run {name} goes on after epoch" in told
+    assert re.search(rf"epoch +{state.epochs}/", told)
+    assert "finished" in told
     assert state.differs == ()
     run(places, "run", *DIGITS, "--epochs", str(state.epochs), check=0)
     assert numbers(kept(home)) == numbers(state)

@@ -18,7 +18,7 @@ from mnist_tui.store.database import Store
 from mnist_tui.tui.commands import COMMANDS
 from tests.tui.helpers import statuses, until
 
-ACTIONS_PER_SEED = 120
+ACTIONS_PER_SEED = 80
 """With each of four seeds."""
 STEP_S = 0.002
 """Time of a step of training: slow enough that a run is live most of the time."""

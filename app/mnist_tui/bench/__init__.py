@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mnist_tui.bench.anywhere import measure_anywhere
+from mnist_tui.bench.busy import measure_busy
 from mnist_tui.bench.measurement import Measurement
 from mnist_tui.bench.report import print_report, write_json
 from mnist_tui.bench.screen import measure_charts, measure_commands, measure_screen
@@ -24,7 +25,7 @@ from mnist_tui.core.spec import RunSpec
 from mnist_tui.errors import UsageError
 from mnist_tui.report.listing import unfolded
 
-PARTS: Final = (*TRAINING_PARTS, "screen", "charts", "commands", "anywhere")
+PARTS: Final = (*TRAINING_PARTS, "screen", "charts", "commands", "anywhere", "busy")
 MAX_REPEATS: Final = 1000
 
 
@@ -115,6 +116,8 @@ def _measure(options: Options, machine: dict[str, Any], say: Callable[[str], Non
         yield from measure_screen(options.repeats, spec, say)
     if "anywhere" in options.parts:
         yield from measure_anywhere(options.repeats, spec, say)
+    if "busy" in options.parts:
+        yield from measure_busy(options.repeats, say)
     if "charts" in options.parts:
         yield from measure_charts()
     if "commands" in options.parts:

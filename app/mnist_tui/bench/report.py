@@ -65,10 +65,10 @@ def _value(m: Measurement, value: float) -> str:
         return f"{value / 1024**2:.0f} MiB"
     if m.name.endswith("_share"):
         return format_percent(value)
+    if m.name.endswith(("_per_h", "events_per_s")):
+        return f"{value:,.0f}"
     if m.name.endswith("_per_s"):
         return format_rate(value)
-    if m.name.endswith("_per_h"):
-        return f"{value:.0f}"
     if m.name.endswith("_ms"):
         return _milliseconds(value / 1000)
     return f"{value:.2f} s" if value >= 1 else _milliseconds(value)

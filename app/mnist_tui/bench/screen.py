@@ -108,8 +108,7 @@ def _idle_share(spec: RunSpec) -> float:
 
 
 def _while_training(spec: RunSpec, presses: int) -> tuple[float, tuple[float, ...]]:
-    """Return how much of a core the screen needs, and how long each `?` took to show the help."""
-    delays = []
+    """Return how much of a core the screen needs, and how long keys took."""
     with (
         TemporaryDirectory(prefix="mnist-tui-bench-") as home,
         Terminal(app_command(replace(spec, epochs=LONG_ENOUGH)), {"MNIST_TUI_HOME": home}) as terminal,
@@ -119,14 +118,20 @@ def _while_training(spec: RunSpec, presses: int) -> tuple[float, tuple[float, ..
         terminal.wait_until(lambda: has_begun(Path(home)))
         terminal.watch(SETTLE_S)
         share = terminal.cpu_share(LOOK_S, screen_alone=True)
-        for press in range(presses):
-            start = time.perf_counter()
-            terminal.send("?")
-            delays.append(terminal.wait_for(HELP_TITLE) - start)
-            terminal.send("\x1b")
-            # Uneven, so as not to keep step with the app's clock.
-            terminal.watch(0.3 + 0.013 * (press % 30))
-    return share, tuple(delays)
+        return share, press_keys(terminal, presses)
+
+
+def press_keys(terminal: Terminal, presses: int) -> tuple[float, ...]:
+    """Return how long each `?` took to show the help."""
+    delays = []
+    for press in range(presses):
+        start = time.perf_counter()
+        terminal.send("?")
+        delays.append(terminal.wait_for(HELP_TITLE) - start)
+        terminal.send("\x1b")
+        # Long enough for the help to be gone, and uneven, so as not to keep step with the app's clock.
+        terminal.watch(0.6 + 0.013 * (press % 30))
+    return tuple(delays)
 
 
 def measure_charts() -> Iterator[Measurement]:

@@ -66,25 +66,32 @@ class RunQueue:
 
 
 class Mailbox:
-    """Events from the training thread to the screen. Only news that newer news replaces is merged."""
+    """Events from the training thread to the screen. Only news that newer news of the same run replaces is merged."""
 
     def __init__(self) -> None:
-        self._events: deque[Event] = deque()
+        self._events: list[Event] = []
+        self._newest: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
 
     def put(self, event: Event) -> None:
         """Add an event; never blocks for long."""
         with self._lock:
-            if event.mergeable and self._events and self._events[-1].type == event.type:
-                self._events[-1] = event
+            if not event.mergeable:
+                # What came before it stays before it.
+                self._newest.clear()
             else:
-                self._events.append(event)
+                key = event.type, str(getattr(event, "run", ""))
+                place = self._newest.setdefault(key, len(self._events))
+                if place < len(self._events):
+                    self._events[place] = event
+                    return
+            self._events.append(event)
 
     def drain(self) -> list[Event]:
         """Return all events since the last call, oldest first."""
         with self._lock:
-            events = list(self._events)
-            self._events.clear()
+            events, self._events = self._events, []
+            self._newest.clear()
         return events
 
 

@@ -202,7 +202,8 @@ class Broadcast:
                 while events := self._story.next(watcher.place):
                     for event in events:
                         watcher.to_say += event_line(event)
-                watcher.connection.sendall(bytes(watcher.to_say) + line({"type": "bye"}))
+                bye = {"type": "bye", "goes_on": self._control.handing_over}
+                watcher.connection.sendall(bytes(watcher.to_say) + line(bye))
             watcher.connection.close()
         with suppress(OSError):
             if self._path.stat().st_ino == self._inode:

@@ -1,0 +1,63 @@
+"""How soon the app answers when very much is told to it: many runs queued, a thousand events a second."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from mnist_tui.bench.measurement import Measurement, percentile_95
+from mnist_tui.bench.processes import Terminal
+from mnist_tui.bench.screen import KEY_PRESSES, KEY_TO_PAINT_S, LONG_ENOUGH, SETTLE_S, press_keys
+from mnist_tui.bench.training import FIRST_FRAME, has_begun
+from mnist_tui.core.control import RunControl
+from mnist_tui.core.queue import enqueue
+from mnist_tui.core.spec import RunSpec
+from mnist_tui.demo import run_sweep
+from mnist_tui.store.database import Store
+
+QUEUED: Final = 200
+DELAY_S: Final = 0.0005
+"""Of a step of the script, of which two are played at once."""
+EVENTS_PER_S: Final = 1000
+
+
+def measure_busy(repeats: int, say: Callable[[str], None]) -> Iterator[Measurement]:
+    """Measure keys in an app that is told of two scripted runs at once, while many more are queued."""
+    with (
+        TemporaryDirectory(prefix="mnist-tui-bench-") as folder,
+        Terminal(
+            [sys.executable, "-m", "mnist_tui", "demo", "--keep", "--delay", f"{DELAY_S}"], {"MNIST_TUI_HOME": folder}
+        ) as terminal,
+    ):
+        home = Path(folder)
+        terminal.wait_for(FIRST_FRAME)
+        terminal.send(f"JE{LONG_ENOUGH}\r")
+        terminal.watch(SETTLE_S)
+        terminal.send("n" * QUEUED + "r")
+        terminal.wait_until(lambda: has_begun(home))
+        terminal.watch(SETTLE_S)
+        before, began = _epochs(home), time.perf_counter()
+        delays = press_keys(terminal, KEY_PRESSES * repeats)
+        rate = (_epochs(home) - before) * _events_per_epoch() / (time.perf_counter() - began)
+    what = f"2 of {QUEUED} scripted runs at once"
+    yield Measurement("busy_events_per_s", f"{what}, events a second", (rate,), reach=EVENTS_PER_S, at_least=True)
+    yield Measurement("busy_key_to_paint_s", f"{what}, key to paint", delays)
+    p95 = (percentile_95(delays),)
+    yield Measurement("busy_key_to_paint_p95_s", "the same, 95th percentile", p95, reach=KEY_TO_PAINT_S)
+    say(f"key to paint while {rate:,.0f} events a second come: {1000 * p95[0]:.0f} ms at most in 95 % of cases")
+
+
+def _epochs(home: Path) -> int:
+    with Store.open_readonly(home) as store:
+        return sum(store.run(run.run).epochs_done for run in store.runs())
+
+
+def _events_per_epoch() -> int:
+    def played(epochs: int) -> int:
+        return sum(1 for _ in run_sweep(enqueue((RunSpec(epochs=epochs),)), RunControl()))
+
+    return played(2) - played(1)
