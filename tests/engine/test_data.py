@@ -388,6 +388,15 @@ def test_images_are_28x28_bytes_that_the_network_gets_in_0_to_1_and_counted_as_t
         assert sorted(set(labels.tolist())) == list(range(10))
 
 
+def test_the_digits_are_those_of_scikit_learn_however_they_are_read(monkeypatch):
+    read = load_digits(0)
+    monkeypatch.setattr("mnist_tui.engine.data.find_spec", lambda name: None)
+    asked = load_digits(0)
+    assert read.info == asked.info
+    for ours, theirs in zip(parts_of(read), parts_of(asked), strict=True):
+        assert all(map(torch.equal, ours, theirs))
+
+
 @pytest.mark.parametrize("load", [made_mnist, digits])
 def test_the_split_is_fixed_by_its_seed_and_by_nothing_else(roots, load):
     torch.manual_seed(1)

@@ -98,7 +98,7 @@ async def test_the_app_can_be_left_while_the_run_goes_on(app, other, home):
         await train(pilot)
         await pilot.press("q")
         await settle(pilot)
-        assert "Leave it training in the background" in screen_text(app)
+        assert "Leave it training and quit" in screen_text(app)
         await pilot.press("d")
         await until(pilot, lambda: app.return_code is not None)
     assert app.return_code == 0

@@ -9,9 +9,11 @@ import struct
 import zlib
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import platformdirs
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that the field gives it
@@ -321,18 +323,34 @@ def as_input(images: Tensor) -> Tensor:
     return images.float().div_(255)
 
 
+def _digits() -> Tensor:
+    """Return what scikit-learn ships: a row of 64 pixels, 0 to 16, and a label for each digit.
+
+    Its file is read without it, since importing it takes as long as importing PyTorch.
+    """
+    package = find_spec("sklearn")
+    try:
+        if package is None or package.origin is None:
+            raise FileNotFoundError
+        table = np.loadtxt(Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz", delimiter=",")
+    except (OSError, ValueError):
+        from sklearn.datasets import load_digits
+
+        bunch = load_digits()
+        table = np.column_stack((bunch.data, bunch.target))
+    return torch.from_numpy(table)
+
+
 def load_digits(split_seed: int) -> Dataset:
     """Return scikit-learn's 1,797 handwritten digits, 8x8, framed as MNIST frames its own: 20x20 amid 28x28.
 
     The parts hold about 1,197, 300 and 300 images, each digit shared out alike.
     """
-    from sklearn.datasets import load_digits as load
-
-    bunch = load()
-    pixels = torch.from_numpy(bunch.images).float().div_(16).unsqueeze(1)
+    table = _digits()
+    pixels = table[:, :-1].reshape(-1, 1, 8, 8).float().div_(16)
     framed = F.pad(F.interpolate(pixels, size=(20, 20), mode="bilinear", align_corners=False), (4, 4, 4, 4))
     images = framed.mul_(255).round_().to(torch.uint8)
-    labels = torch.from_numpy(bunch.target).long()
+    labels = table[:, -1].long()
     digest = hashlib.sha256(images.numpy().data)
     digest.update(labels.numpy().data)
     train, validation, test = _shared_out(labels, (1 / 6, 1 / 6), split_seed)

@@ -31,7 +31,7 @@ class CompareScreen(Dialog[None]):
         look: How their curves are looked at.
     """
 
-    KEYS = "+ - accuracy to reach · ← → scroll · Esc back"
+    KEYS = "+ - until · ← → scroll · Esc back"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("plus", "target(1)", "More"),
         Binding("minus", "target(-1)", "Less"),

@@ -26,7 +26,7 @@ class QuitScreen(Dialog[Leave]):
         Binding("d", "leave_by('detach')", "Leave it training"),
     ]
     DEFAULT_CSS = """
-    QuitScreen Button { width: 100%; margin: 0; }
+    QuitScreen Button { width: 100%; margin: 0; content-align-horizontal: left; text-align: left; }
     """
 
     def compose(self) -> ComposeResult:
@@ -34,9 +34,9 @@ class QuitScreen(Dialog[Leave]):
         with Vertical(classes="dialog") as box:
             box.border_title = "A run is in progress"
             yield Static("Finished epochs are saved already, whatever you choose.")
-            yield Button("f  Finish this epoch, then quit", id="finish", compact=True)
-            yield Button("s  Stop now, keep the finished epochs, quit", id="stop", compact=True)
-            yield Button("d  Leave it training in the background, quit", id="detach", compact=True)
+            yield Button("f    Finish this epoch and quit", id="finish", compact=True)
+            yield Button("s    Stop now and quit", id="stop", compact=True)
+            yield Button("d    Leave it training and quit", id="detach", compact=True)
             yield Button("Esc  Back to the run", id="back", variant="primary", compact=True)
 
     def action_leave_by(self, how: Leave) -> None:
