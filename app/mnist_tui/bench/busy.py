@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -18,10 +19,15 @@ from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.demo import run_sweep
 from mnist_tui.store.database import Store
+from mnist_tui.tui.hands import Hands
+from mnist_tui.tui.launch import launch
+from mnist_tui.workers.pool import many
 
 QUEUED: Final = 200
-DELAY_S: Final = 0.0005
-"""Of a step of the script, of which two are played at once."""
+STEPS: Final = 250
+"""In an epoch of the script."""
+DELAY_S: Final = 0.001
+"""Of each of them; two runs are played at once."""
 EVENTS_PER_S: Final = 1000
 
 
@@ -29,13 +35,11 @@ def measure_busy(repeats: int, say: Callable[[str], None]) -> Iterator[Measureme
     """Measure keys in an app that is told of two scripted runs at once, while many more are queued."""
     with (
         TemporaryDirectory(prefix="mnist-tui-bench-") as folder,
-        Terminal(
-            [sys.executable, "-m", "mnist_tui", "demo", "--keep", "--delay", f"{DELAY_S}"], {"MNIST_TUI_HOME": folder}
-        ) as terminal,
+        Terminal([sys.executable, "-m", "mnist_tui.bench.busy", folder]) as terminal,
     ):
         home = Path(folder)
         terminal.wait_for(FIRST_FRAME)
-        terminal.send(f"JE{LONG_ENOUGH}\r")
+        terminal.send("J")
         terminal.watch(SETTLE_S)
         terminal.send("n" * QUEUED + "r")
         terminal.wait_until(lambda: has_begun(home))
@@ -58,6 +62,16 @@ def _epochs(home: Path) -> int:
 
 def _events_per_epoch() -> int:
     def played(epochs: int) -> int:
-        return sum(1 for _ in run_sweep(enqueue((RunSpec(epochs=epochs),)), RunControl()))
+        return sum(1 for _ in run_sweep(enqueue((RunSpec(epochs=epochs),)), RunControl(), steps=STEPS))
 
     return played(2) - played(1)
+
+
+def open_app(home: Path) -> int:
+    """Open the app that is measured; return its exit code."""
+    engine = partial(run_sweep, delay_s=DELAY_S, steps=STEPS)
+    return launch(Hands(engine, workers=partial(many, engine=engine)), RunSpec(epochs=LONG_ENOUGH), home)
+
+
+if __name__ == "__main__":
+    raise SystemExit(open_app(Path(sys.argv[1])))

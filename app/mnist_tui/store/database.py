@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,7 +42,9 @@ from mnist_tui.store.ready import Ready
 from mnist_tui.store.schema import EPOCH_COLUMNS, to_column
 
 OfRun: TypeAlias = Checkpoint | Insight | EpochDone | Progress | RunDone | Mark
-"""What a run in progress says; its lock is looked at each time."""
+"""What a run in progress says; its lock is looked at with it."""
+LOOK_S: Final = 0.1
+"""How often at most that is done for news, which write nothing."""
 
 
 class Store(RunReader):
@@ -58,6 +61,7 @@ class Store(RunReader):
         self._insights: dict[str, Insight] = {}
         self._without_checkpoints: set[str] = set()
         self._notices: deque[Notice] = deque()
+        self._looked_at: dict[str, float] = {}
 
     @classmethod
     def open(cls, home: Path, patience_s: float | None = None) -> Self:
@@ -115,6 +119,12 @@ class Store(RunReader):
         Raises:
             StoreError: It could not be written.
         """
+        if event.mergeable:
+            # News come by the hundred where many runs train at once.
+            run, now = str(getattr(event, "run", "")), time.monotonic()
+            if now - self._looked_at.get(run, 0.0) < LOOK_S:
+                return
+            self._looked_at[run] = now
         if isinstance(event, OfRun):
             self._locks.check(event.run)
         match event:

@@ -55,7 +55,7 @@ class Broadcast:
         self._path = home / FOLDER / f"{session}{SUFFIX}"
         self._story = Story()
         self._watchers: dict[int, _Watcher] = {}
-        self._ends = False
+        self._ends = self._is_nudged = False
         self._thread: threading.Thread | None = None
         self._wake, self._woken = socket.socketpair()
         self._wake.setblocking(False)
@@ -79,7 +79,8 @@ class Broadcast:
 
     def publish(self, event: Event) -> None:
         """Tell an event; never waits for anyone."""
-        if self._story.add(event):
+        # Who connects just now reads the story afterwards.
+        if self._story.add(event) and self._watchers:
             self._nudge()
 
     def close(self) -> None:
@@ -93,7 +94,10 @@ class Broadcast:
         self._woken.close()
 
     def _nudge(self) -> None:
-        # A full pipe has woken it already, a closed one has ended it.
+        if self._is_nudged:
+            return
+        self._is_nudged = True
+        # A closed pipe has ended it.
         with suppress(OSError):
             self._wake.send(b"!")
 
@@ -108,6 +112,8 @@ class Broadcast:
                     if key.fileobj is self._woken:
                         with suppress(BlockingIOError):
                             self._woken.recv(4096)
+                        # Before the story is read: what comes from now on nudges again.
+                        self._is_nudged = False
                     elif key.fileobj is self._listener:
                         self._accept(selector)
                     else:

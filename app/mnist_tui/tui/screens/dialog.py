@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import ClassVar, TypeVar
 
+from rich.console import RenderableType
+from rich.segment import Segment
+from rich.style import Style
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
+from textual.color import Color
+from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 T = TypeVar("T")
+
+
+class Backdrop(BackgroundScreen):
+    """The screen behind a dialog. Textual dims it piece by piece, for longer than a key may take to be answered."""
+
+    @classmethod
+    def process_segments(cls, segments: Iterable[Segment], color: Color) -> Iterable[Segment]:
+        """Dim each style once: a screen has a thousand pieces, and some dozen styles."""
+        plain = Style()
+        for text, style, control in segments:
+            yield Segment(text, style if control else _dimmed((style or plain).clear_meta_and_links(), color), control)
+
+
+@lru_cache(maxsize=1024)
+def _dimmed(style: Style, color: Color) -> Style | None:
+    (segment,) = BackgroundScreen.process_segments([Segment("", style)], color)
+    return segment.style
 
 
 class Dialog(ModalScreen[T | None]):
@@ -32,6 +56,11 @@ class Dialog(ModalScreen[T | None]):
     Dialog Button { margin-left: 1; min-width: 10; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Back")]
+
+    def render(self) -> RenderableType:
+        """Return the screen behind, dimmed."""
+        behind = super().render()
+        return Backdrop(behind.screen, behind.color) if isinstance(behind, BackgroundScreen) else behind
 
     def on_mount(self) -> None:
         """Say in the frame which keys there are."""
