@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mnist_tui.core.control import RunControl
-from mnist_tui.core.events import Checkpoint, EpochDone, RunContinued, RunDone, Status
+from mnist_tui.core.events import Checkpoint, EpochDone, RunContinued, Status
 from mnist_tui.core.orders import Order
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import SessionState
@@ -103,7 +103,7 @@ def test_an_order_for_a_run_that_is_over_is_refused_in_words(train, watch):
     training = train(RunSpec(epochs=1), RunSpec(epochs=500))
     first, second = training.runs
     connection = watch()
-    while not any(isinstance(event, RunDone) for event in training.events):
+    while not any(isinstance(event, EpochDone) and event.run == second for event in training.events):
         time.sleep(0.01)
     said = answer(connection, Order(kind="stop", run=first))
     assert not said["obeyed"]

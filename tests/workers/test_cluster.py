@@ -101,8 +101,9 @@ def ends_in_order_when_all_of_it_is_lost(cluster, home):
     def lose(event, _):
         events.append(event)
         if isinstance(event, EpochDone) and event.epoch == 2 and not started:
-            # Those that Ray itself looks after may take a minute to their end.
-            started.extend(process for process, title in processes(cluster) if "Agent" not in title)
+            # What Ray keeps beside those that train may take minutes to its end.
+            found = processes(cluster)
+            started.extend(process for process, title in found if "ray::" not in title or "ray::Remote" in title)
             started[0].kill()
 
     specs = [RunSpec(epochs=5000, seed=seed) for seed in range(3)]
