@@ -259,7 +259,7 @@ async def test_a_tab_can_be_asked_for_before_the_first_frame(make_app):
 
 
 async def test_a_learning_rate_that_no_epoch_would_be_trained_with_is_refused(make_app):
-    app = make_app(SLOW_S)
+    app = make_app(0.3)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await pilot.press("E", "1", "enter", "r")
         await until(pilot, lambda: app.state.run is not None and app.state.run.progress is not None)
