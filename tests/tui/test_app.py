@@ -21,7 +21,7 @@ from mnist_tui.tui.screens.result import ResultScreen
 from mnist_tui.tui.widgets.epochs import EpochTable
 from tests.tui.helpers import run_to_the_end, screen_text, settle, statuses, until
 
-SLOW_S = 0.01
+SLOW_S = 0.02
 """Time of a step where a test needs to act while a run is live."""
 
 

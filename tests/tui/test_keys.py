@@ -15,7 +15,7 @@ from mnist_tui.tui.screens.confirm import ConfirmScreen
 from mnist_tui.tui.widgets.settings import SettingsBar
 from tests.tui.helpers import run_to_the_end, screen_text, settle, statuses, until
 
-SLOW_S = 0.02
+SLOW_S = 0.03
 
 
 def footer(app) -> str:
