@@ -110,7 +110,9 @@ def ends_in_order_when_all_of_it_is_lost(cluster, home):
     with pytest.raises(RunError, match="What Ray says about it is kept in"):
         train(home, specs, delay_s=SLOW_S, on_event=lose, cluster=cluster)
     ends = of(events, RunDone)
-    assert {end.status for end in ends} == {Status.INTERRUPTED}
+    # Failed where its worker was lost and the next one with all of Ray.
+    assert ends
+    assert {end.status for end in ends} <= {Status.INTERRUPTED, Status.FAILED}
     assert psutil.wait_procs(started, timeout=60)[1] == []
     with Store.open(home) as later:
         assert len(later.adopt_waiting("20260101-120000-bbbbbb")) == 3 - len(ends)

@@ -128,7 +128,7 @@ class Cluster:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                if self._line is None:
+                if self._line is None or self._helper is None or self._helper.poll() is not None:
                     raise BrokenPipeError
                 socket.send_fds(self._line, [b"+"], [theirs.fileno()])
             except OSError:
