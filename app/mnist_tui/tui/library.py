@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from mnist_tui.core.events import Status
 from mnist_tui.core.insight import Insight, ValidationSet
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.state import RunState
@@ -71,12 +72,7 @@ class Library:
 
     def _is_as_it_was(self, run: RunState) -> bool:
         """Return whether a run that was read whole is still over, and was not continued since."""
-        now = self._past.get(run.run, run)
-        return run.status.is_over and (run.status, run.epochs_done, _ended(run)) == (
-            now.status,
-            now.epochs_done,
-            _ended(now),
-        )
+        return run.status.is_over and _stand(run) == _stand(self._past.get(run.run, run))
 
     def deleted(self) -> list[RunState]:
         """Return the runs that were deleted and can be brought back; errors as for `load`."""
@@ -181,5 +177,6 @@ def _begun(run: RunState) -> tuple[str, str]:
     return run.started_at, run.run
 
 
-def _ended(run: RunState) -> str:
-    return run.result.ended_at if run.result is not None else ""
+def _stand(run: RunState) -> tuple[Status, int, str]:
+    """Return what changes when a run that is over goes on."""
+    return run.status, run.epochs_done, run.result.ended_at if run.result is not None else ""
