@@ -47,6 +47,11 @@ def check_place(place: str) -> str:
     return place
 
 
+def is_own(place: str) -> bool:
+    """Return whether a Ray is started for this alone."""
+    return place == LOCAL and not os.environ.get("RAY_ADDRESS")
+
+
 class Cluster:
     """A Ray cluster, reached through a helper process.
 
@@ -95,13 +100,8 @@ class Cluster:
     @property
     def _settings(self) -> dict[str, str]:
         """What Ray is told by its environment: to report to nobody, and to listen to this machine alone if it can."""
-        alone = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"} if self.is_own else {}
+        alone = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"} if is_own(self.place) else {}
         return {"RAY_USAGE_STATS_ENABLED": "0", **alone}
-
-    @property
-    def is_own(self) -> bool:
-        """True where a Ray is started for this alone."""
-        return self.place == LOCAL and not os.environ.get("RAY_ADDRESS")
 
     def opening(self, is_unwanted: Callable[[], bool]) -> Iterator[Preparing]:
         """Start the helper and say what is waited for, until it is ready or nobody wants it any more.
@@ -112,7 +112,7 @@ class Cluster:
         self.start()
         if self._answer:
             return
-        yield Preparing(message="starting Ray" if self.is_own else "connecting to Ray")
+        yield Preparing(message="starting Ray" if is_own(self.place) else "connecting to Ray")
         last = time.monotonic() + PATIENCE_S
         while not (is_unwanted() or self._hear(_SAYS_S)):
             if time.monotonic() > last:

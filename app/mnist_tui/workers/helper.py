@@ -22,7 +22,7 @@ import ray
 from mnist_tui.core.events import Notice
 from mnist_tui.core.orders import Order
 from mnist_tui.workers.actor import Remote
-from mnist_tui.workers.cluster import LOCAL
+from mnist_tui.workers.cluster import LOCAL, is_own
 from mnist_tui.workers.worker import HAND_OVER, OVER, Engine, Said, Told
 
 ASK_S: Final = 2.0
@@ -42,8 +42,7 @@ def main() -> None:
         demand, room = share(ray.cluster_resources())
     except Exception as error:  # noqa: BLE001 - whatever it is, it is told to who waits for it
         traceback.print_exc()
-        is_own = sys.argv[2] == LOCAL and not os.environ.get("RAY_ADDRESS")
-        token = "" if is_own else " (one that asks for a token needs RAY_AUTH_MODE=token)"
+        token = "" if is_own(sys.argv[2]) else " (one that asks for a token needs RAY_AUTH_MODE=token)"
         problem = f"Ray cannot be reached: {_reason(error)}{token}"
         line.sendall(json.dumps({"problem": problem}).encode())
         raise SystemExit(1) from None
@@ -73,7 +72,7 @@ def _connect(place: str) -> None:
     settings: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if place != LOCAL:
         settings["address"] = place
-    elif not os.environ.get("RAY_ADDRESS"):
+    elif is_own(place):
         settings.update(include_dashboard=False, object_store_memory=STORE_BYTES)
     ray.init(**settings)
 
