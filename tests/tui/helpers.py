@@ -28,8 +28,10 @@ def screen_text(app) -> str:
 
 async def settle(pilot) -> None:
     """Let the app draw what it knows."""
-    for _ in range(3):
-        await pilot.pause(0.12)
+    await pilot.pause(0.24)
+    while pilot.app.is_running and pilot.app._is_behind:
+        await asyncio.sleep(0.02)
+    await pilot.pause(0.12)
 
 
 async def run_to_the_end(pilot, *keys: str) -> None:

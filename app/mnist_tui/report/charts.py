@@ -138,7 +138,7 @@ def rasterise(chart: Chart, width: int, height: int, *, labels_width: int = 0) -
 
 
 def _curves(chart: Chart, width: int) -> list[list[list[Point]]]:
-    return [finite_runs(few(series, width), log=chart.log_y) for series in chart.series]
+    return [finite_runs(few(series, 2 * width), log=chart.log_y) for series in chart.series]
 
 
 def _labels(

@@ -27,6 +27,10 @@ class Plane:
         """Return row and column of a point in [0, 1], rounding as plotext does."""
         return int((1.0 - shares[1]) * (self.rows - 1) + 0.5), int(shares[0] * (self.columns - 1) + 0.5)
 
+    def dot(self, shares: Point) -> tuple[int, int]:
+        """Return row and column of a point in [0, 1] in dots, of which a cell has four by two."""
+        return int(4 * ((1.0 - shares[1]) * (self.rows - 1) + 0.5)), int(2 * (shares[0] * (self.columns - 1) + 0.5))
+
     def column(self, x: float) -> int | None:
         """Return the column of an x value, `None` outside."""
         share = self.shares((x, self.low))[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final, TypeAlias
@@ -59,7 +59,7 @@ def point_at(x: float, y: float | None, *, log: bool) -> Point | None:
 
 
 def few(series: Series, columns: int) -> Series:
-    """Return a curve with few points per column, before anything is computed for each: cost stays bounded.
+    """Return a curve with few points per column of dots, before anything is computed for each: cost stays bounded.
 
     Of every stretch the lowest and highest point stay, and where there are gaps, one of them; so do both ends.
     """
@@ -129,23 +129,6 @@ def clipped(run: Sequence[Point]) -> Iterator[list[Point]]:
 def unit(share: float) -> float:
     """Return the share, held in [0, 1]."""
     return min(max(share, 0.0), 1.0)
-
-
-def thinned(run: Sequence[Point], columns: int) -> Iterable[Point]:
-    """Keep the lowest and highest point of each column, and both ends: extremes survive, cost stays bounded."""
-    if len(run) <= 2 * columns:
-        return run
-    buckets: dict[int, list[Point]] = {}
-    for point in run:
-        buckets.setdefault(int(point[0] * columns), []).append(point)
-    kept = {run[0], run[-1]}
-    for bucket in buckets.values():
-        kept |= {min(bucket, key=_height), max(bucket, key=_height)}
-    return sorted(kept)
-
-
-def _height(point: Point) -> float:
-    return point[1]
 
 
 def inside(shares: Point) -> bool:

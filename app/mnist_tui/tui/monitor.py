@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -25,6 +24,7 @@ from mnist_tui.tui.commands import COMMANDS
 from mnist_tui.tui.display import Display
 from mnist_tui.tui.handover import HandOver
 from mnist_tui.tui.hands import Hands
+from mnist_tui.tui.pace import Pace
 from mnist_tui.tui.screens.result import ResultScreen
 from mnist_tui.tui.themes import OWN_THEMES
 from mnist_tui.tui.warmth import Warmth
@@ -32,8 +32,6 @@ from mnist_tui.tui.widgets.keys import KeyBar
 from mnist_tui.tui.widgets.status import StatusLine
 
 TICK_S: Final = 0.1
-SHOW_S: Final = 0.25
-"""How often at most the screen follows progress and epochs; anything else is shown with the next tick."""
 SYSTEM_TICK_S: Final = 1.0
 REMEMBER_TICK_S: Final = 1.0
 """How soon a changed setting is written down."""
@@ -60,7 +58,7 @@ class Monitor(Display):
         self._wanted, self._may_attach = attach, True
         self._watched = ""
         self._looked = 0
-        self._is_behind, self._shown_at = False, 0.0
+        self._is_behind, self._pace = False, Pace()
         self._leave_code: int | None = None
         self.handover = HandOver(self, self.session, self.state, hands.detach, self._handed_over, self._not_handed_over)
 
@@ -184,9 +182,12 @@ class Monitor(Display):
                     self._sweep_is_over(event)
         events += self._hear_elsewhere()
         self._is_behind = self._is_behind or bool(events)
+        due = self._pace.is_due
+        # Progress and epochs can wait; anything else is shown at once.
         waits = all(isinstance(event, Progress | EpochDone) for event in events)
-        if self._is_behind and not (waits and time.monotonic() - self._shown_at < SHOW_S):
-            self._is_behind, self._shown_at = False, time.monotonic()
+        if self._is_behind and (due or not waits):
+            self._is_behind = False
+            self._pace.begin()
             self._show()
             self._show_runs()
         if ended:
