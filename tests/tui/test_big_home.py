@@ -3,8 +3,11 @@
 import pytest
 from textual.widgets import DataTable
 
+from mnist_tui.core.events import RunStarted
+from mnist_tui.core.labels import Labels
 from mnist_tui.core.parsing import event_from_json
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.state import start_run
 from mnist_tui.store import reading
 from mnist_tui.store.database import Store
 from mnist_tui.tui.library import Library
@@ -101,3 +104,20 @@ def test_runs_that_are_over_are_read_once(home, monkeypatch):
         store.record(run_events("run-9")[-1])
     library.load()
     assert [run.status for run in library.runs() if run.run == "run-9"] == ["finished"]
+
+
+def test_a_run_that_is_followed_is_not_read_again_with_each_look(home, monkeypatch):
+    began, *epochs = run_events("run-9")
+    assert isinstance(began, RunStarted)
+    live = start_run(began)
+    with Store.open(home) as store:
+        for event in (began, *epochs[:1]):
+            store.record(event)
+        monkeypatch.setattr(reading, "event_from_json", lambda _: pytest.fail("a run was read"))
+        library = Library(home, {"run-9": live})
+        library.load()
+        assert library.runs() == [live]
+        store.label("run-9", Labels(name="mine"))
+        assert library.has_changed
+        library.load()
+        assert library.runs()[0].labels.name == "mine"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Self, TypeAlias
 
+from mnist_tui.core.columns import Columns
 from mnist_tui.core.events import (
     DatasetInfo,
     EpochDone,
@@ -81,10 +82,12 @@ class _Summary:
 
     Attributes:
         best: As `best_epoch`.
+        lowest_loss: The first epoch with the lowest validation loss.
         epochs_s: Time of all of them.
     """
 
     best: EpochDone | None = None
+    lowest_loss: EpochDone | None = None
     epochs_s: float = 0.0
     _seen: Sequence[EpochDone] = ()
     _count: int = 0
@@ -92,10 +95,13 @@ class _Summary:
     def of(self, history: Sequence[EpochDone]) -> Self:
         """Bring it up to date with a history, which only ever grows."""
         if history is not self._seen:
-            self.best, self.epochs_s, self._seen, self._count = None, 0.0, history, 0
+            self.best, self.lowest_loss, self.epochs_s, self._seen, self._count = None, None, 0.0, history, 0
         for epoch in history[self._count :]:
             self.epochs_s += epoch.epoch_s
             self.best = best_epoch([epoch] if self.best is None else [self.best, epoch])
+            lowest = math.inf if self.lowest_loss is None else self.lowest_loss.val_loss
+            if math.isfinite(epoch.val_loss) and epoch.val_loss < lowest:
+                self.lowest_loss = epoch
         self._count = len(history)
         return self
 
@@ -132,6 +138,7 @@ class RunState:
     result: RunDone | None = None
     labels: Labels = field(default_factory=Labels)
     _summary: _Summary = field(default_factory=_Summary, init=False, repr=False, compare=False)
+    _columns: Columns = field(default_factory=Columns, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self.epochs = self.epochs or self.spec.epochs
@@ -174,6 +181,16 @@ class RunState:
     def best(self) -> EpochDone | None:
         """The epoch with the best validation accuracy."""
         return self._summary.of(self.history).best
+
+    @property
+    def lowest_loss(self) -> EpochDone | None:
+        """The epoch with the lowest validation loss."""
+        return self._summary.of(self.history).lowest_loss
+
+    @property
+    def columns(self) -> Columns:
+        """The numbers of its epochs."""
+        return self._columns.of(self.history)
 
     @property
     def fraction(self) -> float:

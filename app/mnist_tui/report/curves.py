@@ -48,10 +48,16 @@ class Metric:
         """True where values are fractions, shown in per cent."""
         return self.name == "accuracy"
 
-    def values(self, history: Sequence[EpochDone], part: str, scale: Scale) -> list[float]:
-        """Return the values of a part, `train` or `val`, as the scale shows them."""
-        values = list(map(attrgetter(f"{part}_{self.name}"), history))
-        return [1.0 - value for value in values] if self.percent and scale is Scale.ERROR_LOG else values
+    def shown(self, value: float, scale: Scale) -> float | None:
+        """Return a value as the scale shows it; a gap for what cannot be drawn, as a NaN makes equal charts differ."""
+        if not math.isfinite(value):
+            return None
+        return 1.0 - value if self.percent and scale is Scale.ERROR_LOG else value
+
+    def told(self, value: float, scale: Scale) -> str:
+        """Return it in words."""
+        shown = self.shown(value, scale)
+        return self.text(math.nan if shown is None else shown)
 
 
 ACCURACY: Final = Metric(
@@ -69,7 +75,7 @@ _LOSS: Final = Metric(
     "loss",
     format_loss,
     {Scale.LINEAR: "Loss", Scale.ERROR_LOG: "Loss (log)", Scale.LOG: "Loss (log)", Scale.FULL: "Loss (from 0)"},
-    lambda run: _lowest_loss(run),
+    attrgetter("lowest_loss"),
 )
 
 
@@ -90,39 +96,36 @@ def loss_chart(run: RunState | None, look: Look, beside: Mapping[int, RunState] 
 
 
 def _chart(run: RunState | None, look: Look, metric: Metric, beside: Mapping[int, RunState]) -> Chart:
-    history = run.history if run is not None else []
     x = places(run, look.x) if run is not None else []
     whole = limits(run, look.x)
     view = look.view(whole, x[-1] if x else whole[1])
     curves: list[Series] = []
     for slot, other in beside.items():
-        values = metric.values(other.history, "val", look.scale)
-        line = Series(f"●{slot + 1}", tuple(places(other, look.x)), finite(values), MARK_INKS[slot], dashed=True)
-        curves += smoothed(noted(line, look, metric), look)[-1:]
-    curves += [noted(curve, look, metric) for curve in _steps(run, look, metric)]
+        line = Series(f"●{slot + 1}", (), (), MARK_INKS[slot], dashed=True)
+        curves += drawn(other, "val", line, look, metric, view)[-1:]
+    curves += _steps(run, look, metric, view)
     for part, ink, thick in (("train", TRAIN_INK, False), ("val", VALIDATION_INK, True)):
-        values = metric.values(history, part, look.scale)
-        curve = Series(part, tuple(x), finite(values), ink, thick=thick)
-        curves += smoothed(noted(curve, look, metric), look)
+        line = Series(part, (), (), ink, thick=thick)
+        curves += drawn(run, part, line, look, metric, view) if run is not None else [line]
     best = metric.best(run) if run is not None else None
-    note = "" if history or metric is _LOSS else "no epoch yet"
+    note = "" if x or metric is _LOSS else "no epoch yet"
     marks: tuple[Mark, ...] = ()
     if run is not None:
         marks = marks_of(run, look, x)
     if best is not None:
-        (value,) = metric.values([best], "val", look.scale)
-        marks += (Mark(x[best.epoch - 1], "★", value, VALIDATION_INK),)
-        note = f"★ {metric.text(value)} @{best.epoch}"
+        value: float = getattr(best, f"val_{metric.name}")
+        marks += (Mark(x[best.epoch - 1], "★", metric.shown(value, look.scale), VALIDATION_INK),)
+        note = f"★ {metric.told(value, look.scale)} @{best.epoch}"
     if look.cursor is not None and run is not None and x:
         note = told_at(run, look, x)
     return Chart(
         title=metric.titles[look.scale],
-        series=tuple(in_view(curves, view)),
+        series=tuple(curves),
         x_limits=view,
         x_unit=look.x.value,
         log_y=look.scale in (Scale.ERROR_LOG, Scale.LOG),
         percent=metric.percent,
-        y_limits=_full(metric, history) if look.scale is Scale.FULL else None,
+        y_limits=_full(metric, run) if look.scale is Scale.FULL else None,
         note=note,
         marks=marks,
         cursor=look.cursor,
@@ -130,56 +133,52 @@ def _chart(run: RunState | None, look: Look, metric: Metric, beside: Mapping[int
     )
 
 
-def _lowest_loss(run: RunState) -> EpochDone | None:
-    finite = [e for e in run.history if math.isfinite(e.val_loss)]
-    return min(finite, key=attrgetter("val_loss"), default=None)
-
-
-def _full(metric: Metric, history: Sequence[EpochDone]) -> tuple[float, float]:
-    if metric.percent:
+def _full(metric: Metric, run: RunState | None) -> tuple[float, float]:
+    if metric.percent or run is None:
         return 0.0, 1.0
-    values = [value for e in history for value in (e.train_loss, e.val_loss) if math.isfinite(value)]
+    values = [value for part in ("train", "val") for value in run.columns.highest(f"{part}_{metric.name}")]
     return 0.0, max(values, default=1.0) or 1.0
 
 
-def noted(curve: Series, look: Look, metric: Metric) -> Series:
-    """Return a curve whose note is its value at the cursor, else its newest one; called before it is smoothed."""
-    if not curve.x:
-        return curve
-    at = len(curve.x) - 1 if look.cursor is None else nearest(curve.x, look.cursor)
-    value = curve.y[at]
-    return replace(curve, note=metric.text(math.nan if value is None else value))
+def drawn(
+    run: RunState, part: str, line: Series, look: Look, metric: Metric, view: tuple[float, float]
+) -> list[Series]:
+    """Return a curve of a run, or its moving mean in front of it; what is in view and no more points than are seen.
+
+    Args:
+        run: The run, with its epochs.
+        part: `train` or `val`.
+        line: How it is drawn. Without a note it gets one: its value at the cursor, else its newest one.
+        look: How it is looked at.
+        metric: What is drawn.
+        view: From where to where x is in view.
+    """
+    columns, name, x = run.columns, f"{part}_{metric.name}", places(run, look.x)
+    if not x:
+        return [line]
+    at = len(x) - 1 if look.cursor is None else nearest(x, look.cursor)
+    line = replace(line, note=line.note or metric.told(columns.values(name)[at], look.scale))
+    low, high = in_view(x, view)
+
+    def curve(smoothing: float) -> Series:
+        values = columns.values(name, smoothing)
+        kept = columns.kept(name, low, high, smoothing)
+        y = tuple(metric.shown(values[i], look.scale) for i in kept)
+        return replace(line, x=tuple(x[i] for i in kept), y=y)
+
+    if look.smoothing is Smoothing.NONE or len(x) < MIN_STEPS:
+        return [curve(0.0)]
+    return [replace(curve(0.0), name="", thick=False, dim=True), curve(look.smoothing.value)]
 
 
-def smoothed(curve: Series, look: Look) -> list[Series]:
-    """Return a curve, or its moving mean in front of it: the older a value, the less it weighs."""
-    if look.smoothing is Smoothing.NONE or len(curve.x) < MIN_STEPS:
-        return [curve]
-    weight, mean, total = look.smoothing.value, 0.0, 0.0
-    values: list[float | None] = []
-    for value in curve.y:
-        if value is None:
-            values.append(None)
-            continue
-        mean, total = weight * mean + (1 - weight) * value, weight * total + (1 - weight)
-        values.append(mean / total)
-    return [replace(curve, name="", thick=False, dim=True), replace(curve, y=tuple(values))]
+def in_view(x: Sequence[float], view: tuple[float, float]) -> tuple[int, int]:
+    """Return from which to before which index points are in view, and one on each side."""
+    if view[0] <= x[0] and x[-1] <= view[1]:
+        return 0, len(x)
+    return max(0, nearest(x, view[0]) - 1), min(nearest(x, view[1]) + 2, len(x))
 
 
-def in_view(curves: Sequence[Series], view: tuple[float, float]) -> list[Series]:
-    """Cut curves to what is in view, and one point on each side of it."""
-    return [_cut(curve, view) for curve in curves]
-
-
-def _cut(curve: Series, view: tuple[float, float]) -> Series:
-    if not curve.x or (view[0] <= curve.x[0] and curve.x[-1] <= view[1]):
-        return curve
-    low = max(0, nearest(curve.x, view[0]) - 1)
-    high = nearest(curve.x, view[1]) + 2
-    return replace(curve, x=curve.x[low:high], y=curve.y[low:high])
-
-
-def _steps(run: RunState | None, look: Look, metric: Metric) -> list[Series]:
+def _steps(run: RunState | None, look: Look, metric: Metric, view: tuple[float, float]) -> list[Series]:
     """Return the smoothed loss inside the epoch in progress; none while that is too short to be seen."""
     if metric is not _LOSS or run is None or len(run.steps) < MIN_STEPS or look.x is XAxis.SECONDS:
         return []
@@ -189,11 +188,8 @@ def _steps(run: RunState | None, look: Look, metric: Metric) -> list[Series]:
         smooth += NOW_WEIGHT * (loss - smooth)
         values.append(smooth)
     unit = steps_per_epoch(run) if look.x is XAxis.STEPS else 1.0
-    return [Series("now", tuple(x * unit for x, _ in run.steps), finite(values), STEPS_INK)]
-
-
-def finite(values: Sequence[float]) -> tuple[float | None, ...]:
-    """Return gaps for what cannot be drawn; a NaN would also make equal charts differ."""
-    if all(map(math.isfinite, values)):
-        return tuple(values)
-    return tuple(value if math.isfinite(value) else None for value in values)
+    x = [place * unit for place, _ in run.steps]
+    at = len(x) - 1 if look.cursor is None else nearest(x, look.cursor)
+    low, high = in_view(x, view)
+    y = tuple(metric.shown(value, look.scale) for value in values[low:high])
+    return [Series("now", tuple(x[low:high]), y, STEPS_INK, note=metric.told(values[at], look.scale))]

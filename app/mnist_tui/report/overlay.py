@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from mnist_tui.core.state import RunState
 from mnist_tui.report.charts import Chart
-from mnist_tui.report.curves import ACCURACY, MARK_INKS, STEPS_INK, finite, in_view, noted, smoothed
+from mnist_tui.report.curves import ACCURACY, MARK_INKS, STEPS_INK, drawn
 from mnist_tui.report.look import Look, Scale, XAxis
 from mnist_tui.report.points import Series
 from mnist_tui.report.words import printable
@@ -26,31 +25,31 @@ def overlay_chart(
         look: How they are looked at.
     """
     shown = [*runs, *([preview] if preview is not None else [])]
+    whole = (
+        min((limits(run, look.x)[0] for run in shown), default=1.0),
+        max((limits(run, look.x)[1] for run in shown), default=float(EMPTY_EPOCHS)),
+    )
+    newest = max((x[-1] for run in shown if (x := places(run, look.x))), default=whole[1])
+    view = look.view(whole, newest)
     curves: list[Series] = []
     for run in shown:
         slot = slots.get(run.run)
         line = Series(
             name="▸" if slot is None else f"●{slot + 1}",
-            x=tuple(places(run, look.x)),
-            y=finite(ACCURACY.values(run.history, "val", look.scale)),
+            x=(),
+            y=(),
             ink=STEPS_INK if slot is None else MARK_INKS[slot],
             dashed=slot is not None and slot // 2 % 2 == 1,
             thick=slot is None or slot % 2 == 0,
+            note=short_name(run) if look.cursor is None else "",
         )
-        told = replace(line, note=short_name(run)) if look.cursor is None else noted(line, look, ACCURACY)
-        curves += smoothed(told, look)
-    whole = (
-        min((limits(run, look.x)[0] for run in shown), default=1.0),
-        max((limits(run, look.x)[1] for run in shown), default=float(EMPTY_EPOCHS)),
-    )
-    newest = max((curve.x[-1] for curve in curves if curve.x), default=whole[1])
-    view = look.view(whole, newest)
+        curves += drawn(run, "val", line, look, ACCURACY, view)
     note = "Space marks a run to keep its curve" if len(shown) < 2 else ""
     if look.cursor is not None:
         note = f"{look.cursor:,.1f} s" if look.x is XAxis.SECONDS else f"{look.x.value} {look.cursor:,.0f}"
     return Chart(
         title=f"Val {ACCURACY.titles[look.scale][0].lower()}{ACCURACY.titles[look.scale][1:]}",
-        series=tuple(in_view(curves, view)),
+        series=tuple(curves),
         x_limits=view,
         x_unit=look.x.value,
         log_y=look.scale in (Scale.ERROR_LOG, Scale.LOG),

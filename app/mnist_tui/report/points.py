@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final, TypeAlias
 
+from mnist_tui.core.columns import extremes
+
 Point: TypeAlias = tuple[float, float]
 
 HUGE: Final = 1e300
@@ -67,14 +69,7 @@ def few(series: Series, columns: int) -> Series:
     if len(x) <= 4 * columns or len(x) != len(y):
         return series
     length = -(-len(x) // columns)
-    kept = {0, len(x) - 1}
-    for start in range(0, len(x), length):
-        stretch = y[start : start + length]
-        values = [value for value in stretch if value is not None and math.isfinite(value)]
-        if values:
-            kept |= {start + stretch.index(min(values)), start + stretch.index(max(values))}
-        if len(values) < len(stretch):
-            kept.add(start + next(i for i, value in enumerate(stretch) if value is None or not math.isfinite(value)))
+    kept = {0, len(x) - 1}.union(*(extremes(y, start, start + length) for start in range(0, len(x), length)))
     order = sorted(kept)
     return replace(series, x=tuple(x[i] for i in order), y=tuple(y[i] for i in order))
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from itertools import accumulate
+from collections.abc import Sequence
 from typing import Final
 
+from mnist_tui.core.columns import ELAPSED
 from mnist_tui.core.metrics import RECENT
 from mnist_tui.core.state import RunState
 from mnist_tui.report.look import XAxis
@@ -16,15 +17,16 @@ MIN_STEPS: Final = 3
 """News from inside an epoch from which on they are a curve."""
 
 
-def places(run: RunState, x: XAxis) -> list[float]:
+def places(run: RunState, x: XAxis) -> Sequence[float]:
     """Return the x of each finished epoch: its number, the seconds or the steps since the beginning."""
     match x:
         case XAxis.EPOCHS:
-            return [float(e.epoch) for e in run.history]
+            return run.columns.values("epoch")
         case XAxis.SECONDS:
-            return list(accumulate(e.epoch_s for e in run.history))
+            return run.columns.values(ELAPSED)
         case _:
-            return [e.epoch * steps_per_epoch(run) for e in run.history]
+            each = steps_per_epoch(run)
+            return [epoch * each for epoch in run.columns.values("epoch")]
 
 
 def limits(run: RunState | None, x: XAxis) -> tuple[float, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -45,11 +45,14 @@ class RunReader:
         self.unreadable: list[tuple[str, str]] = []
         """Runs that the last `runs()` could not read, with the reason."""
 
-    def runs(self, known: Known | None = None, *, deleted: bool = False) -> list[RunState]:
+    def runs(
+        self, known: Known | None = None, *, live: Mapping[str, RunState] | None = None, deleted: bool = False
+    ) -> list[RunState]:
         """Return all runs without their epochs, the newest last. What cannot be read is left out and told.
 
         Args:
             known: What an earlier call left here; runs that ended before it and did not change are taken from it.
+            live: Runs in progress that the caller follows, by id: all their epochs need not be read again.
             deleted: Return those that were deleted, and no others.
 
         Raises:
@@ -66,6 +69,10 @@ class RunReader:
             if known is not None and (past := known.get(row[0])) is not None and past[0] == row:
                 past[1].labels = called
                 runs.append(past[1])
+                continue
+            if live is not None and (followed := live.get(row[0])) is not None and not followed.status.is_over:
+                followed.labels = called
+                runs.append(followed)
                 continue
             try:
                 run = self._read_run(*row)

@@ -64,7 +64,7 @@ class Library:
         """
         self._seen = self._signature()
         with Store.open_readonly(self._home) as store:
-            self._past = {run.run: run for run in store.runs(self._known)}
+            self._past = {run.run: run for run in store.runs(self._known, live=self._live)}
         self._opened = {name: run for name, run in self._opened.items() if self._is_as_it_was(run)}
         for name, run in {**self._opened, **self._live}.items():
             if (known := self._past.get(name)) is not None:
