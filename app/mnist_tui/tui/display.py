@@ -12,7 +12,6 @@ from textual import on
 from textual.app import App, ComposeResult
 from textual.events import Resize
 from textual.geometry import Size
-from textual.screen import Screen
 from textual.widgets import TabbedContent, TabPane
 
 from mnist_tui.core.control import RunControl
@@ -29,6 +28,7 @@ from mnist_tui.tui.hands import Hands
 from mnist_tui.tui.insight import InsightTabs
 from mnist_tui.tui.keymap import rebound
 from mnist_tui.tui.library import Library
+from mnist_tui.tui.screens.first import FirstScreen
 from mnist_tui.tui.session import TrainingSession
 from mnist_tui.tui.system import SystemProbe
 from mnist_tui.tui.widgets.draw import DrawView
@@ -95,13 +95,15 @@ class Display(App[None]):
         self._turned_at = self._asked_at = 0.0
         self._probe = SystemProbe()
 
-    def get_default_screen(self) -> Screen[object]:
+    def get_default_screen(self) -> FirstScreen:
         """Return the first screen, which knows its size from the start: else all is styled and laid out twice."""
-        screen = super().get_default_screen()
-        for size, breakpoints in zip(self.size, (self.HORIZONTAL_BREAKPOINTS, self.VERTICAL_BREAKPOINTS), strict=True):
-            screen.add_class([name for least, name in breakpoints if size >= least][-1])
-        screen.set_class(_is_huge(self.size), "-huge")
-        return screen
+        fitting = [
+            [name for least, name in breakpoints if size >= least][-1]
+            for size, breakpoints in zip(
+                self.size, (self.HORIZONTAL_BREAKPOINTS, self.VERTICAL_BREAKPOINTS), strict=True
+            )
+        ]
+        return FirstScreen(" ".join([*fitting, *(["-huge"] if _is_huge(self.size) else [])]))
 
     def compose(self) -> ComposeResult:
         """Status, tabs, settings, progress, keys."""

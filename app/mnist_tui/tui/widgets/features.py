@@ -26,7 +26,7 @@ from mnist_tui.tui.film import Scene
 from mnist_tui.tui.widgets.cards import Card
 from mnist_tui.tui.widgets.digits import DigitsView, Tile
 from mnist_tui.tui.widgets.filmbar import FilmBar
-from mnist_tui.tui.widgets.inks import INK_COMPONENTS, ink, ink_css
+from mnist_tui.tui.widgets.inks import ink
 
 _ABOVE: Final = 1
 """Lines above the map, for the image under the cursor in words."""
@@ -58,14 +58,14 @@ class MapView(Widget, can_focus=True):
         Binding("left", "move(0, -1)", "Left", show=False),
         Binding("right", "move(0, 1)", "Right", show=False),
     ]
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"map--muted", "map--words", *INK_COMPONENTS}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"map--muted", "map--words"}
     DEFAULT_CSS = """
     MapView {
         width: 1fr; height: 1fr; padding: 0 1;
         & > .map--muted { color: $foreground 70%; }
         & > .map--words { color: $foreground; text-style: bold; }
     }
-    """ + ink_css("MapView")
+    """
 
     def __init__(self, *, id: str, still: bool = False) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
@@ -197,10 +197,10 @@ class MapView(Widget, can_focus=True):
         key = dot.label, dot.region, dot.wrong
         if key not in self._styles:
             _, _, background, color = self.colors
-            ground = background
+            ground, dark = background, self.app.current_theme.dark
             if dot.region is not None:
-                ground = background.blend(self.get_component_styles(ink(dot.region)).color, _TINT, 1)
-            front = color if dot.label is None else self.get_component_styles(ink(dot.label)).color
+                ground = background.blend(ink(dot.region, dark=dark), _TINT, 1)
+            front = color if dot.label is None else ink(dot.label, dark=dark)
             self._styles[key] = Style(
                 color=front.rich_color, bgcolor=ground.rich_color, bold=dot.label is not None, underline=dot.wrong
             )

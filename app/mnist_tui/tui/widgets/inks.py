@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
+from textual.color import Color
+
 INKS: Final = 10
-INK_COMPONENTS: Final = frozenset(f"ink--{number}" for number in range(INKS))
 
 # Okabe and Ito's set, lightened and darkened until each has a contrast of 3:1 on the themes' backgrounds.
 _DARK: Final = (
@@ -16,15 +18,14 @@ _LIGHT: Final = (
 )  # fmt: skip
 
 
-def ink_css(widget: str) -> str:
-    """Return the rules that give a widget's `INK_COMPONENTS` their colours."""
+def ink(number: int, *, dark: bool) -> Color:
+    """Return a colour of a dark theme or of a light one; after the last the first comes again.
 
-    def rules(colors: tuple[str, ...]) -> str:
-        return "\n".join(f"& > .ink--{number} {{ color: {color}; }}" for number, color in enumerate(colors))
+    Not in the style sheet: each colour of each widget would be a node of its own there, styled before the first frame.
+    """
+    return _parsed(_DARK if dark else _LIGHT)[number % INKS]
 
-    return f"{widget} {{ {rules(_DARK)} &:light {{ {rules(_LIGHT)} }} }}"
 
-
-def ink(number: int) -> str:
-    """Return the component of a colour; after the last the first comes again."""
-    return f"ink--{number % INKS}"
+@cache
+def _parsed(colors: tuple[str, ...]) -> tuple[Color, ...]:
+    return tuple(map(Color.parse, colors))

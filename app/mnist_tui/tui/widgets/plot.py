@@ -17,7 +17,7 @@ from textual.widget import Widget
 
 from mnist_tui.report.charts import AXIS, CURSOR, DIM, GRID, SIGN, TEXT, Chart, Drawing, Run, label_width, rasterise
 from mnist_tui.report.points import Series
-from mnist_tui.tui.widgets.inks import INK_COMPONENTS, ink, ink_css
+from mnist_tui.tui.widgets.inks import ink
 
 _TITLE: Final = -3
 _COMPONENTS: Final = {
@@ -41,7 +41,7 @@ class PlotView(Widget):
 
     ALLOW_MAXIMIZE = True
     can_focus = True
-    COMPONENT_CLASSES: ClassVar[set[str]] = {*_COMPONENTS.values(), *INK_COMPONENTS}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {*_COMPONENTS.values()}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "app.chart_zoom(1)", "Closer", show=False),
         Binding("down", "app.chart_zoom(-1)", "Further", show=False),
@@ -60,7 +60,7 @@ class PlotView(Widget):
         }
         &:focus > .plot--title { text-style: bold underline; }
     }
-    """ + ink_css("PlotView")
+    """
 
     @dataclass
     class Pointed(Message):
@@ -128,7 +128,9 @@ class PlotView(Widget):
 
     def _style(self, number: int) -> Style:
         pale, number = divmod(number, DIM) if number >= 0 else (0, number)
-        style = self.get_visual_style(_COMPONENTS.get(number, ink(number)))
+        if number < 0:
+            return self.get_visual_style(_COMPONENTS[number]).rich_style
+        style = replace(self.visual_style, foreground=ink(number, dark=self.app.current_theme.dark))
         if pale and style.foreground is not None and style.background is not None:
             style = replace(style, foreground=style.background.blend(style.foreground, _PALE))
         return style.rich_style

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final
 
 from rich.style import Style
 from rich.text import Text
@@ -26,7 +26,7 @@ from mnist_tui.report.look import Look
 from mnist_tui.report.overlay import overlay_chart
 from mnist_tui.report.runlist import RunColumn, arrange, grouped
 from mnist_tui.report.words import printable, status_style, status_text
-from mnist_tui.tui.widgets.inks import INK_COMPONENTS, ink, ink_css
+from mnist_tui.tui.widgets.inks import ink
 from mnist_tui.tui.widgets.plot import PlotView
 from mnist_tui.tui.widgets.tables import MAX_ROWS, SortableTable, TableRow
 
@@ -39,7 +39,6 @@ MAX_WAITING_SHOWN: Final = 200
 class RunsView(Container):
     """Queue, past runs, comparison table and the curves of marked runs."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {*INK_COMPONENTS}
     DEFAULT_CSS = """
     RunsView {
         DataTable, PlotView, #comparison-pane {
@@ -58,7 +57,7 @@ class RunsView(Container):
         #filter { display: none; background: $panel; }
         #filter.-open { display: block; }
     }
-    """ + ink_css("RunsView")
+    """
 
     @dataclass
     class Filtered(Message):
@@ -265,7 +264,7 @@ class RunsView(Container):
 
     def _ink(self, slot: int) -> Style:
         """Return the colour of a slot, bold."""
-        return Style(color=self.get_visual_style(ink(MARK_INKS[slot])).rich_style.color, bold=True)
+        return Style(color=ink(MARK_INKS[slot], dark=self.app.current_theme.dark).rich_color, bold=True)
 
 
 def comparison_rows(table: ComparisonTable) -> list[TableRow]:
