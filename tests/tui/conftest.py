@@ -9,6 +9,7 @@ import pytest
 
 from mnist_tui.core import queue as queue_module
 from mnist_tui.demo import load_classifier, run_sweep
+from mnist_tui.tui import pace
 from mnist_tui.tui.app import MnistTuiApp
 from mnist_tui.tui.hands import Hands
 from mnist_tui.tui.system import SystemLoad, SystemProbe
@@ -19,11 +20,13 @@ GIB = 1024**3
 
 @pytest.fixture(autouse=True)
 def settled(monkeypatch, tmp_path):
-    """Run ids count, the load stands still, the time zone is UTC, the home is `home` below an empty folder."""
+    """Run ids count, load and pace stand still, the time zone is UTC, the home is `home` below an empty folder."""
     numbers = itertools.count(1)
     monkeypatch.setattr(queue_module, "new_run_id", lambda: f"20260101-120000-{next(numbers):06d}")
     load = SystemLoad(0.5, 2, GIB, 6 * GIB, 24 * GIB, None)
     monkeypatch.setattr(SystemProbe, "read", lambda self: load)
+    # Tests share their machine, so that drawing would seem to cost more and more.
+    monkeypatch.setattr(pace, "MOST_S", pace.LEAST_S)
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     monkeypatch.chdir(tmp_path)

@@ -139,9 +139,12 @@ async def test_a_run_that_goes_on_from_earlier_is_drawn_anew(make_app):
         await until(pilot, lambda: not app.session.active and not app.state.active)
         # The scripted engine writes no checkpoints, so the run begins again.
         await pilot.press("2", "g")
-        # Three or more before; the screen may be an epoch behind.
-        await until(pilot, lambda: 1 <= app.query_one("#epochs", EpochTable).row_count <= 2)
-        assert app.state.run.status is Status.RUNNING
+        await until(pilot, lambda: app.state.run.status is Status.RUNNING and app.state.run.epochs_done == 1)
+        await pilot.press("p")
+        await until(pilot, lambda: app.state.run.status is Status.PAUSED)
+        await settle(pilot)
+        # Three or more before.
+        assert 1 <= app.query_one("#epochs", EpochTable).row_count == app.state.run.epochs_done <= 2
 
 
 async def test_a_healthy_run_is_trained_again_with_a_tenth_of_its_learning_rate_only_after_a_question(make_app):

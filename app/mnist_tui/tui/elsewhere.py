@@ -195,7 +195,9 @@ class Elsewhere:
                 news += self._lose(process)
         self.runs.clear()
         for process in self._processes.values():
-            self.runs.update((name, process.state.runs[name]) for name in process.controls)
+            # Until all of its story was told, the store knows more about its runs.
+            if process.is_told:
+                self.runs.update((name, process.state.runs[name]) for name in process.controls)
         return news
 
     @property
