@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-SHARE: Final = 0.07
+SHARE: Final = 0.06
 """What drawing may take of a core; the rest is for training."""
 LEAST_S: Final = 0.25
 """How often at most."""

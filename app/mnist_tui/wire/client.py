@@ -13,8 +13,8 @@ from mnist_tui.core.orders import Order
 from mnist_tui.wire.lines import PROTOCOL, line, read_line
 from mnist_tui.wire.place import connect, is_own, sockets
 
-AT_ONCE: Final = 1 << 20
-"""Bytes that are taken in at a time by who must not wait: some thousand epochs."""
+AT_ONCE: Final = 1 << 17
+"""Bytes that are taken in at a time by who must not wait: some hundred epochs."""
 ANSWER_S: Final = 5.0
 """How long a process that lives may take to say hello: its thread waits for nobody."""
 
@@ -34,7 +34,7 @@ class Link:
 
     def __init__(self, path: Path) -> None:
         self._socket = connect(path)
-        self._heard, self._lines = b"", deque[bytes]()
+        self._begun, self._lines = list[bytes](), deque[bytes]()
         self.is_open = is_own(self._socket)
 
     def close(self) -> None:
@@ -75,8 +75,12 @@ class Link:
             data = b""
         if not data:
             self.is_open = False
-        *lines, self._heard = (self._heard + data).split(b"\n")
-        self._lines += lines
+        *ends, begun = data.split(b"\n")
+        for end in ends:
+            self._lines.append(b"".join([*self._begun, end]))
+            self._begun.clear()
+        # Joined when it is whole: the story of a run that goes on is one line, of any length.
+        self._begun.append(begun)
         return len(data)
 
 
