@@ -167,6 +167,14 @@ def test_a_result_stands_for_the_finished_epochs():
     assert done.test_accuracy is None
 
 
+def test_a_run_in_progress_has_the_result_of_one_that_ends_now():
+    run = RunState("run-1", RunSpec())
+    assert run.so_far is None
+    for number, accuracy in enumerate([0.4, math.nan, 0.6, 0.6], start=1):
+        apply_to_run(run, epoch_done(number, val_accuracy=accuracy))
+        assert run.so_far == summarise("run-1", run.history, status=run.status, ended_at="")
+
+
 def test_a_run_without_a_finished_epoch_has_an_empty_result():
     done = summarise("run-1", [], status=Status.FAILED, ended_at="2026-03-01T12:00:00+00:00")
     values = [getattr(done, f.name) for f in dataclasses.fields(RunDone) if "accuracy" in f.name or "best" in f.name]

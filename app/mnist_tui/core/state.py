@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Self, TypeAlias
 
 from mnist_tui.core.columns import Columns
@@ -51,22 +51,26 @@ def summarise(
     test_loss: float | None = None,
 ) -> RunDone:
     """Return the end of a run from its finished epochs."""
+    end = _end(run, history, best_epoch(history), math.fsum(e.epoch_s for e in history), status)
+    return replace(end, reason=reason, test_accuracy=test_accuracy, test_loss=test_loss, ended_at=ended_at)
+
+
+def _end(run: str, history: Sequence[EpochDone], best: EpochDone | None, total_s: float, status: Status) -> RunDone:
     last = history[-1] if history else None
-    best = best_epoch(history)
     return RunDone(
         run=run,
         status=status,
-        reason=reason,
+        reason="",
         epochs_done=len(history),
         last_epoch_accuracy=last.train_accuracy if last else None,
         last_epoch_time_s=last.epoch_s if last else None,
         last_val_accuracy=last.val_accuracy if last else None,
         best_val_accuracy=best.val_accuracy if best else None,
         best_epoch=best.epoch if best else None,
-        test_accuracy=test_accuracy,
-        test_loss=test_loss,
-        total_training_time_s=math.fsum(e.epoch_s for e in history),
-        ended_at=ended_at,
+        test_accuracy=None,
+        test_loss=None,
+        total_training_time_s=total_s,
+        ended_at="",
     )
 
 
@@ -191,6 +195,14 @@ class RunState:
     def columns(self) -> Columns:
         """The numbers of its epochs."""
         return self._columns.of(self.history)
+
+    @property
+    def so_far(self) -> RunDone | None:
+        """Its result; of a run in progress the one that it would have now, `None` before its first epoch."""
+        if self.result is not None or not self.history:
+            return self.result
+        summary = self._summary.of(self.history)
+        return _end(self.run, self.history, summary.best, summary.epochs_s, self.status)
 
     @property
     def fraction(self) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from mnist_tui.core.state import RunState, summarise
+from mnist_tui.core.state import RunState
 from mnist_tui.core.table import Column, Direction, Unit, Value
 from mnist_tui.report.words import format_moment, status_text
 
@@ -100,10 +100,7 @@ _RESULTS: Final = (
 
 
 def _result(run: RunState, key: str) -> float | None:
-    result = run.result
-    if result is None and run.history:
-        # Of a run in progress, what it has so far.
-        result = summarise(run.run, run.history, status=run.status, ended_at="")
+    result = run.so_far
     value: float | None = getattr(result, key) if result is not None else None
     return value
 

@@ -69,6 +69,7 @@ class SortableTable(DataTable[Text]):
         super().__init__(id=id, cursor_type="row", zebra_stripes=True, cell_padding=1)
         self._shown: tuple[Column, ...] = ()
         self._rows: tuple[TableRow, ...] = ()
+        self._drawn: list[TableRow] = []
         self._sort: str | None = None
         self._reverse = False
         self._required = required
@@ -77,10 +78,13 @@ class SortableTable(DataTable[Text]):
 
     def set_rows(self, columns: Sequence[Column], rows: Sequence[TableRow]) -> None:
         """Show these rows, in the chosen order, with the cursor on the row it was on."""
-        if (tuple(columns), tuple(rows)) != (self._shown, self._rows):
-            self._shown, self._rows = tuple(columns), tuple(rows)
-            if self._sort not in {column.key for column in columns}:
-                self._sort = None
+        before = self._shown, self._rows
+        self._shown, self._rows = tuple(columns), tuple(rows)
+        if before == (self._shown, self._rows):
+            return
+        if self._sort not in {column.key for column in columns}:
+            self._sort = None
+        if before[0] != self._shown or not self._change_cells():
             self._refill()
 
     def on_resize(self) -> None:
@@ -114,17 +118,40 @@ class SortableTable(DataTable[Text]):
         self._sort = key
         self._refill()
 
-    def _refill(self) -> None:
-        # Untouched, the cursor stays on the first row, where the newest run is; else on its own row.
-        current = self.current_key if self.has_focus or self.cursor_row else None
-        self.clear(columns=True)
+    def _in_order(self) -> list[TableRow]:
+        """Return the rows that are shown, in their order."""
         rows = list(self._rows)
         if self._sort is not None:
             sort = self._sort
             rows = sort_rows(rows, lambda row: row.order.get(sort), reverse=self._reverse)
         elif self._reverse:
             rows.reverse()
-        rows = rows[:MAX_ROWS]
+        return rows[:MAX_ROWS]
+
+    def _change_cells(self) -> bool:
+        """Change the cells that are others now, as those of a run in progress are; False where that is not enough."""
+        rows = self._in_order()
+        if [(row.key, row.label) for row in rows] != [(row.key, row.label) for row in self._drawn]:
+            return False
+        changes = [
+            (column, row.key, row.cells[column.key.value or ""])
+            for row, drawn in zip(rows, self._drawn, strict=True)
+            if row is not drawn
+            for column in self.ordered_columns
+            if row.cells[column.key.value or ""] != drawn.cells[column.key.value or ""]
+        ]
+        if any(cell.cell_len > column.width for column, _, cell in changes):
+            return False
+        for column, row_key, cell in changes:
+            self.update_cell(row_key, column.key, cell)
+        self._drawn = rows
+        return True
+
+    def _refill(self) -> None:
+        # Untouched, the cursor stays on the first row, where the newest run is; else on its own row.
+        current = self.current_key if self.has_focus or self.cursor_row else None
+        self.clear(columns=True)
+        rows = self._drawn = self._in_order()
         self.show_row_labels = any(row.label for row in rows)
         labels = 2 * self.cell_padding + max((row.label.cell_len for row in rows), default=0)
         room = self.size.width - (labels if self.show_row_labels else 0) - self.scrollbar_size_vertical
