@@ -19,12 +19,12 @@ class Clocks:
         self.pace.begin()
         self.used += cost
         self.now += cost
-        assert not self.pace.is_due
+        assert not self.pace.is_due()
 
     def wait_until_due(self):
         """Return after how many seconds it is due, at the earliest."""
         start = self.now
-        while not self.pace.is_due:
+        while not self.pace.is_due():
             self.now += 0.001
         return self.now - start
 
@@ -35,7 +35,7 @@ def clocks():
 
 
 def test_the_first_drawing_waits_for_nothing(clocks):
-    assert clocks.pace.is_due
+    assert clocks.pace.is_due()
 
 
 @pytest.mark.parametrize("cost", [0.02, 0.03, 0.05])

@@ -10,6 +10,8 @@ from mnist_tui.core.events import EpochDone
 
 STRETCHES: Final = 512
 """Into how many parts a long run is cut at least before its points are thinned: more than a chart has columns."""
+_SHORT: Final = 4
+"""Epochs of a stretch below which next to none would be left out."""
 ELAPSED: Final = "elapsed_s"
 """The training time until the end of each epoch, as the name of a column."""
 
@@ -68,7 +70,7 @@ class Columns:
         Of many, both ends, the lowest and the highest of every stretch, and gaps; arguments as for `values`.
         """
         length = 1 << max((high - low) // STRETCHES, 1).bit_length() - 1
-        if length < 4:
+        if length < _SHORT:
             return range(low, high)
         column = self.values(name, smoothing)
         known = self._extremes.setdefault((name, smoothing, length), [])
@@ -81,7 +83,7 @@ class Columns:
     def highest(self, name: str) -> Sequence[float]:
         """Return finite values of a column: all, or of many at least the highest."""
         column = self.values(name)
-        return [value for i in self.kept(name, 0, len(column)) if math.isfinite(value := column[i])] if column else []
+        return [value for i in self.kept(name, 0, len(column)) if math.isfinite(value := column[i])]
 
 
 def extremes(values: Sequence[float | None], start: int, stop: int) -> set[int]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Self, TypeAlias
 
-from mnist_tui.core.columns import Columns
+from mnist_tui.core.columns import ELAPSED, Columns
 from mnist_tui.core.events import (
     DatasetInfo,
     EpochDone,
@@ -87,21 +87,18 @@ class _Summary:
     Attributes:
         best: As `best_epoch`.
         lowest_loss: The first epoch with the lowest validation loss.
-        epochs_s: Time of all of them.
     """
 
     best: EpochDone | None = None
     lowest_loss: EpochDone | None = None
-    epochs_s: float = 0.0
     _seen: Sequence[EpochDone] = ()
     _count: int = 0
 
     def of(self, history: Sequence[EpochDone]) -> Self:
         """Bring it up to date with a history, which only ever grows."""
         if history is not self._seen:
-            self.best, self.lowest_loss, self.epochs_s, self._seen, self._count = None, None, 0.0, history, 0
+            self.best, self.lowest_loss, self._seen, self._count = None, None, history, 0
         for epoch in history[self._count :]:
-            self.epochs_s += epoch.epoch_s
             self.best = best_epoch([epoch] if self.best is None else [self.best, epoch])
             lowest = math.inf if self.lowest_loss is None else self.lowest_loss.val_loss
             if math.isfinite(epoch.val_loss) and epoch.val_loss < lowest:
@@ -201,8 +198,7 @@ class RunState:
         """Its result; of a run in progress the one that it would have now, `None` before its first epoch."""
         if self.result is not None or not self.history:
             return self.result
-        summary = self._summary.of(self.history)
-        return _end(self.run, self.history, summary.best, summary.epochs_s, self.status)
+        return _end(self.run, self.history, self.best, self._epochs_s, self.status)
 
     @property
     def fraction(self) -> float:
@@ -220,9 +216,14 @@ class RunState:
         return 1.0 if now.phase is not Phase.TRAIN else now.batch / now.batches
 
     @property
+    def _epochs_s(self) -> float:
+        """Time of the finished epochs."""
+        return self.columns.values(ELAPSED)[-1] if self.history else 0.0
+
+    @property
     def elapsed_s(self) -> float:
         """Training time so far: finished epochs and the one in progress."""
-        done = self._summary.of(self.history).epochs_s
+        done = self._epochs_s
         now = self.progress
         return done + (now.epoch_elapsed_s if now is not None and now.epoch > self.epochs_done else 0.0)
 

@@ -182,7 +182,7 @@ class Monitor(Display):
                     self._sweep_is_over(event)
         events += self._hear_elsewhere()
         self._is_behind = self._is_behind or bool(events)
-        due = self._pace.is_due
+        due = self._pace.is_due()
         # Progress and epochs can wait; anything else is shown at once.
         waits = all(isinstance(event, Progress | EpochDone) for event in events)
         if self._is_behind and (due or not waits):

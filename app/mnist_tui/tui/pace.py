@@ -34,9 +34,8 @@ class Pace:
         """Note that a drawing begins; all that is done until `is_due` is next asked belongs to it."""
         self._began, self._used_before, self._counts = self._clock(), self._used(), True
 
-    @property
     def is_due(self) -> bool:
-        """Whether the next drawing may begin."""
+        """Return whether the next drawing may begin; the first time after a drawing, take in what that cost."""
         if self._counts:
             cost = self._used() - self._used_before
             self._wait, self._counts = min(max(cost / SHARE, LEAST_S), MOST_S), False

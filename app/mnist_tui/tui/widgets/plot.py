@@ -41,7 +41,7 @@ class PlotView(Widget):
 
     ALLOW_MAXIMIZE = True
     can_focus = True
-    COMPONENT_CLASSES: ClassVar[set[str]] = {*_COMPONENTS.values()}
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(_COMPONENTS.values())
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "app.chart_zoom(1)", "Closer", show=False),
         Binding("down", "app.chart_zoom(-1)", "Further", show=False),
@@ -127,9 +127,9 @@ class PlotView(Widget):
         return self._labels[1]
 
     def _style(self, number: int) -> Style:
-        pale, number = divmod(number, DIM) if number >= 0 else (0, number)
         if number < 0:
             return self.get_visual_style(_COMPONENTS[number]).rich_style
+        pale, number = divmod(number, DIM)
         style = replace(self.visual_style, foreground=ink(number, dark=self.app.current_theme.dark))
         if pale and style.foreground is not None and style.background is not None:
             style = replace(style, foreground=style.background.blend(style.foreground, _PALE))

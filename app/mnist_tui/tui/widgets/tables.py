@@ -133,17 +133,18 @@ class SortableTable(DataTable[Text]):
         rows = self._in_order()
         if [(row.key, row.label) for row in rows] != [(row.key, row.label) for row in self._drawn]:
             return False
+        widths = {key.value or "": column.width for key, column in self.columns.items()}
         changes = [
-            (column, row.key, row.cells[column.key.value or ""])
+            (row.key, key, row.cells[key])
             for row, drawn in zip(rows, self._drawn, strict=True)
             if row is not drawn
-            for column in self.ordered_columns
-            if row.cells[column.key.value or ""] != drawn.cells[column.key.value or ""]
+            for key in widths
+            if row.cells[key] != drawn.cells[key]
         ]
-        if any(cell.cell_len > column.width for column, _, cell in changes):
+        if any(cell.cell_len > widths[key] for _, key, cell in changes):
             return False
-        for column, row_key, cell in changes:
-            self.update_cell(row_key, column.key, cell)
+        for row_key, key, cell in changes:
+            self.update_cell(row_key, key, cell)
         self._drawn = rows
         return True
 
