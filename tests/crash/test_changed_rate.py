@@ -8,7 +8,7 @@ from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.table import build_table
 from mnist_tui.engine import session
 from mnist_tui.store.database import Store
-from tests.crash.test_resume import NARROW, RUN, WIDE, WIDE_TORCH, after_epoch, go_on, kept, numbers, of, train
+from tests.crash.resume.helpers import NARROW, RUN, WIDE, WIDE_TORCH, after_epoch, go_on, kept, numbers, of, train
 
 RATE = 0.0003
 EARLY = "CHECKPOINT_INTERVAL_S"
