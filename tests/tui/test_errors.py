@@ -117,7 +117,7 @@ async def test_a_film_plays_to_the_end_and_holds_there(make_app):
     app = make_app(insights=True)
     async with app.run_test(size=(120, 40)) as pilot:
         await trained(pilot)
-        film = app.insight.scene.film
+        film = app.insight.film
         await pilot.press("o")
         seen = [film.epoch]
         while film.plays:

@@ -15,10 +15,11 @@ POINTS: Final = 1_000
 MISTAKES: Final = 20
 VALUES_UP_TO: Final = 8
 """Features up to which the bottleneck's values are kept whole."""
-REGIONS: Final = 48
-"""Rows and columns of the classes all over the map."""
-MARGIN: Final = 0.05
-"""Room around the points, as a share of their spread."""
+REGIONS: Final = 80
+"""Rows and columns of the grid on which the classifier is asked."""
+MARGIN: Final = 0.6
+"""How far the grid reaches beyond the points on each side, as a share of their spread: a film keeps its scale while
+the points shrink, and then shows that much more (`report.scatter.limits_of`)."""
 _LARGEST: Final = 6e4
 """What half precision holds."""
 

@@ -12,8 +12,9 @@ from mnist_tui.core.insight import Insight
 
 MARGIN: Final = 0.05
 """Room around the points, as a share of their spread."""
-_ZOOM: Final = 2.0
-"""How much wider or higher than needed the old view may be before it is left."""
+_ZOOM: Final = 1.5
+"""How much wider or higher than needed the old view may be before it is left. The grid of an insight's regions
+reaches that far (`engine.insight.MARGIN`)."""
 
 Point: TypeAlias = Sequence[float]
 

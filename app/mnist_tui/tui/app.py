@@ -233,13 +233,13 @@ class MnistTuiApp(Collecting):
 
     def action_epoch(self, steps: int) -> None:
         """Show an earlier or a later epoch."""
-        self.insight.scene.film.plays = False
-        self.insight.scene.film.step(steps)
+        self.insight.film.plays = False
+        self.insight.film.step(steps)
         self._show_insight()
 
     def action_film(self) -> None:
         """Play the epochs one after the other, or hold."""
-        self.insight.scene.film.play()
+        self.insight.film.play()
         self._turned_at = time.monotonic()
         self._show_insight()
 

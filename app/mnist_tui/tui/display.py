@@ -256,7 +256,7 @@ class Display(App[None]):
 
     def _play_on(self) -> None:
         """Show the next epoch of a film when the last one was seen for long enough."""
-        film, now = self.insight.scene.film, time.monotonic()
+        film, now = self.insight.film, time.monotonic()
         if film.plays and now - self._turned_at >= FILM_S:
             self._turned_at = now
             film.tick()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from mnist_tui.core.insight import Insight, ValidationSet
 from mnist_tui.core.state import RunState
@@ -75,21 +75,25 @@ class Film:
             self.plays = not self.is_at_the_end
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Scene:
-    """All that is shown of one epoch of a run.
+    """One epoch of a run, as the tabs show it. Frozen: widgets compare a new scene with the one they drew last.
 
     Attributes:
-        film: Which epoch it is.
-        run: Whose.
-        insight: What it tells.
+        run: The run.
+        epochs: Its epochs that have an insight, in order.
+        plays: True while the film plays.
+        is_newest: True where the newest epoch is shown and the next one will be.
+        insight: The insight of the epoch shown.
         before: The insight before it.
-        baseline: The last one of the run that was marked first, with its number of epochs.
+        baseline: The last insight of the run that was marked first.
         pictures: The validation images.
     """
 
-    film: Film = field(default_factory=Film)
     run: RunState | None = None
+    epochs: Sequence[int] = ()
+    plays: bool = False
+    is_newest: bool = True
     insight: Insight | None = None
     before: Insight | None = None
     baseline: Insight | None = None

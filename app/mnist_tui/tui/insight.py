@@ -11,7 +11,7 @@ from textual.app import App
 from mnist_tui.core.drawing import Drawing
 from mnist_tui.core.state import RunState
 from mnist_tui.errors import MnistTuiError
-from mnist_tui.tui.film import Scene
+from mnist_tui.tui.film import Film, Scene
 from mnist_tui.tui.library import Library
 from mnist_tui.tui.oracle import Load, Oracle
 from mnist_tui.tui.widgets.draw import DrawView
@@ -37,7 +37,7 @@ class InsightTabs:
     """
 
     def __init__(self, app: App[None], library: Library, load: Load | None, told: Told) -> None:
-        self.scene = Scene()
+        self.film, self.scene = Film(), Scene()
         self._app, self._library, self._told = app, library, told
         self._oracle = Oracle(load, library) if load is not None else None
         self._seen: tuple[object, ...] = ()
@@ -58,14 +58,15 @@ class InsightTabs:
         """
         if tab not in TABS:
             return
-        film = self.scene.film
+        film = self.film
         newest = (run.run, run.insight, run.epochs_done, run.status) if run is not None else ()
         seen = (tab, marked, newest)
         if (*seen, film.epoch, film.is_at_the_end, film.plays) == self._seen:
             return
         if run is not None:
             film.follow(run.run, self._told(partial(self._library.insight_epochs, run.run)) or ())
-        self._told(partial(self._read, run, marked))
+        found = self._told(partial(self._read, run, marked))
+        self.scene = found if found is not None else Scene(run)
         self._seen = (*seen, film.epoch, film.is_at_the_end, film.plays)
         if tab == "errors":
             self._app.query_one(ErrorsView).show(self.scene)
@@ -78,16 +79,22 @@ class InsightTabs:
             # The network may have learned more meanwhile.
             self._asks = True
 
-    def _read(self, run: RunState | None, marked: str | None) -> None:
-        scene, film, library = self.scene, self.scene.film, self._library
-        scene.run, scene.insight, scene.before, scene.baseline, scene.pictures = run, None, None, None, None
+    def _read(self, run: RunState | None, marked: str | None) -> Scene:
+        film, library = self.film, self._library
         if run is None or film.epoch is None:
-            return
-        scene.insight = library.insight(run.run, film.epoch)
-        scene.before = library.insight(run.run, film.before) if film.before is not None else None
-        scene.pictures = library.pictures(run)
-        if marked is not None and marked != run.run and (epochs := library.insight_epochs(marked)):
-            scene.baseline = library.insight(marked, epochs[-1])
+            return Scene(run)
+        has_baseline = marked is not None and marked != run.run
+        epochs = library.insight_epochs(marked) if has_baseline and marked is not None else ()
+        return Scene(
+            run,
+            film.epochs,
+            film.plays,
+            film.is_at_the_end,
+            insight=library.insight(run.run, film.epoch),
+            before=library.insight(run.run, film.before) if film.before is not None else None,
+            baseline=library.insight(marked, epochs[-1]) if epochs and marked is not None else None,
+            pictures=library.pictures(run),
+        )
 
     def want_answer(self) -> None:
         """Show the drawing to the network with the next `ask`."""

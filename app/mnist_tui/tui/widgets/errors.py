@@ -225,7 +225,7 @@ class ErrorsView(Container):
         self._scene = scene
         if self.view is View.BASELINE and scene.baseline is None:
             self.view = View.COUNTS
-        self.query_one(FilmBar).show(scene.run, scene.insight, scene.film)
+        self.query_one(FilmBar).show(scene)
         self.query_one(MatrixView).show(scene, self.view)
         self._show_images()
 

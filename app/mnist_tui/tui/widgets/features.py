@@ -269,7 +269,7 @@ class FeaturesView(Container):
     def show(self, scene: Scene) -> None:
         """Show a scene."""
         self._scene = scene
-        self.query_one(FilmBar).show(scene.run, scene.insight, scene.film)
+        self.query_one(FilmBar).show(scene)
         self.query_one(MapView).show(scene)
         self.query_one(ClassesCard).show(scene)
         self._show_image()

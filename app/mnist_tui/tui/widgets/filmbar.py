@@ -7,10 +7,9 @@ from typing import Final
 from textual.content import Content
 from textual.widgets import Static
 
-from mnist_tui.core.insight import Insight
 from mnist_tui.core.state import RunState
 from mnist_tui.report.words import format_percent
-from mnist_tui.tui.film import Film
+from mnist_tui.tui.film import Scene
 from mnist_tui.tui.widgets.progress import bar
 from mnist_tui.tui.widgets.status import Part, fit
 
@@ -27,30 +26,21 @@ class FilmBar(Static):
         self._parts: list[Part] = []
         self._share: float | None = None
 
-    def show(self, run: RunState | None, insight: Insight | None, film: Film, more: str = "") -> None:
-        """Show where the film stands.
-
-        Args:
-            run: Whose insight it is.
-            insight: Of the epoch shown.
-            film: Its place.
-            more: What else matters about it.
-        """
+    def show(self, scene: Scene) -> None:
+        """Show which epoch a scene is of."""
+        run, insight, epochs = scene.run, scene.insight, scene.epochs
         if run is None or insight is None:
             self._share = None
             text = "No run yet. r starts one." if run is None else _why_none(run)
             self._parts = [(0, "$text-muted", text)]
         else:
-            self._share = film.epochs.index(insight.epoch) / max(1, len(film.epochs) - 1)
-            state = "▶ plays" if film.plays else "newest" if film.is_at_the_end else "held"
-            skipped = (
-                f"{len(film.epochs)} of {run.epochs_done} epochs kept" if len(film.epochs) < run.epochs_done else ""
-            )
+            self._share = epochs.index(insight.epoch) / max(1, len(epochs) - 1)
+            state = "▶ plays" if scene.plays else "newest" if scene.is_newest else "held"
+            skipped = f"{len(epochs)} of {run.epochs_done} epochs kept" if len(epochs) < run.epochs_done else ""
             self._parts = [
                 (0, "bold", f"epoch {insight.epoch}/{run.epochs}"),
                 (1, "", f"val {format_percent(insight.accuracy)}"),
                 (4, "$text-muted", state),
-                (2, "", more),
                 (6, "$text-muted", skipped),
                 (3, "$text-muted", ", . epochs  o film"),
                 (5, "", f"{run.spec.features} feature{'s' * (run.spec.features != 1)}, seed {run.spec.seed}"),
