@@ -37,7 +37,7 @@ from mnist_tui.core.insight import Classifier
 from mnist_tui.core.metrics import error_reduction, improvement_points
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.core.state import summarise
+from mnist_tui.core.state import patience_ended, summarise
 from mnist_tui.demo_insight import CLASSES, SIDE, guess, scripted_insight, validation_set
 
 DATASET: Final = DatasetInfo(
@@ -179,7 +179,9 @@ class _Script:
         )
 
     def _play(self) -> Generator[Event, None, RunDone]:
-        while len(self._history) < self._epochs or not self._control.close_epochs(len(self._history)):
+        while not self._is_patience_at_an_end and not (
+            len(self._history) >= self._epochs and self._control.close_epochs(len(self._history))
+        ):
             yield from self._take_new_epochs(len(self._history))
             if len(self._history) >= self._epochs:
                 continue
@@ -191,23 +193,32 @@ class _Script:
             yield from self._phase(Phase.TRAIN, epoch, self._steps)
             yield from self._phase(Phase.VALIDATION, epoch, 1)
             done = self._epoch_done(epoch)
+            if not math.isfinite(done.train_loss):
+                return self._done(Status.DIVERGED, f"the loss was no longer a finite number in epoch {epoch}")
             self._clock.go_on(done.epoch_s)
             self._history.append(done)
-            if self._insights and epoch % math.ceil(self._epochs / MAX_INSIGHTS) == 0 and math.isfinite(done.val_loss):
+            if self._insights and epoch % math.ceil(self._epochs / MAX_INSIGHTS) == 0:
                 hits = round(done.val_accuracy * DATASET.n_validation)
                 yield scripted_insight(self._run, self._spec, epoch, hits, DATASET.n_validation)
             if self._insights:
                 yield Checkpoint(run=self._run, epoch=epoch, batch=0, data=b"scripted")
             yield done
-            if not math.isfinite(done.train_loss):
-                return self._done(Status.DIVERGED, f"the loss was no longer a finite number in epoch {epoch}")
             if self._control.after_epoch() is Next.STOP_RUN:
                 break
+        if self._is_patience_at_an_end:
+            self._control.close()
         yield from self._phase(Phase.TEST, len(self._history), 1)
         self._clock.go_on(VAL_S)
+        if self._is_patience_at_an_end:
+            reason = f"no better validation accuracy for {self._spec.patience} epochs"
+            return self._done(Status.FINISHED, reason, tested=True)
         if len(self._history) < self._epochs:
             return self._done(Status.STOPPED, "stopped by request after a whole epoch", tested=True)
         return self._done(Status.FINISHED, "", tested=True)
+
+    @property
+    def _is_patience_at_an_end(self) -> bool:
+        return len(self._history) < self._epochs and patience_ended(self._history, self._spec.patience)
 
     def _phase(self, phase: Phase, epoch: int, steps: int) -> Iterator[Event]:
         batches = self._batches if phase is Phase.TRAIN else DATASET.n_validation // 250

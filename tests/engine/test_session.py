@@ -1,6 +1,7 @@
 """The engine on the built-in digits: an epoch takes a fraction of a second."""
 
 import math
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 
@@ -29,7 +30,7 @@ from mnist_tui.core.spec import RunSpec
 from mnist_tui.engine import session
 from mnist_tui.engine.data import as_input
 from mnist_tui.engine.session import run_sweep
-from mnist_tui.engine.train import Trainer
+from mnist_tui.engine.train import Diverged, Trainer
 
 SPEC = RunSpec(epochs=2, features=4, dataset="digits", device="cpu", threads=1)
 
@@ -261,14 +262,35 @@ def test_epochs_asked_for_while_paused_are_taken_in_at_once_and_a_wish_at_the_la
     assert (done.status, done.epochs_done) == (Status.FINISHED, 4)
 
 
-@pytest.mark.parametrize("rate", [1e9, math.inf])
-def test_a_loss_that_runs_away_ends_the_run_as_diverged_and_the_next_one_starts(rate):
-    events = train(replace(SPEC, learning_rate=rate, epochs=20), replace(SPEC, epochs=1))
+@pytest.mark.parametrize("interval_s", [0.0, math.inf])
+@pytest.mark.parametrize("rate", [1e3, 1e9, math.inf])
+@pytest.mark.parametrize("backend", ["compiled", "torch"])
+def test_a_loss_that_runs_away_ends_the_run_in_the_same_epoch_however_fast_the_machine_is(
+    monkeypatch, rate, backend, interval_s
+):
+    monkeypatch.setattr(session, "PROGRESS_INTERVAL_S", interval_s)
+    events = train(replace(SPEC, learning_rate=rate, epochs=20, backend=backend), replace(SPEC, epochs=1))
     first, second = of(events, RunDone)
-    assert first.status is Status.DIVERGED
-    assert first.epochs_done < 20
-    assert "finite" in first.reason
+    assert (first.status, first.epochs_done) == (Status.DIVERGED, 0)
+    assert first.reason.endswith("in epoch 1")
+    assert first.total_training_time_s == 0
+    assert not [epoch for epoch in of(events, EpochDone) if epoch.run == first.run], "no epoch without its numbers"
     assert second.status is Status.FINISHED
+
+
+def test_the_outputs_are_looked_at_after_fixed_batches():
+    def batches_until_it_diverges(*, looks: bool) -> list[int]:
+        trainer, seen = Trainer(spec, _digits(), torch.device("cpu"), "torch"), []
+        with suppress(Diverged):
+            for step in trainer.train_epoch(1):
+                seen.append(step.done)
+                assert not looks or trainer.is_finite in (True, False)
+        return seen
+
+    spec = replace(SPEC, learning_rate=1e9, batch_size=8)
+    seen = batches_until_it_diverges(looks=False)
+    assert 0 < len(seen) < 1_197 // 8
+    assert seen == batches_until_it_diverges(looks=True)
 
 
 def test_a_failure_ends_the_run_with_its_reason_and_the_queue_goes_on(monkeypatch):

@@ -23,6 +23,8 @@ def stored(view: MapView, home, run: str, epoch: int) -> list[str]:
     """Return the rows of a map of what the store holds, turned and scaled as the view is."""
     with Store.open_readonly(home) as store:
         insight = store.insight(run, epoch)
+    assert insight is not None
+    assert view._limits is not None
     width, height = view.size
     points = [view._turn.apply(point) for point in insight.points]
     left, right, bottom, top = view._limits
@@ -64,8 +66,9 @@ async def test_each_epoch_of_each_run_is_drawn_as_it_is_stored(make_app, home, f
                         assert [at for at in range(len(ours)) if ours[at] != theirs[at] and at != hidden] == []
                     pictures.add("\n".join(picture))
                 with Store.open_readonly(home) as store:
-                    shares = store.insight(run, epoch).class_accuracy
+                    insight = store.insight(run, epoch)
+                assert insight is not None
                 card = str(app.query_one("#classes", ClassesCard).render()).splitlines()
-                for number, share in enumerate(shares):
-                    assert card[number].split()[:2] == [str(number), f"{100 * share:.1f}%"]
+                for number, share in enumerate(insight.class_accuracy):
+                    assert card[number].split()[:2] == [str(number), f"{100 * (share or 0.0):.1f}%"]
         assert len(pictures) == 2 * len(EPOCHS) * len(MAPS)

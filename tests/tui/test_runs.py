@@ -136,7 +136,7 @@ async def test_marked_runs_are_compared_side_by_side(make_app, filled):
         assert "Learning rate" in text
         assert "Batch size" not in text
         assert "(baseline)" in text
-        assert "±" in text
+        assert "95 % interval" in text
         before = next(line for line in text.splitlines() if "Until" in line)
         await pilot.press("plus", "plus")
         await settle(pilot)

@@ -61,8 +61,8 @@ def test_a_difference_has_the_noise_of_both_samples():
     against = difference(0.92, 0.90, 10_000)
     assert against is not None
     assert against.points == pytest.approx(2.0)
-    # 1.96 * sqrt(0.92 * 0.08 + 0.9 * 0.1) / 100, in points.
-    assert against.noise == pytest.approx(0.7926, abs=1e-3)
+    # Close to the normal approximation, 1.96 * sqrt(0.92 * 0.08 + 0.9 * 0.1) / 100 = 0.7926 points.
+    assert (against.low, against.high) == pytest.approx((2.0 - 0.7926, 2.0 + 0.7926), abs=0.01)
     assert against.is_clear
     within = difference(0.901, 0.90, 10_000)
     assert within is not None
@@ -78,6 +78,7 @@ def test_the_time_to_an_accuracy_is_that_of_the_first_epoch_that_has_it():
     assert seconds == pytest.approx(sum(e.epoch_s for e in one.history[:2]))
     assert reached(one, 0.7) is None
     assert common_target([one, run("b", 0.2, 0.553)]) == 0.55
+    assert [common_target([run("c", accuracy)]) for accuracy in (0.29, 0.57, 0.58)] == [0.29, 0.57, 0.58]
 
 
 def test_side_by_side_tells_differences_to_the_first_run_and_when_they_are_noise():
@@ -85,9 +86,10 @@ def test_side_by_side_tells_differences_to_the_first_run_and_when_they_are_noise
     rows = {row.title: row.cells for row in side_by_side([one, other], 0.5)}
     assert rows["Features"] == ("2", "8")
     assert rows["Last Val Accuracy"][0] == "50.00%"
-    assert "+40.00 ±" in rows["Last Val Accuracy"][1]
+    assert rows["Last Val Accuracy"][1] == "90.00%  +40.00 (+38.85 to +41.13)"
     assert rows["Until 50% val"][0].startswith("epoch 2")
     same = run("c", 0.3, 0.501)
-    assert "within the noise" in {r.title: r.cells for r in side_by_side([one, same], 0.5)}["Last Val Accuracy"][1]
+    cell = {r.title: r.cells for r in side_by_side([one, same], 0.5)}["Last Val Accuracy"][1]
+    assert cell == "50.10%  +0.10 (−1.29 to +1.49)"
     unfinished = replace(run("d", 0.3), result=None)
     assert {r.title: r.cells for r in side_by_side([one, unfinished], 0.9)}["Until 90% val"] == ("never", "never")

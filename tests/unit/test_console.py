@@ -77,12 +77,13 @@ def two_rows():
         ]
         + [
             run_state(
-                "run-8",
-                spec=RunSpec(epochs=3, features=8),
+                f"run-8-{s}",
+                spec=RunSpec(epochs=3, features=8, seed=s),
                 val_accuracies=(0.7, 0.8, 0.9),
                 test_accuracy=0.9,
                 epoch_s=9,
             )
+            for s in range(2)
         ]
     )
 
@@ -239,15 +240,15 @@ def test_the_comparison_has_the_report_titles_and_marks_the_best():
     assert titles[:7] == REPORT_TITLES
     several, one = ([cell.strip() for cell in line.split("  ") if cell.strip()] for line in lines[2:4])
     assert several[5] == "46.00 ± 1.00%"
-    assert several[6] == "12.30 ± 0.30 s"
-    assert one[5] == "* 90.00%"
+    assert several[6] == "* 12.30 ± 0.30 s"
+    assert one[5] == "* 90.00 ± 0.00%"
     assert "* Best of its column." in lines
 
 
 def test_the_best_is_bold_on_a_terminal():
     out = Console(file=io.StringIO(), force_terminal=True, width=200, color_system="standard", _environ={})
     print_comparison(two_rows(), out)
-    assert re.search(r"\x1b\[1m *\* 90\.00%", text_of(out))
+    assert re.search(r"\x1b\[1m *\* 90\.00 ± 0\.00%", text_of(out))
     assert not re.search(r"\x1b\[1m *46\.00", text_of(out))
 
 
@@ -259,7 +260,7 @@ def test_the_comparison_fits_any_terminal_and_keeps_the_report_columns(width):
     assert max(map(cell_len, text.splitlines())) <= width
     assert "…" not in text
     words = text.split()
-    for word in ["46.00", "1.00%", "90.00%", "12.30", "0.30", "Features", "Seeds", "Total", "finished"]:
+    for word in ["46.00", "1.00%", "90.00", "0.00%", "12.30", "0.30", "Features", "Seeds", "Total", "finished"]:
         assert word in words, "nothing is cut"
 
 

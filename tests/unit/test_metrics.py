@@ -7,11 +7,13 @@ from hypothesis import strategies as st
 
 from mnist_tui.core.metrics import (
     Spread,
-    binomial_half_width,
     error_reduction,
     improvement_points,
+    newcombe_interval,
+    outliers,
     spread,
     time_to_go_s,
+    wilson_interval,
 )
 
 accuracies = st.floats(0, 1)
@@ -44,11 +46,40 @@ def test_both_measures_of_improvement_agree_on_the_direction(before, now):
         assert math.copysign(1, reduction) == math.copysign(1, points)
 
 
-def test_the_noise_of_an_accuracy_is_the_binomial_interval():
-    assert binomial_half_width(0.99, 10_000) == pytest.approx(0.00195, abs=1e-5)
-    assert binomial_half_width(0.97, 300) == pytest.approx(0.0193, abs=1e-4)
-    assert binomial_half_width(0.5, 0) == 0.0
-    assert binomial_half_width(1.5, 100) == 0.0, "rounding above 1 counts as 1"
+def test_the_noise_of_an_accuracy_is_its_wilson_interval():
+    # Newcombe (1998), table I: 81 of 263, and 15 of 148.
+    assert wilson_interval(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert wilson_interval(15 / 148, 148) == pytest.approx((0.0624, 0.1605), abs=1e-4)
+    assert wilson_interval(1.0, 300) == pytest.approx((0.98736, 1.0), abs=1e-5), "300 of 300 are not beyond doubt"
+    assert wilson_interval(0.5, 0) == (0.0, 1.0)
+    assert wilson_interval(1.5, 100) == wilson_interval(1.0, 100), "rounding above 1 counts as 1"
+
+
+def test_two_accuracies_differ_by_newcombes_interval():
+    # Source: Newcombe (1998), method 10, with its intervals put in by hand.
+    low, high = newcombe_interval(0.7, 0.6, 100)
+    (l1, u1), (l2, u2) = wilson_interval(0.7, 100), wilson_interval(0.6, 100)
+    assert low == pytest.approx(0.1 - math.sqrt((0.7 - l1) ** 2 + (u2 - 0.6) ** 2))
+    assert high == pytest.approx(0.1 + math.sqrt((u1 - 0.7) ** 2 + (0.6 - l2) ** 2))
+    assert newcombe_interval(1.0, 296 / 300, 300)[0] < 0, "300 of 300 against 296 of 300 is no clear lead"
+    assert newcombe_interval(1.0, 280 / 300, 300)[0] > 0
+
+
+def test_a_value_far_from_the_others_is_found_among_five_or_more():
+    calm = [0.48, 0.49, 0.47, 0.50, 0.485, 0.495]
+    assert outliers(calm) == []
+    assert outliers([*calm, 0.318]) == [6]
+    assert outliers([0.48, 0.49, 0.47, 0.318]) == [], "four tell too little"
+    assert outliers([0.5] * 6) == []
+    assert outliers([*calm, math.nan]) == []
+
+
+def test_median_and_range_are_told_from_eight_values_on():
+    few, many = spread([0.1] * 7), spread([0.5, 0.6, 0.4, 0.5, 0.1, 0.5, 0.7, 0.6])
+    assert few is not None
+    assert few.median is few.low is few.high is None
+    assert many is not None
+    assert (many.median, many.low, many.high) == (0.5, 0.1, 0.7)
 
 
 def test_no_value_has_no_spread_and_one_value_no_deviation():

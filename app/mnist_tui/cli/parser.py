@@ -12,7 +12,8 @@ from typing import Any, Final
 from mnist_tui import __version__
 from mnist_tui.core.filtering import FIELDS
 from mnist_tui.core.orders import KINDS
-from mnist_tui.core.spec import BACKENDS, DATASETS, DEVICES, RunSpec, shown
+from mnist_tui.core.spec import BACKENDS, DATASETS, DEVICES, RunSpec, check_rate, shown
+from mnist_tui.errors import UsageError
 
 EXPORT_FORMATS: Final = ("md", "csv", "json", "tex", "html")
 EPILOG: Final = """\
@@ -47,6 +48,15 @@ def _float(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{shown(text)} is not a number") from None
+
+
+def _rate(text: str) -> float:
+    rate = _float(text)
+    try:
+        check_rate(rate)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return rate
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -245,7 +255,7 @@ def _add_settings(parser: argparse.ArgumentParser, *, grid: bool = False) -> Non
         help="compiled loops (CPU), PyTorch alone, or the faster one (default: %(default)s)",
     )
     settings.add_argument("--batch-size", type=_int, default=batch_size, metavar="N", help=said)
-    settings.add_argument("--lr", type=_float, default=rate, metavar="X", help=said)
+    settings.add_argument("--lr", type=_rate, default=rate, metavar="X", help=said)
     settings.add_argument(
         "--patience", type=_int, metavar="N", help="end a run after N epochs without a better validation accuracy"
     )

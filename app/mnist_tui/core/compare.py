@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mnist_tui.core.metrics import binomial_half_width
+from mnist_tui.core.metrics import newcombe_interval
 from mnist_tui.core.state import RunState
 
 SETTINGS: Final[tuple[tuple[str, Callable[[RunState], str]], ...]] = (
@@ -15,7 +15,7 @@ SETTINGS: Final[tuple[tuple[str, Callable[[RunState], str]], ...]] = (
     ("Features", lambda run: str(run.spec.features)),
     ("Seed", lambda run: str(run.spec.seed)),
     ("Learning rate", lambda run: f"{run.spec.learning_rate:g}"),
-    ("Rate changes", lambda run: ", ".join(f"{rate:g} from epoch {epoch}" for epoch, rate in run.rates) or "none"),
+    ("Rate changes", lambda run: run.rate_changes or "none"),
     ("Patience", lambda run: str(run.spec.patience or "off")),
     ("Batch size", lambda run: str(run.spec.batch_size)),
     ("Dataset", lambda run: run.dataset.label if run.dataset else run.spec.dataset),
@@ -33,16 +33,17 @@ class Difference:
 
     Attributes:
         points: In percentage points.
-        noise: Half of its 95 % interval from the number of images alone, in points; other seeds differ by more.
+        low, high: Its 95 % interval from the number of images alone, in points; other seeds differ by more.
     """
 
     points: float
-    noise: float
+    low: float
+    high: float
 
     @property
     def is_clear(self) -> bool:
-        """True when the difference is larger than its noise."""
-        return abs(self.points) > self.noise
+        """True when the interval does not hold 0: the two networks differ, which says nothing of their settings."""
+        return not self.low <= 0.0 <= self.high
 
 
 def differing_settings(runs: Sequence[RunState]) -> list[tuple[str, list[str]]]:
@@ -54,12 +55,12 @@ def differing_settings(runs: Sequence[RunState]) -> list[tuple[str, list[str]]]:
 def difference(accuracy: float | None, baseline: float | None, images: int) -> Difference | None:
     """Return how an accuracy differs from another one measured on as many images; `None` where one is missing.
 
-    Source: the normal approximation; the variances of both add up.
+    Source: `newcombe_interval`.
     """
     if accuracy is None or baseline is None or not (math.isfinite(accuracy) and math.isfinite(baseline)):
         return None
-    noise = math.hypot(binomial_half_width(accuracy, images), binomial_half_width(baseline, images))
-    return Difference(100 * (accuracy - baseline), 100 * noise)
+    low, high = newcombe_interval(accuracy, baseline, images)
+    return Difference(100 * (accuracy - baseline), 100 * low, 100 * high)
 
 
 def reached(run: RunState, val_accuracy: float) -> tuple[int, float] | None:
@@ -75,4 +76,5 @@ def reached(run: RunState, val_accuracy: float) -> tuple[int, float] | None:
 def common_target(runs: Sequence[RunState]) -> float:
     """Return the highest validation accuracy that all runs reached, in whole per cent; 0 without epochs."""
     best = [run.best.val_accuracy if run.best is not None else 0.0 for run in runs]
-    return math.floor(100 * min(best, default=0.0)) / 100
+    # 100 * 0.29 is a little less than 29.
+    return math.floor(100 * min(best, default=0.0) + 1e-9) / 100

@@ -95,6 +95,11 @@ class Machine:
     versions: Mapping[str, str]
     backend: str = "torch"
 
+    @property
+    def deciding_threads(self) -> int | None:
+        """The number of threads where it can change a number; `None` for the compiled step, where it cannot."""
+        return None if self.backend == "compiled" else self.threads
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, TypeAlias
 
 from mnist_tui.core.events import Event
+from mnist_tui.core.numerals import percent
 
 CONFIDENCE_STEPS: Final = 255
 """Confidences are kept as whole numbers up to this."""
@@ -76,6 +77,10 @@ class Insight(Event):
     def accuracy(self) -> float:
         """Validation accuracy: the share on the diagonal."""
         return sum(row[at] for at, row in enumerate(self.confusion)) / sum(map(sum, self.confusion))
+
+    def sureness(self, image: int) -> str:
+        """Return the probability that the network gives its own answer, in words: `93%`."""
+        return f"{percent(self.confidences[image] / CONFIDENCE_STEPS, 0)}%"
 
     def project(self, values: Sequence[float]) -> tuple[float, float]:
         """Return the place on the map of an image with these values of the bottleneck, (features,)."""

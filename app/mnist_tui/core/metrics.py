@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Final
 
 NORMAL_95: Final = 1.959964
@@ -12,6 +13,11 @@ NORMAL_95: Final = 1.959964
 
 RECENT: Final = 5
 """Epochs that tell how long the next ones will take."""
+
+MIN_FOR_MEDIAN: Final = 8
+"""Values from which on median and range are told beside mean and deviation: one odd value moves those two."""
+
+MIN_FOR_OUTLIERS: Final = 5
 
 _STUDENT_95: Final = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 
@@ -44,13 +50,42 @@ def error_reduction(previous: float | None, current: float | None) -> float | No
     return (before - now) / before if before > 0 else None
 
 
-def binomial_half_width(accuracy: float, n_images: int) -> float:
-    """Return half of the 95 % interval of an accuracy measured on `n_images` images, as a fraction.
+def wilson_interval(accuracy: float, n_images: int) -> tuple[float, float]:
+    """Return the 95 % interval of an accuracy measured on `n_images` images, as fractions; [0, 1] without images.
 
-    Source: normal approximation of the binomial distribution.
+    Unlike the normal approximation it has a width at 0 and 1 too.
+    Source: Wilson, Journal of the American Statistical Association 22 (1927), 209-212.
     """
+    if n_images <= 0:
+        return 0.0, 1.0
     p = min(max(accuracy, 0.0), 1.0)
-    return NORMAL_95 * math.sqrt(p * (1.0 - p) / n_images) if n_images > 0 else 0.0
+    share = NORMAL_95**2 / n_images
+    middle = (p + share / 2) / (1 + share)
+    half = NORMAL_95 * math.sqrt(p * (1 - p) / n_images + share / (4 * n_images)) / (1 + share)
+    return middle - half, middle + half
+
+
+def newcombe_interval(first: float, second: float, n_images: int) -> tuple[float, float]:
+    """Return the 95 % interval of `first - second`, two accuracies measured on `n_images` images each.
+
+    Source: Newcombe, Statistics in Medicine 17 (1998), 873-890, method 10.
+    """
+    (low1, high1), (low2, high2) = wilson_interval(first, n_images), wilson_interval(second, n_images)
+    gap = first - second
+    return gap - math.hypot(first - low1, high2 - second), gap + math.hypot(high1 - first, second - low2)
+
+
+def outliers(values: Sequence[float]) -> list[int]:
+    """Return the indexes of values far from the others; none among fewer than five values.
+
+    Source: the modified z-score, 0.6745 |x - median| / MAD > 3.5; Iglewicz and Hoaglin, How to Detect and Handle
+    Outliers (1993).
+    """
+    if len(values) < MIN_FOR_OUTLIERS or not all(map(math.isfinite, values)):
+        return []
+    middle = median(values)
+    deviation = median([abs(value - middle) for value in values])
+    return [at for at, value in enumerate(values) if 0.6745 * abs(value - middle) > 3.5 * deviation > 0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +96,15 @@ class Spread:
         mean: The mean of the values.
         std: Sample standard deviation (n - 1 in the denominator); `None` for a single value.
         n: How many values there are.
+        median, low, high: Median, lowest and highest value; `None` below `MIN_FOR_MEDIAN` values.
     """
 
     mean: float
     std: float | None
     n: int
+    median: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 def spread(values: Sequence[float]) -> Spread | None:
@@ -77,9 +116,12 @@ def spread(values: Sequence[float]) -> Spread | None:
         return Spread(values[0], None, 1)
     try:
         mean = math.fsum(values) / n
-        return Spread(mean, math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1)), n)
+        std = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1))
     except (ValueError, OverflowError):
         return Spread(math.nan, math.nan, n)
+    if n < MIN_FOR_MEDIAN:
+        return Spread(mean, std, n)
+    return Spread(mean, std, n, median(values), min(values), max(values))
 
 
 def time_to_go_s(epoch_times_s: Sequence[float], epochs_left: int, elapsed_in_epoch_s: float) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
@@ -54,8 +55,8 @@ def check_epochs(epochs: int) -> None:
 
 
 def check_rate(rate: object) -> None:
-    """Raise `UsageError` for what is no learning rate."""
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or math.isnan(rate) or rate <= 0:
+    """Raise `UsageError` for a value that is not a learning rate."""
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate <= sys.float_info.max:
         raise UsageError(f"learning rate must be a number above 0, not {shown(rate)}", "0.001 is the usual choice")
 
 
@@ -76,7 +77,7 @@ class RunSpec:
         features: Width of the bottleneck and of both convolutions, 1 to 512.
         seed: Seeds the weights and the order of the batches, 0 or more.
         batch_size: Images per step.
-        learning_rate: Adam's step size. Infinity is allowed: it makes a run diverge, which some want to see.
+        learning_rate: Adam's step size. Infinity is read from stored runs alone: older versions accepted it.
         dataset: `mnist`, `digits`, or `auto`: MNIST where it can be had, else the digits.
         device: `cpu`, `cuda`, `mps`, or `auto`: the fastest that is there.
         backend: `compiled`: loops made for this network on the CPU; `torch`: PyTorch alone; `auto`: the faster one.
@@ -108,7 +109,8 @@ class RunSpec:
             _check_int("threads", self.threads, 1, MAX_THREADS)
         if self.patience is not None:
             _check_int("patience", self.patience, 1, MAX_EPOCHS)
-        check_rate(self.learning_rate)
+        if self.learning_rate != math.inf:
+            check_rate(self.learning_rate)
         _check_choice("dataset", self.dataset, DATASETS)
         _check_choice("device", self.device, DEVICES)
         _check_choice("backend", self.backend, BACKENDS)

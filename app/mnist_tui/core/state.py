@@ -75,9 +75,17 @@ def _end(run: str, history: Sequence[EpochDone], best: EpochDone | None, total_s
 
 
 def best_epoch(history: Sequence[EpochDone]) -> EpochDone | None:
-    """Return the first epoch with the highest validation accuracy; a NaN is never the best."""
-    finite = [e for e in history if math.isfinite(e.val_accuracy)]
+    """Return the first epoch with the highest validation accuracy; one that lost a number is never the best."""
+    finite = [e for e in history if all(map(math.isfinite, (e.val_accuracy, e.val_loss, e.train_loss)))]
     return max(finite, key=lambda e: (e.val_accuracy, -e.epoch), default=None)
+
+
+def patience_ended(history: Sequence[EpochDone], patience: int | None) -> bool:
+    """Return True where the best epoch is as many epochs ago as the patience allows."""
+    if patience is None or len(history) <= patience:
+        return False
+    best = best_epoch(history)
+    return best is not None and len(history) - best.epoch >= patience
 
 
 @dataclass(slots=True)
@@ -163,6 +171,11 @@ class RunState:
             if isinstance(mark, RateChanged):
                 rates[mark.epoch] = mark.learning_rate
         return tuple(sorted((epoch, rate) for epoch, rate in rates.items() if epoch <= max(1, self.epochs)))
+
+    @property
+    def rate_changes(self) -> str:
+        """The changes of the learning rate in words, `0.004 from epoch 4`; empty when there were none."""
+        return ", ".join(f"{rate:g} from epoch {epoch}" for epoch, rate in self.rates)
 
     @property
     def learning_rate(self) -> float:

@@ -6,10 +6,12 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from statistics import median
 from typing import Any, Final, TypeAlias, TypeVar
 
 from mnist_tui.core.events import SCHEMA, Status
-from mnist_tui.core.metrics import Spread, binomial_half_width, spread, student_t_95
+from mnist_tui.core.metrics import Spread, outliers, spread, student_t_95, wilson_interval
+from mnist_tui.core.numerals import fixed, percent, time_digits
 from mnist_tui.core.state import RunState
 
 TIME_NOISE: Final = 0.05
@@ -17,6 +19,9 @@ TIME_NOISE: Final = 0.05
 
 
 T = TypeVar("T")
+STATISTICS: Final = ("std", "median", "min", "max")
+"""What machines get beside a mean, as `<key>_std`, where there are values enough."""
+
 Value: TypeAlias = Spread | float | str | None
 """What a cell holds: a mean with its spread, a setting, a word, or nothing."""
 
@@ -51,6 +56,7 @@ class Column:
         meaning: One sentence for help and exports.
         images: Which part's images an accuracy was measured on, for its noise.
         always: False for columns that are shown only where rows differ in them.
+        if_any: True for columns that are shown wherever a row has a value.
     """
 
     key: str
@@ -60,6 +66,7 @@ class Column:
     meaning: str
     images: str = ""
     always: bool = True
+    if_any: bool = False
 
 
 REPORT_COLUMNS: Final = (
@@ -128,11 +135,20 @@ MORE_COLUMNS: Final = (
     Column("threads", "Threads", Unit.COUNT, Direction.NONE, "CPU threads of the training.", always=False),
     Column("batch_size", "Batch", Unit.COUNT, Direction.NONE, "Images per step.", always=False),
     Column("learning_rate", "Learning Rate", Unit.LOSS, Direction.NONE, "Adam's step size.", always=False),
-    Column("rate_changes", "Rate Changes", Unit.TEXT, Direction.NONE, "Learning rates set on the way.", always=False),
+    Column(
+        "rate_changes",
+        "Rate Changes",
+        Unit.TEXT,
+        Direction.NONE,
+        "Learning rates set on the way.",
+        always=False,
+        if_any=True,
+    ),
     Column("epochs_done", "Epochs Done", Unit.COUNT, Direction.NONE, "Where patience ended it early.", always=False),
     Column("patience", "Patience", Unit.COUNT, Direction.NONE, "Epochs without a better one allowed.", always=False),
 )
 COLUMNS: Final = REPORT_COLUMNS + MORE_COLUMNS
+_TEST_ACCURACY: Final = next(column for column in COLUMNS if column.key == "test_accuracy")
 _MEASURED: Final = frozenset(
     {
         "last_epoch_accuracy",
@@ -187,8 +203,13 @@ class ComparisonTable:
     footnotes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the `comparison` record: means, with `<key>_std` beside them where n > 1."""
+        """Return the `comparison` record: means, with those of `STATISTICS` that there are."""
         return {"type": "comparison", "schema": SCHEMA, "rows": [_row_to_json(row) for row in self.rows]}
+
+
+def is_finished(row: Row) -> bool:
+    """Return True for a mean over finished runs, False for a run that ended otherwise."""
+    return row.values["status"] == str(Status.FINISHED)
 
 
 def build_table(runs: Iterable[RunState]) -> ComparisonTable:
@@ -203,9 +224,15 @@ def build_table(runs: Iterable[RunState]) -> ComparisonTable:
     counted = [_newest_per_seed(group) for group in groups.values()]
     repeated = sum(map(len, groups.values())) - sum(map(len, counted))
     rows = sorted(map(_make_row, counted), key=_row_order)
-    columns = tuple(c for c in COLUMNS if c.always or len({row.values[c.key] for row in rows}) > 1)
+    columns = tuple(c for c in COLUMNS if _is_shown(c, rows))
     best = frozenset((i, c.key) for c in columns if (i := _winner(rows, c)) is not None)
-    return ComparisonTable(columns, tuple(rows), best, _footnotes(rows, best, repeated))
+    notes = (*_footnotes(rows, best, repeated), *_odd_seeds(counted))
+    return ComparisonTable(columns, tuple(rows), best, notes)
+
+
+def _is_shown(column: Column, rows: Sequence[Row]) -> bool:
+    values = {row.values[column.key] for row in rows}
+    return column.always or len(values) > 1 or (column.if_any and values != {None})
 
 
 def format_value(column: Column, value: Value) -> str:
@@ -216,29 +243,23 @@ def format_value(column: Column, value: Value) -> str:
         return value
     mean, std = (value.mean, value.std) if isinstance(value, Spread) else (value, None)
     if not math.isfinite(mean):
-        return _fixed(mean, 0)
+        return fixed(mean, 0)
     match column.unit:
         case Unit.FRACTION:
-            return f"{_fixed(100 * mean, 2)}{_plus_minus(std, 100, 2)}%"
+            return f"{percent(mean, 2)}{_plus_minus(std, 100, 2)}%"
         case Unit.SECONDS:
-            digits = 0 if column.key == "total_training_time_s" and abs(mean) >= 100 else 2
-            return f"{_fixed(mean, digits)}{_plus_minus(std, 1, digits)} s"
+            digits = 0 if column.key == "total_training_time_s" and mean >= 100 else time_digits(mean)
+            return f"{fixed(mean, digits)}{_plus_minus(std, 1, digits)} s"
         case Unit.LOSS:
             if not isinstance(value, Spread):
                 return f"{mean:g}"
-            return f"{_fixed(mean, 4)}{_plus_minus(std, 1, 4)}"
+            return f"{fixed(mean, 4)}{_plus_minus(std, 1, 4)}"
         case _:
             return f"{mean:,.0f}"
 
 
-def _fixed(number: float, digits: int) -> str:
-    if not math.isfinite(number):
-        return "NaN" if math.isnan(number) else "∞" if number > 0 else "-∞"
-    return f"{number:.{digits}f}" if abs(number) < 1e7 else f"{number:.3g}"
-
-
 def _plus_minus(std: float | None, scale: float, digits: int) -> str:
-    return "" if std is None else f" ± {_fixed(scale * std, digits)}"
+    return "" if std is None else f" ± {fixed(scale * std, digits)}"
 
 
 def _group_key(run: RunState) -> tuple[Any, ...]:
@@ -252,7 +273,7 @@ def _group_key(run: RunState) -> tuple[Any, ...]:
         spec.patience,
         spec.split_seed,
         data.sha256 if data else None,
-        (machine.device, machine.device_name, machine.backend, machine.threads) if machine else None,
+        (machine.device, machine.device_name, machine.backend, machine.deciding_threads) if machine else None,
     )
     return key if run.status is Status.FINISHED else (*key, run.run)
 
@@ -280,16 +301,21 @@ def _make_row(group: Sequence[RunState]) -> Row:
         "device": first.machine.device if first.machine else None,
         "device_name": first.machine.device_name if first.machine else None,
         "backend": first.machine.backend if first.machine else None,
-        "threads": first.machine.threads if first.machine else None,
+        "threads": _threads(group),
         "batch_size": first.spec.batch_size,
         "learning_rate": first.spec.learning_rate,
-        "rate_changes": ", ".join(f"{rate:g} from epoch {epoch}" for epoch, rate in first.rates) or None,
+        "rate_changes": first.rate_changes or None,
         "epochs_done": _ended_early(group),
         "patience": first.spec.patience,
     }
     data = first.dataset
     images = {"n_train": data.n_train, "n_validation": data.n_validation, "n_test": data.n_test} if data else {}
     return Row(tuple(run.run for run in group), values, images)
+
+
+def _threads(group: Sequence[RunState]) -> float | str | None:
+    counts = sorted({run.machine.threads for run in group if run.machine is not None})
+    return counts[0] if len(counts) == 1 else ", ".join(map(str, counts)) or None
 
 
 def _ended_early(group: Sequence[RunState]) -> Spread | None:
@@ -300,8 +326,7 @@ def _ended_early(group: Sequence[RunState]) -> Spread | None:
 
 
 def _row_order(row: Row) -> tuple[Any, ...]:
-    unfinished = row.values["status"] != str(Status.FINISHED)
-    return (unfinished, str(row.values["dataset"]), row.number("features"), row.number("epochs"), row.runs)
+    return (not is_finished(row), str(row.values["dataset"]), row.number("features"), row.number("epochs"), row.runs)
 
 
 def _winner(rows: Sequence[Row], column: Column) -> int | None:
@@ -314,9 +339,7 @@ def _winner(rows: Sequence[Row], column: Column) -> int | None:
     running = [
         (i, value)
         for i, row in enumerate(rows)
-        if row.values["status"] == str(Status.FINISHED)
-        and isinstance(value := row.values[column.key], Spread)
-        and math.isfinite(value.mean)
+        if is_finished(row) and isinstance(value := row.values[column.key], Spread) and math.isfinite(value.mean)
     ]
     alike = _SAME_MACHINE if column.unit is Unit.SECONDS else _SAME_DATA
     if len(running) < 2 or len({tuple(rows[i].values[key] for key in alike) for i, _ in running}) > 1:
@@ -324,39 +347,99 @@ def _winner(rows: Sequence[Row], column: Column) -> int | None:
     sign = 1 if column.direction is Direction.HIGHER else -1
     running.sort(key=lambda item: sign * item[1].mean, reverse=True)
     (first, lead), (second, runner_up) = running[0], running[1]
-    noise = math.hypot(_half_width(rows[first], column, lead), _half_width(rows[second], column, runner_up))
-    return first if abs(lead.mean - runner_up.mean) > noise else None
+    ours, theirs = _half_width(rows[first], column, lead, -sign), _half_width(rows[second], column, runner_up, sign)
+    return first if abs(lead.mean - runner_up.mean) > math.hypot(ours, theirs) else None
 
 
-def _half_width(row: Row, column: Column, value: Spread) -> float:
-    """Half of a 95 % interval of the mean: from the seeds where there are several, else from what is known."""
-    from_seeds = student_t_95(value.n - 1) * value.std / math.sqrt(value.n) if value.std is not None else 0.0
-    if column.unit is Unit.FRACTION:
-        return max(from_seeds, binomial_half_width(value.mean, row.images.get(column.images, 0)))
-    if column.unit is Unit.SECONDS and value.std is None:
-        # How busy the machine was, one time does not tell.
+def _half_width(row: Row, column: Column, value: Spread, side: int) -> float:
+    """Return how far the 95 % interval of a mean reaches below (side -1) or above it (1); infinite for one seed.
+
+    One seed does not tell how much seeds differ, and they differ by more than the number of images explains.
+    """
+    if value.std is None:
         return math.inf
+    from_seeds = student_t_95(value.n - 1) * value.std / math.sqrt(value.n)
+    if column.unit is Unit.FRACTION:
+        # All seeds share the images, so more seeds do not make this part smaller.
+        interval = wilson_interval(value.mean, row.images.get(column.images, 0))
+        return max(from_seeds, abs(interval[side > 0] - value.mean))
     return max(from_seeds, TIME_NOISE * abs(value.mean))
 
 
-def _footnotes(rows: Sequence[Row], best: frozenset[tuple[int, str]], repeated: int) -> tuple[str, ...]:
+def _setting(row: Row) -> str:
+    """Return the setting of a row in words: `20 epochs x 2 features`."""
+    return f"{row.number('epochs'):g} epochs x {row.number('features'):g} features"
+
+
+def _better_but_unfinished(rows: Sequence[Row], best: frozenset[tuple[int, str]]) -> list[str]:
+    """Name the rows that are clearly better than a marked value, and are not marked since they did not finish."""
     notes = []
+    for row in rows:
+        titles = [
+            column.title
+            for column in COLUMNS
+            for marked, key in best
+            if key == column.key and not is_finished(row) and _is_clearly_better(row, rows[marked], column)
+        ]
+        if titles:
+            titled = " and ".join(titles)
+            notes.append(f"{_setting(row)}, {row.values['status']}: better than the marked {titled}, but not finished.")
+    return notes
+
+
+def _is_clearly_better(row: Row, marked: Row, column: Column) -> bool:
+    value, lead = row.values[column.key], marked.values[column.key]
+    # An unfinished run is quick because it is unfinished.
+    if column.unit is Unit.SECONDS or not (isinstance(value, Spread) and isinstance(lead, Spread)):
+        return False
+    sign = 1 if column.direction is Direction.HIGHER else -1
+    is_same_data = all(row.values[key] == marked.values[key] for key in _SAME_DATA)
+    return is_same_data and sign * (value.mean - lead.mean) > _half_width(marked, column, lead, sign)
+
+
+def _odd_seeds(groups: Iterable[Sequence[RunState]]) -> list[str]:
+    """Name the seeds whose test accuracy lies far below that of the other seeds of their row."""
+    notes = []
+    for group in groups:
+        tested = [(run, run.result.test_accuracy) for run in group if run.result is not None]
+        known = [(run, accuracy) for run, accuracy in tested if accuracy is not None]
+        values = [accuracy for _, accuracy in known]
+        for at in outliers(values):
+            if values[at] < median(values):
+                run, odd, middle = known[at][0], percent(values[at], 2), percent(median(values), 2)
+                notes.append(
+                    f"{run.epochs} epochs x {run.spec.features} features: seed {run.spec.seed} collapsed, with a test "
+                    f"accuracy of {odd}%; the median of {len(values)} seeds is {middle}%."
+                )
+    return notes
+
+
+def _footnotes(rows: Sequence[Row], best: frozenset[tuple[int, str]], repeated: int) -> tuple[str, ...]:
+    notes: list[str] = []
     labels = dict.fromkeys(str(row.values["dataset"]) for row in rows if row.values["dataset"])
     if labels:
         notes.append("Dataset: " + ", ".join(labels) + ".")
-    if len({row.values["data_digest"] for row in rows}) > 1:
+    is_mixed = len({row.values["data_digest"] for row in rows}) > 1
+    if is_mixed:
         notes.append("Rows of different datasets cannot be compared.")
     if any(isinstance(row.values["n_seeds"], int) and row.values["n_seeds"] > 1 for row in rows):
         notes.append("Several seeds of one setting: mean ± sample deviation (n - 1), n in the column Seeds.")
     if repeated:
         notes.append(f"Of runs with the same settings and seed the newest counts; {repeated} older left out.")
     for row in rows:
-        if isinstance(done := row.values["epochs_done"], Spread):
-            planned = f"{row.number('epochs'):g} epochs x {row.number('features'):g} features"
-            notes.append(f"{planned}: ended after {done.mean:g} by a patience of {row.values['patience']}.")
+        done, tested = row.values["epochs_done"], row.values["test_accuracy"]
+        if isinstance(done, Spread):
+            notes.append(f"{_setting(row)}: ended after {done.mean:g} by a patience of {row.values['patience']}.")
+        if isinstance(tested, Spread) and tested.median is not None:
+            middle, low, high = (format_value(_TEST_ACCURACY, one) for one in (tested.median, tested.low, tested.high))
+            notes.append(f"{_setting(row)}: test accuracy of {tested.n} seeds, median {middle}, from {low} to {high}.")
+    finished = [row for row in rows if is_finished(row)]
     if best:
         notes.append("Best value of a column marked where its lead is larger than the noise (95 %).")
-    if any(row.values["status"] != str(Status.FINISHED) for row in rows):
+    if len(finished) > 1 and not is_mixed and any(row.values["n_seeds"] == 1 for row in finished):
+        notes.append("A single seed does not show the noise, so its row is neither marked nor beaten; try --seeds 0-4.")
+    notes += _better_but_unfinished(rows, best)
+    if len(finished) < len(rows):
         notes.append("Runs that did not finish stand alone and enter no mean.")
     return tuple(notes)
 
@@ -367,8 +450,9 @@ def _row_to_json(row: Row) -> dict[str, Any]:
         value = row.values[column.key]
         if isinstance(value, Spread):
             record[column.key] = value.mean
-            if value.std is not None:
-                record[f"{column.key}_std"] = value.std
+            for statistic, number in zip(STATISTICS, (value.std, value.median, value.low, value.high), strict=True):
+                if number is not None:
+                    record[f"{column.key}_{statistic}"] = number
         else:
             record[column.key] = value
     record["runs"] = list(row.runs)

@@ -35,7 +35,7 @@ from mnist_tui.core.events import (
 from mnist_tui.core.metrics import error_reduction, improvement_points
 from mnist_tui.core.queue import Continuation, QueuedRun
 from mnist_tui.core.spec import RunSpec, new_run_id
-from mnist_tui.core.state import best_epoch, summarise
+from mnist_tui.core.state import patience_ended, summarise
 from mnist_tui.engine.backends import choose_backend, compilation
 from mnist_tui.engine.cores import free_cores
 from mnist_tui.engine.data import Dataset, prepare_dataset, validation_set
@@ -46,7 +46,7 @@ from mnist_tui.engine.device import (
     prepare_backend,
     synchronize,
 )
-from mnist_tui.engine.train import Score, Step, Trainer
+from mnist_tui.engine.train import Diverged, Score, Step, Trainer
 from mnist_tui.errors import DataError, MnistTuiError, RunError, UsageError
 
 PROGRESS_INTERVAL_S: Final = 0.2
@@ -174,8 +174,7 @@ def differences(before: Machine, now: Machine) -> tuple[str, ...]:
     values = [
         ("device", before.device_name, now.device_name),
         ("backend", before.backend, now.backend),
-        # The compiled step gives the same bits with any number.
-        ("threads", before.threads, before.threads if before.backend == now.backend == "compiled" else now.threads),
+        ("threads", before.deciding_threads, now.deciding_threads),
         *((name, before.versions.get(name), now.versions.get(name)) for name in now.versions if name != "mnist-tui"),
     ]
     return tuple(f"{name}: {old}, now {new}" for name, old, new in values if old != new)
@@ -183,10 +182,6 @@ def differences(before: Machine, now: Machine) -> tuple[str, ...]:
 
 class _Stopped(Exception):  # noqa: N818 - not an error: it ends the run on request
     """Ends a run between two batches."""
-
-
-class _Diverged(Exception):  # noqa: N818 - likewise
-    """Ends a run whose loss is NaN or infinite."""
 
 
 class _Stopwatch:
@@ -258,8 +253,10 @@ class _Run:
             yield (yield from self._train(trainer))
         except _Stopped:
             yield self._done(Status.STOPPED, "stopped by request")
-        except _Diverged as diverged:
-            yield self._done(Status.DIVERGED, f"the loss was no longer a finite number in epoch {diverged}")
+        except Diverged as diverged:
+            # An epoch whose numbers are lost is not a finished one.
+            epoch = min(len(self._history) + 1, self._epochs)
+            yield self._done(Status.DIVERGED, f"{diverged} in epoch {epoch}")
         except Exception as error:  # noqa: BLE001 - one failed run must not take the queue with it
             yield self._done(Status.OUT_OF_MEMORY if _is_out_of_memory(error) else Status.FAILED, _reason(error))
 
@@ -299,7 +296,10 @@ class _Run:
         )
 
     def _train(self, trainer: Trainer) -> Generator[Event, None, RunDone]:
-        while not (self._is_complete and self._control.close_epochs(len(self._history))):
+        # Asked before each epoch, the first one after a resume included: it may have been over when it was cut off.
+        while not self._is_patience_at_an_end and not (
+            self._is_complete and self._control.close_epochs(len(self._history))
+        ):
             yield from self._take_new_epochs(len(self._history))
             if self._is_complete:
                 continue
@@ -307,16 +307,13 @@ class _Run:
             trainer.set_rate(self._rate_of(len(self._history) + 1))
             done = yield from self._epoch(trainer, len(self._history) + 1)
             self._history.append(done)
-            finite = math.isfinite(done.train_loss) and math.isfinite(done.val_loss)
-            if finite and self._is_worth_a_look:
+            if self._is_worth_a_look:
                 self._looked_at = time.monotonic()
                 yield trainer.look(self._run, done.epoch)
-            if finite and self._is_worth_a_checkpoint:
+            if self._is_worth_a_checkpoint:
                 yield self._checkpoint(trainer)
             yield done
-            if not finite:
-                raise _Diverged(done.epoch)
-            if self._control.after_epoch() is Next.STOP_RUN or self._is_patience_at_an_end:
+            if self._control.after_epoch() is Next.STOP_RUN:
                 break
         if self._is_patience_at_an_end:
             self._control.close()
@@ -334,11 +331,7 @@ class _Run:
     @property
     def _is_patience_at_an_end(self) -> bool:
         """True where the best validation accuracy is so many epochs ago as the settings allow."""
-        patience = self._spec.patience
-        if patience is None or self._is_complete or len(self._history) <= patience:
-            return False
-        best = best_epoch(self._history)
-        return best is not None and len(self._history) - best.epoch >= patience
+        return not self._is_complete and patience_ended(self._history, self._spec.patience)
 
     @property
     def _ends_here(self) -> bool:
@@ -403,8 +396,6 @@ class _Run:
                 continue
             next_progress_s = elapsed_s + PROGRESS_INTERVAL_S
             if phase is Phase.TRAIN:
-                if not trainer.is_finite:
-                    raise _Diverged(epoch)
                 self._images_per_s = step.done * self._spec.batch_size / elapsed_s
                 yield from self._take_new_epochs(epoch)
             yield Progress(
@@ -421,11 +412,14 @@ class _Run:
 
     def _obey(self, trainer: Trainer, epoch: int, phase: Phase, step: Step, clock: _Stopwatch) -> Iterator[Event]:
         """Obey what people asked for. A pause saves the place, so that it may last longer than the process."""
-        if self._control.handing_over and not self._is_complete:
+        if self._control.handing_over and not self._ends_here:
+            self._control.close()
+            yield from self._take_wishes(epoch)
             yield from self._save_place(trainer, epoch, phase, step, clock)
             raise _Stopped
         if self._control.paused:
             paused = _Stopwatch()
+            yield from self._take_wishes(epoch)
             yield from self._save_place(trainer, epoch, phase, step, clock)
             yield RunPaused(run=self._run, epoch=epoch)
             while not self._control.wait_until_resumed():
@@ -433,7 +427,9 @@ class _Run:
             clock.leave_out(paused.elapsed_s)
             yield RunResumed(run=self._run, epoch=epoch, paused_s=paused.elapsed_s)
         # A run that has all its epochs gets its test: that is a moment's work.
-        if self._control.between_batches() is Next.STOP_RUN and not self._is_complete:
+        if self._control.between_batches() is Next.STOP_RUN and not self._ends_here:
+            self._control.close()
+            yield from self._take_wishes(epoch)
             raise _Stopped
 
     def _save_place(self, trainer: Trainer, epoch: int, phase: Phase, step: Step, clock: _Stopwatch) -> Iterator[Event]:
@@ -442,6 +438,11 @@ class _Run:
             batch = step.done if phase is Phase.TRAIN else trainer.batches
             data = trainer.save(epoch - 1, batch, clock.elapsed_s)
             yield Checkpoint(run=self._run, epoch=epoch - 1, batch=batch, data=data)
+
+    def _take_wishes(self, epoch: int) -> Iterator[Event]:
+        """Record what was asked for during this epoch, so that whoever goes on with the run knows it."""
+        yield from self._take_new_epochs(epoch)
+        yield from self._take_new_rate(max(epoch, self._later[-1].epoch if self._later else 0) + 1)
 
     def _take_new_epochs(self, epoch: int) -> Iterator[Event]:
         wish = self._control.epochs(self._epochs, max(epoch, self._later[-1].epoch if self._later else 0))

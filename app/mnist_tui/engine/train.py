@@ -34,6 +34,17 @@ FORMAT: Final = 1
 """Number of the form of checkpoints."""
 
 
+MAX_LOSS: Final = 1e6
+"""A mean loss above this has run away: guessing among 10 classes costs 2.3."""
+
+
+_NOT_FINITE: Final = "the loss was no longer a finite number"
+
+
+class Diverged(Exception):  # noqa: N818 - a way for a run to end, like the others
+    """Training has run away; the text says how."""
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """Mean loss (cross-entropy, natural logarithm) and accuracy (fraction) over one part of the data."""
@@ -88,7 +99,7 @@ class Trainer:
         self._stepper = make_stepper(backend, model, spec, device, dataset.side, threads)
         # Logits are kept and scored once per epoch: cheaper than summing loss and hits in every step.
         self._logits = torch.zeros(len(dataset.train_labels), self._classes, device=device)
-        self._newest = self._logits[:0]
+        self._newest, self._unchecked = self._logits[:0], self._logits[:0]
         self._newest_order = torch.zeros(0, dtype=torch.int64, device=device)
         self._seen = self._newest, self._newest
 
@@ -170,14 +181,24 @@ class Trainer:
         Args:
             epoch: Number of the epoch, from 1; with the seed it fixes the order of the images.
             first_batch: Batches that are done already.
+
+        Raises:
+            Diverged: An output was NaN or infinite. Looked for after fixed batches, so that a run always ends at the
+                same one.
         """
         order = self._order(epoch)
+        every, checked = max(1, self.batches // CALLS), first_batch * self._batch_size
         at_once = max(1, min(self._stepper.images_at_once, len(order) // CALLS) // self._batch_size)
         for begin in range(first_batch, self.batches, at_once):
             done = min(begin + at_once, self.batches)
             start, stop = begin * self._batch_size, min(done * self._batch_size, len(order))
             self._stepper.train(self._train, order, start, stop, self._batch_size, self._logits)
             self._newest, self._newest_order = self._logits[start:stop], order[start:stop]
+            self._unchecked = self._logits[checked:stop]
+            if done == self.batches or done // every > begin // every:
+                if not self.is_finite:
+                    raise Diverged(_NOT_FINITE)
+                checked = stop
             yield Step(done, self.batches)
         labels = self._train.labels.index_select(0, order)
         yield Step(self.batches, self.batches, _score(self._logits, labels))
@@ -193,8 +214,8 @@ class Trainer:
 
     @property
     def is_finite(self) -> bool:
-        """False once an output is NaN or infinite; a NaN in the weights never goes away. Waits for the device."""
-        return bool(torch.isfinite(self._newest).all())
+        """False where an output of the newest batches is NaN or infinite. Waits for the device."""
+        return bool(torch.isfinite(self._unchecked).all())
 
     @property
     def newest_loss(self) -> float:
@@ -229,8 +250,17 @@ class Trainer:
 
 
 def _score(logits: Tensor, labels: Tensor) -> Score:
-    """Return the means over logits (N, 10) and labels (N,), summed in float64 where the device has it."""
+    """Return the means over logits (N, 10) and labels (N,), summed in float64 where the device has it.
+
+    Raises:
+        Diverged: The loss is not finite, or above `MAX_LOSS`.
+    """
     with torch.inference_mode():
         losses = F.cross_entropy(logits, labels, reduction="none").cpu().double()
         hits = (logits.argmax(dim=1) == labels).sum()
-        return Score(loss=float(losses.mean()), accuracy=int(hits) / len(labels))
+        score = Score(loss=float(losses.mean()), accuracy=int(hits) / len(labels))
+    if not math.isfinite(score.loss):
+        raise Diverged(_NOT_FINITE)
+    if score.loss > MAX_LOSS:
+        raise Diverged(f"the loss rose above {MAX_LOSS:,.0f}")
+    return score

@@ -65,7 +65,6 @@ def _accuracy_row(title: str, runs: Sequence[RunState], values: Sequence[float |
         counted = getattr(run.dataset, images) if run.dataset is not None else 0
         against = difference(value, values[0], counted) if run is not runs[0] and counted else None
         if against is not None:
-            sign = "" if against.is_clear else ", within the noise"
-            text += f"  {format_points(against.points)} ± {against.noise:.2f}{sign}"
+            text += f"  {format_points(against.points)} ({format_points(against.low)} to {format_points(against.high)})"
         cells.append(text if value is not None else NOTHING)
     return SideRow(title, tuple(cells))

@@ -124,7 +124,7 @@ def _protocol(runs: Sequence[RunState]) -> list[Block]:
     machines = [run.machine for run in runs if run.machine is not None]
     facts = [
         ("Optimizer", "Adam, cross-entropy loss"),
-        ("Learning rate", _each(f"{spec.learning_rate:g}" for spec in specs)),
+        ("Learning rate", _each(_rates(run) for run in runs)),
         ("Batch size", _each(str(spec.batch_size) for spec in specs)),
         ("Epochs", _each(str(run.epochs) for run in runs)),
         ("Features", _each(str(spec.features) for spec in specs)),
@@ -137,6 +137,10 @@ def _protocol(runs: Sequence[RunState]) -> list[Block]:
         "The test images were used once, with the weights after the last epoch. Times are those of training and "
         "validation; loading, pauses and the test are not in them.",
     ]
+
+
+def _rates(run: RunState) -> str:
+    return ", then ".join(filter(None, [f"{run.spec.learning_rate:g}", run.rate_changes]))
 
 
 def _each(values: Iterable[str]) -> str:

@@ -18,10 +18,10 @@ from typing import Any, Final
 from rich.cells import cell_len
 
 from mnist_tui import __version__
-from mnist_tui.core.events import SCHEMA, EpochDone, Status
+from mnist_tui.core.events import SCHEMA, EpochDone
 from mnist_tui.core.plain import to_json_value
 from mnist_tui.core.state import RunState
-from mnist_tui.core.table import COLUMNS, Column, ComparisonTable, Row, Unit, format_value
+from mnist_tui.core.table import COLUMNS, STATISTICS, Column, ComparisonTable, Unit, format_value, is_finished
 from mnist_tui.errors import UsageError
 from mnist_tui.report.words import printable
 
@@ -71,11 +71,6 @@ def render(table: ComparisonTable, format_name: str, *, generated_at: str = "") 
     return writer(table)
 
 
-def is_finished(row: Row) -> bool:
-    """Return True for a mean over finished runs, False for a run that ended otherwise."""
-    return row.values["status"] == str(Status.FINISHED)
-
-
 def people_cells(table: ComparisonTable) -> list[list[Cell]]:
     """Return the rows as people read them; rows of unfinished runs begin with a dagger."""
     rows = []
@@ -112,7 +107,7 @@ def to_csv(table: ComparisonTable) -> str:
     header = [
         key
         for column in COLUMNS
-        for key in (column.key, f"{column.key}_std")
+        for key in (column.key, *(f"{column.key}_{statistic}" for statistic in STATISTICS))
         if key == column.key or any(key in record for record in records)
     ]
     text = io.StringIO(newline="")

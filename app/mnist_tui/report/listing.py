@@ -207,10 +207,6 @@ def _epochs_columns(history: Sequence[EpochDone], best: EpochDone | None) -> lis
     ]
 
 
-def _rates(run: RunState) -> list[str]:
-    return [f"{rate:g} from epoch {epoch}" for epoch, rate in run.rates]
-
-
 def _called(run: RunState) -> list[tuple[str, str]]:
     labels = run.labels
     deleted = f"{format_moment(labels.deleted_at)}, `mnist-tui restore` brings it back" if labels.deleted_at else ""
@@ -231,7 +227,7 @@ def _facts(run: RunState) -> list[tuple[str, Text]]:
         ("Features", Text(str(spec.features))),
         ("Seed", Text(f"{spec.seed}, split seed {spec.split_seed}")),
         ("Batch size", Text(str(spec.batch_size))),
-        ("Learning rate", Text(", then ".join([f"{spec.learning_rate:g}", *_rates(run)]))),
+        ("Learning rate", Text(", then ".join(filter(None, [f"{spec.learning_rate:g}", run.rate_changes])))),
         *([("Patience", Text(f"{spec.patience} epochs"))] if spec.patience is not None else []),
     ]
     if run.parameters is not None:

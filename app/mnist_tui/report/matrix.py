@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from mnist_tui.core.insight import Insight
+from mnist_tui.core.numerals import percent
 from mnist_tui.report.words import NOTHING, format_percent
 
 _FAINT: Final = 0.05
@@ -85,8 +86,8 @@ def _text(count: int, share: float, view: View, room: int) -> str:
     if not count:
         return "·"
     if view is View.SHARES:
-        text = f"{100 * share:.1f}"
-        return text if len(text) <= room else f"{100 * share:.0f}"
+        text = percent(share, 1)
+        return text if len(text) <= room else percent(share, 0)
     return _whole(count, room)
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from mnist_tui.core.events import Machine, Status
+from mnist_tui.core.numerals import MINUS, fixed, percent, signed, time_digits
 
 NOTHING: Final = "–"
 """What stands where there is no value."""
@@ -69,10 +70,14 @@ def still_waiting(number: int) -> str:
 
 def format_duration(seconds: float | None) -> str:
     """Return a time to read at a glance: `0.4 s`, `4 s`, `1m12s`, `2h05m`, `3d04h`."""
-    if seconds is None or not math.isfinite(seconds):
-        return _nonfinite(seconds)
+    if seconds is None:
+        return NOTHING
+    if not math.isfinite(seconds):
+        return fixed(seconds, 0)
     if seconds < 0:
-        return f"−{format_duration(-seconds)}"
+        return f"{MINUS}{format_duration(-seconds)}"
+    if 0 < seconds < 0.05:
+        return "<0.1 s"
     if 0.05 <= seconds < 0.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -89,39 +94,35 @@ def format_duration(seconds: float | None) -> str:
 
 def format_seconds(seconds: float | None) -> str:
     """Return a measured time with two decimals: `24.44 s`."""
-    if seconds is None or not math.isfinite(seconds):
-        return _nonfinite(seconds)
-    return f"{_fixed(seconds, 2)} s"
+    if seconds is None:
+        return NOTHING
+    return f"{fixed(seconds, time_digits(seconds))} s" if math.isfinite(seconds) else fixed(seconds, 0)
 
 
 def format_percent(fraction: float | None, digits: int = 2) -> str:
     """Return a fraction as a percentage: `47.94%` for 0.4794."""
-    if fraction is None or not math.isfinite(fraction):
-        return _nonfinite(fraction)
-    percent = 100 * fraction
-    return f"{_fixed(percent, digits)}%" if math.isfinite(percent) else _nonfinite(percent)
+    if fraction is None:
+        return NOTHING
+    return f"{percent(fraction, digits)}%" if math.isfinite(100 * fraction) else fixed(100 * fraction, 0)
 
 
 def format_points(points: float | None) -> str:
     """Return a change in percentage points with its sign: `+0.41`, `−0.03`."""
-    if points is None or not math.isfinite(points):
-        return _nonfinite(points)
-    text = _fixed(abs(points), 2)
-    if text == "0.00":
-        return text
-    return f"+{text}" if points > 0 else f"−{text}"
+    if points is None:
+        return NOTHING
+    return signed(points, 2) if math.isfinite(points) else fixed(points, 0)
 
 
 def format_reduction(share: float | None) -> str:
     """Return a share of the errors with its sign: `+12.3%`, `−0.8%`."""
-    if share is None or not math.isfinite(share):
-        return _nonfinite(share)
-    return f"{'−' if share < 0 else '+'}{_fixed(100 * abs(share), 1)}%"
+    if share is None:
+        return NOTHING
+    return f"{signed(100 * share, 1)}%" if math.isfinite(100 * share) else fixed(100 * share, 0)
 
 
 def format_loss(loss: float | None) -> str:
     """Return a loss with four decimals: `1.3312`."""
-    return _nonfinite(loss) if loss is None or not math.isfinite(loss) else _fixed(loss, 4)
+    return NOTHING if loss is None else fixed(loss, 4)
 
 
 def format_rate(images_per_s: float | None) -> str:
@@ -132,7 +133,7 @@ def format_rate(images_per_s: float | None) -> str:
         return f"{images_per_s:.0f} img/s"
     thousands = images_per_s / 1e3
     number, unit = (thousands, "k") if thousands < 999.5 else (thousands / 1e3, "M")
-    return f"{_fixed(number, 1 if number < 99.95 else 0)}{unit} img/s"
+    return f"{fixed(number, 1 if number < 99.95 else 0)}{unit} img/s"
 
 
 def format_device(machine: Machine) -> str:
@@ -149,15 +150,3 @@ def format_moment(iso: str) -> str:
         return f"{datetime.fromisoformat(iso).astimezone():%Y-%m-%d %H:%M}"
     except (ValueError, OverflowError):
         return printable(iso) or NOTHING
-
-
-def _fixed(number: float, digits: int) -> str:
-    return f"{number:.{digits}f}" if abs(number) < 1e7 else f"{number:.3g}"
-
-
-def _nonfinite(number: float | None) -> str:
-    if number is None:
-        return NOTHING
-    if math.isnan(number):
-        return "NaN"
-    return "∞" if number > 0 else "−∞"

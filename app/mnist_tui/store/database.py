@@ -32,7 +32,7 @@ from mnist_tui.core.insight import Insight, ValidationSet
 from mnist_tui.core.labels import Labels
 from mnist_tui.core.plain import dumps
 from mnist_tui.core.queue import Continuation, QueuedRun
-from mnist_tui.core.state import Mark
+from mnist_tui.core.state import Mark, patience_ended
 from mnist_tui.errors import MnistTuiError, StoreError, UsageError
 from mnist_tui.store import checkpoints, waiting
 from mnist_tui.store.connection import Connection
@@ -378,6 +378,10 @@ def continuing(store: Store, name: str, epochs: int | None = None) -> QueuedRun:
         raise UsageError(f"the run {run.run} is in progress", "Watch it in the process that trains it")
     if run.status is Status.DIVERGED:
         raise UsageError(f"the run {run.run} diverged", "Start a new one with a smaller learning rate")
+    done, patience = run.epochs_done, run.spec.patience
+    if run.status is Status.FINISHED and done < run.epochs and patience_ended(run.history, patience):
+        message = f"the run {run.run} ended after {done} epochs, when its patience of {patience} was over"
+        raise UsageError(message, "Start a new one with a larger patience")
     reach = epochs or run.epochs
     if reach < run.epochs_done or (reach == run.epochs_done and run.status is Status.FINISHED):
         raise UsageError(f"the run {run.run} has {run.epochs_done} epochs already", "Ask for more with --epochs")

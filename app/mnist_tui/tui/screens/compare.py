@@ -56,7 +56,8 @@ class CompareScreen(Dialog[None]):
             yield table
             yield PlotView()
             yield Static(
-                "± is the 95 % interval that the number of images alone gives; other seeds may differ by more.",
+                "In brackets: the 95 % interval, from the number of images alone. Where it includes 0, the difference "
+                "is noise. Other seeds may differ by more.",
                 classes="hint",
             )
 

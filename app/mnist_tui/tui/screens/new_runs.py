@@ -18,6 +18,7 @@ from mnist_tui.core.spec import (
     MAX_JOBS,
     RunSpec,
     SweepSpec,
+    check_rate,
     parse_number,
     parse_numbers,
 )
@@ -113,6 +114,7 @@ class NewRunsScreen(Dialog[NewRuns]):
             rate = float(text("learning-rate"))
         except ValueError:
             raise UsageError("learning rate must be a number, such as 0.001") from None
+        check_rate(rate)
         base = replace(
             self._spec,
             learning_rate=rate,

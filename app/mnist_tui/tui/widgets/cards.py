@@ -124,9 +124,9 @@ class ImprovementCard(Card):
 
 
 class RecognisedCard(Card):
-    """How much of each class is recognised, the worst first."""
+    """The accuracy of each class, the worst first."""
 
-    BORDER_TITLE = "Recognised, the worst first"
+    BORDER_TITLE = "Accuracy by class"
 
     def __init__(self) -> None:
         super().__init__()
@@ -151,9 +151,12 @@ class RecognisedCard(Card):
         room = max(6, self.size.width - 17)
         shares = [row[at] / max(1, sum(row)) for at, row in enumerate(insight.confusion)]
         order = sorted(range(len(shares)), key=shares.__getitem__)[:MOST_CLASSES]
+        self.border_title = f"Accuracy by class, epoch {insight.epoch}, worst first"
         rows = [
             Content.assemble(
-                (f"{printable(names[at])[:8]:<9}", "$text-muted"), bar(shares[at], room), f" {shares[at]:6.1%}"
+                (f"{printable(names[at])[:8]:<9}", "$text-muted"),
+                bar(shares[at], room),
+                f" {format_percent(shares[at], 1):>6}",
             )
             for at in order
         ]

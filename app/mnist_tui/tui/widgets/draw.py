@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from mnist_tui.core.state import RunState
-from mnist_tui.report.words import printable
+from mnist_tui.report.words import format_percent, printable
 from mnist_tui.tui.film import Scene
 from mnist_tui.tui.oracle import Answer
 from mnist_tui.tui.widgets.cards import Card
@@ -51,7 +51,7 @@ class GuessCard(Card):
             Content.assemble(
                 (f"{'★' if number == best else ' '} {name} ", "bold" if number == best else ""),
                 bar(chance, room),
-                (f"{chance:5.0%}", "bold" if number == best else "$text-muted"),
+                (f"{format_percent(chance, 0):>5}", "bold" if number == best else "$text-muted"),
             )
             for number, name, chance in ((number, names[number], chances[number]) for number in sorted(likely))
         ]

@@ -17,7 +17,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mnist_tui.core.insight import CONFIDENCE_STEPS, Insight
+from mnist_tui.core.insight import Insight
 from mnist_tui.report.matrix import Cell, Kind, View, images_of, in_words, matrix
 from mnist_tui.report.words import format_percent
 from mnist_tui.tui.film import Scene
@@ -253,7 +253,7 @@ class ErrorsView(Container):
         tiles = [
             Tile(
                 image,
-                f"{insight.confidences[image] / CONFIDENCE_STEPS:4.0%} sure" + (" new" if image in found.new else ""),
+                f"{insight.sureness(image):>4} sure" + (" new" if image in found.new else ""),
                 image in found.new,
             )
             for image in found.images

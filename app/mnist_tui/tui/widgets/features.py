@@ -19,7 +19,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mnist_tui.core.insight import CONFIDENCE_STEPS, Insight
+from mnist_tui.core.insight import Insight
+from mnist_tui.core.numerals import fixed
 from mnist_tui.report.scatter import Dot, Limits, Plane, Turn, aligned, limits_of
 from mnist_tui.report.words import format_percent
 from mnist_tui.tui.film import Scene
@@ -167,12 +168,12 @@ class MapView(Widget, can_focus=True):
             kept, features = format_percent(insight.kept, 1), len(insight.center)
             long = f"two principal components: {kept} of the variance of {features} features"
             return long if len(long) <= self.size.width else f"PCA keeps {kept} of {features} features"
-        left, right, bottom, top = self._limits or Limits(0, 1, 0, 1)
-        across = f"→ feature 1: {left:.2f} to {right:.2f}"
+        left, right, bottom, top = (fixed(limit, 2) for limit in self._limits or Limits(0, 1, 0, 1))
+        across = f"→ feature 1: {left} to {right}"
         if len(insight.center) == 1:
             return across
-        long = f"{across}   ↑ feature 2: {bottom:.2f} to {top:.2f}"
-        return long if len(long) <= self.size.width else f"→ {left:.2f} to {right:.2f}   ↑ {bottom:.2f} to {top:.2f}"
+        long = f"{across}   ↑ feature 2: {bottom} to {top}"
+        return long if len(long) <= self.size.width else f"→ {left} to {right}   ↑ {bottom} to {top}"
 
     def _row(self, row: int) -> list[Segment]:
         if row >= len(self._dots) or self._plane is None:
@@ -215,7 +216,7 @@ def point_in_words(scene: Scene, at: int) -> str:
     image, label = at * insight.stride, insight.labels[at]
     predicted = insight.predictions[image]
     what = "recognised" if label == predicted else f"taken for {scene.names[predicted]}"
-    return f"{scene.names[label]} {what}, {insight.confidences[image] / CONFIDENCE_STEPS:.0%} sure, image {image:,}"
+    return f"{scene.names[label]} {what}, {insight.sureness(image)} sure, image {image:,}"
 
 
 class ClassesCard(Card):
@@ -235,7 +236,7 @@ class ClassesCard(Card):
             middle = ""
             if points and plain:
                 x, y = (sum(point[axis] for point in points) / len(points) for axis in (0, 1))
-                middle = f"{x:7.2f} {y:7.2f}".replace("-", "−")
+                middle = f"{fixed(x, 2):>7} {fixed(y, 2):>7}"
             rows.append(f"{name:<3}{format_percent(insight.class_accuracy[number], 1):>7}  {middle}")
         self.put(Content("\n".join(rows)))
 
