@@ -101,6 +101,7 @@ def run_events(
     dataset: DatasetInfo = MNIST,
     machine: Machine = CPU,
     epoch_s: float = 4.0,
+    started_at: str = "2026-03-01T12:00:00+00:00",
 ) -> list[Event]:
     """Return the events of one run: its start, one epoch per validation accuracy, its end."""
     spec = spec or RunSpec(epochs=max(1, len(val_accuracies)))
@@ -112,7 +113,7 @@ def run_events(
             dataset=dataset,
             machine=machine,
             parameters=13_392,
-            started_at="2026-03-01T12:00:00+00:00",
+            started_at=started_at,
         )
     ]
     history = [

@@ -1,8 +1,51 @@
-"""How the tests are shared out."""
+"""What all tests share: how they are spread over processes, and that they neither depend on nor leave anything."""
 
 import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+
+import psutil
+import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine makes everything slow; that is no fault of what is tested.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
+
+# `nohup` and the background of a script ignore these, and all processes that the tests start would inherit that.
+for number, handler in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGQUIT, signal.SIG_DFL),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
+
+COMPILE = "from mnist_tui.engine.backends import load_kernels; load_kernels()"
 
 
 def pytest_xdist_auto_num_workers():
     """Return twice as many workers as there are cores: many tests wait for a screen or for another process."""
     return max(2, 2 * (os.cpu_count() or 1))
+
+
+def pytest_sessionstart(session):
+    """Compile the training step before any test starts, so that no two tests do it at the same time."""
+    if not hasattr(session.config, "workerinput"):
+        subprocess.run([sys.executable, "-c", COMPILE], check=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_process_is_left_behind(tmp_path_factory):
+    """End what the tests left running in their folders, and fail if there was anything."""
+    yield
+    base = str(tmp_path_factory.getbasetemp())
+    left = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.pid != os.getpid() and process.environ().get("MNIST_TUI_HOME", "").startswith(base):
+                left.append(" ".join(process.cmdline()))
+                process.kill()
+    assert not left

@@ -104,6 +104,10 @@ def tell(name: str, kind: str, value: str | None, *, after_epoch: bool) -> int:
                 break
             if (event := _event(record)) is not None:
                 state.apply(event)
+        if order.kind == "epochs" and (known := state.runs.get(run)) is not None:
+            begun = max(known.epochs_done, known.progress.epoch if known.progress is not None else 0)
+            if order.value < begun:
+                raise OrderError(f"the run {run} is in epoch {begun:,} already", f"Ask for {begun:,} or more")
         watch.tell(order)
         said = _wait(watch, order, state)
     say(f"{run}: {said}.", out=True)

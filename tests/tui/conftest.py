@@ -39,13 +39,23 @@ def home() -> Path:
 
 @pytest.fixture
 def make_app(home):
-    """Return a function that makes the app; `delay_s` is the time of one of 20 steps of an epoch."""
+    """Return a function that makes the app; `delay_s` is the time of one of 20 steps of an epoch.
+
+    Training ends with the test: it would go on in the folder of the next one.
+    """
+    made: list[MnistTuiApp] = []
 
     def make(delay_s: float = 0.0, engine=None, *, insights: bool = False) -> MnistTuiApp:
         if engine is not None:
-            # Of this process alone: it could not be had in another one.
-            return MnistTuiApp(Hands(engine, load_classifier), home)
-        engine = partial(run_sweep, delay_s=delay_s, insights=insights)
-        return MnistTuiApp(Hands(engine, load_classifier, workers=partial(many, engine=engine)), home)
+            # Of this process alone: another one could not import it.
+            made.append(MnistTuiApp(Hands(engine, load_classifier), home))
+        else:
+            engine = partial(run_sweep, delay_s=delay_s, insights=insights)
+            made.append(MnistTuiApp(Hands(engine, load_classifier, workers=partial(many, engine=engine)), home))
+        return made[-1]
 
-    return make
+    yield make
+    for app in made:
+        app.session.control.stop()
+        app.session.control.resume()
+        assert app.session.join(60), "training did not end"

@@ -117,7 +117,7 @@ def test_a_run_that_is_followed_is_not_read_again_with_each_look(home, monkeypat
         library = Library(home, {"run-9": live})
         library.load()
         assert library.runs() == [live]
-        store.label("run-9", Labels(name="mine"))
+        store.relabel(["run-9"], lambda _: Labels(name="mine"))
         assert library.has_changed
         library.load()
         assert library.runs()[0].labels.name == "mine"

@@ -74,9 +74,11 @@ def test_what_cannot_be_read_is_told_with_an_example(text, said):
 
 
 def test_runs_are_sorted_by_any_field_and_those_without_a_value_come_last(runs):
-    assert [run.run[-1] for run in sort_runs(runs, "val")] == ["a", "b", "c"]
-    assert [run.run[-1] for run in sort_runs(runs, "val", reverse=True)] == ["b", "a", "c"]
+    assert [run.run[-1] for run in sort_runs(runs, "val")] == ["b", "a", "c"], "the best accuracy first"
+    assert [run.run[-1] for run in sort_runs(runs, "val", reverse=True)] == ["a", "b", "c"]
+    assert sort_runs(runs, "features")[0].spec.features <= sort_runs(runs, "features")[-1].spec.features
     assert sort_runs(runs, "name")[0].run.endswith("b")
+    assert sort_runs(runs, "name", reverse=True)[0].run.endswith("b")
     for field in FIELDS:
         assert len(sort_runs(runs, field)) == 3
     with pytest.raises(UsageError, match="runs have no 'colour'"):

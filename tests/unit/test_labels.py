@@ -1,5 +1,6 @@
 """What runs are called, and how they are deleted: nothing of it touches a number."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -25,7 +26,7 @@ FIRST, SECOND = "20260101-120000-aaaaaa", "20260102-120000-bbbbbb"
 
 def label(home, run, **changes):
     with Store.open(home) as store:
-        store.label(run, replace(store.run(run).labels, **changes))
+        store.relabel([run], lambda labels: replace(labels, **changes))
 
 
 def ids(home, **options):
@@ -48,6 +49,38 @@ def test_names_tags_and_notes_are_kept_and_change_nothing_else(home):
     assert [run.labels for run in listed] == [after.labels, Labels()]
     after.labels = before.labels
     assert after == before
+
+
+def test_the_last_run_is_the_one_begun_last_whatever_the_clock_said(home):
+    with Store.open(home) as store:
+        for event in run_events("20200101-120000-cccccc", started_at="2020-01-01T12:00:00+00:00"):
+            store.record(event)
+    assert find(home, "last") == "20200101-120000-cccccc"
+
+
+def test_labels_that_are_changed_at_the_same_moment_are_all_kept(home):
+    def tag(word: str) -> None:
+        with Store.open(home) as store:
+            store.relabel([FIRST], lambda labels: replace(labels, tags=(*labels.tags, word)))
+
+    words = [f"tag-{number:02}" for number in range(20)]
+    with ThreadPoolExecutor(5) as threads:
+        list(threads.map(tag, words))
+    with Store.open_readonly(home) as store:
+        assert sorted(store.run(FIRST).labels.tags) == words
+
+
+def test_several_runs_are_relabelled_or_none(home):
+    def refuse_the_second(labels: Labels) -> Labels:
+        if labels.name == "second":
+            raise UsageError("not this one")
+        return replace(labels, name="changed")
+
+    label(home, SECOND, name="second")
+    with Store.open(home) as store, pytest.raises(UsageError):
+        store.relabel([FIRST, SECOND], refuse_the_second)
+    with Store.open_readonly(home) as store:
+        assert [run.labels.name for run in store.runs()] == ["", "second"]
 
 
 def test_a_run_is_found_by_its_name_and_by_both_ends_of_its_id(home):
@@ -91,7 +124,7 @@ def test_a_run_in_progress_cannot_be_deleted(home):
         (start, *_) = run_events("20260103-120000-cccccc")
         store.record(start)
         with pytest.raises(UsageError, match="is in progress"):
-            store.label("20260103-120000-cccccc", Labels(deleted_at=now()))
+            store.relabel(["20260103-120000-cccccc"], lambda _: Labels(deleted_at=now()))
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,15 @@ import pytest
 from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import Checkpoint, EpochDone, RunContinued, Status
 from mnist_tui.core.orders import Order
+from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import SessionState
 from mnist_tui.demo_insight import scripted_insight
+from mnist_tui.errors import RunError
 from mnist_tui.store.database import Store
 from mnist_tui.wire.client import watches
-from mnist_tui.wire.lines import event_line, read_event, read_line
-from mnist_tui.wire.place import FOLDER, connect, reachable, sockets
+from mnist_tui.wire.lines import PROTOCOL, event_line, line, read_event, read_line
+from mnist_tui.wire.place import FOLDER, connect, listen, reachable, sockets
 from mnist_tui.wire.server import MOST, Broadcast
 from tests.builders import epoch_done, progress, run_events
 from tests.wire.conftest import SESSION
@@ -123,6 +126,8 @@ def test_an_order_for_a_run_that_is_over_is_refused_in_words(train, watch):
         b"[" * 100_000 + b"\n",
         b'{"type": "order", "kind": "epochs", "run": "RUN", "value": 1e308}\n',
         b'{"type": "order", "kind": "rate", "run": "RUN", "value": -1}\n',
+        b'{"type": "order", "kind": "epochs", "run": "RUN", "value": 1' + b"0" * 401 + b"}\n",
+        b'{"type": "order", "kind": "rate", "run": "RUN", "value": 1' + b"0" * 401 + b"}\n",
     ],
 )
 def test_hostile_bytes_get_a_refusal_and_harm_nobody(train, watch, tmp_path, said):
@@ -295,3 +300,40 @@ def test_more_than_can_be_served_are_turned_away_and_the_others_stay(train, watc
     for one in crowd:
         one.close()
     assert answer(first, Order(kind="pause", run=training.runs[0]))["obeyed"]
+
+
+@pytest.mark.parametrize("damage", [b"garbage\n", b"[" * 100_000 + b"\n", b"\xff\n", b"7\n"])
+def test_a_process_that_speaks_nonsense_after_its_greeting_gives_one_sentence(tmp_path, damage):
+    hello = {"type": "hello", "protocol": PROTOCOL, "version": "0", "session": SESSION, "pid": 1, "runs": ["run-1"]}
+    with listening(tmp_path / "home", line(hello) + damage):
+        (watch,) = watches(tmp_path / "home")
+        with closing(watch), pytest.raises(RunError, match="sent something unreadable"):
+            list(watch.records())
+
+
+@pytest.mark.parametrize("runs", [5, "run-1", [5], {"run-1": 1}])
+def test_a_process_whose_greeting_is_damaged_is_left_out(tmp_path, runs):
+    hello = {"type": "hello", "protocol": PROTOCOL, "version": "0", "session": SESSION, "pid": 1, "runs": runs}
+    with listening(tmp_path / "home", line(hello)):
+        assert list(watches(tmp_path / "home")) == []
+
+
+@contextmanager
+def listening(home, said):
+    """Say something to the first who connects."""
+
+    def speak():
+        connection, _ = listener.accept()
+        connection.sendall(said)
+        connection.close()
+
+    with Store.open(home) as store:
+        # Its lock tells that the session is alive.
+        store.add_waiting(enqueue([RunSpec()]), SESSION)
+        listener = listen(home, SESSION)
+        listener.setblocking(True)
+        thread = threading.Thread(target=speak)
+        thread.start()
+        yield
+        thread.join()
+        listener.close()

@@ -123,7 +123,9 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="TERMS",
         help="those that all terms fit, such as 'features=8 val>90 not failed'; fields: " + ", ".join(FIELDS),
     )
-    runs.add_argument("--sort", metavar="FIELD", help="by one of these fields instead of by time")
+    runs.add_argument(
+        "--sort", metavar="FIELD", help="by one of these fields instead of by time; accuracies from the best down"
+    )
     runs.add_argument("--reverse", action="store_true", help="in the opposite order")
     runs.add_argument("--limit", type=_int, metavar="N", help="at most so many")
     runs.add_argument("--deleted", action="store_true", help="those that were deleted and can be brought back")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from mnist_tui.cli.parser import EXPORT_FORMATS
@@ -31,7 +31,7 @@ def runs_command(args: argparse.Namespace) -> int:
         elif args.reverse:
             runs.reverse()
         if args.limit is not None:
-            # The newest are the last ones, unless another order was asked for.
+            # By time the newest come last, so that they stand above the prompt.
             runs = runs[: args.limit] if args.sort or args.reverse else runs[max(0, len(runs) - args.limit) :]
         if known and not runs and not args.json:
             say(f"None of {len(known)} runs matches the filter.")
@@ -137,7 +137,7 @@ def rename_command(args: argparse.Namespace) -> int:
     def name(labels: Labels) -> Labels:
         return replace(labels, name=" ".join(args.name))
 
-    for run, labels in _relabelled([args.run], name):
+    for run, labels in _relabelled([args.run], name).items():
         say(f"The run {run} is called {labels.name!r} now." if labels.name else f"The run {run} has no name any more.")
     return 0
 
@@ -148,7 +148,7 @@ def note_command(args: argparse.Namespace) -> int:
     def note(labels: Labels) -> Labels:
         return replace(labels, note=" ".join(args.text))
 
-    for run, labels in _relabelled([args.run], note):
+    for run, labels in _relabelled([args.run], note).items():
         say(f"Noted on the run {run}." if labels.note else f"The run {run} has no note any more.")
     return 0
 
@@ -161,7 +161,7 @@ def tag_command(args: argparse.Namespace) -> int:
         kept = tuple(known for known in labels.tags if known not in tags)
         return replace(labels, tags=kept if args.remove else as_tags((*labels.tags, *tags)))
 
-    for run, labels in _relabelled([args.run], tag):
+    for run, labels in _relabelled([args.run], tag).items():
         say(f"Tags of the run {run}: {', '.join(labels.tags)}." if labels.tags else f"The run {run} has no tags.")
     return 0
 
@@ -172,7 +172,7 @@ def rm_command(args: argparse.Namespace) -> int:
     def delete(labels: Labels) -> Labels:
         return replace(labels, deleted_at=now())
 
-    for run, _ in _relabelled(args.runs, delete):
+    for run in _relabelled(args.runs, delete):
         say(f"Deleted {run}; for {KEPT_DAYS} days `mnist-tui restore {run}` brings it back.")
     return 0
 
@@ -183,20 +183,17 @@ def restore_command(args: argparse.Namespace) -> int:
     def restore(labels: Labels) -> Labels:
         return replace(labels, deleted_at="")
 
-    for run, _ in _relabelled(args.runs, restore):
+    for run in _relabelled(args.runs, restore):
         say(f"Brought back {run}.")
     return 0
 
 
-def _relabelled(names: Sequence[str], change: Callable[[Labels], Labels]) -> Iterator[tuple[str, Labels]]:
-    """Change what runs are called: all of them, or none where one cannot be found."""
+def _relabelled(names: Sequence[str], change: Callable[[Labels], Labels]) -> Mapping[str, Labels]:
+    """Change what runs are called: all of them, or none where one cannot be found; return their new labels by id."""
     from mnist_tui.store.database import Store
     from mnist_tui.store.home import home
 
     with Store.open_readonly(home()) as reader:
-        runs = [reader.run(name) for name in names]
-    changed = {run.run: change(run.labels) for run in runs}
+        runs = [reader.run(name).run for name in names]
     with Store.open(home()) as store:
-        for run, labels in changed.items():
-            store.label(run, labels)
-            yield run, labels
+        return store.relabel(runs, change)

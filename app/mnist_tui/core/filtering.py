@@ -45,6 +45,8 @@ NUMBERS: Final[Mapping[str, Number]] = {
     "time": lambda run: run.result.total_training_time_s if run.result else None,
 }
 """Fields that are compared as numbers: accuracies in per cent, times in seconds."""
+ACCURACIES: Final = frozenset({"train", "val", "best", "test"})
+"""Fields that are sorted from large to small."""
 TEXTS: Final[Mapping[str, Text]] = {
     "status": lambda run: str(run.status),
     "dataset": lambda run: run.dataset.name if run.dataset else run.spec.dataset,
@@ -85,7 +87,12 @@ def parse_filter(text: str) -> Test:
 
 
 def sort_runs(runs: Iterable[RunState], field: str, *, reverse: bool = False) -> list[RunState]:
-    """Return runs in the order of a field; those without a value come last.
+    """Return runs in the order of a field, the best accuracy first, other fields from small to large.
+
+    Args:
+        runs: The runs.
+        field: One of `FIELDS`.
+        reverse: The other way round; runs without a value come last all the same.
 
     Raises:
         UsageError: There is no such field.
@@ -94,11 +101,14 @@ def sort_runs(runs: Iterable[RunState], field: str, *, reverse: bool = False) ->
     if field in NUMBERS:
         numbers = {run.run: NUMBERS[field](run) for run in runs}
         known = [run for run in runs if (value := numbers[run.run]) is not None and math.isfinite(value)]
-        known.sort(key=lambda run: numbers[run.run] or 0.0, reverse=reverse)
+        known.sort(key=lambda run: numbers[run.run] or 0.0, reverse=(field in ACCURACIES) != reverse)
         return [*known, *(run for run in runs if run not in known)]
     if field not in TEXTS:
         raise UsageError(f"runs have no {field!r}", f"Known are: {', '.join(FIELDS)}")
-    return sorted(runs, key=lambda run: (not TEXTS[field](run), TEXTS[field](run).lower()), reverse=reverse)
+    named = sorted(
+        (run for run in runs if TEXTS[field](run)), key=lambda run: TEXTS[field](run).lower(), reverse=reverse
+    )
+    return [*named, *(run for run in runs if not TEXTS[field](run))]
 
 
 def _turned(test: Test) -> Test:

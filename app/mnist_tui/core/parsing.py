@@ -85,7 +85,10 @@ def number(value: object) -> float:
         return NONFINITE[value]
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{type(value).__name__} where a number belongs")  # noqa: TRY004 - a damaged value
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError("a number that is too large") from None
 
 
 def _whole(value: object) -> int:

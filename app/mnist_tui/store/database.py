@@ -6,7 +6,7 @@ import json
 import time
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -238,17 +238,30 @@ class Store(RunReader):
 
     # What people call runs -------------------------------------------------------------------------
 
-    def label(self, run: str, labels: Labels) -> None:
-        """Call a run, by its id, something else; with `deleted_at` it is deleted, without it brought back.
+    def relabel(self, runs: Iterable[str], change: Callable[[Labels], Labels]) -> dict[str, Labels]:
+        """Change what runs are called: all or none, and nothing that another process writes meanwhile is lost.
+
+        Args:
+            runs: Their ids.
+            change: From the labels as they are now to the new ones; with `deleted_at` a run is deleted, without it
+                brought back.
+
+        Returns:
+            The new labels by id.
 
         Raises:
-            UsageError: It is in progress and was to be deleted.
-            StoreError: It could not be written.
+            UsageError: A run is in progress and was to be deleted, or the new labels cannot be.
+            StoreError: They could not be written.
         """
-        if labels.deleted_at and is_held(self._home, run):
-            raise UsageError(f"the run {run} is in progress", "Stop it first")
-        values = (run, labels.name, " ".join(labels.tags), labels.note, labels.deleted_at)
-        self._write((_SET_LABELS, values))
+        changed = {}
+        with self._connection.transaction() as connection:
+            for run in runs:
+                labels = changed[run] = change(self._labels(run).get(run, Labels()))
+                if labels.deleted_at and is_held(self._home, run):
+                    raise UsageError(f"the run {run} is in progress", "Stop it first")
+                values = (run, labels.name, " ".join(labels.tags), labels.note, labels.deleted_at)
+                connection.execute(_SET_LABELS, values)
+        return changed
 
     def purge(self, before: str) -> int:
         """Remove for good what was deleted before a moment, with its checkpoints; return how many runs that are.

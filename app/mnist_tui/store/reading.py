@@ -271,7 +271,7 @@ class RunReader:
             # As the app asks, for one run after the other: no need to look at all.
             return name
         labels = self._labels()
-        ids = [str(run) for (run,) in self._connection.query("SELECT run FROM runs ORDER BY started_at DESC, run DESC")]
+        ids = [str(run) for (run,) in self._connection.query("SELECT run FROM runs ORDER BY rowid DESC")]
         kept = [run for run in ids if run not in labels or not labels[run].deleted_at]
         if name == "last":
             found = kept[:1]

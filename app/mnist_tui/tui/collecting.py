@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from functools import partial
 
 from textual import on
@@ -67,7 +67,11 @@ class Collecting(Steering):
 
         def keep(labels: Labels | None) -> None:
             if labels is not None:
-                self._label([run], [labels])
+                # Only what was changed here: someone else may change another field meanwhile.
+                names = [f.name for f in fields(labels) if getattr(labels, f.name) != getattr(was, f.name)]
+                self._label([run], lambda now: replace(now, **{name: getattr(labels, name) for name in names}))
+
+        was = run.labels
 
         self.push_screen(LabelScreen(f"Run {printable(run.run)}", run.labels), keep)
 
@@ -102,7 +106,7 @@ class Collecting(Steering):
 
     def _delete(self, runs: Sequence[RunState]) -> None:
         moment = now()
-        if self._label(runs, [replace(run.labels, deleted_at=moment) for run in runs]):
+        if self._label(runs, lambda labels: replace(labels, deleted_at=moment)):
             self._deleted = tuple(run.run for run in runs)
             for name in self._deleted:
                 self.query_one(RunsView).marked.pop(name, None)
@@ -122,16 +126,15 @@ class Collecting(Steering):
         runs = [run for run in deleted if run.run in names]
         if not runs:
             self.tell("There is no deleted run to bring back.")
-        elif self._label(runs, [replace(run.labels, deleted_at="") for run in runs]):
+        elif self._label(runs, lambda labels: replace(labels, deleted_at="")):
             self._deleted = ()
             self.tell(f"Brought back {len(runs)} run{'s' * (len(runs) != 1)}.")
 
-    def _label(self, runs: Sequence[RunState], labels: Sequence[Labels]) -> bool:
-        """Call runs something else; False when that could not be written, which was told."""
+    def _label(self, runs: Sequence[RunState], change: Callable[[Labels], Labels]) -> bool:
+        """Change what runs are called; False when that could not be written, which was told."""
 
         def label() -> bool:
-            for run, new in zip(runs, labels, strict=True):
-                self.session.label(run.run, new)
+            self.session.relabel([run.run for run in runs], change)
             return True
 
         done = self._told(label)

@@ -211,9 +211,9 @@ class TrainingSession:
             self._kept().remove_waiting(run)
         return removed
 
-    def label(self, run: str, labels: Labels) -> None:
-        """Call a run something else; errors as for `Store.label`."""
-        self._kept().label(run, labels)
+    def relabel(self, runs: Sequence[str], change: Callable[[Labels], Labels]) -> None:
+        """Change what runs are called; errors as for `Store.relabel`."""
+        self._kept().relabel(runs, change)
 
     def _kept(self) -> Store:
         """Return the store for the thread of the screen; its lock tells that what waits has an owner."""

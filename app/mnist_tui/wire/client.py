@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mnist_tui.core.orders import Order
+from mnist_tui.errors import RunError
 from mnist_tui.wire.lines import PROTOCOL, line, read_line
 from mnist_tui.wire.place import connect, is_own, sockets
 
@@ -54,7 +55,7 @@ class Link:
         """Return what has come, without waiting; at most about `AT_ONCE` bytes of it.
 
         Raises:
-            ValueError: Something else than JSON lines came.
+            RunError: Something else than JSON lines came.
         """
         self._socket.setblocking(False)
         room = AT_ONCE
@@ -121,7 +122,7 @@ class Watch(Link):
             within_s: Stop waiting after so many seconds; `None`: never.
 
         Raises:
-            ValueError: Something else than JSON lines came.
+            RunError: Something else than JSON lines came.
         """
         deadline = None if within_s is None else time.monotonic() + within_s
         while True:
@@ -133,6 +134,9 @@ class Watch(Link):
                 record = self._next()
             except TimeoutError:
                 return
+            except ValueError as error:
+                message = f"the process that trains sent something unreadable ({' '.join(str(error).split())[:100]})"
+                raise RunError(message, "Use the same version of mnist-tui in both terminals") from None
             if record is None:
                 return
             yield record
@@ -152,6 +156,9 @@ def check_hello(record: Mapping[str, Any]) -> None:
     """
     if record.get("type") != "hello" or record.get("protocol") != PROTOCOL:
         raise ValueError("it speaks another version of the protocol")
+    runs = record.get("runs", [])
+    if not isinstance(runs, list) or not all(isinstance(run, str) for run in runs):
+        raise ValueError("its greeting is damaged")
 
 
 def watches(home: Path) -> Iterator[Watch]:
