@@ -23,7 +23,7 @@ for number, handler in (
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, handler)
 
-COMPILE = "from mnist_tui.engine.backends import load_kernels; load_kernels()"
+COMPILE = "from mnist_tui.engine.compiling import load_kernels; load_kernels()"
 
 
 def pytest_xdist_auto_num_workers():

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui.engine.backends import kernel_folder
+from mnist_tui.engine.compiling import kernel_folder
 
 COMMAND = str(Path(sys.executable).with_name("mnist-tui"))
 """The installed command."""

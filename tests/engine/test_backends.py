@@ -5,8 +5,10 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 
+import psutil
 import pytest
 import torch
 
@@ -14,8 +16,9 @@ from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import Notice, Preparing, RunDone, RunStarted, Status, SweepDone
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.engine import backends
-from mnist_tui.engine.backends import COMPILED_UP_TO, Compilation, choose_backend
+from mnist_tui.engine import compiling, kernel_cache
+from mnist_tui.engine.backends import COMPILED_UP_TO, choose_backend
+from mnist_tui.engine.compiling import Compilation
 from mnist_tui.engine.device import choose_threads
 from mnist_tui.engine.session import run_sweep
 from mnist_tui.errors import UsageError
@@ -26,9 +29,9 @@ SPEC = RunSpec(epochs=1, dataset="digits", device="cpu")
 @pytest.fixture(autouse=True)
 def anew():
     """Let every test find the compiled loops on its own."""
-    backends.compilation.cache_clear()
+    compiling.compilation.cache_clear()
     yield
-    backends.compilation.cache_clear()
+    compiling.compilation.cache_clear()
 
 
 def train(*specs, control=None):
@@ -88,7 +91,7 @@ def test_without_numba_training_goes_on_with_pytorch_and_says_so_once(monkeypatc
     events = train(SPEC, replace(SPEC, seed=1))
     (notice,) = of(events, Notice)
     assert "No module named 'numba'" in notice.message
-    assert "PyTorch alone" in notice.message
+    assert "falling back to PyTorch" in notice.message
     assert notice.exit_code == 0
     assert [start.machine.backend for start in of(events, RunStarted)] == ["torch", "torch"]
     assert all(done.status is Status.FINISHED for done in of(events, RunDone))
@@ -98,20 +101,20 @@ def test_where_nothing_can_be_kept_it_is_compiled_all_the_same_and_said_once(mon
     def full():
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(backends, "load_kernels", full)
+    monkeypatch.setattr(compiling, "load_kernels", full)
     events = train(SPEC, replace(SPEC, seed=1))
     (notice,) = of(events, Notice)
     assert "No space left on device" in notice.message
-    assert "anew" in notice.message
+    assert "recompiled at every start" in notice.message
     assert [start.machine.backend for start in of(events, RunStarted)] == ["compiled", "compiled"]
 
 
 def sleeper(monkeypatch, seconds):
     """Compile, as it seems, for a while, in a process that was not begun yet."""
     monkeypatch.delitem(sys.modules, "mnist_tui.engine.kernels", raising=False)
-    monkeypatch.setattr(backends, "_WARM_UP", f"import time; time.sleep({seconds})")
-    monkeypatch.setattr(backends, "_READY", "another")
-    monkeypatch.setattr(backends, "load_kernels", lambda: None)
+    monkeypatch.setattr(compiling, "_WARM_UP", f"import time; time.sleep({seconds})")
+    monkeypatch.setattr(kernel_cache, "is_sealed", lambda folder: False)
+    monkeypatch.setattr(compiling, "load_kernels", lambda: None)
 
 
 def test_compiling_is_told_while_it_lasts(monkeypatch):
@@ -134,31 +137,139 @@ def test_a_stop_while_compiling_ends_it_at_once_and_the_run_does_not_begin(monke
             control.stop()
     assert not of(events, RunStarted)
     assert isinstance(events[-1], SweepDone)
-    assert backends.compilation()._child is None
+    assert compiling.compilation()._child is None
 
 
-def test_the_loops_are_kept_between_processes_and_damage_only_costs_time(tmp_path):
-    backends.load_kernels()
-    folder = tmp_path / "cache" / backends.kernel_folder().name
-    shutil.copytree(backends.kernel_folder(), folder)
-    places = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+@pytest.fixture
+def cache(tmp_path):
+    """Return a copy of the compiled loops."""
+    compiling.load_kernels()
+    folder = tmp_path / "cache" / compiling.kernel_folder().name
+    shutil.copytree(compiling.kernel_folder(), folder)
+    folder.parent.chmod(0o700)
+    return folder
 
-    def load():
-        code = "from mnist_tui.engine.backends import load_kernels; load_kernels()"
-        subprocess.run([sys.executable, "-c", code], env=places, check=True)
 
-    def contents():
-        return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.nb*")}
+def load(cache, code="load_kernels()"):
+    """Load, or compile, in a new process; return it when it has ended."""
+    places = {"NUMBA_CACHE_DIR": str(cache.parent), "HOME": str(cache.parent.parent), "PATH": os.environ["PATH"]}
+    # What is compiled is not used, so that it need not be fast.
+    places["NUMBA_OPT"] = "0"
+    script = f"import os; from mnist_tui.engine.compiling import compilation, load_kernels; {code}"
+    return subprocess.run([sys.executable, "-c", script], env=places, capture_output=True, text=True, check=False)
 
-    before = contents()
-    load()
-    kept = contents()
-    assert len(kept) >= 4
-    assert kept == before
-    for path in folder.rglob("*.nbi"):
-        path.write_bytes(b"damaged")
-    load()
-    mended = contents()
-    assert mended.keys() == kept.keys()
-    assert b"damaged" not in mended.values()
-    assert folder.stat().st_mode & 0o077 == 0
+
+def contents(cache):
+    return {path.relative_to(cache): path.read_bytes() for path in cache.rglob("*.nb*")}
+
+
+def test_the_loops_are_cached_between_processes(cache):
+    before = contents(cache)
+    assert load(cache).returncode == 0
+    assert len(before) >= 4
+    assert contents(cache) == before
+
+
+@pytest.mark.timeout(900)
+def test_a_damaged_cache_is_compiled_again_and_nothing_of_it_is_loaded(cache):
+    """One bit in each object would end LLVM, and with it the process; a pickle could hold any code."""
+    before = contents(cache)
+    for path in cache.rglob("*.nbc"):
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+    done = load(cache)
+    assert done.returncode == 0, done.stderr
+    assert contents(cache).keys() == before.keys()
+    assert kernel_cache.is_sealed(cache)
+    assert cache.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("damage", ["index", "object", "one more", "one less", "seal", "no seal"])
+def test_what_is_not_byte_for_byte_what_was_compiled_is_not_sealed(cache, damage):
+    assert kernel_cache.is_sealed(cache)
+    index, compiled = next(cache.rglob("*.nbi")), next(cache.rglob("*.nbc"))
+    match damage:
+        case "index":
+            index.write_bytes(b"damaged")
+        case "object":
+            compiled.write_bytes(compiled.read_bytes() + b"\0")
+        case "one more":
+            index.with_name("more.nbi").write_bytes(b"")
+        case "one less":
+            compiled.unlink()
+        case "seal":
+            (cache / kernel_cache.SEAL).write_bytes(b"\xff")
+        case "no seal":
+            (cache / kernel_cache.SEAL).unlink()
+    assert not kernel_cache.is_sealed(cache)
+
+
+def test_what_others_could_have_written_is_thrown_away(cache):
+    cache.chmod(0o777)
+    kernel_cache.prepare(cache, cache.parent)
+    assert list(cache.iterdir()) == []
+    assert cache.stat().st_mode & 0o077 == 0
+
+
+def test_folders_are_private_under_any_umask(tmp_path):
+    old = os.umask(0)
+    try:
+        kernel_cache.prepare(tmp_path / "root" / "a" / "b", tmp_path / "root")
+    finally:
+        os.umask(old)
+    for folder in ("root", "root/a", "root/a/b"):
+        assert (tmp_path / folder).stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
+@pytest.mark.parametrize("part", ["cache", "root"])
+def test_a_folder_of_another_user_is_refused(tmp_path, part):
+    folder = tmp_path / "above" / "root" / "cache"
+    folder.mkdir(parents=True)
+    given = next(path for path in (folder, *folder.parents) if path.name == part)
+    os.chown(given, 65534, 65534)
+    with pytest.raises(PermissionError):
+        kernel_cache.prepare(folder, folder.parent)
+
+
+def test_a_link_is_refused_and_a_root_like_tmp_is_not(tmp_path):
+    (tmp_path / "target").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    with pytest.raises(PermissionError):
+        kernel_cache.prepare(tmp_path / "link", tmp_path)
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o1777)
+    kernel_cache.prepare(tmp_path / "open" / "cache", tmp_path / "open")
+    assert (tmp_path / "open" / "cache").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "open").stat().st_mode & 0o777 == 0o777, "it is not ours alone"
+
+
+def test_a_second_process_waits_for_the_first_and_says_so(monkeypatch, tmp_path):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    kernel_cache.prepare(compiling.kernel_folder(), tmp_path / "cache")
+    sleeper(monkeypatch, 0.5)
+    with kernel_cache.only_one(compiling.kernel_folder()):
+        found = Compilation()
+        found.begin()
+    events = list(found.wait())
+    assert {event.message for event in of(events, Preparing)} == {"waiting for another process to compile"}
+
+
+def test_the_compiler_ends_with_the_process_that_started_it(cache):
+    (cache / kernel_cache.SEAL).unlink()
+    script = "c = compilation(); c.begin(); print(c._child.pid, flush=True); os._exit(0)"
+    pid = int(load(cache, script).stdout)
+    with suppress(psutil.NoSuchProcess):
+        psutil.Process(pid).wait(60)
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_compiler_that_crashes_leaves_training_to_pytorch(monkeypatch):
+    sleeper(monkeypatch, 0)
+    monkeypatch.setattr(compiling, "_WARM_UP", "import os; os.abort()")
+    found = Compilation()
+    found.begin()
+    (notice,) = of(list(found.wait()), Notice)
+    assert "crashed" in notice.message
+    assert not found.usable

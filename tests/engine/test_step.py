@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.engine.backends import load_kernels, make_stepper
+from mnist_tui.engine.backends import make_stepper
+from mnist_tui.engine.compiling import load_kernels
 from mnist_tui.engine.graph import GraphStepper
 from mnist_tui.engine.model import BottleneckCNN, build_model
 from mnist_tui.engine.step import MOMENTS, Part, TorchStepper

@@ -22,7 +22,8 @@ from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import EpochDone, Notice, RunDone, RunStarted, Status
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.engine.backends import choose_backend, load_kernels
+from mnist_tui.engine.backends import choose_backend
+from mnist_tui.engine.compiling import load_kernels
 from mnist_tui.engine.cores import available_cores, free_cores
 from mnist_tui.engine.data import Dataset, load_digits, prepare_dataset
 from mnist_tui.engine.device import (

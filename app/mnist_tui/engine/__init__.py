@@ -21,17 +21,19 @@ def load_classifier(checkpoint: bytes) -> Classifier:
 
 
 def warm_up() -> None:
-    """Load what training needs before it is asked for: PyTorch, and on a CPU the compiled loops."""
-    from mnist_tui.engine import session as session
-    from mnist_tui.engine.backends import compilation
-    from mnist_tui.engine.device import choose_device
+    """Load what training needs before it is asked for: PyTorch, and the compiled loops beside it."""
+    from mnist_tui.engine.compiling import compilation
 
-    if choose_device("auto").type == "cpu":
-        compilation().begin()
+    # Before PyTorch, whose import takes seconds, can tell whether there is a GPU.
+    compilation().begin()
+    from mnist_tui.engine import session as session
 
 
 def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event]:
     """Train run after run; see `mnist_tui.engine.session.run_sweep`. Says first that PyTorch is being loaded."""
+    from mnist_tui.engine.compiling import compilation
+
+    compilation().begin()
     yield Preparing(message="loading PyTorch")
     from mnist_tui.engine import session
 

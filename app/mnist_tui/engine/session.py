@@ -36,7 +36,8 @@ from mnist_tui.core.metrics import error_reduction, improvement_points
 from mnist_tui.core.queue import Continuation, QueuedRun
 from mnist_tui.core.spec import RunSpec, new_run_id
 from mnist_tui.core.state import patience_ended, summarise
-from mnist_tui.engine.backends import choose_backend, compilation
+from mnist_tui.engine.backends import choose_backend
+from mnist_tui.engine.compiling import compilation
 from mnist_tui.engine.cores import free_cores
 from mnist_tui.engine.data import Dataset, prepare_dataset, validation_set
 from mnist_tui.engine.device import (

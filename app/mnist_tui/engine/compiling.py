@@ -1,0 +1,181 @@
+"""The compiled loops on their way: compiled once for a processor and a version, in a separate process.
+
+Neither the screen nor the import of PyTorch nor the reading of data waits for it. PyTorch is not imported here: the
+process that compiles would only wait for it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
+from hashlib import blake2b
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import platformdirs
+
+from mnist_tui.core.events import Event, Notice, Preparing
+from mnist_tui.engine import kernel_cache
+
+_LOOK_S: Final = 0.2
+_WARM_UP: Final = "from mnist_tui.engine.compiling import compile_for_parent; compile_for_parent()"
+
+
+def kernel_folder() -> Path:
+    """Return where the compiled loops are kept, for this processor and these versions; NUMBA_CACHE_DIR may name it."""
+    return _cache_root() / _key()
+
+
+def _cache_root() -> Path:
+    named = os.environ.get("NUMBA_CACHE_DIR")
+    return Path(named) if named else platformdirs.user_cache_path("mnist-tui") / "compiled"
+
+
+def _key() -> str:
+    """Return what changes whenever other machine code would come out."""
+    import llvmlite.binding
+
+    here = Path(__file__).parent
+    # Numba keeps what it compiles by the place of its source.
+    parts = [os.fsencode(here), *(here.joinpath(name).read_bytes() for name in ("kernels.py", "lanes.py"))]
+    parts += [
+        llvmlite.binding.get_host_cpu_name().encode(),
+        llvmlite.binding.get_host_cpu_features().flatten().encode(),
+    ]
+    parts += [f"{sys.version} {version('numba')} {version('llvmlite')} {version('numpy')}".encode()]
+    return blake2b(b"\0".join(parts), digest_size=8).hexdigest()
+
+
+def load_kernels() -> None:
+    """Load the compiled loops, or compile and cache them.
+
+    Raises:
+        OSError: They are compiled and can be used, but could not be cached.
+        Exception: They are unavailable.
+    """
+    folder = kernel_folder()
+    try:
+        kernel_cache.prepare(folder, _cache_root())
+        if kernel_cache.is_sealed(folder):
+            _load_from(folder)
+            return
+        with kernel_cache.only_one(folder):
+            if kernel_cache.is_sealed(folder):
+                _load_from(folder)
+                return
+            kernel_cache.clear(folder)
+            _load_from(folder)
+            kernel_cache.seal(folder)
+    except OSError:
+        _load_for_this_process_alone()
+        raise
+
+
+def _load_for_this_process_alone() -> None:
+    try:
+        own = Path(tempfile.mkdtemp(prefix="mnist-tui-"))
+        atexit.register(shutil.rmtree, own, ignore_errors=True)
+        # Its functions are bound to the folder that was there when it was imported.
+        sys.modules.pop("mnist_tui.engine.kernels", None)
+        _load_from(own)
+    except OSError as error:
+        raise RuntimeError(f"no folder to compile in: {error.strerror or error}") from error
+
+
+def _load_from(folder: Path) -> None:
+    import numba
+
+    # Numba asks for it when a function is declared.
+    numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
+    from mnist_tui.engine import kernels
+
+    kernels.warm_up()
+
+
+def compile_for_parent() -> None:
+    """Fill the cache, and end when the process that started this one does: its end of the pipe closes then."""
+    threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(1)), daemon=True).start()
+    load_kernels()
+
+
+class Compilation:
+    """The compiled loops on their way; `compilation` gives the one of this process.
+
+    Attributes:
+        usable: False once it is known that they cannot be had.
+    """
+
+    def __init__(self) -> None:
+        self.usable = True
+        self._is_over = self._is_other = False
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def begin(self) -> None:
+        """Start compiling where that is to be done, and come back at once."""
+        if self._is_over or self._child is not None or "mnist_tui.engine.kernels" in sys.modules:
+            return
+        with suppress(ImportError, OSError):
+            folder = kernel_folder()
+            kernel_cache.prepare(folder, _cache_root())
+            if not kernel_cache.is_sealed(folder):
+                self._is_other = kernel_cache.is_being_filled(folder)
+                no = subprocess.DEVNULL
+                command = [sys.executable, "-c", _WARM_UP]
+                self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=no, stderr=no)
+
+    def wait(self) -> Iterator[Event]:
+        """Say what is done until the loops are there; the last event says what a person should know, if anything.
+
+        Closing the iterator gives up; the next `begin` starts anew.
+        """
+        if self._is_over:
+            return
+        message = "loading the compiled step"
+        if self._child is not None:
+            message = "waiting for another process to compile" if self._is_other else "compiling, once on this machine"
+        crashed = False
+        try:
+            yield Preparing(message=message)
+            while self._child is not None and self._child.poll() is None:
+                with suppress(subprocess.TimeoutExpired):
+                    self._child.wait(_LOOK_S)
+                yield Preparing(message=message)
+            # By a signal: out of memory, or a fault in LLVM, which would end this process too.
+            crashed = self._child is not None and (self._child.returncode or 0) < 0
+        finally:
+            if self._child is not None:
+                self._child.kill()
+                self._child.communicate()
+                self._child = None
+        self._is_over = True
+        if crashed:
+            self.usable = False
+            note = "The compiler crashed; falling back to PyTorch, which is slower."
+            yield Notice(level="warning", message=note)
+            return
+        try:
+            load_kernels()
+        except OSError as error:
+            reason = error.strerror or error
+            note = f"The compiled step could not be cached ({reason}); it will be recompiled at every start."
+            yield Notice(level="warning", message=note)
+        except Exception as error:  # noqa: BLE001 - whatever keeps Numba from working, PyTorch does not need it
+            self.usable = False
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            note = f"The compiled step is unavailable ({reason}); falling back to PyTorch, which is slower."
+            yield Notice(level="warning", message=note)
+
+
+@cache
+def compilation() -> Compilation:
+    """Return the compiled loops of this process."""
+    return Compilation()

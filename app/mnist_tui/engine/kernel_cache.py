@@ -1,0 +1,109 @@
+"""The folder of the compiled loops: private, checked by hash before it is loaded, filled by one process at a time.
+
+Loading compiled code runs it, and Numba's index is a pickle. So nothing is loaded that another user could have written,
+or that is not byte for byte what was compiled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock, Timeout
+
+SEAL: Final = "ready"
+"""A file with the hashes of all others; it is written last."""
+_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
+
+
+def prepare(folder: Path, root: Path) -> None:
+    """Make sure that a folder exists which nobody else can write, nor any folder between it and `root`.
+
+    What lies in a folder of ours that others could write is thrown away.
+
+    Raises:
+        OSError: It cannot be made, or another user owns a part of its path or can replace it.
+    """
+    root.parent.mkdir(parents=True, exist_ok=True)
+    for part in (root, *reversed([above for above in folder.parents if root in above.parents]), folder):
+        _make_private(part, is_root=part == root)
+
+
+def _make_private(folder: Path, *, is_root: bool) -> None:
+    found = _status(folder)
+    if found is None:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    if is_root and found.st_mode & stat.S_ISVTX:
+        # Such as /tmp: only its owner can replace what lies there.
+        return
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to another user, or is not a folder")
+    if found.st_mode & _OTHERS_WRITE:
+        folder.chmod(0o700)
+        if not is_root:
+            clear(folder)
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.lstat()
+    except FileNotFoundError:
+        return None
+
+
+def clear(folder: Path) -> None:
+    """Remove all that lies in the folder."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def seal(folder: Path) -> None:
+    """Write down that all is compiled, and what it is."""
+    beside = folder / f"{SEAL}.{os.getpid()}"
+    beside.write_text(_hashes(folder), encoding="utf-8")
+    beside.replace(folder / SEAL)
+
+
+def is_sealed(folder: Path) -> bool:
+    """Return True where all files are those that were compiled."""
+    try:
+        return (folder / SEAL).read_text(encoding="utf-8") == _hashes(folder)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _hashes(folder: Path) -> str:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(SEAL))
+    return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder)}\n" for path in paths)
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Let one process of this user at a time fill the folder; others wait.
+
+    Raises:
+        OSError: The lock cannot be made.
+    """
+    with FileLock(f"{folder}.lock", mode=0o600):
+        yield
+
+
+def is_being_filled(folder: Path) -> bool:
+    """Return True while another process fills the folder."""
+    try:
+        with FileLock(f"{folder}.lock", mode=0o600, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return False
