@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from mnist_tui import remote
 from mnist_tui.core.control import RunControl
-from mnist_tui.core.events import Checkpoint, EpochDone, RunContinued, Status
+from mnist_tui.core.events import Checkpoint, EpochDone, EpochsChanged, RunContinued, Status
 from mnist_tui.core.orders import Order
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import SessionState
 from mnist_tui.demo_insight import scripted_insight
-from mnist_tui.errors import RunError
+from mnist_tui.errors import OrderError, RunError
 from mnist_tui.store.database import Store
 from mnist_tui.wire.client import watches
 from mnist_tui.wire.lines import PROTOCOL, event_line, line, read_event, read_line
@@ -300,6 +301,16 @@ def test_more_than_can_be_served_are_turned_away_and_the_others_stay(train, watc
     for one in crowd:
         one.close()
     assert answer(first, Order(kind="pause", run=training.runs[0]))["obeyed"]
+
+
+def test_an_order_for_an_epoch_that_has_passed_is_refused_and_names_its_run(train, tmp_path, monkeypatch):
+    monkeypatch.setenv("MNIST_TUI_HOME", str(tmp_path / "home"))
+    training = train(RunSpec(epochs=5000))
+    while not any(isinstance(event, EpochDone) and event.epoch == 2 for event in training.events):
+        time.sleep(0.01)
+    with pytest.raises(OrderError, match=f"{training.runs[0]} is in epoch .* already"):
+        remote.tell("last", "epochs", "1", after_epoch=False)
+    assert not any(isinstance(event, EpochsChanged) for event in training.events)
 
 
 @pytest.mark.parametrize("damage", [b"garbage\n", b"[" * 100_000 + b"\n", b"\xff\n", b"7\n"])

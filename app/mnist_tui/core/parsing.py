@@ -88,7 +88,7 @@ def number(value: object) -> float:
     try:
         return float(value)
     except OverflowError:
-        raise ValueError("a number that is too large") from None
+        raise ValueError("a number too large where one belongs") from None
 
 
 def _whole(value: object) -> int:

@@ -420,9 +420,9 @@ class _Run:
             raise _Stopped
         if self._control.paused:
             paused = _Stopwatch()
-            yield from self._take_wishes(epoch)
             yield from self._save_place(trainer, epoch, phase, step, clock)
             yield RunPaused(run=self._run, epoch=epoch)
+            yield from self._take_new_rate(self._next_new_epoch(epoch))
             while not self._control.wait_until_resumed():
                 yield from self._take_new_epochs(epoch)
             clock.leave_out(paused.elapsed_s)
@@ -443,7 +443,11 @@ class _Run:
     def _take_wishes(self, epoch: int) -> Iterator[Event]:
         """Record what was asked for during this epoch, so that whoever goes on with the run knows it."""
         yield from self._take_new_epochs(epoch)
-        yield from self._take_new_rate(max(epoch, self._later[-1].epoch if self._later else 0) + 1)
+        yield from self._take_new_rate(self._next_new_epoch(epoch))
+
+    def _next_new_epoch(self, epoch: int) -> int:
+        """Return the first epoch after this one that is not trained again."""
+        return max(epoch, self._later[-1].epoch if self._later else 0) + 1
 
     def _take_new_epochs(self, epoch: int) -> Iterator[Event]:
         wish = self._control.epochs(self._epochs, max(epoch, self._later[-1].epoch if self._later else 0))
