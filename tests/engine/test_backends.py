@@ -154,7 +154,7 @@ def load(cache, code="load_kernels()"):
     """Load, or compile, in a new process; return it when it has ended."""
     places = {"NUMBA_CACHE_DIR": str(cache.parent), "HOME": str(cache.parent.parent), "PATH": os.environ["PATH"]}
     # What is compiled is not used, so that it need not be fast.
-    places["NUMBA_OPT"] = "0"
+    places["NUMBA_OPT"] = "1"
     script = f"import os; from mnist_tui.engine.compiling import compilation, load_kernels; {code}"
     return subprocess.run([sys.executable, "-c", script], env=places, capture_output=True, text=True, check=False)
 

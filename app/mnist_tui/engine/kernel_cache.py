@@ -68,9 +68,16 @@ def clear(folder: Path) -> None:
 
 
 def seal(folder: Path) -> None:
-    """Write down that all is compiled, and what it is."""
+    """Write down that all is compiled, and what it is.
+
+    Raises:
+        OSError: It cannot be written, or Numba cached nothing.
+    """
+    hashes = _hashes(folder)
+    if not hashes:
+        raise OSError("Numba wrote nothing into it")
     beside = folder / f"{SEAL}.{os.getpid()}"
-    beside.write_text(_hashes(folder), encoding="utf-8")
+    beside.write_text(hashes, encoding="utf-8")
     beside.replace(folder / SEAL)
 
 
