@@ -123,7 +123,8 @@ async def make_pictures() -> None:
         # The report's own width, where the map shows the network's two numbers themselves.
         await pilot.press("F", "2", "enter", "r")
         await _until(lambda: app.state.run is not None and app.state.run.spec.features == TWO)
-        await _until(lambda: not app.session.active)
+        # The result's dialog, which opens a moment after training has ended.
+        await _until(lambda: not app.session.active and len(app.screen_stack) > 1)
         await pilot.press("escape", "4")
         await _take(pilot, "features-dark")
         await pilot.press("5", *THREE)

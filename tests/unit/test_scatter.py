@@ -1,6 +1,7 @@
 """The map of the bottleneck: every image in its cell, and no jump from epoch to epoch."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -102,3 +103,10 @@ def test_any_size_will_do(width, height):
     dots = plane(width, height).dots()
     assert len(dots) == max(1, height)
     assert sum(dot.label is not None for row in dots for dot in row) >= 1
+
+
+def test_a_feature_that_is_zero_for_every_image_is_named():
+    insight = scripted_insight("run-1", RunSpec(features=2), 1, 5_000, 10_000)
+    assert insight.dead_features == ()
+    assert replace(insight, values=tuple((0.0, y) for _, y in insight.values)).dead_features == (1,)
+    assert replace(insight, values=()).dead_features == ()

@@ -78,6 +78,11 @@ class Insight(Event):
         """Validation accuracy: the share on the diagonal."""
         return sum(row[at] for at, row in enumerate(self.confusion)) / sum(map(sum, self.confusion))
 
+    @property
+    def dead_features(self) -> tuple[int, ...]:
+        """Numbers, from 1, of the features that are 0 for every image on the map: their ReLU is dead, for now."""
+        return tuple(number for number, column in enumerate(zip(*self.values, strict=True), 1) if not any(column))
+
     def sureness(self, image: int) -> str:
         """Return the probability that the network gives its own answer, in words: `93%`."""
         return f"{percent(self.confidences[image] / CONFIDENCE_STEPS, 0)}%"

@@ -151,7 +151,7 @@ class RecognisedCard(Card):
         room = max(6, self.size.width - 17)
         shares = [row[at] / max(1, sum(row)) for at, row in enumerate(insight.confusion)]
         order = sorted(range(len(shares)), key=shares.__getitem__)[:MOST_CLASSES]
-        self.border_title = f"Accuracy by class, epoch {insight.epoch}, worst first"
+        self.border_title = f"Accuracy by class, epoch {insight.epoch}"
         rows = [
             Content.assemble(
                 (f"{printable(names[at])[:8]:<9}", "$text-muted"),

@@ -37,10 +37,12 @@ class FilmBar(Static):
             self._share = epochs.index(insight.epoch) / max(1, len(epochs) - 1)
             state = "▶ plays" if scene.plays else "newest" if scene.is_newest else "held"
             skipped = f"{len(epochs)} of {run.epochs_done} epochs kept" if len(epochs) < run.epochs_done else ""
+            dead = ", ".join(map(str, insight.dead_features))
             self._parts = [
                 (0, "bold", f"epoch {insight.epoch}/{run.epochs}"),
                 (1, "", f"val {format_percent(insight.accuracy)}"),
                 (4, "$text-muted", state),
+                (2, "$text-warning", f"feature {dead} is 0 for every image" if dead else ""),
                 (6, "$text-muted", skipped),
                 (3, "$text-muted", ", . epochs  o film"),
                 (5, "", f"{run.spec.features} feature{'s' * (run.spec.features != 1)}, seed {run.spec.seed}"),
