@@ -15,7 +15,7 @@ RECENT: Final = 5
 """Epochs that tell how long the next ones will take."""
 
 MIN_FOR_MEDIAN: Final = 8
-"""Values from which on median and range are told beside mean and deviation: one odd value moves those two."""
+"""From this many values, median and range are reported beside mean and deviation, which one odd value moves."""
 
 MIN_FOR_OUTLIERS: Final = 5
 

@@ -111,7 +111,7 @@ class Compilation:
     """The compiled loops on their way; `compilation` gives the one of this process.
 
     Attributes:
-        usable: False once it is known that they cannot be had.
+        usable: False once they are known to be unavailable.
     """
 
     def __init__(self) -> None:
@@ -120,7 +120,7 @@ class Compilation:
         self._child: subprocess.Popen[bytes] | None = None
 
     def begin(self) -> None:
-        """Start compiling where that is to be done, and come back at once."""
+        """Start compiling, if nothing sound is cached; does not wait for it."""
         if self._is_over or self._child is not None or "mnist_tui.engine.kernels" in sys.modules:
             return
         with suppress(ImportError, OSError):
@@ -135,7 +135,7 @@ class Compilation:
     def wait(self) -> Iterator[Event]:
         """Say what is done until the loops are there; the last event says what a person should know, if anything.
 
-        Closing the iterator gives up; the next `begin` starts anew.
+        Closing the iterator gives up; the next `begin` starts again.
         """
         if self._is_over:
             return
