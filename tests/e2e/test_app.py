@@ -11,7 +11,7 @@ from mnist_tui.store.database import Store
 from tests.e2e.conftest import COMMAND
 from tests.e2e.pty_app import PtyApp
 
-SLOW = ["demo", "--keep", "--delay", "0.02"]
+SLOW = ["demo", "--keep", "--delay", "0.1"]
 
 
 def last_run(tmp_path):
@@ -97,7 +97,7 @@ def test_without_a_network_it_trains_on_the_digits_and_says_so(places):
 
 def test_quitting_a_live_run_asks_first(places, tmp_path):
     # Long enough that a busy machine sees one of its epochs before it ends.
-    with PtyApp([COMMAND, *SLOW[:-1], "0.2"], environment=places) as app:
+    with PtyApp([COMMAND, *SLOW], environment=places) as app:
         app.wait_for("READY")
         app.send("r")
         app.wait_for(lambda: re.search(r"epoch [1-9]/10", app.display) is not None)
