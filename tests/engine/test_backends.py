@@ -166,7 +166,7 @@ def contents(cache):
 def test_the_loops_are_cached_between_processes(cache):
     before = contents(cache)
     assert load(cache).returncode == 0
-    assert len(before) >= 4
+    assert before
     assert contents(cache) == before
 
 

@@ -74,25 +74,26 @@ class CompiledStepper:
         batch = self._layout, self._weights, *_flat(part.images, part.labels, order), (start, stop, batch_size)
         step = self._steps + 1
         self._steps += math.ceil((stop - start) / batch_size)
-        rest = self._sums, logits.view(-1).numpy(), self._mean, self._square
+        rest = self._sums, logits.view(-1).numpy(), kernels.NONE, self._mean, self._square
         spans = [
             (*batch, shares, scratch, *rest)
             for shares, scratch in zip(pairwise(self._bounds), self._scratch, strict=True)
         ]
         if self._helpers is None:
-            kernels.train(*spans[0], step, float(self._rate))
+            kernels.run(*spans[0], step, float(self._rate))
             return
-        helped = [self._helpers.submit(partial(kernels.train, *span, 0, 0.0)) for span in spans[1:]]
-        kernels.train(*spans[0], 0, 0.0)
+        helped = [self._helpers.submit(partial(kernels.run, *span, 0, 0.0)) for span in spans[1:]]
+        kernels.run(*spans[0], 0, 0.0)
         for share in helped:
             share.result()
-        kernels.train(*batch, (0, 0), self._scratch[0], *rest, step, float(self._rate))
+        kernels.run(*batch, (0, 0), self._scratch[0], *rest, step, float(self._rate))
 
     def evaluate(self, part: Part, start: int, stop: int, logits: Tensor, bottleneck: Tensor) -> None:
         """Evaluate some images; see `Stepper.evaluate`."""
         images, order = _flat(part.images, torch.arange(len(part.images)))
-        out = _flat(logits, bottleneck)
-        kernels.evaluate(self._layout, self._weights, images, order, start, stop, self._scratch[0], *out)
+        batch = self._layout, self._weights, images, order, order, (start, stop, max(1, stop - start))
+        out = kernels.NONE, *_flat(logits, bottleneck), kernels.NONE, kernels.NONE
+        kernels.run(*batch, (0, kernels.SHARES), self._scratch[0], *out, 0, 0.0)
 
     def set_rate(self, rate: float) -> None:
         """Train with another learning rate; see `Stepper.set_rate`."""

@@ -57,9 +57,21 @@ CACHE_LINE: Final = 64
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 """Adam's usual settings, which are PyTorch's defaults."""
 
-_options: Final[dict[str, Any]] = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
-_inlined: Final = numba.njit(**_options, forceinline=True)
-_compiled: Final = numba.njit(**_options)
+_options: Final[dict[str, Any]] = {
+    "nogil": True,
+    "boundscheck": False,
+    "error_model": "numpy",
+    "no_cfunc_wrapper": True,
+}
+# Numba gives every function its own module, into which it copies all that is called from it, optimizes it and makes
+# machine code of it: with each level of calls the inner functions are compiled again. So what is called from a single
+# place becomes a part of its caller, and only the entry can be called from Python.
+_inner: Final[dict[str, Any]] = {**_options, "no_cpython_wrapper": True}
+_compiled: Final = numba.njit(**_inner)
+_inlined: Final = numba.njit(**_inner, forceinline=True)
+_part_of_caller: Final = numba.njit(**_inner, inline="always")
+NONE: Final = np.zeros(0, np.float32)
+"""Stands for numbers that are not wanted."""
 
 
 def _entry(function: Callable[..., None]) -> Any:
@@ -425,7 +437,7 @@ def _head_back(layout, weights, scratch, sums):
 # The whole network -------------------------------------------------------------------------------------
 
 
-@_compiled
+@_part_of_caller
 def _forward(layout, weights, images, order, first, count, scratch):
     """Bring a tile through the network. Lanes beyond `count` repeat its last image."""
     side, features = layout.side, layout.features
@@ -460,7 +472,7 @@ def _forward(layout, weights, images, order, first, count, scratch):
     _head(layout, weights, scratch)
 
 
-@_compiled
+@_part_of_caller
 def _backward(layout, weights, scratch, sums):
     """Add up the gradients of a tile, whose logits' gradients lie ready."""
     side, features = layout.side, layout.features
@@ -488,33 +500,47 @@ def _backward(layout, weights, scratch, sums):
 
 
 @_compiled
-def _keep_logits(layout, scratch, first, count, logits):
-    """Put the logits of a tile where they belong among (images, classes)."""
+def _keep(layout, scratch, first, count, logits, bottleneck):
+    """Put what came out of a tile where it belongs: logits (images, classes), bottleneck (images, features)."""
     for n in range(count):
         for c in range(layout.classes):
             logits[(first + n) * layout.classes + c] = scratch.logits[n * layout.rows + c]
+    if len(bottleneck):
+        for m in range(count * layout.features):
+            bottleneck[first * layout.features + m] = scratch.bottleneck[m]
 
 
 @_compiled
-def _gradients(layout, weights, images, labels, order, start, stop, begin, end, scratch, sums, logits):
-    features, size = layout.features, layout.size
+def _turn(layout, weights, turned):
+    """Turn the second convolution's kernels, and exchange their channels."""
+    features = layout.features
     for k in range(features):
         for c in range(features):
             for m in range(KERNEL):
                 weight = weights[layout.kernel2 + (k * features + c) * KERNEL + m]
-                scratch.turned[(c * features + k) * KERNEL + KERNEL - 1 - m] = weight
-    tiles = (stop - start + TILE - 1) // TILE
+                turned[(c * features + k) * KERNEL + KERNEL - 1 - m] = weight
+
+
+@_part_of_caller
+def _batch(layout, weights, images, labels, order, start, stop, begin, end, scratch, sums, logits, bottleneck):
+    """Bring some shares of a batch through the network, and back where there are `sums`."""
+    size, tiles = layout.size, (stop - start + TILE - 1) // TILE
     scale = np.float32(1) / np.float32(stop - start)
+    trains = len(sums) > 0
+    if trains:
+        _turn(layout, weights, scratch.turned)
     for share in range(begin, end):
         own = sums[share * size : (share + 1) * size]
-        own[:] = np.float32(0)
+        for m in range(len(own)):
+            own[m] = np.float32(0)
         for tile in range(share * tiles // SHARES, (share + 1) * tiles // SHARES):
             first = start + tile * TILE
             count = min(TILE, stop - first)
             _forward(layout, weights, images, order, first, count, scratch)
-            _keep_logits(layout, scratch, first, count, logits)
-            _logit_gradients(layout, labels, order, first, count, scale, scratch.logits, scratch.gradient_logits)
-            _backward(layout, weights, scratch, own)
+            _keep(layout, scratch, first, count, logits, bottleneck)
+            if trains:
+                _logit_gradients(layout, labels, order, first, count, scale, scratch.logits, scratch.gradient_logits)
+                _backward(layout, weights, scratch, own)
 
 
 @_compiled
@@ -536,21 +562,26 @@ def _adam(weights, sums, mean, square, step, rate):
 
 
 @_entry
-def train(layout, weights, images, labels, order, batches, shares, scratch, sums, logits, mean, square, step, rate):
-    """Compute some shares of the gradients of each batch, and take a step of Adam, or one of the two.
+def run(
+    layout, weights, images, labels, order, batches, shares, scratch, sums, logits, bottleneck, mean, square, step, rate
+):
+    """Train or evaluate batches: one function for both, so that what they share is compiled once.
+
+    Training computes some shares of the gradients of each batch, and takes a step of Adam, or one of the two.
 
     Args:
         layout: Of `weights`.
         weights: The parameters, (size,).
         images: Bytes, (all images, side, side).
-        labels: int64, (all images,).
-        order: int64, the images in the order in which they are trained.
+        labels: int64, (all images,); not looked at without `sums`.
+        order: int64, the images in the order in which they are worked on.
         batches: Where the first one begins in it, where the last one ends, and how many images each has; the last
             one may have fewer.
         shares: The first of the `SHARES` to compute, and the one after the last.
         scratch: Of the thread that computes.
-        sums: The gradients, (shares, size).
+        sums: The gradients, (shares, size); `NONE` to evaluate.
         logits: Where those of the batches go, (images in order, classes).
+        bottleneck: Where its values go, (images in order, features), or `NONE`.
         mean: Adam's first moments, (size,).
         square: Adam's second moments, (size,).
         step: Number of Adam's first step, from 1; 0 for none.
@@ -561,20 +592,9 @@ def train(layout, weights, images, labels, order, batches, shares, scratch, sums
     for first in range(start, stop, size):
         if begin < end:
             last = min(first + size, stop)
-            _gradients(layout, weights, images, labels, order, first, last, begin, end, scratch, sums, logits)
+            _batch(layout, weights, images, labels, order, first, last, begin, end, scratch, sums, logits, bottleneck)
         if step:
             _adam(weights, sums, mean, square, step + (first - start) // size, rate)
-
-
-@_entry
-def evaluate(layout, weights, images, order, start, stop, scratch, logits, bottleneck):
-    """Compute logits (images in order, classes) and bottleneck (images in order, features) of `order[start:stop]`."""
-    for first in range(start, stop, TILE):
-        count = min(TILE, stop - first)
-        _forward(layout, weights, images, order, first, count, scratch)
-        _keep_logits(layout, scratch, first, count, logits)
-        features = layout.features
-        bottleneck[first * features : (first + count) * features] = scratch.bottleneck[: count * features]
 
 
 def warm_up() -> None:
@@ -588,5 +608,5 @@ def warm_up() -> None:
     images, labels, order = np.zeros(16, np.uint8), np.zeros(1, np.int64), np.zeros(1, np.int64)
     weights, mean, square = (zeros(sizes.size) for _ in range(3))
     sums, logits, own = zeros(SHARES * sizes.size), zeros(2), scratch(sizes)
-    train(sizes, weights, images, labels, order, (0, 1, 1), (0, SHARES), own, sums, logits, mean, square, 1, 0.001)
-    evaluate(sizes, weights, images, order, 0, 1, own, logits, zeros(1))
+    adam = mean, square, 1, 0.001
+    run(sizes, weights, images, labels, order, (0, 1, 1), (0, SHARES), own, sums, logits, NONE, *adam)
