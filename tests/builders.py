@@ -46,7 +46,7 @@ DIGITS = DatasetInfo(
     n_test=300,
     sha256="b" * 64,
     source="scikit-learn",
-    note="MNIST is not here; fetch it with mnist-tui data fetch.",
+    note="MNIST is not here; fetch it with mnist-tui data fetch",
 )
 CPU = Machine(
     device="cpu",

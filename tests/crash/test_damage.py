@@ -19,10 +19,10 @@ from mnist_tui.store.schema import TABLES, VERSION
 from tests.builders import run_events, run_state
 from tests.crash import story
 from tests.e2e.conftest import COMMAND, places
+from tests.patience import PATIENCE_S
 
 __all__ = ["places"]
 
-PATIENCE_S = 120
 RUNS = ("run-1", "run-2", "run-3")
 READERS = (["runs"], ["runs", "--json"], ["export"], ["export", "--format", "json"], ["show", "last"])
 

@@ -17,10 +17,9 @@ from tests.crash import played
 from tests.crash.story import problems, tell_nobody
 from tests.e2e.conftest import COMMAND, COMPILED, places
 from tests.e2e.pty_app import PtyApp
+from tests.patience import PATIENCE_S
 
 __all__ = ["places"]
-
-PATIENCE_S = 120
 
 
 def stored(home):

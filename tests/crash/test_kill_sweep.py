@@ -14,10 +14,10 @@ import pytest
 
 from mnist_tui.core.events import Status
 from tests.crash import story
+from tests.patience import PATIENCE_S
 
 STRACE = shutil.which("strace") or ""
 WATCHED = ("write", "pwrite64", "fsync", "fdatasync", "rename", "renameat", "renameat2", "unlink", "unlinkat")
-PATIENCE_S = 60
 
 
 def record(home, *options):

@@ -16,8 +16,7 @@ from typing import Any, Final, Self
 
 import pyte
 
-PATIENCE_S: Final = 60.0
-"""How long to wait for anything; no test measures time, so a slow machine only takes longer."""
+from tests.patience import PATIENCE_S
 
 # Makes the pseudo-terminal the controlling one, so that the command gets its resizes and hang-ups, then starts it.
 _BECOME: Final = """\
@@ -146,26 +145,26 @@ class PtyApp:
 
     # Waiting --------------------------------------------------------------------------------------
 
-    def wait_for(self, wanted: str | Callable[[], object], timeout: float = PATIENCE_S) -> None:
+    def wait_for(self, wanted: str | Callable[[], object]) -> None:
         """Wait until a text is on the screen, or until `wanted()` is true."""
         met = (lambda: wanted in self.display) if isinstance(wanted, str) else wanted
-        self._wait(met, f"{wanted!r}", timeout)
+        self._wait(met, f"{wanted!r}")
 
-    def wait_stopped(self, timeout: float = PATIENCE_S) -> None:
+    def wait_stopped(self) -> None:
         """Wait until the command is stopped, as after Ctrl+Z."""
         options = os.WSTOPPED | os.WNOHANG | os.WNOWAIT
-        self._wait(lambda: os.waitid(os.P_PID, self._process.pid, options), "a stop", timeout)
+        self._wait(lambda: os.waitid(os.P_PID, self._process.pid, options), "a stop")
 
-    def wait_exit(self, timeout: float = PATIENCE_S) -> int:
+    def wait_exit(self) -> int:
         """Wait for the end; return the exit code, or the negative number of the signal that killed the command."""
-        self._wait(lambda: self._process.poll() is not None, "its end", timeout)
+        self._wait(lambda: self._process.poll() is not None, "its end")
         return self._process.returncode
 
-    def _wait(self, met: Callable[[], object], what: str, timeout: float) -> None:
-        deadline = time.monotonic() + timeout
+    def _wait(self, met: Callable[[], object], what: str) -> None:
+        deadline = time.monotonic() + PATIENCE_S
         while not met():
             assert time.monotonic() < deadline, (
-                f"waited {timeout:g} s for {what} in vain; on the screen:\n{self.display}"
+                f"waited {PATIENCE_S:g} s for {what} in vain; on the screen:\n{self.display}"
             )
             self._read(0.05)
         self._read()

@@ -91,7 +91,7 @@ def test_without_a_network_it_trains_on_the_digits_and_says_so(places):
     with PtyApp([COMMAND, "--epochs", "1"], rows=40, columns=120, environment=places) as app:
         app.wait_for("READY")
         app.send("r")
-        app.wait_for("The queue is done", timeout=120)
+        app.wait_for("The queue is done")
         assert "digits 8x8, not MNIST" in app.display
 
 
@@ -116,6 +116,6 @@ def test_real_mnist_trains_in_the_app(places):
     with PtyApp(command, rows=40, columns=120, environment=real) as app:
         app.wait_for("READY")
         app.send("r")
-        app.wait_for("The queue is done", timeout=200)
+        app.wait_for("The queue is done")
         assert "MNIST" in app.display
         assert "not MNIST" not in app.display

@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from tests.e2e.conftest import COMMAND
-from tests.e2e.test_command_line import PATIENCE_S, run
+from tests.e2e.test_command_line import run
+from tests.patience import PATIENCE_S
 
 SMALLEST = ("bench", "--dataset", "digits", "--features", "2", "--repeats", "1")
 EACH = ("epoch_s", "images_per_s", "peak_bytes")
@@ -103,7 +104,7 @@ def test_an_interrupt_ends_the_children_too(swept, part, number, code):
         finally:
             process.kill()
     assert (process.returncode, said) == (code, "")
-    assert not psutil.wait_procs(children, timeout=10)[1]
+    assert not psutil.wait_procs(children, timeout=PATIENCE_S)[1]
 
 
 def wait_until_training(pid):

@@ -10,8 +10,7 @@ import subprocess
 import pytest
 
 from tests.e2e.conftest import COMMAND, COMPILED
-
-PATIENCE_S = 120
+from tests.patience import PATIENCE_S
 
 
 def run(places, *arguments, check=None, **options):

@@ -14,7 +14,8 @@ from mnist_tui.wire.client import watches
 from mnist_tui.wire.place import sockets
 from tests.e2e.conftest import COMMAND
 from tests.e2e.pty_app import PtyApp
-from tests.e2e.test_command_line import PATIENCE_S, run
+from tests.e2e.test_command_line import run
+from tests.patience import PATIENCE_S
 
 DIGITS = ("--dataset", "digits", "--threads", "1")
 

@@ -19,8 +19,8 @@ import pytest
 from mnist_tui.engine import fetch
 from mnist_tui.engine.fetch import CHUNK_BYTES, RemoteFile, fetch_files, without_password
 from mnist_tui.errors import DataError
+from tests.patience import PATIENCE_S
 
-PATIENCE_S = 60
 CONTENTS = {
     "images.gz": random.Random(0).randbytes(3 * CHUNK_BYTES + 5),
     "labels.gz": random.Random(1).randbytes(1000),

@@ -15,7 +15,6 @@ from mnist_tui.errors import StoreError
 from mnist_tui.store.database import Store
 from tests.builders import run_events
 
-PATIENCE_S = 60
 REPOSITORY = Path(__file__).parents[2]
 OPENERS = (Store.open, Store.open_readonly)
 

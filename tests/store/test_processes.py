@@ -21,7 +21,8 @@ from mnist_tui.store import lock, reading
 from mnist_tui.store.connection import DATABASE
 from mnist_tui.store.database import Store
 from tests.builders import progress, run_events, run_state
-from tests.store.helpers import PATIENCE_S, fails, fill, full_disk, listed, news, read, record, writer
+from tests.patience import PATIENCE_S
+from tests.store.helpers import fails, fill, full_disk, listed, news, read, record, writer
 
 
 def test_a_run_that_is_live_in_another_process_is_shown_as_running(home):

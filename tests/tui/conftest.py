@@ -14,6 +14,7 @@ from mnist_tui.tui.app import MnistTuiApp
 from mnist_tui.tui.hands import Hands
 from mnist_tui.tui.system import SystemLoad, SystemProbe
 from mnist_tui.workers.pool import many
+from tests.patience import PATIENCE_S
 
 GIB = 1024**3
 
@@ -58,4 +59,4 @@ def make_app(home):
     for app in made:
         app.session.control.stop()
         app.session.control.resume()
-        assert app.session.join(60), "training did not end"
+        assert app.session.join(PATIENCE_S), "training did not end"

@@ -4,8 +4,7 @@ import asyncio
 import re
 
 from mnist_tui.core.events import Status
-
-PATIENCE_S = 100.0
+from tests.patience import PATIENCE_S
 
 
 async def until(pilot, condition, *, patience_s: float = PATIENCE_S) -> None:

@@ -19,6 +19,7 @@ from mnist_tui.tui.screens.number import NumberScreen
 from mnist_tui.tui.screens.quit import QuitScreen
 from mnist_tui.tui.screens.result import ResultScreen
 from mnist_tui.tui.widgets.epochs import EpochTable
+from tests.patience import PATIENCE_S
 from tests.tui.helpers import run_to_the_end, screen_text, settle, statuses, until
 
 SLOW_S = 0.02
@@ -226,7 +227,7 @@ async def test_a_wish_for_epochs_that_comes_during_the_test_is_told_to_be_too_la
             yield event
             if isinstance(event, Progress) and event.phase is Phase.TEST:
                 testing.set()
-                go_on.wait(60)
+                go_on.wait(PATIENCE_S)
 
     app = make_app(engine=slow_at_the_test)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:

@@ -13,6 +13,7 @@ from mnist_tui.store.database import Store
 from mnist_tui.tui.app import MnistTuiApp
 from mnist_tui.tui.hands import Hands
 from mnist_tui.tui.session import TrainingSession
+from tests.patience import PATIENCE_S
 from tests.tui.helpers import screen_text, settle, until
 from tests.tui.test_two_apps import SLOW_S, kept, opened
 
@@ -31,20 +32,20 @@ def other(home):
             if self.error is not None:
                 raise self.error
             self.queues.append(queue)
-            self.may_start.wait(60)
+            self.may_start.wait(PATIENCE_S)
             taken = threading.Event()
             self.threads.append(threading.Thread(target=self.train, args=(queue, taken)))
             self.threads[-1].start()
-            assert taken.wait(60)
+            assert taken.wait(PATIENCE_S)
 
         def train(self, queue, taken):
             session = TrainingSession(slowly, home)
             session.add(queue)
             session.start()
             taken.set()
-            self.may_end.wait(200)
+            self.may_end.wait(PATIENCE_S)
             session.stop()
-            session.join(60)
+            session.join(PATIENCE_S)
             session.close()
 
         def end(self):

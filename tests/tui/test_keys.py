@@ -13,6 +13,7 @@ from mnist_tui.tui.app import MnistTuiApp
 from mnist_tui.tui.hands import Hands
 from mnist_tui.tui.screens.confirm import ConfirmScreen
 from mnist_tui.tui.widgets.settings import SettingsBar
+from tests.patience import PATIENCE_S
 from tests.tui.helpers import run_to_the_end, screen_text, settle, statuses, until
 
 SLOW_S = 0.03
@@ -158,7 +159,7 @@ async def test_what_training_needs_is_loaded_behind_the_first_frame_and_that_is_
     loaded = threading.Event()
 
     def warm_up():
-        loaded.wait(100)
+        loaded.wait(PATIENCE_S)
 
     app = MnistTuiApp(Hands(run_sweep, warm_up=warm_up), home)
     async with app.run_test(size=(120, 40)) as pilot:

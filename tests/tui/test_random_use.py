@@ -16,6 +16,7 @@ from mnist_tui.core.events import EpochDone, RunContinued, Status
 from mnist_tui.demo import run_sweep
 from mnist_tui.store.database import Store
 from mnist_tui.tui.commands import COMMANDS
+from tests.patience import PATIENCE_S
 from tests.tui.helpers import statuses, until
 
 ACTIONS_PER_SEED = 80
@@ -148,7 +149,7 @@ async def use(app, recorder, hands, actions):
             assert {run: state.history for run, state in app.state.runs.items()} == recorder.of(app.state.runs)
             await leave(app, pilot)
     app.session.stop()
-    assert app.session.join(60)
+    assert app.session.join(PATIENCE_S)
     app.session.close()
     assert app.return_code == 0
     return actions

@@ -17,6 +17,7 @@ from mnist_tui.tui.hands import Hands
 from mnist_tui.tui.session import TrainingSession
 from mnist_tui.tui.widgets.epochs import EpochTable
 from tests.builders import run_events
+from tests.patience import PATIENCE_S
 from tests.tui.helpers import run_to_the_end, screen_text, settle, statuses, until
 
 SLOW_S = 0.01
@@ -31,7 +32,7 @@ async def opened(app):
             yield pilot
     finally:
         app.session.stop()
-        assert app.session.join(60)
+        assert app.session.join(PATIENCE_S)
         app.session.close()
 
 
@@ -111,7 +112,7 @@ async def test_what_waits_in_a_living_session_is_left_to_it(make_app, home):
         assert not app.session.queue.waiting
         assert "earlier session" not in screen_text(app)
     living.start()
-    assert living.join(60)
+    assert living.join(PATIENCE_S)
     living.close()
     assert [run.spec.features for run in kept(home).values()] == [4]
 
@@ -288,7 +289,7 @@ async def test_the_next_run_of_another_app_follows_though_it_takes_its_time_to_b
         for event in run_sweep(queue, control, delay_s=SLOW_S):
             yield event
             if event.type == "run_done":
-                may_begin.wait(60)
+                may_begin.wait(PATIENCE_S)
 
     first, second = MnistTuiApp(Hands(hesitant), home, RunSpec(epochs=5000)), make_app()
     async with opened(first) as hand, opened(second) as other:
@@ -312,7 +313,7 @@ async def test_a_past_run_that_is_open_shows_how_it_went_on_in_another_process(m
         session = TrainingSession(run_sweep, home)
         session.add([queued])
         session.start()
-        assert session.join(60)
+        assert session.join(PATIENCE_S)
         session.close()
         await until(pilot, lambda: "epoch 3/3" in screen_text(app).splitlines()[0])
         assert app.library.with_epochs("run-1").epochs_done == 3

@@ -14,8 +14,8 @@ from rich.cells import cell_len
 from mnist_tui.report.charts import AXIS, CURSOR, DIM, GRID, TEXT, Chart, Mark, label_width, rasterise
 from mnist_tui.report.look import Dots
 from mnist_tui.report.points import Series
+from tests.patience import PATIENCE_S
 
-PATIENCE_S = 120
 FLAT = (0.5,) * 20
 HOSTILE = (math.nan, math.inf, -math.inf, 1e308, -1e308, 5e-324, -5e-324, 1e-310, 0.0, -0.0, -1.0, None, 0.5)
 ODD_LIMITS = (

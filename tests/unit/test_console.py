@@ -378,7 +378,7 @@ def test_text_from_outside_is_shown_as_it_is():
     print_run(hostile, out=out)
     print_runs([hostile], out=out)
     print_comparison(build_table([hostile]), out)
-    assert text_of(out).count("[red]no[/red] [/nonsense] \ufffd[2J") == 4
+    assert text_of(out).count("[red]no[/red] [/nonsense] \ufffd[2J") == 5
     assert "\x1b" not in text_of(out)
 
 

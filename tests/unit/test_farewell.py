@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from mnist_tui.core.events import Status
 from mnist_tui.tui.farewell import farewell
-from tests.builders import run_state
+from tests.builders import DIGITS, run_state
 
 
 def test_nothing_done_is_nothing_said():
@@ -28,6 +28,14 @@ def test_a_stopped_run_is_named_with_the_command_that_goes_on():
 def test_a_run_stopped_before_its_first_epoch_can_go_on_too():
     stopped = replace(run_state("run-1", status=Status.STOPPED, val_accuracies=()))
     assert farewell([stopped], 0) == "`mnist-tui resume run-1` continues the run that was stopped."
+
+
+def test_that_these_were_the_digits_is_told_with_the_reason_and_the_way_to_mnist():
+    digits = replace(DIGITS, note="MNIST is not available (no network). Get it with `mnist-tui data fetch`")
+    runs = [replace(run_state(f"run-{seed}"), dataset=digits) for seed in range(2)]
+    said = farewell(runs, 0)
+    assert said.count("digits 8x8, not MNIST") == 1
+    assert "MNIST is not available (no network). Get it with `mnist-tui data fetch`" in said
 
 
 def test_what_goes_on_in_the_background_is_told_first():

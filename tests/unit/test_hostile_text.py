@@ -23,6 +23,7 @@ from mnist_tui.store.database import Store
 from mnist_tui.tui.app import MnistTuiApp
 from mnist_tui.tui.hands import Hands
 from tests.builders import CPU, DIGITS, play, run_events, run_state
+from tests.patience import PATIENCE_S
 from tests.tui.helpers import screen_text, settle
 
 HOSTILE = {
@@ -120,7 +121,7 @@ async def look(app, size):
             await settle(pilot)
             screens.append(screen_text(app))
         app.session.stop()
-        assert app.session.join(60)
+        assert app.session.join(PATIENCE_S)
     app.session.close()
     return screens
 

@@ -12,6 +12,7 @@ from mnist_tui.demo import run_sweep
 from mnist_tui.store.database import Store
 from mnist_tui.wire.client import watches
 from mnist_tui.wire.server import Broadcast
+from tests.patience import PATIENCE_S
 
 SESSION = "20260101-120000-aaaaaa"
 
@@ -32,7 +33,7 @@ class Training:
         work = partial(self._work, queue, session, delay_s)
         self._thread = threading.Thread(target=work, daemon=True)
         self._thread.start()
-        assert self._ready.wait(20)
+        assert self._ready.wait(PATIENCE_S)
 
     def _work(self, queue, session, delay_s):
         with Store.open(self._home) as store:
@@ -45,7 +46,7 @@ class Training:
                         self._ready.set()
 
     def join(self):
-        self._thread.join(60)
+        self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
 
     def end(self):

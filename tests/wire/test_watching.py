@@ -27,6 +27,7 @@ from mnist_tui.wire.lines import PROTOCOL, event_line, line, read_event, read_li
 from mnist_tui.wire.place import FOLDER, connect, listen, reachable, sockets
 from mnist_tui.wire.server import MOST, Broadcast
 from tests.builders import epoch_done, progress, run_events
+from tests.patience import PATIENCE_S
 from tests.wire.conftest import SESSION
 
 
@@ -136,7 +137,7 @@ def test_hostile_bytes_get_a_refusal_and_harm_nobody(train, watch, tmp_path, sai
     good = watch()
     (path,) = sockets(tmp_path / "home")
     with connect(path) as bad:
-        bad.settimeout(10)
+        bad.settimeout(PATIENCE_S)
         # Whoever is refused may hang up before all was said.
         with suppress(OSError):
             bad.sendall(said.replace(b"RUN", training.runs[0].encode()))
@@ -274,7 +275,7 @@ def test_another_user_is_refused_even_where_the_folders_let_everybody_in(train, 
             folder.chmod(0o777)
     script = (
         "import os, socket, sys; os.chdir(sys.argv[1]); os.setuid(65534); s = socket.socket(socket.AF_UNIX)\n"
-        "s.connect(sys.argv[2]); s.settimeout(10); print(len(s.recv(100)))\n"
+        "s.connect(sys.argv[2]); print(len(s.recv(100)))\n"
     )
     found = subprocess.run(
         [sys.executable, "-c", script, str(path.parent), path.name], capture_output=True, text=True, check=False

@@ -11,6 +11,7 @@ from mnist_tui.core.spec import RunSpec
 from mnist_tui.errors import RunError, UsageError
 from mnist_tui.store.database import Store
 from mnist_tui.workers.cluster import Cluster, check_place
+from tests.patience import PATIENCE_S
 from tests.workers.test_pool import by_spec, kept, of, scores, train
 
 SLOW_S = 0.005
@@ -113,7 +114,7 @@ def ends_in_order_when_all_of_it_is_lost(cluster, home):
     # Failed where its worker was lost and the next one with all of Ray.
     assert ends
     assert {end.status for end in ends} <= {Status.INTERRUPTED, Status.FAILED}
-    assert psutil.wait_procs(started, timeout=60)[1] == []
+    assert psutil.wait_procs(started, timeout=PATIENCE_S)[1] == []
     with Store.open(home) as later:
         assert len(later.adopt_waiting("20260101-120000-bbbbbb")) == 3 - len(ends)
 

@@ -226,7 +226,7 @@ def build_table(runs: Iterable[RunState]) -> ComparisonTable:
     rows = sorted(map(_make_row, counted), key=_row_order)
     columns = tuple(c for c in COLUMNS if _is_shown(c, rows))
     best = frozenset((i, c.key) for c in columns if (i := _winner(rows, c)) is not None)
-    notes = (*_footnotes(rows, best, repeated), *_odd_seeds(counted))
+    notes = (*_footnotes(rows, best, repeated), *_odd_seeds(counted), *_stand_ins(counted))
     return ComparisonTable(columns, tuple(rows), best, notes)
 
 
@@ -412,6 +412,12 @@ def _odd_seeds(groups: Iterable[Sequence[RunState]]) -> list[str]:
                     f"accuracy of {odd}%; the median of {len(values)} seeds is {middle}%."
                 )
     return notes
+
+
+def _stand_ins(groups: Iterable[Sequence[RunState]]) -> list[str]:
+    """Say why runs were trained on other data than was wanted, and how to get that."""
+    data = (run.dataset for group in groups for run in group)
+    return list(dict.fromkeys(f"{found.label}: {found.note}." for found in data if found is not None and found.note))
 
 
 def _footnotes(rows: Sequence[Row], best: frozenset[tuple[int, str]], repeated: int) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from functools import cache
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import IO, Any, Final, cast
 
 import platformdirs
 
@@ -28,6 +29,8 @@ from mnist_tui.engine import kernel_cache
 
 _LOOK_S: Final = 0.2
 _WARM_UP: Final = "from mnist_tui.engine.compiling import compile_for_parent; compile_for_parent()"
+_STEPS: Final = 23
+"""Functions that are compiled, where the last one, into which the others go, counts as five."""
 
 
 def kernel_folder() -> Path:
@@ -102,8 +105,22 @@ def _load_from(folder: Path) -> None:
 
 
 def compile_for_parent() -> None:
-    """Fill the cache, and end when the process that started this one does: its end of the pipe closes then."""
-    threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(1)), daemon=True).start()
+    """Fill the cache, and write a byte for each function that is compiled.
+
+    It ends when the process that started it does: its ends of the pipes close then.
+    """
+    from numba.core import event
+
+    class Teller(event.Listener):
+        def on_start(self, _event: Any) -> None:
+            pass
+
+        def on_end(self, _event: Any) -> None:
+            os.write(1, b".")
+
+    # Not by way of sys.stdin, whose lock a thread that waits for it would hold while Python ends.
+    threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start()
+    event.register("numba:compile", Teller())  # type: ignore[no-untyped-call]
     load_kernels()
 
 
@@ -128,9 +145,8 @@ class Compilation:
             kernel_cache.prepare(folder, _cache_root())
             if not kernel_cache.is_sealed(folder):
                 self._is_other = kernel_cache.is_being_filled(folder)
-                no = subprocess.DEVNULL
-                command = [sys.executable, "-c", _WARM_UP]
-                self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=no, stderr=no)
+                pipe, command = subprocess.PIPE, [sys.executable, "-c", _WARM_UP]
+                self._child = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
 
     def wait(self) -> Iterator[Event]:
         """Say what is done until the loops are there; the last event says what a person should know, if anything.
@@ -139,18 +155,14 @@ class Compilation:
         """
         if self._is_over:
             return
-        message = "loading the compiled step"
-        if self._child is not None:
-            message = "waiting for another process to compile" if self._is_other else "compiling, once on this machine"
         crashed = False
         try:
-            yield Preparing(message=message)
-            while self._child is not None and self._child.poll() is None:
-                with suppress(subprocess.TimeoutExpired):
-                    self._child.wait(_LOOK_S)
-                yield Preparing(message=message)
-            # By a signal: out of memory, or a fault in LLVM, which would end this process too.
-            crashed = self._child is not None and (self._child.returncode or 0) < 0
+            if self._child is None:
+                yield Preparing(message="loading the compiled step")
+            else:
+                yield from self._watch(self._child)
+                # By a signal: out of memory, or a fault in LLVM, which would end this process too.
+                crashed = self._child.wait() < 0
         finally:
             if self._child is not None:
                 self._child.kill()
@@ -173,6 +185,20 @@ class Compilation:
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             note = f"The compiled step is unavailable ({reason}); falling back to PyTorch, which is slower."
             yield Notice(level="warning", message=note)
+
+    def _watch(self, child: subprocess.Popen[bytes]) -> Iterator[Event]:
+        """Say how far the process is that compiles, until it ends."""
+        told, done = cast("IO[bytes]", child.stdout), 0
+        while True:
+            if self._is_other and not done:
+                yield Preparing(message="waiting for another process to compile")
+            else:
+                yield Preparing(message="compiling, once on this machine", fraction=min(done / _STEPS, 1.0))
+            if select.select([told], [], [], _LOOK_S)[0]:
+                new = len(os.read(told.fileno(), _STEPS))
+                if not new:
+                    return
+                done += new
 
 
 @cache

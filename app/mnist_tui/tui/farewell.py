@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from mnist_tui.core.events import Status
 from mnist_tui.core.state import RunState
-from mnist_tui.report.words import format_percent, still_waiting
+from mnist_tui.report.words import format_percent, printable, still_waiting
 
 _GOES_ON = (Status.STOPPED, Status.INTERRUPTED, Status.FAILED, Status.OUT_OF_MEMORY)
 
@@ -29,6 +29,11 @@ def farewell(runs: Collection[RunState], waiting: int, handed_over: int = 0) -> 
         best = max((run.best for run in runs if run.best is not None), key=lambda e: e.val_accuracy, default=None)
         kept = f"{_count(epochs, 'epoch')} of {_count(n_runs, 'run')} kept"
         parts.append(kept if best is None else f"{kept}, best validation accuracy {format_percent(best.val_accuracy)}")
+    parts += dict.fromkeys(
+        f"Trained on {printable(run.dataset.label)}: {printable(run.dataset.note)}"
+        for run in runs
+        if run.epochs_done and run.dataset is not None and run.dataset.note
+    )
     unfinished = [run for run in runs if run.status in _GOES_ON or not run.status.is_over]
     if unfinished:
         parts.append(f"`mnist-tui resume {unfinished[-1].run}` continues the run that was stopped")

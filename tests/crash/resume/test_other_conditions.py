@@ -35,6 +35,7 @@ from tests.crash.resume.helpers import (
     warnings,
 )
 from tests.e2e.conftest import COMMAND
+from tests.patience import PATIENCE_S
 
 
 def rewrite_start(home, change):
@@ -130,7 +131,7 @@ def test_a_run_in_progress_cannot_go_on_in_another_process(home, tmp_path):
         next(event for event in events if isinstance(event, RunContinued))
         environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "MNIST_TUI_HOME": str(home)}
         second = subprocess.run(
-            [COMMAND, "resume", RUN], env=environment, capture_output=True, text=True, timeout=60, check=False
+            [COMMAND, "resume", RUN], env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
         )
         assert second.returncode == 2
         assert "in progress" in second.stderr
