@@ -260,7 +260,7 @@ async def test_a_run_stopped_before_it_began_waits_again(make_app):
         yield SweepStarted(sweep="sweep", started_at="2026-03-01T12:00:00+00:00")
         next(iter(queue))
         while not control.queue_stopped:
-            yield Preparing(message="downloading")
+            yield Preparing(message="downloading", fraction=0.43)
         yield SweepDone(sweep="sweep", runs=(), stopped=True)
 
     app = make_app(engine=downloading)
@@ -268,6 +268,8 @@ async def test_a_run_stopped_before_it_began_waits_again(make_app):
         await pilot.press("r")
         await until(pilot, lambda: app.state.preparing is not None)
         assert not app.session.queue.waiting
+        await until(pilot, lambda: "downloading 43%" in screen_text(app))
+        assert "getting ready █" in screen_text(app)
         await pilot.press("x")
         await until(pilot, lambda: not app.session.active)
         await settle(pilot)

@@ -283,3 +283,17 @@ async def test_escape_leaves_the_settings_also_while_a_notice_is_there(make_app)
         await pilot.press("escape")
         await settle(pilot)
         assert "No run is in progress." not in screen_text(app)
+
+
+async def test_the_next_run_is_looked_at_without_the_cursor_of_the_one_before(make_app):
+    app = make_app(SLOW_S)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("E", *"8", "enter", "n", "f", "n", "r")
+        await until(pilot, lambda: app.state.run is not None and app.state.run.epochs_done >= 3)
+        await pilot.press("left", "left")
+        first = app.state.run.run
+        assert app.charts.look.cursor is not None
+        await until(pilot, lambda: app.state.run.run != first and app.state.run.epochs_done >= 2)
+        await settle(pilot)
+        assert app.charts.look.cursor is None
+        app.session.control.stop()

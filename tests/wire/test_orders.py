@@ -73,7 +73,7 @@ def test_an_order_for_another_run_or_one_that_is_over_does_nothing(kind):
     control.end_run()
     assert not obey(Order(kind=kind, run="run-2", value=20.0), control)
     assert not control.paused
-    assert not control.stopping
+    assert not control.is_stopping()
     assert control.epochs(10, 0) == 10
     assert control.take_rate() is None
 

@@ -18,6 +18,7 @@ from mnist_tui.core.events import (
     RunContinued,
     RunDone,
     RunPaused,
+    RunResumed,
     RunStarted,
     Status,
     SweepDone,
@@ -187,6 +188,50 @@ def _kill_until_it_gives_up(control, run):
         os.kill(link.pid, signal.SIGKILL)
         while control._links.get(run) is link:
             time.sleep(0.001)
+
+
+def test_a_short_hold_lets_go_on_only_what_was_not_paused_before(home):
+    paused: list[str] = []
+    held: list[frozenset[str]] = []
+
+    def steer(event, control):
+        match event:
+            case EpochDone() if not paused:
+                paused.append(event.run)
+                assert control.pause(event.run)
+            case RunPaused() if event.run == paused[0]:
+                held.append(control.hold())
+            case RunPaused():
+                assert control.wait_until_held(0)
+                control.let_go(held[0])
+            case EpochDone() if held and event.epoch == 9 and event.run != paused[0]:
+                # The other one went on; the first one waits for its own key.
+                assert control.is_paused(paused[0])
+                assert control.resume(paused[0])
+
+    runs, events = train(home, [RunSpec(epochs=9, seed=0), RunSpec(epochs=9, seed=1)], delay_s=SLOW_S, on_event=steer)
+    (other,) = held[0]
+    assert {paused[0], other} == set(runs)
+    assert [event.run for event in of(events, RunPaused | RunResumed)] == [
+        paused[0],
+        other,
+        other,
+        paused[0],
+    ]
+    assert {run.status for run in kept(home).values()} == {Status.FINISHED}
+
+
+def test_only_the_run_that_was_asked_to_end_is_stopping(home):
+    seen: list[tuple[bool, bool]] = []
+
+    def steer(event, control):
+        if isinstance(event, EpochDone) and not seen:
+            other = next(run for run in control._links if run != event.run)
+            control.skip(event.run, after_epoch=True)
+            seen.append((control.is_stopping(event.run), control.is_stopping(other)))
+
+    train(home, [RunSpec(epochs=30, seed=0), RunSpec(epochs=9, seed=1)], delay_s=SLOW_S, on_event=steer)
+    assert seen == [(True, False)]
 
 
 def test_an_order_reaches_the_run_that_it_names_alone(home):

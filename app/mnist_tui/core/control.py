@@ -79,6 +79,19 @@ class RunControl:
             self._changed.notify_all()
             return True
 
+    def hold(self) -> frozenset[str]:
+        """Hold for a while what does not hold already; return it, for `let_go`."""
+        with self._changed:
+            if self._paused:
+                return frozenset()
+            self._paused = True
+            return frozenset({self._run})
+
+    def let_go(self, held: frozenset[str]) -> None:
+        """Let go on what `hold` returned; what was paused before stays paused."""
+        if held:
+            self.resume()
+
     def set_epochs(self, epochs: int, run: str | None = None) -> bool:
         """Give the run in progress another number of epochs; the loop never goes below what is done.
 
@@ -163,10 +176,9 @@ class RunControl:
         """True while the run should hold."""
         return self._paused
 
-    @property
-    def stopping(self) -> bool:
-        """True once the run was asked to end, now or after its epoch."""
-        return self._stop_run
+    def is_stopping(self, run: str | None = None) -> bool:
+        """Return whether the run was asked to end, now or after its epoch; `None` means whichever is in progress."""
+        return self._stop_run and run in (None, self._run)
 
     @property
     def handing_over(self) -> bool:

@@ -319,13 +319,11 @@ class MnistTuiApp(Collecting):
             self.tell("There is no shell to go back to.", severity="warning")
             return
         control = self.session.control
-        hold = self._live and not control.paused
-        if hold:
-            control.pause()
+        held = control.hold() if self._live else frozenset()
+        if held:
             control.wait_until_held(HOLD_S)
         super().action_suspend_process()
-        if hold:
-            control.resume()
+        control.let_go(held)
 
     async def action_quit(self) -> None:
         """Leave at once, or ask when a run is live."""

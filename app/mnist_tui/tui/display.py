@@ -172,7 +172,7 @@ class Display(App[None]):
                 self.library.elsewhere,
                 beside=len(self._in_progress) - 1,
                 preparing=self._preparing,
-                stopping=control is not None and control.stopping,
+                stopping=control is not None and control.is_stopping(run.run if run is not None else None),
                 asked=control.epochs_asked(run.run) if control is not None and run is not None else None,
                 rate=control.rate_asked(run.run) if control is not None and run is not None else None,
             )
@@ -194,6 +194,7 @@ class Display(App[None]):
                 self.session.total,
                 active=self.state.active or not own,
                 to_go_s=self._queue_s(),
+                preparing=self._preparing if self._opened is None else None,
             )
             self._show_insight()
 

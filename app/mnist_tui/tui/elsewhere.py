@@ -48,10 +48,9 @@ class RemoteControl:
         """Return whether the run holds."""
         return self._run.status is Status.PAUSED and run in (None, self._run.run)
 
-    @property
-    def stopping(self) -> bool:
-        """True once it was asked from here to end."""
-        return self._stopping
+    def is_stopping(self, run: str | None = None) -> bool:
+        """Return whether it was asked from here to end."""
+        return self._stopping and run in (None, self._run.run)
 
     def stop(self, run: str | None = None, *, after_epoch: bool = False) -> bool:
         """End the run and its queue."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import Event, RateChanged, RunContinued, RunPaused, RunResumed, RunStarted
 from mnist_tui.core.orders import WITH_VALUE, Order
@@ -18,6 +20,8 @@ class PoolControl(RunControl):
         self._links: dict[str, Link] = {}
         self._asked: dict[tuple[str, str], float] = {}
         self._held_runs: set[str] = set()
+        self._pausing: set[str] = set()
+        self._ending: set[str] = set()
         self._begun: set[str] = set()
 
     # Asked by people ------------------------------------------------------------------------------
@@ -39,6 +43,7 @@ class PoolControl(RunControl):
         with self._changed:
             self._stop_queue = self._handing_over = True
             links = list(self._links.values())
+            self._ending.update(self._links)
         for link in links:
             link.tell(HAND_OVER)
 
@@ -49,6 +54,24 @@ class PoolControl(RunControl):
     def resume(self, run: str | None = None) -> bool:
         """Let it go on, or all."""
         return self._tell("resume", run)
+
+    def hold(self) -> frozenset[str]:
+        """Hold all that were not asked to pause."""
+        with self._changed:
+            names = frozenset(self._links.keys() - self._pausing)
+        self._tell_each("pause", names)
+        return names
+
+    def let_go(self, held: frozenset[str]) -> None:
+        """Let those go on."""
+        self._tell_each("resume", held)
+
+    def _tell_each(self, kind: str, runs: frozenset[str]) -> None:
+        """Give an order to workers, also to those whose run has not begun."""
+        with self._changed:
+            links = [link for name, link in self._links.items() if name in runs]
+        for link in links:
+            link.tell(Order(kind=kind, run=""))
 
     def set_epochs(self, epochs: int, run: str | None = None) -> bool:
         """Give it, or all, another number of epochs."""
@@ -79,6 +102,11 @@ class PoolControl(RunControl):
                 else bool(self._links) and self._held_runs >= self._links.keys()
             )
 
+    def is_stopping(self, run: str | None = None) -> bool:
+        """Return whether the run was asked to end; without one, whether all were."""
+        with self._changed:
+            return run in self._ending if run is not None else bool(self._links) and self._ending >= self._links.keys()
+
     def wait_until_held(self, timeout_s: float) -> bool:
         """Block until all runs hold; False when they have not come so far in time."""
         with self._changed:
@@ -92,9 +120,20 @@ class PoolControl(RunControl):
             links = {name: link for name, link in self._links.items() if run in (None, name)}
             if kind in WITH_VALUE:
                 self._asked.update({(kind, name): value for name in links})
+            self._note(kind, links.keys())
         for link in links.values():
             link.tell(Order(kind=kind, run=run or "", value=value, after_epoch=after_epoch))
         return bool(links)
+
+    def _note(self, kind: str, runs: Iterable[str]) -> None:
+        """Remember what was asked of runs, before they obey."""
+        match kind:
+            case "pause":
+                self._pausing.update(runs)
+            case "resume":
+                self._pausing.difference_update(runs)
+            case "stop" | "skip":
+                self._ending.update(runs)
 
     # Told by the pool -----------------------------------------------------------------------------
 
@@ -107,8 +146,8 @@ class PoolControl(RunControl):
         """Forget a run."""
         with self._changed:
             self._links.pop(run, None)
-            self._held_runs.discard(run)
-            self._begun.discard(run)
+            for group in (self._held_runs, self._pausing, self._ending, self._begun):
+                group.discard(run)
             self._asked = {wish: value for wish, value in self._asked.items() if wish[1] != run}
             self._changed.notify_all()
 

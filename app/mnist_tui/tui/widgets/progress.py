@@ -1,11 +1,11 @@
-"""Three bars on one line: the epoch, the run, the queue."""
+"""Bars on one line: the epoch, the run, the queue, and before them a download or the compiler."""
 
 from __future__ import annotations
 
 from textual.content import Content
 from textual.widgets import Static
 
-from mnist_tui.core.events import Status
+from mnist_tui.core.events import Preparing, Status
 from mnist_tui.core.state import RunState
 from mnist_tui.report.words import format_duration
 
@@ -36,9 +36,16 @@ class ProgressStrip(Static):
         self._values: list[tuple[str, float, str]] | None = None
 
     def show(
-        self, run: RunState | None, runs_done: int, runs_total: int, *, active: bool, to_go_s: float | None = None
+        self,
+        run: RunState | None,
+        runs_done: int,
+        runs_total: int,
+        *,
+        active: bool,
+        to_go_s: float | None = None,
+        preparing: Preparing | None = None,
     ) -> None:
-        """Show the run's shares and, when there are several runs, the queue's.
+        """Show the run's shares, or that of what comes before it, and, when there are several runs, the queue's.
 
         Args:
             run: The run in progress, or the last one.
@@ -46,11 +53,14 @@ class ProgressStrip(Static):
             runs_total: All of them.
             active: Something is trained.
             to_go_s: About how long the queue still takes.
+            preparing: What is done before the run begins.
         """
         was_quiet, self._quiet = self._quiet, not active
         self._idle = "Getting ready." if active else "No run in progress."
         values: list[tuple[str, float, str]] = []
-        if run is not None:
+        if preparing is not None and preparing.fraction is not None:
+            values = [("getting ready", preparing.fraction, f"{preparing.fraction:4.0%}")]
+        elif run is not None:
             epoch = float(run.status is Status.FINISHED) if run.status.is_over else run.epoch_fraction
             values = [("epoch", epoch, f"{epoch:4.0%}"), ("run", run.fraction, f"{run.fraction:4.0%}")]
         if runs_total > 1:
