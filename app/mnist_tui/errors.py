@@ -5,7 +5,8 @@ MnistTuiError      1   anything else that went wrong
 ├── DataError      3   a dataset that is not available
 ├── RunError       4   a run that failed or diverged
 ├── StoreError     5   the store of past runs is locked or damaged
-└── OrderError     6   an order to a run in another process that was not obeyed
+├── OrderError     6   an order to a run in another process that was not obeyed
+└── ClusterError   7   a cluster that is out of reach
 """
 
 from __future__ import annotations
@@ -60,3 +61,9 @@ class OrderError(MnistTuiError):
     """An order to a run in another process that was not obeyed."""
 
     exit_code = 6
+
+
+class ClusterError(MnistTuiError):
+    """A cluster to train on that is out of reach."""
+
+    exit_code = 7

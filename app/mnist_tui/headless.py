@@ -58,7 +58,7 @@ def train(
     if sweep.n_runs > 1:
         with Store.open_readonly(home()) as store:
             needed_s = sweep_s(sweep, machine_factor(reversed(store.runs()))) / min(max(1, jobs), sweep.n_runs)
-        told = f"{sweep.n_runs:,} runs, about {format_duration(needed_s)}"
+        told = f"{sweep.n_runs:,} runs, about {format_duration(max(0.1, needed_s))} of training"
         if needed_s > DAY_S and not sure:
             raise UsageError(f"this would be {told}", "Add --yes if you mean it")
         say(f"{told}.")

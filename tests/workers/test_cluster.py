@@ -1,5 +1,6 @@
 """Runs on a real Ray of this machine's own are those of this machine's processes, whatever becomes of a worker."""
 
+import socket
 from contextlib import closing, suppress
 
 import psutil
@@ -8,7 +9,7 @@ import pytest
 from mnist_tui.core.events import EpochDone, Event, Notice, Preparing, RunContinued, RunDone, Status
 from mnist_tui.core.orders import Order, obey
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.errors import RunError, UsageError
+from mnist_tui.errors import ClusterError, UsageError
 from mnist_tui.store.database import Store
 from mnist_tui.workers.cluster import Cluster, check_place
 from tests.patience import PATIENCE_S
@@ -33,7 +34,7 @@ def cluster(home, tmp_path, monkeypatch):
     with closing(Cluster("ray", home)) as cluster:
         try:
             told = list(cluster.opening(lambda: False))
-        except RunError as error:
+        except ClusterError as error:
             pytest.skip(f"Ray does not start on this machine: {error}")
         assert told == [Preparing(message="starting Ray")]
         yield cluster
@@ -108,7 +109,7 @@ def ends_in_order_when_all_of_it_is_lost(cluster, home):
             started[0].kill()
 
     specs = [RunSpec(epochs=5000, seed=seed) for seed in range(3)]
-    with pytest.raises(RunError, match="What Ray says about it is kept in"):
+    with pytest.raises(ClusterError, match="What Ray says about it is kept in"):
         train(home, specs, delay_s=SLOW_S, on_event=lose, cluster=cluster)
     ends = of(events, RunDone)
     # Failed where its worker was lost and the next one with all of Ray.
@@ -122,9 +123,26 @@ def ends_in_order_when_all_of_it_is_lost(cluster, home):
 def test_a_cluster_that_cannot_be_reached_is_told_in_a_sentence(home, monkeypatch, capfd):
     pytest.importorskip("ray")
     monkeypatch.setenv("RAY_ADDRESS", "nowhere")
-    with closing(Cluster("ray", home)) as cluster, pytest.raises(RunError, match=r"^Ray cannot be reached: .*ray-"):
+    with closing(Cluster("ray", home)) as cluster, pytest.raises(ClusterError, match=r"^Ray cannot be reached: .*ray-"):
         list(cluster.opening(lambda: False))
     assert capfd.readouterr() == ("", "")
+
+
+def test_an_address_where_nobody_listens_is_told_at_once_and_no_ray_is_started(home):
+    # A port that was free a moment ago.
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with closing(Cluster(f"ray://127.0.0.1:{port}", home)) as cluster:
+        with pytest.raises(ClusterError, match=rf"^no Ray cluster can be reached at ray://127.0.0.1:{port} "):
+            list(cluster.opening(lambda: False))
+        assert cluster._helper is None
+    assert ClusterError.exit_code == 7
+
+
+@pytest.mark.parametrize("place", ["ray://", "ray://nowhere", "ray://127.0.0.1:notaport", "cluster", "ray://a b:1"])
+def test_what_is_no_address_is_refused_and_the_form_named(place):
+    with pytest.raises(UsageError, match=r"ray://HOST:PORT"):
+        check_place(place)
 
 
 @pytest.fixture
@@ -138,7 +156,7 @@ def silence(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("silence")
 def test_a_cluster_that_never_answers_is_given_up(home, monkeypatch):
     monkeypatch.setattr("mnist_tui.workers.cluster.PATIENCE_S", 0.2)
-    with closing(Cluster("ray", home)) as cluster, pytest.raises(RunError, match=r"not answered for 0\.2 seconds"):
+    with closing(Cluster("ray", home)) as cluster, pytest.raises(ClusterError, match=r"not answered for 0\.2 seconds"):
         list(cluster.opening(lambda: False))
 
 

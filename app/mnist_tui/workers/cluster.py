@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from typing import Any, Final
 
 from mnist_tui.core.events import Preparing
 from mnist_tui.core.spec import new_run_id
-from mnist_tui.errors import RunError, UsageError
+from mnist_tui.errors import ClusterError, UsageError
 from mnist_tui.store.home import new_log
 from mnist_tui.workers.link import Link, end_process
 from mnist_tui.workers.worker import Engine
@@ -24,9 +25,12 @@ from mnist_tui.workers.worker import Engine
 LOCAL: Final = "ray"
 """Asks for what `RAY_ADDRESS` names, else for a Ray of this machine's own."""
 REMOTE: Final = "ray://"
+_ADDRESS: Final = re.compile(rf"{REMOTE}[^/\s]+:[0-9]{{1,5}}/?")
 HELPER: Final = "mnist_tui.workers.helper"
 PATIENCE_S: Final = 180.0
 """How long it may take to answer: it starts within half a minute on a busy machine; a dead address it asks for ever."""
+CONNECT_S: Final = 10.0
+"""How long an address may take to answer."""
 _SAYS_S: Final = 0.1
 """How often it is looked whether it is ready, or no longer wanted."""
 _MOST: Final = 1 << 16
@@ -39,8 +43,7 @@ def check_place(place: str) -> str:
     Raises:
         UsageError: It names no cluster, or Ray is not installed.
     """
-    host = place.removeprefix(REMOTE)
-    if place != LOCAL and (host == place or not host.strip("/")):
+    if place != LOCAL and not _ADDRESS.fullmatch(place):
         raise UsageError(f"runs cannot be trained on {place[:80]!r}", "Say `ray`, or `ray://HOST:PORT`")
     if find_spec("ray") is None:
         raise UsageError("Ray is not installed", "Install the extra `mnist-tui[ray]`, from a checkout `.[ray]`")
@@ -81,7 +84,7 @@ class Cluster:
             StoreError: The home cannot be written.
         """
         with self._lock:
-            if self._helper is not None and self._helper.poll() is None:
+            if self._is_alive:
                 return
             self._leave()
             self.log = new_log(self._home, "ray", new_run_id())
@@ -98,6 +101,10 @@ class Cluster:
                 )
 
     @property
+    def _is_alive(self) -> bool:
+        return self._helper is not None and self._helper.poll() is None
+
+    @property
     def _settings(self) -> dict[str, str]:
         """What Ray is told by its environment: to report to nobody, and to listen to this machine alone if it can."""
         alone = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"} if is_own(self.place) else {}
@@ -107,12 +114,14 @@ class Cluster:
         """Start the helper and say what is waited for, until it is ready or nobody wants it any more.
 
         Raises:
-            RunError: There is no cluster to be had.
+            ClusterError: There is no cluster to be had.
         """
-        self.start()
-        if self._answer:
+        if self._is_alive and self._answer:
             return
         yield Preparing(message="starting Ray" if is_own(self.place) else "connecting to Ray")
+        if not self._answer:
+            self._check_address()
+        self.start()
         last = time.monotonic() + PATIENCE_S
         while not (is_unwanted() or self._hear(_SAYS_S)):
             if time.monotonic() > last:
@@ -123,12 +132,12 @@ class Cluster:
         """Return a new worker on the cluster; it may wait there for room.
 
         Raises:
-            RunError: The cluster is out of reach.
+            ClusterError: The cluster is out of reach.
         """
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                if self._line is None or self._helper is None or self._helper.poll() is not None:
+                if self._line is None or not self._is_alive:
                     raise BrokenPipeError
                 socket.send_fds(self._line, [b"+"], [theirs.fileno()])
             except OSError:
@@ -175,5 +184,16 @@ class Cluster:
         self._answer, self.room = answer, max(1, int(answer["room"]))
         return True
 
-    def _lost(self, what: str) -> RunError:
-        return RunError(what, f"What Ray says about it is kept in {self.log}")
+    def _check_address(self) -> None:
+        """Look whether anybody listens at the address: Ray itself asks a dead one for more than a minute."""
+        if self.place == LOCAL:
+            return
+        host, _, port = self.place.removeprefix(REMOTE).strip("/").rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+        except OSError as error:
+            what = f"no Ray cluster can be reached at {self.place} ({error.strerror or error})"
+            raise ClusterError(what, "Check the address, or train on this machine without --on") from None
+
+    def _lost(self, what: str) -> ClusterError:
+        return ClusterError(what, f"What Ray says about it is kept in {self.log}")

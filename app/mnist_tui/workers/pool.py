@@ -63,7 +63,7 @@ def run_many(
         As `engine.run_sweep`, the events of different runs between each other.
 
     Raises:
-        RunError: The cluster is out of reach. What has begun can be resumed.
+        ClusterError: The cluster is out of reach. What has begun can be resumed.
     """
     if not isinstance(control, PoolControl):
         raise TypeError("this control steers one run alone")

@@ -141,8 +141,8 @@ class NewRunsScreen(Dialog[NewRuns]):
             return
         self.say("")
         runs = f"{sweep.n_runs:,} run{'s' if sweep.n_runs != 1 else ''}"
-        needed = format_duration(sweep_s(sweep, self._factor) / min(jobs, sweep.n_runs))
-        self.query_one("#count", Static).update(f"{runs}, about {needed} on this machine.")
+        needed = format_duration(max(0.1, sweep_s(sweep, self._factor) / min(jobs, sweep.n_runs)))
+        self.query_one("#count", Static).update(f"{runs}, about {needed} of training on this machine.")
 
     @on(Input.Submitted)
     def _submit(self) -> None:
