@@ -8,6 +8,7 @@ from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.demo import run_sweep
 from mnist_tui.store.database import Store
+from mnist_tui.tui.themes import THEMES
 from mnist_tui.tui.widgets.runs import RunsView
 from tests.tui.helpers import run_to_the_end, screen_text, settle
 
@@ -169,3 +170,31 @@ async def test_what_is_copied_and_exported_is_the_comparison_that_is_shown(make_
         assert "Comparison of the runs shown" in screen_text(app)
         copied = [[cell.strip() for cell in line.split("|")] for line in app.clipboard.splitlines()]
         assert [cells[2] for cells in copied if len(cells) > 2 and cells[1].isdecimal()] == ["8", "8"]
+
+
+def inks(app, widget, sign):
+    """Return the colours in which a sign is drawn within a widget."""
+    region = app.query_one(widget).region
+    found = set()
+    for y, strip in enumerate(app.screen._compositor.render_strips()):
+        x = 0
+        for segment in strip:
+            if sign in segment.text and y in region.line_range and x in region.column_range:
+                found.add(segment.style.color.name)
+            x += segment.cell_length
+    return found
+
+
+async def test_the_swatch_of_a_marked_run_has_the_colour_of_its_curve_in_every_theme_and_under_the_cursor(make_app):
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("E", "2", "enter", "n", "f", "n")
+        await run_to_the_end(pilot, "r")
+        await pilot.press("escape", "2", "space", "down", "space")
+        for theme in (*THEMES, THEMES[0]):
+            app.theme = theme
+            await settle(pilot)
+            for sign in ("●1", "●2"):
+                (swatch,) = inks(app, "#runs", sign)
+                (curve,) = inks(app, "#overlay", sign)
+                assert swatch == curve, (theme, sign)

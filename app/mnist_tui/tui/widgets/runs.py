@@ -69,6 +69,8 @@ class RunsView(Container):
         self.is_grouped = False
         self._pane = 0
         self._rows: dict[str, tuple[object, TableRow]] = {}
+        self._seen: Sequence[RunState] = ()
+        self._theme = ""
         self._fits: Test = parse_filter("")
         self._common = self._unclear = ""
         self._counts = (0, 0)
@@ -206,6 +208,7 @@ class RunsView(Container):
 
     def show(self, runs: Sequence[RunState]) -> None:
         """Show runs (newest first, without their epochs) that fit the filter, and their comparison."""
+        self._seen = runs
         table = self.query_one("#runs", SortableTable)
         shown = [run for run in runs if self._fits(run)]
         columns, self._common = arrange(shown)
@@ -235,9 +238,12 @@ class RunsView(Container):
         self.query_one("#footnotes", Static).update(Text(printable(" ".join(table.footnotes))))
 
     def notify_style_update(self) -> None:
-        """Take the new colours."""
+        """Take the colours of a new theme."""
         super().notify_style_update()
-        self._rows.clear()
+        if self._theme not in ("", self.app.theme):
+            self._rows.clear()
+            self.call_later(self.show, self._seen)
+        self._theme = self.app.theme
 
     def _known_row(self, run: RunState, sign: str, columns: Sequence[RunColumn], keys: tuple[str, ...]) -> TableRow:
         """Return the row of a run; that of a run that is over is made once."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Final
 
+from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
 from textual import on
 from textual.message import Message
@@ -86,6 +88,21 @@ class SortableTable(DataTable[Text]):
             self._sort = None
         if before[0] != self._shown or not self._change_cells():
             self._refill()
+
+    def _render_cell(
+        self,
+        row_index: int,
+        column_index: int,
+        base_style: Style,
+        width: int,
+        cursor: bool = False,
+        hover: bool = False,
+    ) -> list[list[Segment]]:
+        """Draw a cell; the sign in front of a row keeps its colour under the cursor: a marked run's is its curve's."""
+        is_label = column_index < 0
+        return super()._render_cell(
+            row_index, column_index, base_style, width, cursor and not is_label, hover and not is_label
+        )
 
     def on_resize(self) -> None:
         """Choose again what fits."""
