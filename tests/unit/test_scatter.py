@@ -110,3 +110,9 @@ def test_a_feature_that_is_zero_for_every_image_is_named():
     assert insight.dead_features == ()
     assert replace(insight, values=tuple((0.0, y) for _, y in insight.values)).dead_features == (1,)
     assert replace(insight, values=()).dead_features == ()
+
+
+@pytest.mark.parametrize(("step", "told"), [(255, "99%"), (254, "99%"), (237, "93%"), (0, "0%")])
+def test_no_image_is_told_to_be_certain_where_it_was_rounded(step, told):
+    insight = scripted_insight("run-1", RunSpec(features=2), 1, 5_000, 10_000)
+    assert replace(insight, confidences=bytes([step])).sureness(0) == told

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ from mnist_tui.core.state import SessionState
 from mnist_tui.demo_insight import scripted_insight
 from mnist_tui.errors import OrderError, RunError
 from mnist_tui.store.database import Store
+from mnist_tui.wire import server
 from mnist_tui.wire.client import watches
 from mnist_tui.wire.lines import PROTOCOL, event_line, line, read_event, read_line
 from mnist_tui.wire.place import FOLDER, connect, listen, reachable, sockets
@@ -292,7 +293,8 @@ def test_two_hundred_come_and_go(train, watch, tmp_path):
     assert answer(watch(), Order(kind="pause", run=training.runs[0]))["obeyed"]
 
 
-def test_more_than_can_be_served_are_turned_away_and_the_others_stay(train, watch, tmp_path):
+def test_more_than_can_be_served_are_turned_away_and_the_others_stay(train, watch, tmp_path, monkeypatch):
+    monkeypatch.setattr(server, "_READS_WITHIN_S", float("inf"))
     training = train()
     first = watch()
     (path,) = sockets(tmp_path / "home")
@@ -302,6 +304,16 @@ def test_more_than_can_be_served_are_turned_away_and_the_others_stay(train, watc
     for one in crowd:
         one.close()
     assert answer(first, Order(kind="pause", run=training.runs[0]))["obeyed"]
+
+
+def test_a_crowd_that_reads_nothing_shuts_nobody_out(train, watch, tmp_path, monkeypatch):
+    monkeypatch.setattr(server, "_READS_WITHIN_S", 0.0)
+    training = train()
+    (path,) = sockets(tmp_path / "home")
+    with ExitStack() as crowd:
+        for _ in range(MOST):
+            crowd.enter_context(connect(path))
+        assert answer(watch(), Order(kind="pause", run=training.runs[0]))["obeyed"]
 
 
 def test_an_order_for_an_epoch_that_has_passed_is_refused_and_names_its_run(train, tmp_path, monkeypatch):

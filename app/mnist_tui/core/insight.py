@@ -85,7 +85,8 @@ class Insight(Event):
 
     def sureness(self, image: int) -> str:
         """Return the probability that the network gives its own answer, in words: `93%`."""
-        return f"{percent(self.confidences[image] / CONFIDENCE_STEPS, 0)}%"
+        # The last step begins at 99.8 %, which is not to be rounded to 100 %.
+        return f"{percent(min(self.confidences[image], CONFIDENCE_STEPS - 1) / CONFIDENCE_STEPS, 0)}%"
 
     def project(self, values: Sequence[float]) -> tuple[float, float]:
         """Return the place on the map of an image with these values of the bottleneck, (features,)."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import selectors
 import socket
+import termios
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
@@ -23,6 +26,8 @@ MOST: Final = 64
 """Watchers at a time."""
 _AHEAD: Final = 256 * 1024
 """Bytes that wait for a watcher before the next events are put into words for it."""
+_READS_WITHIN_S: Final = 5.0
+"""How long a watcher may take to read before others may have its place."""
 _LAST_WORDS_S: Final = 0.5
 """How long a watcher may take to read the end."""
 
@@ -36,6 +41,18 @@ class _Watcher:
         self.heard = b""
         self.to_say = bytearray()
         self.knows_all = self.is_leaving = False
+        self.said_at = time.monotonic()
+
+    @property
+    def is_asleep(self) -> bool:
+        """True where what was said some time ago is not read yet."""
+        if time.monotonic() - self.said_at < _READS_WITHIN_S:
+            return False
+        # Where the system cannot tell, it is known once no more goes into the connection.
+        with suppress(OSError):
+            unread = fcntl.ioctl(self.connection, termios.TIOCOUTQ, bytes(4))
+            return bool(self.to_say) or any(unread)
+        return bool(self.to_say)
 
 
 class Broadcast:
@@ -124,7 +141,7 @@ class Broadcast:
     def _accept(self, selector: selectors.BaseSelector) -> None:
         with suppress(OSError):
             connection, _ = self._listener.accept()
-            if len(self._watchers) >= MOST or not is_own(connection):
+            if not is_own(connection) or not self._has_room(selector):
                 connection.close()
                 return
             connection.setblocking(False)
@@ -133,6 +150,20 @@ class Broadcast:
             selector.register(connection, selectors.EVENT_READ, watcher)
             hello = {"type": "hello", "protocol": PROTOCOL, "version": __version__, "session": self._session}
             watcher.to_say += line({**hello, "pid": os.getpid(), "runs": list(self._story.in_progress)})
+
+    def _has_room(self, selector: selectors.BaseSelector) -> bool:
+        """Make room for one more where many do not read what they are told; False where all of them do."""
+        if len(self._watchers) < MOST:
+            return True
+        asleep = [number for number, watcher in self._watchers.items() if watcher.is_asleep]
+        for number in asleep:
+            self._drop(number, selector)
+        return bool(asleep)
+
+    def _drop(self, number: int, selector: selectors.BaseSelector) -> None:
+        watcher = self._watchers.pop(number)
+        selector.unregister(watcher.connection)
+        watcher.connection.close()
 
     def _hear(self, watcher: _Watcher) -> None:
         """Take in what a watcher says."""
@@ -175,9 +206,7 @@ class Broadcast:
                 wants = selectors.EVENT_READ | (selectors.EVENT_WRITE if watcher.to_say else 0)
                 selector.modify(watcher.connection, wants, watcher)
             else:
-                selector.unregister(watcher.connection)
-                watcher.connection.close()
-                del self._watchers[number]
+                self._drop(number, selector)
 
     def _tell(self, watcher: _Watcher) -> bool:
         """Say what the watcher is ready to read; False when the connection is at its end."""
@@ -195,6 +224,7 @@ class Broadcast:
                 return not watcher.is_leaving
             try:
                 del watcher.to_say[: watcher.connection.send(watcher.to_say)]
+                watcher.said_at = time.monotonic()
             except BlockingIOError:
                 return True
             except OSError:
