@@ -226,7 +226,7 @@ def build_table(runs: Iterable[RunState]) -> ComparisonTable:
     rows = sorted(map(_make_row, counted), key=_row_order)
     columns = tuple(c for c in COLUMNS if _is_shown(c, rows))
     best = frozenset((i, c.key) for c in columns if (i := _winner(rows, c)) is not None)
-    notes = (*_footnotes(rows, best, repeated), *_odd_seeds(counted), *_stand_ins(counted))
+    notes = (*_about_data(rows, counted), *_footnotes(rows, best, repeated), *_odd_seeds(counted))
     return ComparisonTable(columns, tuple(rows), best, notes)
 
 
@@ -414,20 +414,23 @@ def _odd_seeds(groups: Iterable[Sequence[RunState]]) -> list[str]:
     return notes
 
 
-def _stand_ins(groups: Iterable[Sequence[RunState]]) -> list[str]:
-    """Say why runs were trained on other data than was wanted, and how to get that."""
+def _about_data(rows: Sequence[Row], groups: Iterable[Sequence[RunState]]) -> list[str]:
+    """Name the data, and say why it is not what was wanted and how to get that."""
+    labels = dict.fromkeys(str(row.values["dataset"]) for row in rows if row.values["dataset"])
+    notes = ["Dataset: " + ", ".join(labels) + "."] if labels else []
     data = (run.dataset for group in groups for run in group)
-    return list(dict.fromkeys(f"{found.label}: {found.note}." for found in data if found is not None and found.note))
+    notes += dict.fromkeys(f"{found.label}: {found.note}." for found in data if found is not None and found.note)
+    if _is_mixed(rows):
+        notes.append("Rows of different datasets cannot be compared.")
+    return notes
+
+
+def _is_mixed(rows: Sequence[Row]) -> bool:
+    return len({row.values["data_digest"] for row in rows}) > 1
 
 
 def _footnotes(rows: Sequence[Row], best: frozenset[tuple[int, str]], repeated: int) -> tuple[str, ...]:
     notes: list[str] = []
-    labels = dict.fromkeys(str(row.values["dataset"]) for row in rows if row.values["dataset"])
-    if labels:
-        notes.append("Dataset: " + ", ".join(labels) + ".")
-    is_mixed = len({row.values["data_digest"] for row in rows}) > 1
-    if is_mixed:
-        notes.append("Rows of different datasets cannot be compared.")
     if any(isinstance(row.values["n_seeds"], int) and row.values["n_seeds"] > 1 for row in rows):
         notes.append("Several seeds of one setting: mean ± sample deviation (n - 1), n in the column Seeds.")
     if repeated:
@@ -442,7 +445,7 @@ def _footnotes(rows: Sequence[Row], best: frozenset[tuple[int, str]], repeated: 
     finished = [row for row in rows if is_finished(row)]
     if best:
         notes.append("Best value of a column marked where its lead is larger than the noise (95 %).")
-    if len(finished) > 1 and not is_mixed and any(row.values["n_seeds"] == 1 for row in finished):
+    if len(finished) > 1 and not _is_mixed(rows) and any(row.values["n_seeds"] == 1 for row in finished):
         notes.append("A single seed does not show the noise, so its row is neither marked nor beaten; try --seeds 0-4.")
     notes += _better_but_unfinished(rows, best)
     if len(finished) < len(rows):

@@ -55,7 +55,7 @@ class ProgressStrip(Static):
             to_go_s: About how long the queue still takes.
             preparing: What is done before the run begins.
         """
-        was_quiet, self._quiet = self._quiet, not active
+        was_quiet, self._quiet = self._quiet, not (active or preparing)
         self._idle = "Getting ready." if active else "No run in progress."
         values: list[tuple[str, float, str]] = []
         if preparing is not None and preparing.fraction is not None:
