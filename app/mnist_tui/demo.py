@@ -48,7 +48,6 @@ DATASET: Final = DatasetInfo(
     n_test=10_000,
     sha256="0" * 64,
     source="mnist_tui.demo",
-    note="Nothing is learned here",
     classes=tuple(map(str, range(CLASSES))),
     side=SIDE,
 )

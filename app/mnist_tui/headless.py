@@ -18,6 +18,7 @@ from mnist_tui.core.queue import QueuedRun, enqueue
 from mnist_tui.core.spec import SweepSpec, new_run_id
 from mnist_tui.core.state import SessionState
 from mnist_tui.core.table import build_table
+from mnist_tui.engine import compile_early
 from mnist_tui.errors import DataError, RunError, UsageError
 from mnist_tui.report.console import ConsoleView
 from mnist_tui.report.files import comparison_stem, save_comparison, saved_text
@@ -192,7 +193,7 @@ def _train(
         with (
             ConsoleView(len(queue), as_json=as_json) as view,
             Broadcast(place, session, control) as broadcast,
-            _engine_loaded(view, state, broadcast) if is_alone else _workers(jobs, on) as run_sweep,
+            _engine_loaded(queue, view, state, broadcast) if is_alone else _workers(jobs, on) as run_sweep,
             interruptible(end) as interruption,
         ):
             if broadcast.problem:
@@ -228,13 +229,16 @@ def _train(
 
 
 @contextmanager
-def _engine_loaded(view: ConsoleView, state: SessionState, broadcast: Broadcast) -> Iterator[Engine]:
+def _engine_loaded(
+    queue: Sequence[QueuedRun], view: ConsoleView, state: SessionState, broadcast: Broadcast
+) -> Iterator[Engine]:
     """Load PyTorch, and say so; an interrupt in the middle of a library's imports would leave it in pieces."""
     loading = Preparing(message="loading PyTorch")
     broadcast.publish(loading)
     state.apply(loading)
     view.show(loading, state)
     with nothing_to_lose():
+        compile_early(queued.spec for queued in queue)
         from mnist_tui.engine.session import run_sweep
     yield run_sweep
 

@@ -87,6 +87,19 @@ def test_the_shell_can_be_had_back_and_training_goes_on_after_it(places):
         assert app.wait_exit() == 0
 
 
+def test_the_screen_is_there_again_after_the_shell_where_nothing_happens(places):
+    shell = ["bash", "-mc", f"{COMMAND}; echo the shell is back; read; fg"]
+    with PtyApp(shell, environment=places) as app:
+        app.wait_for("READY")
+        app.wait_for(lambda: "loading PyTorch" not in app.display)
+        app.send("\x1a")
+        app.wait_for("the shell is back")
+        app.send("\r")
+        app.wait_for(lambda: "READY" in app.display and "4 Features" in app.display and "? Help" in app.display)
+        app.send("q")
+        assert app.wait_exit() == 0
+
+
 def test_without_a_network_it_trains_on_the_digits_and_says_so(places):
     with PtyApp([COMMAND, "--epochs", "1"], rows=40, columns=120, environment=places) as app:
         app.wait_for("READY")

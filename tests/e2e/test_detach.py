@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import time
+from contextlib import ExitStack
 from subprocess import PIPE, STDOUT, Popen
 
 import pytest
@@ -36,6 +37,13 @@ def until(condition):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     return found
+
+
+@pytest.fixture
+def leaving():
+    """Return what is left when the test ends, however it does."""
+    with ExitStack() as stack:
+        yield stack
 
 
 def kept(home, name="last"):
@@ -100,11 +108,14 @@ def test_the_detached_command_is_for_nobody_else(places):
     assert "--detach" in run(places, "work", check=2).stderr
 
 
-def test_a_run_that_the_app_handed_over_is_bit_for_bit_the_one_that_stayed(places, home):
-    with PtyApp([COMMAND, *DIGITS, "--epochs", "400"], rows=40, columns=120, environment=places) as app:
+def test_a_run_that_the_app_handed_over_is_bit_for_bit_the_one_that_stayed(places, home, leaving):
+    with PtyApp([COMMAND, *DIGITS, "--epochs", "20000"], rows=40, columns=120, environment=places) as app:
         begin(app)
         environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **places}
-        follower = Popen([COMMAND, "events"], env=environment, stdout=PIPE, stderr=STDOUT, text=True)
+        follower = leaving.enter_context(
+            Popen([COMMAND, "events"], env=environment, stdout=PIPE, stderr=STDOUT, text=True)
+        )
+        leaving.callback(follower.kill)
         assert follower.stdout is not None
         while "epoch" not in follower.stdout.readline():
             assert follower.poll() is None

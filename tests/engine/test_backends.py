@@ -3,6 +3,7 @@
 import builtins
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -226,6 +227,22 @@ def test_what_others_could_have_written_is_thrown_away(cache):
     assert cache.stat().st_mode & 0o077 == 0
 
 
+def test_a_root_that_others_can_write_is_refused_and_left_as_it_is(tmp_path):
+    root = tmp_path / "shared"
+    root.mkdir()
+    root.chmod(0o2775)
+    with pytest.raises(PermissionError, match=r"others can write to .*shared"):
+        kernel_cache.prepare(root / "cache", root)
+    assert root.stat().st_mode & 0o7777 == 0o2775
+
+
+def test_a_root_may_be_a_link_of_ones_own(tmp_path):
+    (tmp_path / "target").mkdir(mode=0o700)
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    kernel_cache.prepare(tmp_path / "link" / "cache", tmp_path / "link")
+    assert (tmp_path / "target" / "cache").is_dir()
+
+
 def test_folders_are_private_under_any_umask(tmp_path):
     old = os.umask(0)
     try:
@@ -263,11 +280,24 @@ def test_a_second_process_waits_for_the_first_and_says_so(monkeypatch, tmp_path)
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
     kernel_cache.prepare(compiling.kernel_folder(), tmp_path / "cache")
     sleeper(monkeypatch, 0.5)
+    # Whichever of the two was started first.
+    found = Compilation()
+    found.begin()
     with kernel_cache.only_one(compiling.kernel_folder()):
-        found = Compilation()
-        found.begin()
-    events = list(found.wait())
+        events = list(found.wait())
     assert {event.message for event in of(events, Preparing)} == {"waiting for another process to compile"}
+
+
+@pytest.mark.parametrize(("number", "usable"), [(signal.SIGINT, True), (signal.SIGKILL, False)])
+def test_a_compiler_that_was_ended_by_a_key_did_not_crash(monkeypatch, number, usable):
+    sleeper(monkeypatch, 0)
+    monkeypatch.setattr(compiling, "_WARM_UP", f"import os, signal; os.kill(os.getpid(), {int(number)})")
+    found = Compilation()
+    found.begin()
+    assert found._child is not None
+    assert os.getpgid(found._child.pid) == found._child.pid, "Ctrl+C does not reach it"
+    assert bool(of(list(found.wait()), Notice)) is not usable
+    assert found.usable is usable
 
 
 def test_the_compiler_ends_with_the_process_that_started_it(cache):

@@ -487,3 +487,9 @@ def test_curves_can_be_drawn_without_braille_and_go_through_the_same_cells(dots,
     assert used
     assert used <= set(signs)
     assert braille(lines(plain, 60, 15)) == 0
+
+
+@pytest.mark.parametrize("value", [0.9999999999999999, 1.0, 1.0000000000000002])
+def test_a_constant_near_one_has_an_axis_on_a_log_scale(value):
+    what = chart(Series("train", (1.0, 2.0), (value, value), 0), log_y=True)
+    assert len(lines(what, 60, 10)) == 10

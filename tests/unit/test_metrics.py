@@ -1,4 +1,5 @@
 import math
+import random
 import statistics
 
 import pytest
@@ -9,8 +10,8 @@ from mnist_tui.core.metrics import (
     Spread,
     error_reduction,
     improvement_points,
+    low_outlier,
     newcombe_interval,
-    outliers,
     spread,
     time_to_go_s,
     wilson_interval,
@@ -65,13 +66,21 @@ def test_two_accuracies_differ_by_newcombes_interval():
     assert newcombe_interval(1.0, 280 / 300, 300)[0] > 0
 
 
-def test_a_value_far_from_the_others_is_found_among_five_or_more():
+def test_a_value_far_below_the_others_is_found_among_five_or_more():
     calm = [0.48, 0.49, 0.47, 0.50, 0.485, 0.495]
-    assert outliers(calm) == []
-    assert outliers([*calm, 0.318]) == [6]
-    assert outliers([0.48, 0.49, 0.47, 0.318]) == [], "four tell too little"
-    assert outliers([0.5] * 6) == []
-    assert outliers([*calm, math.nan]) == []
+    assert low_outlier(calm) is None
+    assert low_outlier([*calm, 0.318]) == 6
+    assert low_outlier([*calm, 0.7]) is None, "above is not below"
+    assert low_outlier([0.48, 0.49, 0.47, 0.318]) is None, "four tell too little"
+    assert low_outlier([0.5] * 6) is None
+    assert low_outlier([*calm, math.nan]) is None
+
+
+@pytest.mark.parametrize("n", [5, 8, 20, 50])
+def test_among_equal_seeds_one_is_found_too_low_in_one_case_of_twenty(n):
+    chance, cases = random.Random(n), 2_000
+    found = sum(low_outlier([chance.gauss(0.9, 0.02) for _ in range(n)]) is not None for _ in range(cases))
+    assert 0.03 * cases < found < 0.065 * cases
 
 
 def test_median_and_range_are_told_from_eight_values_on():

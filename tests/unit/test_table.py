@@ -131,6 +131,20 @@ def test_one_seed_marks_no_winner_and_the_footnote_says_why():
     assert not build_table([*several(8, 0.95), setting(2, 0.48)]).best
 
 
+def test_a_winner_leads_every_row_whose_noise_is_known_and_no_single_seed_stands_above_it():
+    accuracies = {"test_accuracy"}
+    assert accuracies <= {key for _, key in build_table([*several(2, 0.90), *several(4, 0.80), setting(8, 0.79)]).best}
+    assert not build_table([*several(2, 0.90), *several(4, 0.80), setting(8, 0.91)]).best
+    wide = [setting(8, accuracy, seed=seed) for seed, accuracy in enumerate((0.5, 0.99, 0.88))]
+    assert not accuracies & {key for _, key in build_table([*several(2, 0.90), *several(4, 0.80), *wide]).best}
+
+
+def test_seeds_that_differ_by_less_than_the_images_explain_are_not_called_low():
+    close = [0.9600, 0.9601, 0.9602, 0.9601, 0.9590]
+    table = build_table([setting(2, accuracy, seed=seed) for seed, accuracy in enumerate(close)])
+    assert not any("lies far below" in note for note in table.footnotes)
+
+
 def test_a_lead_within_the_noise_is_not_marked():
     # The 95 % interval of each is about 0.0019, that of their difference 0.0027.
     assert (1, "test_accuracy") not in build_table([*several(2, 0.9900), *several(8, 0.9920)]).best
@@ -169,17 +183,17 @@ def test_equal_settings_have_a_winner_in_one_table_of_twenty_at_most(seeds, rows
 def test_an_unfinished_row_that_is_better_than_the_marked_one_is_named():
     better = setting(8, 0.99, run="early", val_accuracies=(0.99,), status=Status.STOPPED)
     table = build_table([*several(2, 0.48), *several(4, 0.60), better])
-    (note,) = [note for note in table.footnotes if "better than" in note]
-    assert note.startswith("3 epochs x 8 features, stopped at 1/3: better than the marked")
+    (note,) = [note for note in table.footnotes if "ahead of" in note]
+    assert note.startswith("3 epochs x 8 features, stopped at 1/3: ahead of the marked")
     assert "Last Val Accuracy" in note
-    assert not any("better than" in n for n in build_table([*several(2, 0.48), *several(4, 0.60)]).footnotes)
+    assert not any("ahead of" in n for n in build_table([*several(2, 0.48), *several(4, 0.60)]).footnotes)
 
 
 def test_from_eight_seeds_on_median_and_range_are_told_and_a_collapsed_seed_is_named():
     accuracies = [0.48, 0.49, 0.47, 0.50, 0.485, 0.495, 0.318, 0.49]
     table = build_table([setting(2, accuracy, seed=seed) for seed, accuracy in enumerate(accuracies)])
     assert "3 epochs x 2 features: test accuracy of 8 seeds, median 48.75%, from 31.80% to 50.00%." in table.footnotes
-    assert any("seed 6 collapsed, with a test accuracy of 31.80%" in note for note in table.footnotes)
+    assert any("seed 6 lies far below the others, with a test accuracy of 31.80%" in note for note in table.footnotes)
     (record,) = table.to_json()["rows"]
     assert (record["test_accuracy_median"], record["test_accuracy_min"], record["test_accuracy_max"]) == (
         pytest.approx(0.4875),

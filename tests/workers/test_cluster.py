@@ -139,6 +139,20 @@ def test_an_address_where_nobody_listens_is_told_at_once_and_no_ray_is_started(h
     assert ClusterError.exit_code == 7
 
 
+def test_the_address_in_the_environment_is_looked_at_too(home, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with closing(Cluster("ray", home)) as cluster:
+        with pytest.raises(ClusterError, match=r"^no Ray cluster can be reached at 127\.0\.0\.1:1 "):
+            list(cluster.opening(lambda: False))
+        assert cluster._helper is None
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64])
+def test_what_cannot_be_the_name_of_a_host_is_told_in_a_sentence(home, host):
+    with closing(Cluster(f"ray://{host}:10001", home)) as cluster, pytest.raises(ClusterError, match="can be reached"):
+        list(cluster.opening(lambda: False))
+
+
 @pytest.mark.parametrize("place", ["ray://", "ray://nowhere", "ray://127.0.0.1:notaport", "cluster", "ray://a b:1"])
 def test_what_is_no_address_is_refused_and_the_form_named(place):
     with pytest.raises(UsageError, match=r"ray://HOST:PORT"):

@@ -18,8 +18,8 @@ from mnist_tui.errors import UsageError
 EXPORT_FORMATS: Final = ("md", "csv", "json", "tex", "html")
 EPILOG: Final = """\
 exit codes: 0 done, 1 crash, 2 usage, 3 data not available, 4 a run failed or diverged,
-            5 store locked or damaged, 6 an order was not obeyed, 141 nobody reads the output any more,
-            130 Ctrl+C, 143 SIGTERM, 128 + number for other signals
+            5 store locked or damaged, 6 an order was not obeyed, 7 the cluster cannot be reached,
+            141 nobody reads the output any more, 130 Ctrl+C, 143 SIGTERM, 128 + number for other signals
 places:     MNIST_TUI_HOME   runs, tables and logs
             MNIST_TUI_DATA   a torchvision root that holds MNIST/raw/
             MNIST_TUI_MIRRORS  addresses to download MNIST from, comma separated

@@ -40,11 +40,6 @@ class Difference:
     low: float
     high: float
 
-    @property
-    def is_clear(self) -> bool:
-        """True when the interval does not hold 0: the two networks differ, which says nothing of their settings."""
-        return not self.low <= 0.0 <= self.high
-
 
 def differing_settings(runs: Sequence[RunState]) -> list[tuple[str, list[str]]]:
     """Return title and value per run of each setting in which the runs differ."""

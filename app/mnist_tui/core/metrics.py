@@ -18,7 +18,10 @@ MIN_FOR_MEDIAN: Final = 8
 """From this many values, median and range are reported beside mean and deviation, which one odd value moves."""
 
 MIN_FOR_OUTLIERS: Final = 5
-
+_GRUBBS_95: Final = (
+    1.672, 1.822, 1.938, 2.032, 2.110, 2.176, 2.234, 2.285, 2.331, 2.371, 2.409, 2.443, 2.475, 2.504, 2.532, 2.557,
+)  # fmt: skip
+"""One-sided 95 % quantiles of Grubbs' test, for 5 to 20 values."""
 _STUDENT_95: Final = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 
 
@@ -75,17 +78,19 @@ def newcombe_interval(first: float, second: float, n_images: int) -> tuple[float
     return gap - math.hypot(first - low1, high2 - second), gap + math.hypot(high1 - first, second - low2)
 
 
-def outliers(values: Sequence[float]) -> list[int]:
-    """Return the indexes of values far from the others; none among fewer than five values.
+def low_outlier(values: Sequence[float]) -> int | None:
+    """Return where the lowest value stands if it lies too far below the others to be one of them by chance (5 %).
 
-    Source: the modified z-score, 0.6745 |x - median| / MAD > 3.5; Iglewicz and Hoaglin, How to Detect and Handle
-    Outliers (1993).
+    `None` among fewer than five values. Beyond 20 values the quantile is approximated (up to 100 within 0.1).
+
+    Source: Grubbs, Technometrics 11 (1969), 1-21: (mean - lowest) / sample deviation against its 95 % quantile.
     """
-    if len(values) < MIN_FOR_OUTLIERS or not all(map(math.isfinite, values)):
-        return []
-    middle = median(values)
-    deviation = median([abs(value - middle) for value in values])
-    return [at for at, value in enumerate(values) if 0.6745 * abs(value - middle) > 3.5 * deviation > 0]
+    n, found = len(values), spread(values)
+    if n < MIN_FOR_OUTLIERS or found is None or not found.std or not math.isfinite(found.std):
+        return None
+    bound = _GRUBBS_95[min(n - MIN_FOR_OUTLIERS, len(_GRUBBS_95) - 1)] + 0.45 * math.log(max(1.0, n / 20))
+    lowest = min(values)
+    return values.index(lowest) if found.mean - lowest > bound * found.std else None
 
 
 @dataclass(frozen=True, slots=True)

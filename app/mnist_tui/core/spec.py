@@ -57,7 +57,9 @@ def check_epochs(epochs: int) -> None:
 def check_rate(rate: object) -> None:
     """Raise `UsageError` for a value that is not a learning rate."""
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate <= sys.float_info.max:
-        raise UsageError(f"learning rate must be a number above 0, not {shown(rate)}", "0.001 is the usual choice")
+        raise UsageError(
+            f"learning rate must be a finite number above 0, not {shown(rate)}", "0.001 is the usual choice"
+        )
 
 
 def shown(value: object) -> str:

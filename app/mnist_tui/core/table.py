@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any, Final, TypeAlias, TypeVar
 
 from mnist_tui.core.events import SCHEMA, Status
-from mnist_tui.core.metrics import Spread, outliers, spread, student_t_95, wilson_interval
+from mnist_tui.core.metrics import Spread, low_outlier, newcombe_interval, spread, student_t_95, wilson_interval
 from mnist_tui.core.numerals import fixed, percent, time_digits
 from mnist_tui.core.state import RunState
 
@@ -226,7 +226,7 @@ def build_table(runs: Iterable[RunState]) -> ComparisonTable:
     rows = sorted(map(_make_row, counted), key=_row_order)
     columns = tuple(c for c in COLUMNS if _is_shown(c, rows))
     best = frozenset((i, c.key) for c in columns if (i := _winner(rows, c)) is not None)
-    notes = (*_about_data(rows, counted), *_footnotes(rows, best, repeated), *_odd_seeds(counted))
+    notes = (*_about_data(rows, counted), *_footnotes(rows, best, repeated), *_odd_seeds(rows, counted))
     return ComparisonTable(columns, tuple(rows), best, notes)
 
 
@@ -346,9 +346,14 @@ def _winner(rows: Sequence[Row], column: Column) -> int | None:
         return None
     sign = 1 if column.direction is Direction.HIGHER else -1
     running.sort(key=lambda item: sign * item[1].mean, reverse=True)
-    (first, lead), (second, runner_up) = running[0], running[1]
-    ours, theirs = _half_width(rows[first], column, lead, -sign), _half_width(rows[second], column, runner_up, sign)
-    return first if abs(lead.mean - runner_up.mean) > math.hypot(ours, theirs) else None
+    first, lead = running[0]
+    ours = _half_width(rows[first], column, lead, -sign)
+    # A single seed is neither marked nor beaten: it stands outside, unless it leads.
+    rivals = [(rows[i], value) for i, value in running[1:] if value.std is not None]
+    leads = [
+        abs(lead.mean - value.mean) > math.hypot(ours, _half_width(row, column, value, sign)) for row, value in rivals
+    ]
+    return first if leads and all(leads) else None
 
 
 def _half_width(row: Row, column: Column, value: Spread, side: int) -> float:
@@ -368,7 +373,8 @@ def _half_width(row: Row, column: Column, value: Spread, side: int) -> float:
 
 def _setting(row: Row) -> str:
     """Return the setting of a row in words: `20 epochs x 2 features`."""
-    return f"{row.number('epochs'):g} epochs x {row.number('features'):g} features"
+    epochs, features = row.values["epochs"], row.values["features"]
+    return f"{epochs} epoch{'s' * (epochs != 1)} x {features} feature{'s' * (features != 1)}"
 
 
 def _better_but_unfinished(rows: Sequence[Row], best: frozenset[tuple[int, str]]) -> list[str]:
@@ -383,7 +389,7 @@ def _better_but_unfinished(rows: Sequence[Row], best: frozenset[tuple[int, str]]
         ]
         if titles:
             titled = " and ".join(titles)
-            notes.append(f"{_setting(row)}, {row.values['status']}: better than the marked {titled}, but not finished.")
+            notes.append(f"{_setting(row)}, {row.values['status']}: ahead of the marked {titled}, but not finished.")
     return notes
 
 
@@ -397,20 +403,24 @@ def _is_clearly_better(row: Row, marked: Row, column: Column) -> bool:
     return is_same_data and sign * (value.mean - lead.mean) > _half_width(marked, column, lead, sign)
 
 
-def _odd_seeds(groups: Iterable[Sequence[RunState]]) -> list[str]:
-    """Name the seeds whose test accuracy lies far below that of the other seeds of their row."""
+def _odd_seeds(rows: Sequence[Row], groups: Iterable[Sequence[RunState]]) -> list[str]:
+    """Name the seeds whose test accuracy lies far below the others of their row, by more than the noise of images."""
     notes = []
+    by_runs = {row.runs: row for row in rows}
     for group in groups:
+        row = by_runs[tuple(run.run for run in group)]
         tested = [(run, run.result.test_accuracy) for run in group if run.result is not None]
         known = [(run, accuracy) for run, accuracy in tested if accuracy is not None]
         values = [accuracy for _, accuracy in known]
-        for at in outliers(values):
-            if values[at] < median(values):
-                run, odd, middle = known[at][0], percent(values[at], 2), percent(median(values), 2)
-                notes.append(
-                    f"{run.epochs} epochs x {run.spec.features} features: seed {run.spec.seed} collapsed, with a test "
-                    f"accuracy of {odd}%; the median of {len(values)} seeds is {middle}%."
-                )
+        at = low_outlier(values)
+        if at is None:
+            continue
+        middle, lowest, n_images = median(values), values[at], row.images.get(_TEST_ACCURACY.images, 0)
+        if newcombe_interval(middle, lowest, n_images)[0] > 0:
+            notes.append(
+                f"{_setting(row)}: seed {known[at][0].spec.seed} lies far below the others, with a test accuracy of "
+                f"{percent(lowest, 2)}%; the median of {len(values)} seeds is {percent(middle, 2)}%."
+            )
     return notes
 
 

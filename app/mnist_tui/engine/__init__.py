@@ -11,6 +11,7 @@ from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import Event, Preparing
 from mnist_tui.core.insight import Classifier
 from mnist_tui.core.queue import QueuedRun
+from mnist_tui.core.spec import RunSpec
 
 
 def load_classifier(checkpoint: bytes) -> Classifier:
@@ -22,18 +23,20 @@ def load_classifier(checkpoint: bytes) -> Classifier:
 
 def warm_up() -> None:
     """Load what training needs before it is asked for: PyTorch, and the compiled loops beside it."""
-    from mnist_tui.engine.compiling import compilation
-
-    # Before PyTorch, whose import takes seconds, can tell whether there is a GPU.
-    compilation().begin()
+    compile_early([RunSpec()])
     from mnist_tui.engine import session as session
+
+
+def compile_early(specs: Iterable[RunSpec]) -> None:
+    """Begin to compile, if any of these runs may need it; PyTorch, which tells later, takes seconds to load."""
+    if any(spec.backend != "torch" and spec.device in ("auto", "cpu") for spec in specs):
+        from mnist_tui.engine.compiling import compilation
+
+        compilation().begin()
 
 
 def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event]:
     """Train run after run; see `mnist_tui.engine.session.run_sweep`. Says first that PyTorch is being loaded."""
-    from mnist_tui.engine.compiling import compilation
-
-    compilation().begin()
     yield Preparing(message="loading PyTorch")
     from mnist_tui.engine import session
 

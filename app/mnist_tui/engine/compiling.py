@@ -10,14 +10,16 @@ import atexit
 import os
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
 from hashlib import blake2b
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any, Final, cast
@@ -28,9 +30,15 @@ from mnist_tui.core.events import Event, Notice, Preparing
 from mnist_tui.engine import kernel_cache
 
 _LOOK_S: Final = 0.2
+_KERNELS: Final = "mnist_tui.engine.kernels"
 _WARM_UP: Final = "from mnist_tui.engine.compiling import compile_for_parent; compile_for_parent()"
-_STEPS: Final = 23
-"""Functions that are compiled, where the last one, into which the others go, counts as five."""
+_STEPS: Final = 24
+"""What the process that compiles tells: that it begins, and each function that is compiled. The last one, into which
+the others go, counts as five."""
+_CRASHES: Final = tuple(
+    -number for number in (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGKILL, signal.SIGSEGV)
+)
+"""Out of memory, or a fault in LLVM, which would end this process too."""
 
 
 def kernel_folder() -> Path:
@@ -58,8 +66,11 @@ def _key() -> str:
     return blake2b(b"\0".join(parts), digest_size=8).hexdigest()
 
 
-def load_kernels() -> None:
+def load_kernels(begins: Callable[[], object] = lambda: None) -> None:
     """Load the compiled loops, or compile and cache them.
+
+    Args:
+        begins: Called when this process, and no other one, begins to compile.
 
     Raises:
         OSError: They are compiled and can be used, but could not be cached.
@@ -76,6 +87,7 @@ def load_kernels() -> None:
                 _load_from(folder)
                 return
             kernel_cache.clear(folder)
+            begins()
             _load_from(folder)
             kernel_cache.seal(folder)
     except OSError:
@@ -88,7 +100,7 @@ def _load_for_this_process_alone() -> None:
         own = Path(tempfile.mkdtemp(prefix="mnist-tui-"))
         atexit.register(shutil.rmtree, own, ignore_errors=True)
         # Its functions are bound to the folder that was there when it was imported.
-        sys.modules.pop("mnist_tui.engine.kernels", None)
+        sys.modules.pop(_KERNELS, None)
         _load_from(own)
     except OSError as error:
         raise RuntimeError(f"no folder to compile in: {error.strerror or error}") from error
@@ -99,13 +111,11 @@ def _load_from(folder: Path) -> None:
 
     # Numba asks for it when a function is declared.
     numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
-    from mnist_tui.engine import kernels
-
-    kernels.warm_up()
+    import_module(_KERNELS).warm_up()
 
 
 def compile_for_parent() -> None:
-    """Fill the cache, and write a byte for each function that is compiled.
+    """Fill the cache, and write a byte when that begins and for each function that is compiled.
 
     It ends when the process that started it does: its ends of the pipes close then.
     """
@@ -121,7 +131,7 @@ def compile_for_parent() -> None:
     # Not by way of sys.stdin, whose lock a thread that waits for it would hold while Python ends.
     threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start()
     event.register("numba:compile", Teller())  # type: ignore[no-untyped-call]
-    load_kernels()
+    load_kernels(lambda: os.write(1, b"+"))
 
 
 class Compilation:
@@ -133,20 +143,22 @@ class Compilation:
 
     def __init__(self) -> None:
         self.usable = True
-        self._is_over = self._is_other = False
+        self._is_over = False
         self._child: subprocess.Popen[bytes] | None = None
 
     def begin(self) -> None:
         """Start compiling, if nothing sound is cached; does not wait for it."""
-        if self._is_over or self._child is not None or "mnist_tui.engine.kernels" in sys.modules:
+        if self._is_over or self._child is not None or _KERNELS in sys.modules:
             return
         with suppress(ImportError, OSError):
             folder = kernel_folder()
             kernel_cache.prepare(folder, _cache_root())
             if not kernel_cache.is_sealed(folder):
-                self._is_other = kernel_cache.is_being_filled(folder)
                 pipe, command = subprocess.PIPE, [sys.executable, "-c", _WARM_UP]
-                self._child = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+                # Ctrl+C is not meant for it; it ends with this process.
+                self._child = subprocess.Popen(
+                    command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, process_group=0
+                )
 
     def wait(self) -> Iterator[Event]:
         """Say what is done until the loops are there; the last event says what a person should know, if anything.
@@ -161,8 +173,7 @@ class Compilation:
                 yield Preparing(message="loading the compiled step")
             else:
                 yield from self._watch(self._child)
-                # By a signal: out of memory, or a fault in LLVM, which would end this process too.
-                crashed = self._child.wait() < 0
+                crashed = self._child.wait() in _CRASHES
         finally:
             if self._child is not None:
                 self._child.kill()
@@ -190,7 +201,7 @@ class Compilation:
         """Say how far the process is that compiles, until it ends."""
         told, done = cast("IO[bytes]", child.stdout), 0
         while True:
-            if self._is_other and not done:
+            if not done and kernel_cache.is_being_filled(kernel_folder()):
                 yield Preparing(message="waiting for another process to compile")
             else:
                 yield Preparing(message="compiling, once on this machine", fraction=min(done / _STEPS, 1.0))

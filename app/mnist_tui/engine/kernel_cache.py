@@ -25,7 +25,8 @@ _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 def prepare(folder: Path, root: Path) -> None:
     """Make sure that a folder exists which nobody else can write, nor any folder between it and `root`.
 
-    What lies in a folder of ours that others could write is thrown away.
+    What lies in a folder of ours that others could write is thrown away. `root` may be a place that people share, or a
+    link of one's own, and is left as it is.
 
     Raises:
         OSError: It cannot be made, or another user owns a part of its path or can replace it.
@@ -43,12 +44,15 @@ def _make_private(folder: Path, *, is_root: bool) -> None:
     if is_root and found.st_mode & stat.S_ISVTX:
         # Such as /tmp: only its owner can replace what lies there.
         return
+    if is_root and stat.S_ISLNK(found.st_mode) and found.st_uid == os.getuid():
+        found = folder.stat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         raise PermissionError(f"{folder} belongs to another user, or is not a folder")
     if found.st_mode & _OTHERS_WRITE:
+        if is_root:
+            raise PermissionError(f"others can write to {folder}")
         folder.chmod(0o700)
-        if not is_root:
-            clear(folder)
+        clear(folder)
 
 
 def _status(path: Path) -> os.stat_result | None:

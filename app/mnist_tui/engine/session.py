@@ -172,10 +172,11 @@ def as_before(spec: RunSpec, past: RunStarted) -> RunSpec:
 
 def differences(before: Machine, now: Machine) -> tuple[str, ...]:
     """Return what can change the last bits of a number: device, backend, threads, versions."""
+    threads = before.deciding_threads, now.deciding_threads
     values = [
         ("device", before.device_name, now.device_name),
         ("backend", before.backend, now.backend),
-        ("threads", before.deciding_threads, now.deciding_threads),
+        *([("threads", *threads)] if None not in threads else []),
         *((name, before.versions.get(name), now.versions.get(name)) for name in now.versions if name != "mnist-tui"),
     ]
     return tuple(f"{name}: {old}, now {new}" for name, old, new in values if old != new)

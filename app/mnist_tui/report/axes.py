@@ -14,6 +14,9 @@ _FAR: Final = 1e9
 """Further than this no x axis reaches."""
 _ROWS_APART: Final = 2
 """Rows from one label of the y axis to the next one."""
+_LEAST_DECADES: Final = 1e-9
+"""Length of a log axis; a constant near 1, whose exponent is near 0, gets the room below on both sides."""
+_ROOM_DECADES: Final = 0.01
 _LEAST_GAP: Final = 2
 """Cells between two labels of the x axis."""
 
@@ -32,7 +35,7 @@ def y_limits(
     if wanted is not None:
         start, end = wanted
         if math.isfinite(start) and math.isfinite(end) and start < end and (start > 0 or not log):
-            return widened(exponent(start), exponent(end)) if log else widened(start, end)
+            return _log_widened(exponent(start), exponent(end)) if log else widened(start, end)
     if not values:
         return (-2.0, 0.0) if log else (0.0, 1.0)
     start, end = min(values), max(values)
@@ -40,9 +43,15 @@ def y_limits(
     if percent and end <= (0.0 if log else 1.0):
         ceiling = 0.0 if log else 1.0
         floor = 0.0 if start >= 0 and not log else floor
-    low, high = widened(start, end)
+    low, high = _log_widened(start, end) if log else widened(start, end)
     room = 0.04 * (high - low) if (low, high) == (start, end) else 0.0
     return max(low - room, floor), min(high + room, ceiling)
+
+
+def _log_widened(start: float, end: float) -> tuple[float, float]:
+    """Return exponents of ten that lie far enough apart for the numbers themselves to differ."""
+    low, high = widened(start, end)
+    return (low, high) if high - low > _LEAST_DECADES else (low - _ROOM_DECADES, high + _ROOM_DECADES)
 
 
 def x_limits(limits: tuple[float, float], *, whole: bool) -> tuple[float, float]:

@@ -392,7 +392,7 @@ def continuing(store: Store, name: str, epochs: int | None = None) -> QueuedRun:
     if run.status is Status.DIVERGED:
         raise UsageError(f"the run {run.run} diverged", "Start a new one with a smaller learning rate")
     done, patience = run.epochs_done, run.spec.patience
-    if run.status is Status.FINISHED and done < run.epochs and patience_ended(run.history, patience):
+    if run.status is Status.FINISHED and patience_ended(run.history, patience):
         message = f"the run {run.run} ended after {done} epochs, when its patience of {patience} was over"
         raise UsageError(message, "Start a new one with a larger patience")
     reach = epochs or run.epochs

@@ -78,6 +78,8 @@ class Monitor(Display):
         # Behind the first frame, before the first curve.
         self.call_after_refresh(threading.Thread(target=drawing, name="loading", daemon=True).start)
         self.call_after_refresh(self._look_around)
+        # Textual takes the screen back, and paints only what changes from then on.
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         install_signal_handlers(asyncio.get_running_loop(), self._leave_on_signal)
 
     def _take_preferences(self) -> None:

@@ -55,7 +55,7 @@ class Link:
         """Return what has come, without waiting; at most about `AT_ONCE` bytes of it.
 
         Raises:
-            RunError: Something else than JSON lines came.
+            ValueError: Something else than JSON lines came.
         """
         self._socket.setblocking(False)
         room = AT_ONCE

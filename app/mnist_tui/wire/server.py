@@ -6,6 +6,7 @@ import fcntl
 import os
 import selectors
 import socket
+import sys
 import termios
 import threading
 import time
@@ -41,18 +42,27 @@ class _Watcher:
         self.heard = b""
         self.to_say = bytearray()
         self.knows_all = self.is_leaving = False
-        self.said_at = time.monotonic()
+        self._unread, self._read_at = 0, time.monotonic()
+
+    def look(self, *, has_said: bool = False) -> None:
+        """Note whether it has read since the last look; `has_said`: or how much there is to read by now."""
+        unread = _unread(self.connection)
+        if not has_said and (unread == 0 or unread < self._unread):
+            self._read_at = time.monotonic()
+        self._unread = unread
 
     @property
     def is_asleep(self) -> bool:
-        """True where what was said some time ago is not read yet."""
-        if time.monotonic() - self.said_at < _READS_WITHIN_S:
-            return False
-        # Where the system cannot tell, it is known once no more goes into the connection.
-        with suppress(OSError):
-            unread = fcntl.ioctl(self.connection, termios.TIOCOUTQ, bytes(4))
-            return bool(self.to_say) or any(unread)
-        return bool(self.to_say)
+        """True where it has read nothing for a while although there is something to read."""
+        self.look()
+        return bool(self._unread or self.to_say) and time.monotonic() - self._read_at >= _READS_WITHIN_S
+
+
+def _unread(connection: socket.socket) -> int:
+    """Return the bytes, in the system's own terms, that the other end has not read; 0 where that is not known."""
+    with suppress(OSError):
+        return int.from_bytes(fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    return 0
 
 
 class Broadcast:
@@ -104,11 +114,13 @@ class Broadcast:
         """Say goodbye and stop listening."""
         self._ends = True
         self._nudge()
-        if self._thread is not None:
+        if self._thread is None:
+            self._woken.close()
+        else:
+            # On a busy machine it may still be at it; then it ends after this.
             self._thread.join(2 * _LAST_WORDS_S)
             self._thread = None
         self._wake.close()
-        self._woken.close()
 
     def _nudge(self) -> None:
         if self._is_nudged:
@@ -121,7 +133,7 @@ class Broadcast:
     # In its own thread ----------------------------------------------------------------------------
 
     def _serve(self) -> None:
-        with selectors.DefaultSelector() as selector, self._listener:
+        with selectors.DefaultSelector() as selector, self._listener, self._woken:
             selector.register(self._listener, selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
             while not self._ends:
@@ -223,8 +235,9 @@ class Broadcast:
             if not watcher.to_say:
                 return not watcher.is_leaving
             try:
+                watcher.look()
                 del watcher.to_say[: watcher.connection.send(watcher.to_say)]
-                watcher.said_at = time.monotonic()
+                watcher.look(has_said=True)
             except BlockingIOError:
                 return True
             except OSError:

@@ -25,7 +25,7 @@ from mnist_tui.workers.worker import Engine
 LOCAL: Final = "ray"
 """Asks for what `RAY_ADDRESS` names, else for a Ray of this machine's own."""
 REMOTE: Final = "ray://"
-_ADDRESS: Final = re.compile(rf"{REMOTE}[^/\s]+:[0-9]{{1,5}}/?")
+_ADDRESS: Final = re.compile(rf"({REMOTE})?[^/\s]+:[0-9]{{1,5}}/?")
 HELPER: Final = "mnist_tui.workers.helper"
 PATIENCE_S: Final = 180.0
 """How long it may take to answer: it starts within half a minute on a busy machine; a dead address it asks for ever."""
@@ -43,7 +43,7 @@ def check_place(place: str) -> str:
     Raises:
         UsageError: It names no cluster, or Ray is not installed.
     """
-    if place != LOCAL and not _ADDRESS.fullmatch(place):
+    if place != LOCAL and not (place.startswith(REMOTE) and _ADDRESS.fullmatch(place)):
         raise UsageError(f"runs cannot be trained on {place[:80]!r}", "Say `ray`, or `ray://HOST:PORT`")
     if find_spec("ray") is None:
         raise UsageError("Ray is not installed", "Install the extra `mnist-tui[ray]`, from a checkout `.[ray]`")
@@ -186,13 +186,16 @@ class Cluster:
 
     def _check_address(self) -> None:
         """Look whether anybody listens at the address: Ray itself asks a dead one for more than a minute."""
-        if self.place == LOCAL:
+        place = os.environ.get("RAY_ADDRESS", "") if self.place == LOCAL else self.place
+        if not _ADDRESS.fullmatch(place):
+            # Such as `auto`, which Ray itself looks up.
             return
-        host, _, port = self.place.removeprefix(REMOTE).strip("/").rpartition(":")
+        host, _, port = place.removeprefix(REMOTE).strip("/").rpartition(":")
         try:
             socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
-        except OSError as error:
-            what = f"no Ray cluster can be reached at {self.place} ({error.strerror or error})"
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "this is no name of a host"
+            what = f"no Ray cluster can be reached at {place} ({reason or error})"
             raise ClusterError(what, "Check the address, or train on this machine without --on") from None
 
     def _lost(self, what: str) -> ClusterError:

@@ -57,6 +57,16 @@ def test_a_run_that_its_patience_ended_does_not_go_on(home):
     assert kept(home) == before
 
 
+def test_a_run_whose_patience_was_over_with_its_last_epoch_does_not_go_on_either(home, uncut):
+    _, epochs = uncut
+    begin(home, replace(IMPATIENT, epochs=epochs))
+    before = kept(home)
+    assert before.epochs_done == before.epochs
+    with pytest.raises(UsageError, match="patience of 3 was over"):
+        go_on(home, epochs + 5)
+    assert kept(home) == before
+
+
 @pytest.mark.parametrize("end", ["hand_over", "stop", "skip"])
 def test_what_was_accepted_before_a_run_ends_here_holds_where_it_goes_on(home, end):
     control = RunControl()

@@ -57,7 +57,7 @@ class CompareScreen(Dialog[None]):
             yield PlotView()
             yield Static(
                 "In brackets: the 95 % interval, from the number of images alone. Where it includes 0, the difference "
-                "is noise. Other seeds may differ by more.",
+                "may be noise. Other seeds may differ by more.",
                 classes="hint",
             )
 

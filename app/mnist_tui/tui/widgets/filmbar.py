@@ -42,7 +42,7 @@ class FilmBar(Static):
                 (0, "bold", f"epoch {insight.epoch}/{run.epochs}"),
                 (1, "", f"val {format_percent(insight.accuracy)}"),
                 (4, "$text-muted", state),
-                (2, "$text-warning", f"feature {dead} is 0 for every image" if dead else ""),
+                (2, "$text-warning", f"feature {dead} is 0 for all on the map" if dead else ""),
                 (6, "$text-muted", skipped),
                 (3, "$text-muted", ", . epochs  o film"),
                 (5, "", f"{run.spec.features} feature{'s' * (run.spec.features != 1)}, seed {run.spec.seed}"),
