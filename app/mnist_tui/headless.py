@@ -24,10 +24,10 @@ from mnist_tui.report.console import ConsoleView
 from mnist_tui.report.files import comparison_stem, save_comparison, saved_text
 from mnist_tui.report.words import format_duration, still_waiting
 from mnist_tui.signals import interruptible, nothing_to_lose
+from mnist_tui.store.claims import Claims
 from mnist_tui.store.connection import TRAINING_PATIENCE_S
 from mnist_tui.store.database import Store, continuing
 from mnist_tui.store.home import home, tables_folder
-from mnist_tui.store.ready import Ready
 from mnist_tui.streams import say
 from mnist_tui.wire.client import Watch, watches
 from mnist_tui.wire.server import Broadcast
@@ -36,7 +36,7 @@ from mnist_tui.workers.control import PoolControl
 from mnist_tui.workers.detached import begin, take, tell_taken
 from mnist_tui.workers.pool import run_many
 
-Engine: TypeAlias = Callable[[Ready, RunControl], Iterator[Event]]
+Engine: TypeAlias = Callable[[Claims, RunControl], Iterator[Event]]
 _BAD_ENDS: Final = (Status.FAILED, Status.OUT_OF_MEMORY, Status.DIVERGED)
 
 
@@ -200,7 +200,7 @@ def _train(
                 say(broadcast.problem)
             store.add_waiting(queue, session)
             with suppress(KeyboardInterrupt):
-                for event in store.recorded(run_sweep(store.ready(queue), control)):
+                for event in store.recorded(run_sweep(Claims(store, queue), control)):
                     broadcast.publish(event)
                     state.apply(event)
                     if isinstance(event, Notice):

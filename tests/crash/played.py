@@ -12,6 +12,7 @@ from mnist_tui.core.events import Checkpoint, EpochDone, Event
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.demo import run_sweep
+from mnist_tui.store.claims import Claims
 from mnist_tui.store.database import Store
 
 QUEUE: Final = (QueuedRun("run-1", RunSpec(epochs=8)), QueuedRun("run-2", RunSpec(epochs=6, features=4)))
@@ -20,7 +21,7 @@ _STEP_S: Final = 0.001
 
 def play(store: Store, queue: Iterable[QueuedRun], delay_s: float = 0.0) -> Iterator[Event]:
     """Play, with a checkpoint before every epoch as the real engine has it, and record."""
-    return store.recorded(_with_checkpoints(run_sweep(store.ready(queue), RunControl(), delay_s=delay_s)))
+    return store.recorded(_with_checkpoints(run_sweep(Claims(store, queue), RunControl(), delay_s=delay_s)))
 
 
 def _with_checkpoints(events: Iterable[Event]) -> Iterator[Event]:

@@ -29,6 +29,7 @@ from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import summarise
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.store import checkpoints
+from mnist_tui.store.claims import Claims
 from mnist_tui.store.connection import DATABASE
 from mnist_tui.store.database import Store
 
@@ -88,7 +89,7 @@ def go_on(home: Path) -> tuple[int, tuple[str, ...]]:
         if not store.runs():
             tell_nobody(store.recorded(story(_STARTED)))
             return 0, ()
-        (queued,) = store.ready([QueuedRun(RUN, SPEC, continues=True)])
+        (queued,) = Claims(store, [QueuedRun(RUN, SPEC, continues=True)])
         past = queued.continuation
         assert past is not None
         assert past.checkpoint == (weights(past.epoch) if past.epoch else None)

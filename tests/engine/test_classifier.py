@@ -11,6 +11,7 @@ from mnist_tui.engine import load_classifier
 from mnist_tui.engine.data import load_digits
 from mnist_tui.engine.session import run_sweep
 from mnist_tui.errors import RunError
+from mnist_tui.store.claims import Claims
 from mnist_tui.store.database import Store
 
 
@@ -18,7 +19,7 @@ from mnist_tui.store.database import Store
 def test_it_says_what_the_validation_said(tmp_path, backend):
     spec = RunSpec(epochs=2, features=8, dataset="digits", device="cpu", threads=1, backend=backend)
     with Store.open(tmp_path) as store:
-        events = list(store.recorded(run_sweep(store.ready([QueuedRun("run-1", spec)]), RunControl())))
+        events = list(store.recorded(run_sweep(Claims(store, [QueuedRun("run-1", spec)]), RunControl())))
         found = store.newest_checkpoint("run-1")
         assert found is not None
         assert store.newest_checkpoint("run-1", found[1]) is None

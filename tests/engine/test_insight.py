@@ -18,6 +18,7 @@ from mnist_tui.engine.insight import REGIONS, take_insight
 from mnist_tui.engine.model import build_model
 from mnist_tui.engine.session import run_sweep
 from mnist_tui.errors import StoreError
+from mnist_tui.store.claims import Claims
 from mnist_tui.store.connection import DATABASE
 from mnist_tui.store.database import Store
 
@@ -33,7 +34,7 @@ def home(tmp_path):
 
 def train(home, spec):
     with Store.open(home) as store:
-        return list(store.recorded(run_sweep(store.ready([QueuedRun(RUN, spec)]), RunControl())))
+        return list(store.recorded(run_sweep(Claims(store, [QueuedRun(RUN, spec)]), RunControl())))
 
 
 def insights_of(events):

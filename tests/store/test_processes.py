@@ -18,6 +18,7 @@ from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.errors import StoreError
 from mnist_tui.store import lock, reading
+from mnist_tui.store.claims import Claims
 from mnist_tui.store.connection import DATABASE
 from mnist_tui.store.database import Store
 from tests.builders import progress, run_events, run_state
@@ -88,7 +89,7 @@ def test_a_run_that_exists_is_never_begun_again(home):
     with Store.open(home) as store:
         assert "already exists" in fails(lambda: store.record(run_events("run-1", val_accuracies=(0.1,))[0])).what
         waiting = [QueuedRun("run-1", RunSpec()), QueuedRun("run-2", RunSpec())]
-        assert [queued.run for queued in store.ready(waiting)] == ["run-2"]
+        assert [queued.run for queued in Claims(store, waiting)] == ["run-2"]
         (notice,) = [event for event in store.recorded([news()]) if isinstance(event, Notice)]
         assert "run-1 has already been trained by another process" in notice.message
     assert read(home, "run-1") == before
@@ -96,7 +97,7 @@ def test_a_run_that_exists_is_never_begun_again(home):
 
 def test_a_waiting_run_that_another_process_trains_is_left_to_it(home):
     with writer(home), Store.open(home) as store:
-        assert list(store.ready([QueuedRun("run-1", RunSpec())])) == []
+        assert list(Claims(store, [QueuedRun("run-1", RunSpec())])) == []
     assert read(home).epochs_done == 2
 
 
@@ -105,7 +106,7 @@ def test_a_new_run_whose_lock_cannot_be_made_waits_on(home, monkeypatch):
         store.add_waiting([QueuedRun("run-1", RunSpec())], "first")
         with monkeypatch.context() as broken:
             broken.setattr(lock.RunLock, "acquire", full_disk)
-            assert list(store.ready([QueuedRun("run-1", RunSpec())])) == []
+            assert list(Claims(store, [QueuedRun("run-1", RunSpec())])) == []
     with Store.open(home) as later:
         assert [queued.run for queued in later.adopt_waiting("later")] == ["run-1"]
 
@@ -147,7 +148,7 @@ def test_a_run_whose_lock_was_removed_and_taken_by_another_process_ends_here(hom
     record(store, run_events()[:2])
     shutil.rmtree(home / "locks")
     with Store.open(home) as other:
-        (queued,) = other.ready([QueuedRun("run-1", RunSpec(), continues=True)])
+        (queued,) = Claims(other, [QueuedRun("run-1", RunSpec(), continues=True)])
         assert queued.continuation is not None
         # The generator was ended above, and with it the other's claim; it is taken again for longer.
         other._locks.hold("run-1", "taken")
@@ -165,7 +166,7 @@ def test_a_run_id_that_would_lead_elsewhere_touches_nothing_outside_the_home(hom
     with Store.open(home) as store:
         assert store.runs() == []
         assert len(store.unreadable) == 1
-        assert list(store.ready([QueuedRun(run, RunSpec(), continues=True)])) == []
+        assert list(Claims(store, [QueuedRun(run, RunSpec(), continues=True)])) == []
     assert precious.exists()
 
 

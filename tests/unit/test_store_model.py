@@ -23,6 +23,7 @@ from mnist_tui.core.events import (
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import Mark, summarise
+from mnist_tui.store.claims import Claims
 from mnist_tui.store.database import Store
 from mnist_tui.store.lock import RunLock
 from tests.builders import epoch_done, run_events
@@ -192,7 +193,7 @@ class StoreMachine(RuleBasedStateMachine):
         run = data.draw(st.sampled_from(over))
         known = self.runs[run]
         with Store.open(self.home) as other:
-            (queued,) = other.ready([QueuedRun(run, RunSpec(), continues=True)])
+            (queued,) = Claims(other, [QueuedRun(run, RunSpec(), continues=True)])
         assert queued.continuation is not None
         newest = max(known.checkpoints, default=0)
         assert queued.continuation.epoch == newest

@@ -9,6 +9,7 @@ from mnist_tui.core.control import RunControl
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.demo import run_sweep
+from mnist_tui.store.claims import Claims
 from mnist_tui.store.database import Store
 from mnist_tui.wire.client import watches
 from mnist_tui.wire.server import Broadcast
@@ -39,7 +40,7 @@ class Training:
         with Store.open(self._home) as store:
             store.add_waiting(queue, session)
             with Broadcast(self._home, session, self.control) as self.broadcast:
-                for event in store.recorded(run_sweep(store.ready(queue), self.control, delay_s=delay_s)):
+                for event in store.recorded(run_sweep(Claims(store, queue), self.control, delay_s=delay_s)):
                     self.events.append(event)
                     self.broadcast.publish(event)
                     if event.type == "run_started":

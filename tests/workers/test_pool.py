@@ -29,6 +29,7 @@ from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import SessionState
 from mnist_tui.demo import run_sweep
+from mnist_tui.store.claims import Claims
 from mnist_tui.store.database import Store
 from mnist_tui.workers.control import PoolControl
 from mnist_tui.workers.pool import run_many
@@ -49,7 +50,7 @@ def train(home, specs, *, jobs=2, delay_s=0.0, on_event=lambda event, control: N
     engine = partial(run_sweep, delay_s=delay_s, insights=True)
     with Store.open(home) as store:
         store.add_waiting(queue, SESSION)
-        for event in store.recorded(run_many(store.ready(queue), control, jobs=jobs, engine=engine, **where)):
+        for event in store.recorded(run_many(Claims(store, queue), control, jobs=jobs, engine=engine, **where)):
             events.append(event)
             on_event(event, control)
     return [queued.run for queued in queue], events
@@ -170,7 +171,7 @@ def test_a_run_that_cannot_even_begin_is_told_and_the_rest_goes_on(home):
     with Store.open(home) as store:
         store.add_waiting(queue, SESSION)
         stream = store.recorded(
-            run_many(store.ready(queue), control, jobs=1, engine=partial(run_sweep, delay_s=0.05, insights=True))
+            run_many(Claims(store, queue), control, jobs=1, engine=partial(run_sweep, delay_s=0.05, insights=True))
         )
         killer = threading.Thread(target=_kill_until_it_gives_up, args=(control, runs[0]), daemon=True)
         killer.start()
@@ -314,4 +315,4 @@ def test_news_from_inside_an_epoch_comes_from_all_of_them(home):
 
 def test_a_control_of_one_run_is_refused(home):
     with Store.open(home) as store, pytest.raises(TypeError):
-        next(run_many(store.ready([]), RunControl(), jobs=2, engine=run_sweep))
+        next(run_many(Claims(store, []), RunControl(), jobs=2, engine=run_sweep))

@@ -38,7 +38,6 @@ from mnist_tui.store import checkpoints, waiting
 from mnist_tui.store.connection import Connection
 from mnist_tui.store.lock import Locks, is_held
 from mnist_tui.store.reading import RunReader
-from mnist_tui.store.ready import Ready
 from mnist_tui.store.schema import EPOCH_COLUMNS, to_column
 
 OfRun: TypeAlias = Checkpoint | Insight | EpochDone | Progress | RunDone | Mark
@@ -281,10 +280,6 @@ class Store(RunReader):
         return len(runs)
 
     # What waits -----------------------------------------------------------------------------------
-
-    def ready(self, queue: Iterable[QueuedRun]) -> Ready:
-        """Hand on what waits, run by run."""
-        return Ready(self, queue)
 
     def tell(self, notice: Notice) -> None:
         """Let a notice come with the next event that is recorded."""

@@ -15,14 +15,14 @@ from mnist_tui.core.labels import Labels, too_old
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import new_run_id
 from mnist_tui.errors import MnistTuiError
+from mnist_tui.store.claims import Claims
 from mnist_tui.store.connection import TRAINING_PATIENCE_S
 from mnist_tui.store.database import Store
-from mnist_tui.store.ready import Ready
 from mnist_tui.wire.server import Broadcast
 from mnist_tui.workers.cluster import Cluster
 from mnist_tui.workers.control import PoolControl
 
-Engine: TypeAlias = Callable[[Ready, RunControl], Iterator[Event]]
+Engine: TypeAlias = Callable[[Claims, RunControl], Iterator[Event]]
 Workers: TypeAlias = Callable[[int], tuple[Engine, RunControl]]
 """Return what trains so many runs at once, and what it listens to."""
 Detach: TypeAlias = Callable[[Sequence[QueuedRun], int], None]
@@ -296,7 +296,7 @@ class TrainingSession:
             ):
                 if broadcast.problem:
                     self.mailbox.put(Notice(level="information", message=broadcast.problem))
-                for event in store.recorded(engine(store.ready(noted()), control)):
+                for event in store.recorded(engine(Claims(store, noted()), control)):
                     broadcast.publish(event)
                     if isinstance(event, RunStarted | RunContinued):
                         # Those before it in the queue that did not begin were refused.

@@ -27,7 +27,7 @@ from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import new_run_id
 from mnist_tui.core.state import summarise
 from mnist_tui.errors import MnistTuiError, RunError
-from mnist_tui.store.ready import Ready
+from mnist_tui.store.claims import Claims
 from mnist_tui.workers.cluster import Cluster
 from mnist_tui.workers.control import PoolControl
 from mnist_tui.workers.link import Link, ProcessLink
@@ -41,13 +41,13 @@ LOOK_S: Final = 0.1
 
 def many(
     jobs: int, *, engine: Engine, cluster: Cluster | None = None
-) -> tuple[Callable[[Ready, RunControl], Iterator[Event]], PoolControl]:
+) -> tuple[Callable[[Claims, RunControl], Iterator[Event]], PoolControl]:
     """Return what trains so many runs at once, and what it listens to; arguments as for `run_many`."""
     return partial(run_many, jobs=jobs, engine=engine, cluster=cluster), PoolControl()
 
 
 def run_many(
-    queue: Ready, control: RunControl, *, jobs: int, engine: Engine, cluster: Cluster | None = None
+    queue: Claims, control: RunControl, *, jobs: int, engine: Engine, cluster: Cluster | None = None
 ) -> Iterator[Event]:
     """Train several runs at once and say what happens, as the engine does of one after the other.
 
@@ -85,7 +85,7 @@ def _now() -> str:
 class _Pool:
     """Workers and what they train; arguments as for `run_many`."""
 
-    def __init__(self, queue: Ready, control: PoolControl, jobs: int, engine: Engine, cluster: Cluster | None) -> None:
+    def __init__(self, queue: Claims, control: PoolControl, jobs: int, engine: Engine, cluster: Cluster | None) -> None:
         self._queue, self._control, self._jobs, self._engine = queue, control, jobs, engine
         self._cluster = cluster
         self.sweep = new_run_id()

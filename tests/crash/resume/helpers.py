@@ -16,6 +16,7 @@ from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.engine.session import run_sweep
 from mnist_tui.store import checkpoints
+from mnist_tui.store.claims import Claims
 from mnist_tui.store.connection import DATABASE
 from mnist_tui.store.database import Store, continuing
 
@@ -30,7 +31,7 @@ def train(home, queued, until=lambda event: False, control=None):
     """Train until an event, then die: nothing more is done than the system does for a dead process."""
     told = []
     with Store.open(home) as store:
-        events = store.recorded(run_sweep(store.ready([queued]), control or RunControl()))
+        events = store.recorded(run_sweep(Claims(store, [queued]), control or RunControl()))
         for event in events:
             told.append(event)
             if until(event):

@@ -18,6 +18,7 @@ from mnist_tui.core.events import (
 from mnist_tui.engine import session
 from mnist_tui.engine.session import run_sweep
 from mnist_tui.errors import UsageError
+from mnist_tui.store.claims import Claims
 from mnist_tui.store.database import Store, continuing
 from tests.crash.resume.helpers import (
     NARROW,
@@ -127,7 +128,7 @@ def test_a_run_in_progress_cannot_go_on_in_another_process(home, tmp_path):
     with Store.open_readonly(home) as store:
         queued = continuing(store, RUN)
     with Store.open(home) as first:
-        events = first.recorded(run_sweep(first.ready([queued]), RunControl()))
+        events = first.recorded(run_sweep(Claims(first, [queued]), RunControl()))
         next(event for event in events if isinstance(event, RunContinued))
         environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "MNIST_TUI_HOME": str(home)}
         second = subprocess.run(

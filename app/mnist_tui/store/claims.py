@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from mnist_tui.core.events import Notice
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.errors import MnistTuiError
-
-if TYPE_CHECKING:
-    from mnist_tui.store.database import Store
+from mnist_tui.store.database import Store
 
 
-class Ready:
+class Claims:
     """Runs claimed for this process one by one; a run that goes on gets its story and its last good checkpoint.
 
     Iterated, each run is over when the next one is asked for. Who trains several at once takes them instead, and gives
