@@ -10,7 +10,7 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Final, TypeAlias
 
-from mnist_tui.core.control import RunControl
+from mnist_tui.core.control import RunControl, TrainingControl
 from mnist_tui.core.estimate import DAY_S, machine_factor, sweep_s
 from mnist_tui.core.events import Event, Notice, Preparing, RunDone, Status
 from mnist_tui.core.plain import dumps
@@ -36,7 +36,7 @@ from mnist_tui.workers.control import PoolControl
 from mnist_tui.workers.detached import begin, take, tell_taken
 from mnist_tui.workers.pool import run_many
 
-Engine: TypeAlias = Callable[[Claims, RunControl], Iterator[Event]]
+Training: TypeAlias = Callable[[Claims], Iterator[Event]]
 _BAD_ENDS: Final = (Status.FAILED, Status.OUT_OF_MEMORY, Status.DIVERGED)
 
 
@@ -175,7 +175,8 @@ def _train(
     """
     place = home()
     is_alone = jobs == 1 and not on
-    control, state = RunControl() if is_alone else PoolControl(), SessionState()
+    alone, pool, state = RunControl(), PoolControl(), SessionState()
+    control: TrainingControl = alone if is_alone else pool
     session = new_run_id()
     worst, lost = 0, None
 
@@ -193,14 +194,14 @@ def _train(
         with (
             ConsoleView(len(queue), as_json=as_json) as view,
             Broadcast(place, session, control) as broadcast,
-            _engine_loaded(queue, view, state, broadcast) if is_alone else _workers(jobs, on) as run_sweep,
+            _engine_loaded(queue, alone, view, state, broadcast) if is_alone else _workers(jobs, on, pool) as training,
             interruptible(end) as interruption,
         ):
             if broadcast.problem:
                 say(broadcast.problem)
             store.add_waiting(queue, session)
             with suppress(KeyboardInterrupt):
-                for event in store.recorded(run_sweep(Claims(store, queue), control)):
+                for event in store.recorded(training(Claims(store, queue))):
                     broadcast.publish(event)
                     state.apply(event)
                     if isinstance(event, Notice):
@@ -230,8 +231,8 @@ def _train(
 
 @contextmanager
 def _engine_loaded(
-    queue: Sequence[QueuedRun], view: ConsoleView, state: SessionState, broadcast: Broadcast
-) -> Iterator[Engine]:
+    queue: Sequence[QueuedRun], control: RunControl, view: ConsoleView, state: SessionState, broadcast: Broadcast
+) -> Iterator[Training]:
     """Load PyTorch, and say so; an interrupt in the middle of a library's imports would leave it in pieces."""
     loading = Preparing(message="loading PyTorch")
     broadcast.publish(loading)
@@ -240,19 +241,19 @@ def _engine_loaded(
     with nothing_to_lose():
         compile_early(queued.spec for queued in queue)
         from mnist_tui.engine.session import run_sweep
-    yield run_sweep
+    yield partial(run_sweep, control=control)
 
 
 @contextmanager
-def _workers(jobs: int, on: str) -> Iterator[Engine]:
+def _workers(jobs: int, on: str, control: PoolControl) -> Iterator[Training]:
     """Let processes of their own train, and PyTorch be loaded there alone."""
     from mnist_tui.engine import run_sweep
 
     if not on:
-        yield partial(run_many, jobs=jobs, engine=run_sweep)
+        yield partial(run_many, control=control, jobs=jobs, engine=run_sweep)
         return
     with closing(Cluster(on, home())) as cluster:
-        yield partial(run_many, jobs=jobs, engine=run_sweep, cluster=cluster)
+        yield partial(run_many, control=control, jobs=jobs, engine=run_sweep, cluster=cluster)
 
 
 def print_data_status(*, as_json: bool) -> int:

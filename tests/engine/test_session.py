@@ -241,7 +241,7 @@ def test_epochs_asked_for_while_paused_are_taken_in_at_once_and_a_wish_at_the_la
 
     def act(event):
         match event:
-            case Progress(epoch=1, phase=Phase.TRAIN) if not control.epochs_asked(event.run):
+            case Progress(epoch=1, phase=Phase.TRAIN) if not control.wishes(event.run).epochs:
                 control.pause()
                 control.set_epochs(3)
             case EpochsChanged(epochs=3):

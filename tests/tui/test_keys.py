@@ -269,7 +269,7 @@ async def test_a_learning_rate_that_no_epoch_would_be_trained_with_is_refused(ma
         await pilot.press("R")
         await settle(pilot)
         assert "This is the run's last epoch." in screen_text(app)
-        assert app.session.control.rate_asked(app.state.current) is None
+        assert app.session.control.wishes(app.state.current).rate is None
         app.session.control.stop()
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_tui.core.control import Next, RunControl
-from mnist_tui.core.orders import KINDS, Order, obey, order_from_json
+from mnist_tui.core.orders import KINDS, Order, order_from_json
 from mnist_tui.core.spec import MAX_EPOCHS
 from mnist_tui.errors import UsageError
 from mnist_tui.wire.lines import line, read_line
@@ -69,29 +69,29 @@ def begun(run="run-1"):
 def test_an_order_for_another_run_or_one_that_is_over_does_nothing(kind):
     control = begun("run-2")
     order = Order(kind=kind, run="run-1", value=20.0)
-    assert not obey(order, control)
+    assert not control.give(order)
     control.end_run()
-    assert not obey(Order(kind=kind, run="run-2", value=20.0), control)
+    assert not control.give(Order(kind=kind, run="run-2", value=20.0))
     assert not control.paused
-    assert not control.is_stopping()
+    assert not control.stopping
     assert control.epochs(10, 0) == 10
     assert control.take_rate() is None
 
 
 def test_each_order_does_what_it_says():
     control = begun()
-    assert obey(Order(kind="pause", run="run-1"), control)
+    assert control.give(Order(kind="pause", run="run-1"))
     assert control.paused
-    assert obey(Order(kind="resume", run="run-1"), control)
+    assert control.give(Order(kind="resume", run="run-1"))
     assert not control.paused
-    assert obey(Order(kind="epochs", run="run-1", value=20.0), control)
+    assert control.give(Order(kind="epochs", run="run-1", value=20.0))
     assert control.epochs(10, 0) == 20
-    assert obey(Order(kind="rate", run="run-1", value=0.5), control)
+    assert control.give(Order(kind="rate", run="run-1", value=0.5))
     assert control.take_rate() == 0.5
-    assert obey(Order(kind="skip", run="run-1", after_epoch=True), control)
+    assert control.give(Order(kind="skip", run="run-1", after_epoch=True))
     assert control.between_batches() is Next.GO_ON
     assert control.after_epoch() is Next.STOP_RUN
     assert not control.queue_stopped
-    assert obey(Order(kind="stop", run="run-1"), control)
+    assert control.give(Order(kind="stop", run="run-1"))
     assert control.between_batches() is Next.STOP_RUN
     assert control.queue_stopped

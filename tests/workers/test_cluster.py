@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from mnist_tui.core.events import EpochDone, Event, Notice, Preparing, RunContinued, RunDone, Status
-from mnist_tui.core.orders import Order, obey
+from mnist_tui.core.orders import Order
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.errors import ClusterError, UsageError
 from mnist_tui.store.database import Store
@@ -89,7 +89,7 @@ def obeys(cluster, home):
 
     def ask(event, control):
         if isinstance(event, EpochDone) and event.epoch == 2:
-            said.append(obey(Order(kind="epochs", run=event.run, value=4.0), control))
+            said.append(control.give(Order(kind="epochs", run=event.run, value=4.0)))
 
     runs, _ = train(home, [RunSpec(epochs=5000)], delay_s=SLOW_S, on_event=ask, cluster=cluster)
     assert said == [True]

@@ -9,7 +9,6 @@ from functools import partial
 import psutil
 import pytest
 
-from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import (
     EpochDone,
     Event,
@@ -24,7 +23,7 @@ from mnist_tui.core.events import (
     SweepDone,
     SweepStarted,
 )
-from mnist_tui.core.orders import Order, obey
+from mnist_tui.core.orders import Order
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import SessionState
@@ -207,7 +206,7 @@ def test_a_short_hold_lets_go_on_only_what_was_not_paused_before(home):
                 control.let_go(held[0])
             case EpochDone() if held and event.epoch == 9 and event.run != paused[0]:
                 # The other one went on; the first one waits for its own key.
-                assert control.is_paused(paused[0])
+                assert control.wishes(paused[0]).paused
                 assert control.resume(paused[0])
 
     runs, events = train(home, [RunSpec(epochs=9, seed=0), RunSpec(epochs=9, seed=1)], delay_s=SLOW_S, on_event=steer)
@@ -229,7 +228,7 @@ def test_only_the_run_that_was_asked_to_end_is_stopping(home):
         if isinstance(event, EpochDone) and not seen:
             other = next(run for run in control._links if run != event.run)
             control.skip(event.run, after_epoch=True)
-            seen.append((control.is_stopping(event.run), control.is_stopping(other)))
+            seen.append((control.wishes(event.run).stopping, control.wishes(other).stopping))
 
     train(home, [RunSpec(epochs=30, seed=0), RunSpec(epochs=9, seed=1)], delay_s=SLOW_S, on_event=steer)
     assert seen == [(True, False)]
@@ -243,10 +242,10 @@ def test_an_order_reaches_the_run_that_it_names_alone(home):
             return
         other = next(run for run in control._links if run != event.run)
         answers.append(event.run)
-        assert obey(Order(kind="epochs", run=event.run, value=5.0), control)
-        assert control.epochs_asked(event.run) == 5
-        assert control.epochs_asked(other) is None
-        assert not obey(Order(kind="epochs", run="nobody", value=5.0), control)
+        assert control.give(Order(kind="epochs", run=event.run, value=5.0))
+        assert control.wishes(event.run).epochs == 5
+        assert control.wishes(other).epochs is None
+        assert not control.give(Order(kind="epochs", run="nobody", value=5.0))
 
     runs, _ = train(home, [RunSpec(epochs=12), RunSpec(epochs=12, seed=1)], delay_s=SLOW_S, on_event=ask)
     found = kept(home)
@@ -261,10 +260,10 @@ def test_one_run_holds_while_the_other_goes_on(home):
             held.append(event.run)
             control.pause(event.run)
         if isinstance(event, RunPaused):
-            assert control.is_paused(event.run)
-            assert not control.is_paused()
+            assert control.wishes(event.run).paused
+            assert not control.wishes().paused
         if isinstance(event, RunDone) and held and event.run != held[0]:
-            assert control.is_paused(held[0])
+            assert control.wishes(held[0]).paused
             control.resume(held[0])
 
     runs, events = train(home, [RunSpec(epochs=6), RunSpec(epochs=6, seed=1)], delay_s=SLOW_S, on_event=ask)
@@ -311,8 +310,3 @@ def test_all_are_handed_over_where_they_are(home):
 def test_news_from_inside_an_epoch_comes_from_all_of_them(home):
     runs, events = train(home, [RunSpec(epochs=3, seed=seed) for seed in range(2)], delay_s=SLOW_S)
     assert {event.run for event in of(events, Progress)} == set(runs)
-
-
-def test_a_control_of_one_run_is_refused(home):
-    with Store.open(home) as store, pytest.raises(TypeError):
-        next(run_many(Claims(store, []), RunControl(), jobs=2, engine=run_sweep))

@@ -1,11 +1,12 @@
-"""What people ask of the training in progress; the loop looks at it between batches."""
+"""What people ask of the training of this process, and what the training loop reads of it between batches."""
 
 from __future__ import annotations
 
 import threading
+from abc import abstractmethod
 from enum import Enum, auto
 
-from mnist_tui.core.spec import check_rate
+from mnist_tui.core.orders import HAND_OVER, Order, Steering, Wishes
 
 
 class Next(Enum):
@@ -15,19 +16,49 @@ class Next(Enum):
     STOP_RUN = auto()
 
 
-class RunControl:
-    """Stop, skip, pause and "more epochs", asked for by any thread, obeyed by the training thread.
-
-    `stop` ends the run and the queue, `skip` ends the run alone. Either can wait for the end of the epoch.
-    """
+class TrainingControl(Steering):
+    """Steers the training of this process, which it can also hold for a moment or give away."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
+        self._stop_queue = False
+        self._handing_over = False
+
+    @property
+    def queue_stopped(self) -> bool:
+        """True when no further run may start."""
+        return self._stop_queue
+
+    @property
+    def handing_over(self) -> bool:
+        """True once another process is to go on."""
+        return self._handing_over
+
+    def hand_over(self) -> None:
+        """End what is in progress, and the queue, where they are, so that another process can go on from there."""
+        self.give(Order(kind=HAND_OVER))
+
+    @abstractmethod
+    def hold(self) -> frozenset[str]:
+        """Hold for a while what does not hold already; return it, for `let_go`."""
+
+    @abstractmethod
+    def let_go(self, held: frozenset[str]) -> None:
+        """Let go on what `hold` returned; what was paused before stays paused."""
+
+    @abstractmethod
+    def wait_until_held(self, timeout_s: float) -> bool:
+        """Block until what is in progress holds; False when it has not come so far in time."""
+
+
+class RunControl(TrainingControl):
+    """Steers one run after the other; orders come from any thread and are obeyed by the training thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self._paused = False
         self._held = False
-        self._stop_queue = False
         self._stop_run = False
-        self._handing_over = False
         self._after_epoch = False
         self._run = ""
         self._epochs: int | None = None
@@ -37,50 +68,40 @@ class RunControl:
 
     # Asked by people ------------------------------------------------------------------------------
 
-    # Each may name the run that is meant; it is False, and nothing happens, when another one is in progress.
-
-    def stop(self, run: str | None = None, *, after_epoch: bool = False) -> bool:
-        """End the run after this batch or this epoch and leave the rest of the queue waiting."""
+    def give(self, order: Order) -> bool:
+        """Take an order; see `Steering.give`. For epochs and rate it is too late while the run is tested."""
         with self._changed:
-            if run not in (None, self._run):
+            if order.run not in ("", self._run) or (order.kind in ("epochs", "rate") and self._too_late):
                 return False
-            self._stop_queue = True
-            self._end_run(after_epoch)
-            return True
-
-    def skip(self, run: str | None = None, *, after_epoch: bool = False) -> bool:
-        """End the run after this batch or this epoch and go on with the next one."""
-        with self._changed:
-            if run not in (None, self._run):
-                return False
-            self._end_run(after_epoch)
-            return True
-
-    def hand_over(self) -> None:
-        """End the run and the queue where they are, with a checkpoint, so that another process can go on from there."""
-        with self._changed:
-            self._stop_queue = self._handing_over = True
-            self._end_run(after_epoch=False)
-
-    def pause(self, run: str | None = None) -> bool:
-        """Hold the run before its next batch."""
-        with self._changed:
-            if run not in (None, self._run):
-                return False
-            self._paused = True
-            return True
-
-    def resume(self, run: str | None = None) -> bool:
-        """Let a paused run go on."""
-        with self._changed:
-            if run not in (None, self._run):
-                return False
-            self._paused = False
+            match order.kind:
+                case "pause":
+                    self._paused = True
+                case "resume":
+                    self._paused = False
+                case "epochs":
+                    self._epochs, self._epochs_are_new = int(order.value), True
+                case "rate":
+                    self._rate = float(order.value)
+                case "skip":
+                    self._end_run(order.after_epoch)
+                case "stop":
+                    self._stop_queue = True
+                    self._end_run(order.after_epoch)
+                case _:
+                    self._stop_queue = self._handing_over = True
+                    self._end_run(after_epoch=False)
             self._changed.notify_all()
             return True
 
+    def wishes(self, run: str | None = None) -> Wishes:
+        """Return what was asked of the run in progress; nothing was asked of another one."""
+        with self._changed:
+            if run not in (None, self._run):
+                return Wishes()
+            return Wishes(self._epochs, self._rate, self._paused, self._stop_run)
+
     def hold(self) -> frozenset[str]:
-        """Hold for a while what does not hold already; return it, for `let_go`."""
+        """Hold the run unless it is paused."""
         with self._changed:
             if self._paused:
                 return frozenset()
@@ -88,59 +109,12 @@ class RunControl:
             return frozenset({self._run})
 
     def let_go(self, held: frozenset[str]) -> None:
-        """Let go on what `hold` returned; what was paused before stays paused."""
+        """Let it go on."""
         if held:
             self.resume()
 
-    def set_epochs(self, epochs: int, run: str | None = None) -> bool:
-        """Give the run in progress another number of epochs; the loop never goes below what is done.
-
-        Args:
-            epochs: The number to reach.
-            run: The run that is meant; `None` means whichever is in progress.
-
-        Returns:
-            False when it is too late: the run has all its epochs and is being tested, or another one is in progress.
-        """
-        with self._changed:
-            if self._too_late or run not in (None, self._run):
-                return False
-            self._epochs, self._epochs_are_new = epochs, True
-            self._changed.notify_all()
-            return True
-
-    def set_learning_rate(self, rate: float, run: str | None = None) -> bool:
-        """Train the run in progress with another learning rate, from its next epoch on.
-
-        Args:
-            rate: Above 0.
-            run: The run that is meant; `None` means whichever is in progress.
-
-        Returns:
-            False when it is too late: the run has all its epochs and is being tested, or another one is in progress.
-
-        Raises:
-            UsageError: It is no learning rate.
-        """
-        check_rate(rate)
-        with self._changed:
-            if self._too_late or run not in (None, self._run):
-                return False
-            self._rate = float(rate)
-            return True
-
-    def rate_asked(self, run: str) -> float | None:
-        """Return the learning rate that was asked for and is not in use yet."""
-        with self._changed:
-            return self._rate if run == self._run else None
-
-    def epochs_asked(self, run: str) -> int | None:
-        """Return the number of epochs that was asked for last for this run."""
-        with self._changed:
-            return self._epochs if run == self._run else None
-
     def wait_until_held(self, timeout_s: float) -> bool:
-        """Block until the training thread holds; False when it has not come so far in time."""
+        """Block until the training thread holds."""
         with self._changed:
             return self._changed.wait_for(lambda: self._held, timeout_s)
 
@@ -149,7 +123,6 @@ class RunControl:
         self._after_epoch = after_epoch and (self._after_epoch or not self._stop_run)
         self._stop_run = True
         self._paused = False
-        self._changed.notify_all()
 
     # Read by the training thread ------------------------------------------------------------------
 
@@ -167,28 +140,15 @@ class RunControl:
         with self._changed:
             self._run, self._too_late = "", True
 
-    def is_paused(self, run: str | None = None) -> bool:
-        """Return whether the run should hold; `None` means whichever is in progress."""
-        return self._paused and run in (None, self._run)
-
     @property
     def paused(self) -> bool:
         """True while the run should hold."""
         return self._paused
 
-    def is_stopping(self, run: str | None = None) -> bool:
-        """Return whether the run was asked to end, now or after its epoch; `None` means whichever is in progress."""
-        return self._stop_run and run in (None, self._run)
-
     @property
-    def handing_over(self) -> bool:
-        """True once another process is to go on."""
-        return self._handing_over
-
-    @property
-    def queue_stopped(self) -> bool:
-        """True when no further run may start."""
-        return self._stop_queue
+    def stopping(self) -> bool:
+        """True once the run should end, now or after its epoch."""
+        return self._stop_run
 
     def between_batches(self) -> Next:
         """Say whether to go on with the next batch."""

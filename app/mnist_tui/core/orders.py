@@ -1,18 +1,25 @@
-"""What people ask of a run in another process, in a form that crosses it: the twin of the events' JSON form."""
+"""What people ask of training, whoever trains and wherever: the twin of the events.
+
+An order is given to a `Steering`: to the training of this process, to its workers, or to a run of another process. It
+crosses processes in the JSON form below.
+"""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mnist_tui.core.control import RunControl
 from mnist_tui.core.parsing import number
 from mnist_tui.core.spec import check_epochs, check_rate
 from mnist_tui.errors import UsageError
 
 KINDS: Final = ("pause", "resume", "stop", "skip", "epochs", "rate")
+"""What another process may ask for."""
+HAND_OVER: Final = "hand_over"
+"""What a process asks of its own training alone: to end where it is, so that another one can go on."""
 WITH_VALUE: Final = ("epochs", "rate")
 
 
@@ -21,16 +28,27 @@ class Order:
     """One thing asked of one run.
 
     Attributes:
-        kind: One of `KINDS`.
-        run: The run's id; empty for whichever is in progress, which only a process itself may say.
+        kind: One of `KINDS`, or `HAND_OVER`.
+        run: The run's id; empty for all that are in progress, which only a process itself may say.
         value: The epochs to reach, or the learning rate; 0 for the others.
         after_epoch: Stop or skip at the end of the epoch.
+
+    Raises:
+        UsageError: The value cannot be used.
     """
 
     kind: str
-    run: str
+    run: str = ""
     value: float = 0.0
     after_epoch: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind == "rate":
+            check_rate(self.value)
+        elif self.kind == "epochs":
+            if not math.isfinite(self.value) or self.value != int(self.value):
+                raise UsageError(f"{self.value:g} is no number of epochs")
+            check_epochs(int(self.value))
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -55,30 +73,65 @@ def order_from_json(record: Mapping[str, Any]) -> Order:
     if kind not in KINDS or not isinstance(run, str) or not run or not isinstance(after_epoch, bool):
         raise ValueError("there is no such order")
     value = number(record.get("value")) if kind in WITH_VALUE else 0.0
-    if kind == "epochs":
-        if not math.isfinite(value) or value != int(value):
-            raise UsageError(f"{value:g} is no number of epochs")
-        check_epochs(int(value))
-    elif kind == "rate":
-        check_rate(value)
     return Order(kind=kind, run=run, value=value, after_epoch=after_epoch)
 
 
-def obey(order: Order, control: RunControl) -> bool:
-    """Do what is asked for; False when it is too late: the run is over, or is being tested."""
-    run = order.run or None
-    match order.kind:
-        case "pause":
-            return control.pause(run)
-        case "resume":
-            return control.resume(run)
-        case "stop":
-            return control.stop(run, after_epoch=order.after_epoch)
-        case "skip":
-            return control.skip(run, after_epoch=order.after_epoch)
-        case "epochs":
-            return control.set_epochs(int(order.value), run)
-        case "rate":
-            return control.set_learning_rate(order.value, run)
-        case _:
-            raise ValueError(f"unknown order {order.kind!r}")
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What was asked of a run last.
+
+    Attributes:
+        epochs: The number to reach; `None` where none was asked for.
+        rate: The learning rate that is not in use yet; `None` likewise.
+        paused: It should hold.
+        stopping: It should end, now or after its epoch.
+    """
+
+    epochs: int | None = None
+    rate: float | None = None
+    paused: bool = False
+    stopping: bool = False
+
+
+class Steering(ABC):
+    """Takes orders. Each may name the run that is meant; without a name it is for all that are in progress."""
+
+    @abstractmethod
+    def give(self, order: Order) -> bool:
+        """Pass an order on; False, and nothing happens, where the run is not in progress or it is too late for it."""
+
+    @abstractmethod
+    def wishes(self, run: str | None = None) -> Wishes:
+        """Return what was asked of a run; `None` means all that are in progress."""
+
+    def pause(self, run: str | None = None) -> bool:
+        """Hold the run before its next batch."""
+        return self.give(Order(kind="pause", run=run or ""))
+
+    def resume(self, run: str | None = None) -> bool:
+        """Let a paused run go on."""
+        return self.give(Order(kind="resume", run=run or ""))
+
+    def stop(self, run: str | None = None, *, after_epoch: bool = False) -> bool:
+        """End the run after this batch or this epoch and leave the rest of the queue waiting."""
+        return self.give(Order(kind="stop", run=run or "", after_epoch=after_epoch))
+
+    def skip(self, run: str | None = None, *, after_epoch: bool = False) -> bool:
+        """End the run after this batch or this epoch and go on with the next one."""
+        return self.give(Order(kind="skip", run=run or "", after_epoch=after_epoch))
+
+    def set_epochs(self, epochs: int, run: str | None = None) -> bool:
+        """Give the run another number of epochs to reach; the training never goes below what is done.
+
+        Raises:
+            UsageError: It is no number of epochs.
+        """
+        return self.give(Order(kind="epochs", run=run or "", value=epochs))
+
+    def set_learning_rate(self, rate: float, run: str | None = None) -> bool:
+        """Train the run with another learning rate, from its next epoch on.
+
+        Raises:
+            UsageError: It is no learning rate.
+        """
+        return self.give(Order(kind="rate", run=run or "", value=rate))

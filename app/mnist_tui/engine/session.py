@@ -343,7 +343,7 @@ class _Run:
     def _is_worth_a_checkpoint(self) -> bool:
         """True where going back to the last one would take long, or the run ends here."""
         age_s = time.monotonic() - self._saved_at
-        return age_s >= CHECKPOINT_INTERVAL_S or self._ends_here or self._control.is_stopping()
+        return age_s >= CHECKPOINT_INTERVAL_S or self._ends_here or self._control.stopping
 
     @property
     def _is_worth_a_look(self) -> bool:

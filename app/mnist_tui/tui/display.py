@@ -14,16 +14,16 @@ from textual.events import Resize
 from textual.geometry import Size
 from textual.widgets import TabbedContent, TabPane
 
-from mnist_tui.core.control import RunControl
 from mnist_tui.core.estimate import machine_factor, run_s
 from mnist_tui.core.events import Preparing, Status
+from mnist_tui.core.orders import Steering, Wishes
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState, SessionState
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.report.words import printable
 from mnist_tui.tui import preferences
 from mnist_tui.tui.chartdesk import ChartDesk
-from mnist_tui.tui.elsewhere import Elsewhere, RemoteControl
+from mnist_tui.tui.elsewhere import Elsewhere
 from mnist_tui.tui.hands import Hands
 from mnist_tui.tui.insight import InsightTabs
 from mnist_tui.tui.keymap import rebound
@@ -153,7 +153,7 @@ class Display(App[None]):
         """What is done before a run: here, or by the process that is to take one over."""
         return self.state.preparing or (self.elsewhere.preparing if not self._live else None)
 
-    def _control_of(self, run: RunState | None) -> RunControl | RemoteControl | None:
+    def _control_of(self, run: RunState | None) -> Steering | None:
         """Return what steers a run; `None` where that is in progress nowhere."""
         if self._live and (run is None or run.run == self.state.current or run.run in self._in_progress):
             return self.session.control
@@ -172,9 +172,7 @@ class Display(App[None]):
                 self.library.elsewhere,
                 beside=len(self._in_progress) - 1,
                 preparing=self._preparing,
-                stopping=control is not None and control.is_stopping(run.run if run is not None else None),
-                asked=control.epochs_asked(run.run) if control is not None and run is not None else None,
-                rate=control.rate_asked(run.run) if control is not None and run is not None else None,
+                wishes=Wishes() if control is None else control.wishes(run.run if run is not None else None),
             )
             if self.query_one(TabbedContent).active == "live":
                 self.charts.show([run] if run is not None else [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from mnist_tui.core.events import (
     RunStarted,
     Status,
 )
-from mnist_tui.core.orders import Order
+from mnist_tui.core.orders import Order, Steering, Wishes
 from mnist_tui.core.state import RunState, SessionState
 from mnist_tui.report.words import printable
 from mnist_tui.wire.client import Link, check_hello
@@ -30,8 +31,8 @@ LOOK_S: Final = 0.2
 """How often it is looked whether somebody new trains."""
 
 
-class RemoteControl:
-    """Steers one run of another process; what is asked of it here is known here. Methods as for `RunControl`.
+class RemoteControl(Steering):
+    """Steers one run of another process; what is asked of it here is known here.
 
     Args:
         link: The connection.
@@ -40,74 +41,40 @@ class RemoteControl:
 
     def __init__(self, link: Link, run: RunState) -> None:
         self._link, self._run = link, run
-        self._epochs: int | None = None
-        self._rate: float | None = None
-        self._stopping = False
+        self._wishes = Wishes()
 
-    def is_paused(self, run: str | None = None) -> bool:
-        """Return whether the run holds."""
-        return self._run.status is Status.PAUSED and run in (None, self._run.run)
+    def give(self, order: Order) -> bool:
+        """Send an order; False where the process has hung up. Whether it is obeyed comes later."""
+        try:
+            self._link.tell(replace(order, run=self._run.run))
+        except OSError:
+            return False
+        match order.kind:
+            case "epochs":
+                self._wishes = replace(self._wishes, epochs=int(order.value))
+            case "rate":
+                self._wishes = replace(self._wishes, rate=order.value)
+            case "stop" | "skip":
+                self._wishes = replace(self._wishes, stopping=True)
+        return True
 
-    def is_stopping(self, run: str | None = None) -> bool:
-        """Return whether it was asked from here to end."""
-        return self._stopping and run in (None, self._run.run)
-
-    def stop(self, run: str | None = None, *, after_epoch: bool = False) -> bool:
-        """End the run and its queue."""
-        self._stopping = self._tell("stop", run, after_epoch=after_epoch)
-        return self._stopping
-
-    def skip(self, run: str | None = None, *, after_epoch: bool = False) -> bool:
-        """End the run alone."""
-        self._stopping = self._tell("skip", run, after_epoch=after_epoch)
-        return self._stopping
-
-    def pause(self, run: str | None = None) -> bool:
-        """Hold the run."""
-        return self._tell("pause", run)
-
-    def resume(self, run: str | None = None) -> bool:
-        """Let it go on."""
-        return self._tell("resume", run)
-
-    def set_epochs(self, epochs: int, run: str | None = None) -> bool:
-        """Give it another number of epochs."""
-        self._epochs = epochs
-        return self._tell("epochs", run, epochs)
-
-    def set_learning_rate(self, rate: float, run: str | None = None) -> bool:
-        """Give it another learning rate."""
-        self._rate = rate
-        return self._tell("rate", run, rate)
-
-    def epochs_asked(self, run: str) -> int | None:
-        """Return the epochs that were asked for last from here."""
-        return self._epochs if run == self._run.run else None
-
-    def rate_asked(self, run: str) -> float | None:
-        """Return the learning rate that was asked for from here and is not in use yet."""
-        return self._rate if run == self._run.run else None
+    def wishes(self, run: str | None = None) -> Wishes:
+        """Return what was asked from here and is not in use yet, and whether the run holds."""
+        if run not in (None, self._run.run):
+            return Wishes()
+        return replace(self._wishes, paused=self._run.status is Status.PAUSED)
 
     def take_in(self, event: Event) -> None:
         """Forget a wish that was fulfilled, or overtaken."""
         match event:
             case EpochsChanged():
-                self._epochs = None
+                self._wishes = replace(self._wishes, epochs=None)
             case RateChanged():
-                self._rate = None
+                self._wishes = replace(self._wishes, rate=None)
 
     def refused(self) -> None:
         """Forget all wishes: one was not obeyed."""
-        self._epochs, self._rate, self._stopping = None, None, False
-
-    def _tell(self, kind: str, run: str | None, value: float = 0.0, *, after_epoch: bool = False) -> bool:
-        if run not in (None, self._run.run) or self._run.status.is_over:
-            return False
-        try:
-            self._link.tell(Order(kind=kind, run=self._run.run, value=value, after_epoch=after_epoch))
-        except OSError:
-            return False
-        return True
+        self._wishes = Wishes()
 
 
 class _Process:

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
-from mnist_tui.core.control import RunControl
+from mnist_tui.core.control import RunControl, TrainingControl
 from mnist_tui.core.events import Event, Notice, RunContinued, RunStarted
 from mnist_tui.core.labels import Labels, too_old
 from mnist_tui.core.queue import QueuedRun
@@ -23,10 +23,17 @@ from mnist_tui.workers.cluster import Cluster
 from mnist_tui.workers.control import PoolControl
 
 Engine: TypeAlias = Callable[[Claims, RunControl], Iterator[Event]]
-Workers: TypeAlias = Callable[[int], tuple[Engine, RunControl]]
+Training: TypeAlias = Callable[[Claims], Iterator[Event]]
+Workers: TypeAlias = Callable[[int], tuple[Training, TrainingControl]]
 """Return what trains so many runs at once, and what it listens to."""
 Detach: TypeAlias = Callable[[Sequence[QueuedRun], int], None]
 """Leaves a queue to a process of its own, which trains so many at once; returns when that has taken it over."""
+
+
+def _one_by_one(engine: Engine) -> tuple[Training, RunControl]:
+    """Return what trains one run after the other, and what it listens to."""
+    control = RunControl()
+    return lambda queue: engine(queue, control), control
 
 
 class RunQueue:
@@ -124,7 +131,7 @@ class TrainingSession:
         self.mailbox = Mailbox()
         self._engine = engine
         self._home = home
-        self._control = RunControl()
+        self._control: TrainingControl = RunControl()
         self._thread: threading.Thread | None = None
         self._wanted = False
         self._total = 0
@@ -136,7 +143,7 @@ class TrainingSession:
         return next(iter(self._taken), None)
 
     @property
-    def control(self) -> RunControl:
+    def control(self) -> TrainingControl:
         """What the present thread listens to."""
         return self._control
 
@@ -236,11 +243,12 @@ class TrainingSession:
         if self.active:
             return False
         self._wanted = not alone
-        engine, self._control = self._engine, RunControl()
         if self._workers is not None and (self._cluster is not None or (self.jobs > 1 and not alone)):
-            engine, self._control = self._workers(self.jobs if self._cluster is None else 0)
+            training, self._control = self._workers(self.jobs if self._cluster is None else 0)
+        else:
+            training, self._control = _one_by_one(self._engine)
         queue = islice(self.queue, 1) if alone else self.queue
-        arguments = (engine, queue, self._control)
+        arguments = (training, queue, self._control)
         self._thread = threading.Thread(target=self._work, args=arguments, name="training", daemon=True)
         self._thread.start()
         return True
@@ -280,7 +288,7 @@ class TrainingSession:
             self._thread.join(timeout_s)
         return not self.active
 
-    def _work(self, engine: Engine, queue: Iterable[QueuedRun], control: RunControl) -> None:
+    def _work(self, training: Training, queue: Iterable[QueuedRun], control: TrainingControl) -> None:
         taken: list[QueuedRun] = []
         self._taken = taken
 
@@ -296,7 +304,7 @@ class TrainingSession:
             ):
                 if broadcast.problem:
                     self.mailbox.put(Notice(level="information", message=broadcast.problem))
-                for event in store.recorded(engine(Claims(store, noted()), control)):
+                for event in store.recorded(training(Claims(store, noted()))):
                     broadcast.publish(event)
                     if isinstance(event, RunStarted | RunContinued):
                         # Those before it in the queue that did not begin were refused.

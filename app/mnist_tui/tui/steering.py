@@ -12,14 +12,13 @@ from typing import Final
 from textual import on
 from textual.widgets import TabbedContent
 
-from mnist_tui.core.control import RunControl
+from mnist_tui.core import orders
 from mnist_tui.core.estimate import DAY_S, machine_factor, sweep_s
 from mnist_tui.core.events import Status
 from mnist_tui.core.queue import QueuedRun, enqueue
 from mnist_tui.core.spec import MAX_EPOCHS, MAX_FEATURES, REPORT_PRESET, RunSpec
 from mnist_tui.core.state import RunState
 from mnist_tui.report.words import format_duration
-from mnist_tui.tui.elsewhere import RemoteControl
 from mnist_tui.tui.monitor import Monitor
 from mnist_tui.tui.screens.confirm import ConfirmScreen
 from mnist_tui.tui.screens.new_runs import NewRuns, NewRunsScreen
@@ -163,7 +162,7 @@ class Steering(Monitor):
         self._show_runs()
 
     @property
-    def _steered(self) -> tuple[RunState | None, RunControl | RemoteControl] | None:
+    def _steered(self) -> tuple[RunState | None, orders.Steering] | None:
         """The run that the keys act on: the one in sight where that is in progress, else this process' own."""
         in_sight = self._run_in_sight
         if in_sight is not None and (remote := self.elsewhere.control(in_sight)) is not None:
@@ -187,7 +186,7 @@ class Steering(Monitor):
             return
         run, control = steered
         name = self._named(run)
-        if control.is_paused(name):
+        if control.wishes(name).paused:
             control.resume(name)
         else:
             control.pause(name)
@@ -276,7 +275,7 @@ class Steering(Monitor):
         if run is None or run.status.is_over:
             return
         # From what was asked for last, not from what the training thread has taken in so far.
-        asked = control.epochs_asked(run.run) or run.epochs
+        asked = control.wishes(run.run).epochs or run.epochs
         if not control.set_epochs(min(MAX_EPOCHS, max(asked + step, run.epochs_done + 1)), run.run):
             self.tell("Too late: this run is already being tested. g in the Runs tab gives it more epochs.")
         self._show()
@@ -289,7 +288,8 @@ class Steering(Monitor):
         if run is None or run.status.is_over:
             return
         name = run.run
-        if run.epochs_done + 1 >= (control.epochs_asked(name) or run.epochs) and run.progress is not None:
+        wishes = control.wishes(name)
+        if run.epochs_done + 1 >= (wishes.epochs or run.epochs) and run.progress is not None:
             self.tell("This is the run's last epoch. + gives it another one, which a new rate could be used for.")
             return
 
@@ -298,7 +298,7 @@ class Steering(Monitor):
                 self.tell("Too late: this run is being tested, or it is over.")
             self._show()
 
-        self.push_screen(RateScreen(control.rate_asked(name) or run.learning_rate), change)
+        self.push_screen(RateScreen(wishes.rate or run.learning_rate), change)
 
     # Settings -------------------------------------------------------------------------------------
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Final, Self
 
 from mnist_tui import __version__
-from mnist_tui.core.control import RunControl
+from mnist_tui.core.control import TrainingControl
 from mnist_tui.core.events import Event
-from mnist_tui.core.orders import obey, order_from_json
+from mnist_tui.core.orders import order_from_json
 from mnist_tui.errors import MnistTuiError, StoreError
 from mnist_tui.wire.lines import LONGEST, PROTOCOL, event_line, line, read_line
 from mnist_tui.wire.place import FOLDER, SUFFIX, is_own, listen
@@ -77,7 +77,7 @@ class Broadcast:
         problem: Why nobody can watch, in words; empty where all is well.
     """
 
-    def __init__(self, home: Path, session: str, control: RunControl) -> None:
+    def __init__(self, home: Path, session: str, control: TrainingControl) -> None:
         self._session, self._control = session, control
         self._path = home / FOLDER / f"{session}{SUFFIX}"
         self._story = Story()
@@ -200,7 +200,7 @@ class Broadcast:
             return
         try:
             order = order_from_json(read_line(said))
-            obeyed = obey(order, self._control)
+            obeyed = self._control.give(order)
         except (ValueError, MnistTuiError) as error:
             self._refuse(watcher, " ".join(str(error).split())[:200])
             return

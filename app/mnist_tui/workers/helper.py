@@ -20,10 +20,10 @@ from typing import Any, Final
 import ray
 
 from mnist_tui.core.events import Notice
-from mnist_tui.core.orders import Order
+from mnist_tui.core.orders import HAND_OVER, Order
 from mnist_tui.workers.actor import Remote
 from mnist_tui.workers.cluster import LOCAL, is_own
-from mnist_tui.workers.worker import HAND_OVER, OVER, Engine, Said, Told
+from mnist_tui.workers.worker import OVER, Engine, Said, Told
 
 ASK_S: Final = 2.0
 """How long a worker that has nothing to say is listened to before it is asked anew."""
@@ -31,7 +31,7 @@ ROOM_S: Final = 10.0
 """After how long it is told that the cluster has no room."""
 STORE_BYTES: Final = 256 * 1024**2
 """Of memory that a Ray of this machine's own shares between its processes: some hundred checkpoints."""
-_ENDINGS: Final = ("stop", "skip")
+_ENDINGS: Final = ("stop", "skip", HAND_OVER)
 
 
 def main() -> None:
@@ -136,7 +136,7 @@ class _Carrier:
                 # Whoever asked for it is gone.
                 told = None
             with self._lock:
-                ends = told == HAND_OVER or (isinstance(told, Order) and told.kind in _ENDINGS)
+                ends = isinstance(told, Order) and told.kind in _ENDINGS
                 if told is None or (ends and not self._is_ready):
                     # What waits for room has begun nothing.
                     self._is_over = True

@@ -10,7 +10,6 @@ from functools import partial
 from multiprocessing.connection import wait
 from typing import Final
 
-from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import (
     EpochDone,
     EpochsChanged,
@@ -41,19 +40,20 @@ LOOK_S: Final = 0.1
 
 def many(
     jobs: int, *, engine: Engine, cluster: Cluster | None = None
-) -> tuple[Callable[[Claims, RunControl], Iterator[Event]], PoolControl]:
+) -> tuple[Callable[[Claims], Iterator[Event]], PoolControl]:
     """Return what trains so many runs at once, and what it listens to; arguments as for `run_many`."""
-    return partial(run_many, jobs=jobs, engine=engine, cluster=cluster), PoolControl()
+    control = PoolControl()
+    return partial(run_many, control=control, jobs=jobs, engine=engine, cluster=cluster), control
 
 
 def run_many(
-    queue: Claims, control: RunControl, *, jobs: int, engine: Engine, cluster: Cluster | None = None
+    queue: Claims, control: PoolControl, *, jobs: int, engine: Engine, cluster: Cluster | None = None
 ) -> Iterator[Event]:
     """Train several runs at once and say what happens, as the engine does of one after the other.
 
     Args:
         queue: Pulled one run at a time, so runs may be added while others train.
-        control: What people ask for; a `PoolControl`.
+        control: What people ask for.
         jobs: Runs at once, each with one thread unless its settings say otherwise; 0: as many as the cluster has room
             for.
         engine: What trains in each worker.
@@ -65,8 +65,6 @@ def run_many(
     Raises:
         ClusterError: The cluster is out of reach. What has begun can be resumed.
     """
-    if not isinstance(control, PoolControl):
-        raise TypeError("this control steers one run alone")
     pool = _Pool(queue, control, jobs, engine, cluster)
     yield SweepStarted(sweep=pool.sweep, started_at=_now())
     try:

@@ -8,15 +8,14 @@ from typing import Final, TypeAlias
 
 from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import Event, SweepDone, SweepStarted
-from mnist_tui.core.orders import Order, obey
+from mnist_tui.core.orders import Order
 from mnist_tui.core.queue import QueuedRun
 
 Engine: TypeAlias = Callable[[Iterable[QueuedRun], RunControl], Iterator[Event]]
-Told: TypeAlias = QueuedRun | Order | str | None
-"""What a worker is told: a run to train, an order, `HAND_OVER`, or `None` for the end."""
+Told: TypeAlias = QueuedRun | Order | None
+"""What a worker is told: a run to train, an order, or `None` for the end."""
 Said: TypeAlias = Event | str
 """What it says: events, `IDLE`, `OVER`."""
-HAND_OVER: Final = "hand over"
 IDLE: Final = "idle"
 """What a worker says when it is done with a run, begun or not."""
 OVER: Final = "over"
@@ -37,9 +36,7 @@ class Worker:
     def take_in(self, told: Told) -> None:
         """Take a run or an order; called in another thread than the one that trains."""
         if isinstance(told, Order):
-            obey(told, self._control)
-        elif isinstance(told, str):
-            self._control.hand_over()
+            self._control.give(told)
         else:
             self._queue.put(told)
 

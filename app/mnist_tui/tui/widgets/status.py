@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from mnist_tui.core.events import Phase, Preparing
+from mnist_tui.core.orders import Wishes
 from mnist_tui.core.state import RunState, SessionState
 from mnist_tui.report.words import format_device, format_duration, format_rate, printable, status_text
 
@@ -69,9 +70,7 @@ class StatusLine(Static):
         *,
         beside: int,
         preparing: Preparing | None,
-        stopping: bool,
-        asked: int | None = None,
-        rate: float | None = None,
+        wishes: Wishes,
     ) -> None:
         """Show the run in progress, or another one that is open.
 
@@ -83,9 +82,7 @@ class StatusLine(Static):
             elsewhere: Runs in progress in other processes.
             beside: Runs that are trained here beside this one.
             preparing: What is done before a run begins.
-            stopping: True once the run on the screen was asked to end.
-            asked: Epochs that were asked for last; the run may not have taken them in yet.
-            rate: Learning rate that was asked for and is not in use yet.
+            wishes: What was asked of the run on the screen, which it may not have taken in yet.
         """
 
         def choose() -> list[Part]:
@@ -100,9 +97,9 @@ class StatusLine(Static):
             elif run is None:
                 parts += self._ready_parts(shown)
             else:
-                parts += self._run_parts(run, stopping, asked)
-            if rate is not None:
-                parts.append((1, "bold", f"lr → {rate:g}"))
+                parts += self._run_parts(run, wishes)
+            if wishes.rate is not None:
+                parts.append((1, "bold", f"lr → {wishes.rate:g}"))
             if beside > 0 and past is None:
                 parts.append((2, "$text-accent", f"{beside} more at once"))
             if elsewhere and past is None:
@@ -133,17 +130,17 @@ class StatusLine(Static):
             parts += [(1, "$text-muted", f"last run: {last.spec.title}")]
         return parts
 
-    def _run_parts(self, run: RunState, stopping: bool, asked: int | None) -> list[Part]:
+    def _run_parts(self, run: RunState, wishes: Wishes) -> list[Part]:
         over = run.status.is_over
-        word = "◌ STOPPING" if stopping and not over else status_text(run.status)
+        word = "◌ STOPPING" if wishes.stopping and not over else status_text(run.status)
         now = run.progress
         parts: list[Part] = [
             (0, "bold", word),
             (3, "", f"{run.spec.features} feature{'s' * (run.spec.features != 1)}, seed {run.spec.seed}"),
             (1, "", f"epoch {min(run.epochs_done + (not over), run.epochs)}/{run.epochs}"),
         ]
-        if asked is not None and asked != run.epochs and not over:
-            parts.append((1, "bold", f"→ {asked}"))
+        if wishes.epochs not in (None, run.epochs) and not over:
+            parts.append((1, "bold", f"→ {wishes.epochs}"))
         if not over and now is not None:
             what = f"batch {now.batch}/{now.batches}" if now.phase is Phase.TRAIN else now.phase.value
             parts.append((6, "$text-muted", what))
