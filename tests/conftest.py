@@ -31,6 +31,14 @@ def pytest_xdist_auto_num_workers():
     return max(2, 2 * (os.cpu_count() or 1))
 
 
+def pytest_collection_modifyitems(items):
+    """Mark tests by their folder."""
+    for item in items:
+        for marker in ("crash", "e2e"):
+            if marker in item.path.parts:
+                item.add_marker(marker)
+
+
 def pytest_sessionstart(session):
     """Compile the training step before any test starts, so that no two tests do it at the same time."""
     if not hasattr(session.config, "workerinput"):

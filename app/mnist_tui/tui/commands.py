@@ -1,4 +1,4 @@
-"""Every user action, declared once: keys, footer, palette, help screen and the README's table come from here."""
+"""Every user action, declared once: keys, footer, palette, help screen and docs/keys.md come from here."""
 
 from __future__ import annotations
 
@@ -413,7 +413,7 @@ OWN_ACTIONS: Final = frozenset(command.name for command in COMMANDS) - {"quit", 
 
 
 def key_table() -> str:
-    """Return all keys as a Markdown table, for the README."""
+    """Return all keys as a Markdown table, for docs/keys.md."""
     lines = ["| Key | Does | Name |", "| --- | --- | --- |"]
     for group in dict.fromkeys(command.group for command in COMMANDS):
         lines.append(f"| | **{group}** | |")

@@ -26,7 +26,7 @@ _SPEC: Final = ("epochs", "features", "seed", "batch_size", "learning_rate", "pa
 """Settings of the next run that are remembered."""
 _HEAD: Final = (
     "What mnist-tui remembers. Change it while the app is closed; what is left out has its usual value.\n"
-    'Keys of your own, by the names of the README: stop = "ctrl+x"'
+    'Keys of your own, by the names in docs/keys.md: stop = "ctrl+x"'
 )
 
 Choice = TypeVar("Choice", Scale, XAxis, Smoothing, Dots)
