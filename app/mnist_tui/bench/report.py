@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mnist_tui.bench.measurement import Measurement
+from mnist_tui.core.numerals import count
 from mnist_tui.core.plain import dumps
 from mnist_tui.report.fitting import TextColumn, print_fitting
 from mnist_tui.report.listing import unfolded
@@ -82,7 +83,7 @@ def describe(machine: Mapping[str, Any]) -> Iterator[str]:
     """Say where and with what it was measured."""
     yield f"Machine: {machine['processor']}, {machine['cores']} cores usable, {machine['system']}."
     device = "the processor" if machine["device"] == "cpu" else f"{machine['device']} ({machine['device_name']})"
-    free = f"{machine['free_cores']} core{'s' if machine['free_cores'] != 1 else ''} free"
+    free = f"{count(machine['free_cores'], 'core')} free"
     yield f"Trained on {device}, with {free}; the plain loop with its best number of threads."
     yield f"Versions: {', '.join(f'{name} {version}' for name, version in machine['versions'].items())}."
     if "dataset" in machine:

@@ -15,6 +15,7 @@ from typing import Any, Final
 from mnist_tui.bench.measurement import Measurement, ratio
 from mnist_tui.bench.processes import Ended, Terminal, run_to_end, seconds_between
 from mnist_tui.core.events import Machine, Status
+from mnist_tui.core.numerals import count
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.errors import RunError
 from mnist_tui.store.database import Store
@@ -69,7 +70,7 @@ def settings(spec: RunSpec) -> list[str]:
 
 def way_of(machine: Machine) -> str:
     """Return in words how a run was trained."""
-    threads = f"{machine.threads} thread{'s' if machine.threads != 1 else ''}"
+    threads = count(machine.threads, "thread")
     return f"{machine.backend}, {threads}" if machine.device == "cpu" else f"{machine.backend}, {machine.device}"
 
 

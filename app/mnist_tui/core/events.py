@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from typing import Any, ClassVar, Final, Literal, cast
@@ -36,6 +37,11 @@ class Status(StrEnum):
     def is_over(self) -> bool:
         """True when no further epoch comes by itself."""
         return self not in (Status.QUEUED, Status.RUNNING, Status.PAUSED)
+
+
+def now() -> str:
+    """Return the time in UTC as events tell it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 class Phase(StrEnum):

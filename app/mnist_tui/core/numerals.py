@@ -33,6 +33,11 @@ def percent(fraction: float, digits: int) -> str:
     return fixed(min(number, 100 - 10.0**-digits) if fraction < 1 else number, digits)
 
 
+def count(number: int, noun: str) -> str:
+    """Return a number of things: `1 run`, `1,200 runs`."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def time_digits(time_s: float) -> int:
     """Return with how many decimals a time in seconds is written: two, or four where two would show nothing."""
     return 4 if 0 < time_s < 0.01 else 2

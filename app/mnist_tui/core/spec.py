@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from itertools import product
 from typing import Any, Final
 
+from mnist_tui.core.numerals import count
 from mnist_tui.errors import UsageError
 
 DATASETS: Final = ("auto", "mnist", "digits")
@@ -120,8 +121,7 @@ class RunSpec:
     @property
     def title(self) -> str:
         """The settings that people vary, short: `10 epochs x 2 features, seed 0`."""
-        epochs, features = "s" * (self.epochs != 1), "s" * (self.features != 1)
-        return f"{self.epochs} epoch{epochs} x {self.features} feature{features}, seed {self.seed}"
+        return f"{count(self.epochs, 'epoch')} x {count(self.features, 'feature')}, seed {self.seed}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as plain JSON values; an infinite learning rate becomes the text `inf`."""

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from mnist_tui.core.events import SCHEMA, Status
 from mnist_tui.core.metrics import Spread, low_outlier, newcombe_interval, spread, student_t_95, wilson_interval
-from mnist_tui.core.numerals import fixed, percent, time_digits
+from mnist_tui.core.numerals import count, fixed, percent, time_digits
 from mnist_tui.core.state import RunState
 
 TIME_NOISE: Final = 0.05
@@ -373,8 +373,8 @@ def _half_width(row: Row, column: Column, value: Spread, side: int) -> float:
 
 def _setting(row: Row) -> str:
     """Return the setting of a row in words: `20 epochs x 2 features`."""
-    epochs, features = row.values["epochs"], row.values["features"]
-    return f"{epochs} epoch{'s' * (epochs != 1)} x {features} feature{'s' * (features != 1)}"
+    epochs, features = row.number("epochs") or 0, row.number("features") or 0
+    return f"{count(int(epochs), 'epoch')} x {count(int(features), 'feature')}"
 
 
 def _better_but_unfinished(rows: Sequence[Row], best: frozenset[tuple[int, str]]) -> list[str]:

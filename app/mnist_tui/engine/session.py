@@ -7,7 +7,6 @@ import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Final, NamedTuple, cast
 
 import torch
@@ -31,6 +30,7 @@ from mnist_tui.core.events import (
     Status,
     SweepDone,
     SweepStarted,
+    now,
 )
 from mnist_tui.core.metrics import error_reduction, improvement_points
 from mnist_tui.core.queue import Continuation, QueuedRun
@@ -77,7 +77,7 @@ def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event
     done: list[str] = []
     shown: set[tuple[str, int]] = set()
     free = 0
-    yield SweepStarted(sweep=sweep, started_at=_now())
+    yield SweepStarted(sweep=sweep, started_at=now())
     try:
         for queued in _until_stopped(queue, control):
             control.begin_run(queued.run)
@@ -127,10 +127,6 @@ def _unless_stopped(events: Iterator[Event], control: RunControl) -> Iterator[Ev
             yield event
             if control.queue_stopped:
                 return
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _dataset(spec: RunSpec, control: RunControl) -> Generator[Event, None, Dataset | None]:
@@ -243,7 +239,7 @@ class _Run:
                 dataset=self._dataset.info,
                 machine=machine,
                 parameters=trainer.model.parameter_count,
-                started_at=_now(),
+                started_at=now(),
             )
         else:
             try:
@@ -293,7 +289,7 @@ class _Run:
             epoch=len(self._history),
             epochs=self._epochs,
             differs=differs,
-            continued_at=_now(),
+            continued_at=now(),
             story=past.story,
         )
 
@@ -476,7 +472,7 @@ class _Run:
             [*self._history, *(epoch for epoch in self._later if epoch.epoch > len(self._history))],
             status=status,
             reason=reason,
-            ended_at=_now(),
+            ended_at=now(),
             test_accuracy=test.accuracy if test else None,
             test_loss=test.loss if test else None,
         )

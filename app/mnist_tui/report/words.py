@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from mnist_tui.core.events import Machine, Status
-from mnist_tui.core.numerals import MINUS, fixed, percent, signed, time_digits
+from mnist_tui.core.numerals import MINUS, count, fixed, percent, signed, time_digits
 
 NOTHING: Final = "–"
 """What stands where there is no value."""
@@ -141,7 +141,7 @@ def format_device(machine: Machine) -> str:
     if machine.device != "cpu":
         return printable(machine.device)
     backend = "compiled, " if machine.backend == "compiled" else ""
-    return f"cpu, {backend}{machine.threads} thread{'s' if machine.threads != 1 else ''}"
+    return f"cpu, {backend}{count(machine.threads, 'thread')}"
 
 
 def format_moment(iso: str) -> str:

@@ -10,6 +10,7 @@ from textual import on
 from textual.widgets import DataTable
 
 from mnist_tui.core.labels import Labels, now
+from mnist_tui.core.numerals import count
 from mnist_tui.core.state import RunState
 from mnist_tui.report.words import printable
 from mnist_tui.tui.screens.compare import CompareScreen
@@ -112,9 +113,7 @@ class Collecting(Steering):
                 self.query_one(RunsView).marked.pop(name, None)
             if self._opened is not None and self._opened.run in self._deleted:
                 self._opened = None
-            self.tell(
-                f"Deleted {len(runs)} run{'s' * (len(runs) != 1)}. Z brings back what was deleted last.", long=True
-            )
+            self.tell(f"Deleted {count(len(runs), 'run')}. Z brings back what was deleted last.", long=True)
             self._show()
             self._show_runs()
 
@@ -128,7 +127,7 @@ class Collecting(Steering):
             self.tell("There is no deleted run to bring back.")
         elif self._label(runs, lambda labels: replace(labels, deleted_at="")):
             self._deleted = ()
-            self.tell(f"Brought back {len(runs)} run{'s' * (len(runs) != 1)}.")
+            self.tell(f"Brought back {count(len(runs), 'run')}.")
 
     def _label(self, runs: Sequence[RunState], change: Callable[[Labels], Labels]) -> bool:
         """Change what runs are called; False when that could not be written, which was told."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from mnist_tui.core.events import Status
+from mnist_tui.core.numerals import count
 from mnist_tui.core.state import RunState
 from mnist_tui.report.words import format_percent, printable, still_waiting
 
@@ -27,7 +28,7 @@ def farewell(runs: Collection[RunState], waiting: int, handed_over: int = 0) -> 
     if epochs:
         n_runs = sum(bool(run.epochs_done) for run in runs)
         best = max((run.best for run in runs if run.best is not None), key=lambda e: e.val_accuracy, default=None)
-        kept = f"{_count(epochs, 'epoch')} of {_count(n_runs, 'run')} kept"
+        kept = f"{count(epochs, 'epoch')} of {count(n_runs, 'run')} kept"
         parts.append(kept if best is None else f"{kept}, best validation accuracy {format_percent(best.val_accuracy)}")
     parts += dict.fromkeys(
         f"Trained on {printable(run.dataset.label)}: {printable(run.dataset.note)}"
@@ -42,7 +43,3 @@ def farewell(runs: Collection[RunState], waiting: int, handed_over: int = 0) -> 
     if waiting:
         parts.append(f"{still_waiting(waiting)} and will be there next time")
     return f"{'. '.join(parts)}." if parts else ""
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"

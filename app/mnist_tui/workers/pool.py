@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from multiprocessing.connection import wait
 from typing import Final
@@ -21,6 +20,7 @@ from mnist_tui.core.events import (
     Status,
     SweepDone,
     SweepStarted,
+    now,
 )
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import new_run_id
@@ -66,7 +66,7 @@ def run_many(
         ClusterError: The cluster is out of reach. What has begun can be resumed.
     """
     pool = _Pool(queue, control, jobs, engine, cluster)
-    yield SweepStarted(sweep=pool.sweep, started_at=_now())
+    yield SweepStarted(sweep=pool.sweep, started_at=now())
     try:
         if cluster is not None:
             yield from cluster.opening(lambda: control.queue_stopped)
@@ -74,10 +74,6 @@ def run_many(
     finally:
         pool.close()
     yield SweepDone(sweep=pool.sweep, runs=tuple(pool.begun), stopped=control.queue_stopped)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 class _Pool:
@@ -221,4 +217,4 @@ class _Pool:
         past = queued.continuation
         told = (*past.story, *past.later) if past is not None else ()
         history = [event for event in told if isinstance(event, EpochDone)]
-        return summarise(queued.run, history, status=status, reason=reason, ended_at=_now())
+        return summarise(queued.run, history, status=status, reason=reason, ended_at=now())

@@ -10,6 +10,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Button, Input, Label, Select, Static
 
 from mnist_tui.core.estimate import sweep_s
+from mnist_tui.core.numerals import count
 from mnist_tui.core.spec import (
     DATASETS,
     DEVICES,
@@ -140,9 +141,10 @@ class NewRunsScreen(Dialog[NewRuns]):
             self.say(str(error))
             return
         self.say("")
-        runs = f"{sweep.n_runs:,} run{'s' if sweep.n_runs != 1 else ''}"
         needed = format_duration(max(0.1, sweep_s(sweep, self._factor) / min(jobs, sweep.n_runs)))
-        self.query_one("#count", Static).update(f"{runs}, about {needed} of training on this machine.")
+        self.query_one("#count", Static).update(
+            f"{count(sweep.n_runs, 'run')}, about {needed} of training on this machine."
+        )
 
     @on(Input.Submitted)
     def _submit(self) -> None:

@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
+from mnist_tui.core.numerals import count
 from mnist_tui.core.state import RunState
 from mnist_tui.report.words import format_percent, printable
 from mnist_tui.tui.film import Scene
@@ -36,7 +37,7 @@ class GuessCard(Card):
             self.border_title = ""
         else:
             of = f"epoch {answer.epoch}, " if answer is not None else ""
-            self.border_title = f"{of}{run.spec.features} feature{'s' * (run.spec.features != 1)}, seed {run.spec.seed}"
+            self.border_title = f"{of}{count(run.spec.features, 'feature')}, seed {run.spec.seed}"
         if answer is None:
             self.put(Content.styled(why, "$text-muted"))
             return

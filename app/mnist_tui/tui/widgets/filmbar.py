@@ -7,6 +7,7 @@ from typing import Final
 from textual.content import Content
 from textual.widgets import Static
 
+from mnist_tui.core.numerals import count
 from mnist_tui.core.state import RunState
 from mnist_tui.report.words import format_percent
 from mnist_tui.tui.film import Scene
@@ -45,7 +46,7 @@ class FilmBar(Static):
                 (2, "$text-warning", f"feature {dead} is 0 for all on the map" if dead else ""),
                 (6, "$text-muted", skipped),
                 (3, "$text-muted", ", . epochs  o film"),
-                (5, "", f"{run.spec.features} feature{'s' * (run.spec.features != 1)}, seed {run.spec.seed}"),
+                (5, "", f"{count(run.spec.features, 'feature')}, seed {run.spec.seed}"),
             ]
         self._refit()
 

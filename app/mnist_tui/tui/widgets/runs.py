@@ -17,6 +17,7 @@ from textual.widgets import DataTable, Input, Static
 
 from mnist_tui.core.events import Status
 from mnist_tui.core.filtering import Test, parse_filter
+from mnist_tui.core.numerals import count
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import Column, ComparisonTable, Unit, Value, build_table, format_value
@@ -229,7 +230,7 @@ class RunsView(Container):
     def _show_comparison(self, table: ComparisonTable) -> None:
         self.query_one("#comparison", SortableTable).set_rows(table.columns, comparison_rows(table))
         self.query_one("#comparison-pane").border_title = (
-            f"Comparison of {len(self.marked)} marked run{'s' * (len(self.marked) != 1)}"
+            f"Comparison of {count(len(self.marked), 'marked run')}"
             if self.marked
             else "Comparison of the runs shown"
             if self.filter

@@ -7,6 +7,7 @@ from typing import Final
 from textual.content import Content
 from textual.widgets import Static
 
+from mnist_tui.core.numerals import count
 from mnist_tui.core.spec import RunSpec
 
 _WIDTH: Final = 48
@@ -42,8 +43,8 @@ class WelcomeCard(Static):
 
 
 def _words(features: int, height: int) -> Content:
-    maps = f"{features} map{'s' * (features != 1)}"
-    numbers = f"{features} number{'s' * (features != 1)}"
+    maps = count(features, "map")
+    numbers = count(features, "number")
     network = (
         ("image", "handwritten digit, grey"),
         ("conv 3x3", f"{maps}, max-pool, ReLU"),
