@@ -134,8 +134,9 @@ async def make_pictures() -> None:
 
 def main() -> None:
     """Work in an empty folder, so that no path of this machine gets into a picture."""
-    if data := os.environ.get("MNIST_TUI_DATA"):
-        os.environ["MNIST_TUI_DATA"] = str(Path(data).absolute())
+    if not (data := os.environ.get("MNIST_TUI_DATA")):
+        raise SystemExit("Set MNIST_TUI_DATA to a folder with MNIST: the pictures show runs on it.")
+    os.environ["MNIST_TUI_DATA"] = str(Path(data).absolute())
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         asyncio.run(make_pictures())
