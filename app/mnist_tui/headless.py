@@ -10,6 +10,7 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Final, TypeAlias
 
+from mnist_tui.core.comparison import build_table
 from mnist_tui.core.control import RunControl, TrainingControl
 from mnist_tui.core.estimate import DAY_S, machine_factor, sweep_s
 from mnist_tui.core.events import Event, Notice, Preparing, RunDone, Status
@@ -17,7 +18,6 @@ from mnist_tui.core.plain import dumps
 from mnist_tui.core.queue import QueuedRun, enqueue
 from mnist_tui.core.spec import SweepSpec, new_run_id
 from mnist_tui.core.state import SessionState
-from mnist_tui.core.table import build_table
 from mnist_tui.engine import compile_early
 from mnist_tui.errors import DataError, RunError, UsageError
 from mnist_tui.report.console import ConsoleView

@@ -2,10 +2,10 @@
 
 import pytest
 
+from mnist_tui.core.comparison import build_table
 from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import EpochDone, Phase, Progress, RateChanged, RunPaused, Status
 from mnist_tui.core.queue import QueuedRun
-from mnist_tui.core.table import build_table
 from mnist_tui.engine import session
 from mnist_tui.store.database import Store
 from tests.crash.resume.helpers import NARROW, RUN, WIDE, WIDE_TORCH, after_epoch, go_on, kept, numbers, of, train

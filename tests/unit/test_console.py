@@ -10,6 +10,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from mnist_tui.core.comparison import build_table
 from mnist_tui.core.events import (
     EpochsChanged,
     Event,
@@ -23,7 +24,6 @@ from mnist_tui.core.events import (
 from mnist_tui.core.parsing import event_from_json
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState, SessionState
-from mnist_tui.core.table import build_table
 from mnist_tui.report.console import ConsoleView
 from mnist_tui.report.listing import print_comparison, print_run, print_runs
 from tests.builders import DIGITS, play, progress, run_events, run_state, sweep_events

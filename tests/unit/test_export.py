@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnist_tui import __version__
+from mnist_tui.core.comparison import build_table
 from mnist_tui.core.events import Status
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.core.table import COLUMNS, ComparisonTable, build_table
+from mnist_tui.core.table import COLUMNS, ComparisonTable
 from mnist_tui.errors import UsageError
 from mnist_tui.report.export import FORMATS, render
 from mnist_tui.report.words import printable

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from mnist_tui.core.table import build_table
+from mnist_tui.core.comparison import build_table
 from mnist_tui.errors import MnistTuiError, UsageError
 from mnist_tui.report.files import save_comparison, write_atomically
 from tests.builders import run_state

@@ -110,7 +110,7 @@ def report_command(args: argparse.Namespace) -> int:
 
 def export_command(args: argparse.Namespace) -> int:
     """Write the comparison table."""
-    from mnist_tui.core.table import build_table
+    from mnist_tui.core.comparison import build_table
     from mnist_tui.report.export import render
     from mnist_tui.report.files import write_atomically
     from mnist_tui.store.database import Store

@@ -19,7 +19,7 @@ from mnist_tui.errors import UsageError
 KINDS: Final = ("pause", "resume", "stop", "skip", "epochs", "rate")
 """What another process may ask for."""
 HAND_OVER: Final = "hand_over"
-"""What a process asks of its own training alone: to end where it is, so that another one can go on."""
+"""Given by a process to its own training only: stop here, so that another process can take over."""
 WITH_VALUE: Final = ("epochs", "rate")
 
 
@@ -47,7 +47,7 @@ class Order:
             check_rate(self.value)
         elif self.kind == "epochs":
             if not math.isfinite(self.value) or self.value != int(self.value):
-                raise UsageError(f"{self.value:g} is no number of epochs")
+                raise UsageError(f"epochs must be a whole number, not {self.value:g}")
             check_epochs(int(self.value))
 
     def to_json(self) -> dict[str, Any]:
@@ -124,7 +124,7 @@ class Steering(ABC):
         """Give the run another number of epochs to reach; the training never goes below what is done.
 
         Raises:
-            UsageError: It is no number of epochs.
+            UsageError: The number of epochs is out of range.
         """
         return self.give(Order(kind="epochs", run=run or "", value=epochs))
 
@@ -132,6 +132,6 @@ class Steering(ABC):
         """Train the run with another learning rate, from its next epoch on.
 
         Raises:
-            UsageError: It is no learning rate.
+            UsageError: The learning rate is not a finite number above 0.
         """
         return self.give(Order(kind="rate", run=run or "", value=rate))

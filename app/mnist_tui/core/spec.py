@@ -47,10 +47,10 @@ def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
 
 
 def check_epochs(epochs: int) -> None:
-    """Refuse what is no number of epochs.
+    """Check a number of epochs.
 
     Raises:
-        UsageError: It is none.
+        UsageError: It is out of range.
     """
     _check_int("epochs", epochs, 1, MAX_EPOCHS)
 

@@ -144,6 +144,7 @@ class Compilation:
     def __init__(self) -> None:
         self.usable = True
         self._is_over = False
+        self._folder = Path()
         self._child: subprocess.Popen[bytes] | None = None
 
     def begin(self) -> None:
@@ -151,9 +152,9 @@ class Compilation:
         if self._is_over or self._child is not None or _KERNELS in sys.modules:
             return
         with suppress(ImportError, OSError):
-            folder = kernel_folder()
-            kernel_cache.prepare(folder, _cache_root())
-            if not kernel_cache.is_sealed(folder):
+            self._folder = kernel_folder()
+            kernel_cache.prepare(self._folder, _cache_root())
+            if not kernel_cache.is_sealed(self._folder):
                 pipe, command = subprocess.PIPE, [sys.executable, "-c", _WARM_UP]
                 # Ctrl+C is not meant for it; it ends with this process.
                 self._child = subprocess.Popen(
@@ -201,7 +202,7 @@ class Compilation:
         """Say how far the process is that compiles, until it ends."""
         told, done = cast("IO[bytes]", child.stdout), 0
         while True:
-            if not done and kernel_cache.is_being_filled(kernel_folder()):
+            if not done and kernel_cache.is_being_filled(self._folder):
                 yield Preparing(message="waiting for another process to compile")
             else:
                 yield Preparing(message="compiling, once on this machine", fraction=min(done / _STEPS, 1.0))

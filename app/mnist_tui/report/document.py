@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from mnist_tui import __version__
+from mnist_tui.core.comparison import build_table
 from mnist_tui.core.events import EpochDone
 from mnist_tui.core.insight import Insight, ValidationSet
 from mnist_tui.core.metrics import spread
 from mnist_tui.core.state import RunState
-from mnist_tui.core.table import build_table
 from mnist_tui.report.export import people_cells, people_footnotes
 from mnist_tui.report.insights import class_names, confusions
 from mnist_tui.report.listing import thinned

@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from mnist_tui.core.comparison import build_table
 from mnist_tui.core.events import EpochDone, Event, Notice, Progress, RunDone, Status, SweepDone
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.core.table import build_table
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.report.files import SAVED_FORMATS
 from mnist_tui.report.strokes import drawing

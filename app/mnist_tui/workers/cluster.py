@@ -119,8 +119,7 @@ class Cluster:
         if self._is_alive and self._answer:
             return
         yield Preparing(message="starting Ray" if is_own(self.place) else "connecting to Ray")
-        if not self._answer:
-            self._check_address()
+        self._check_address()
         self.start()
         last = time.monotonic() + PATIENCE_S
         while not (is_unwanted() or self._hear(_SAYS_S)):
@@ -193,8 +192,8 @@ class Cluster:
         host, _, port = place.removeprefix(REMOTE).strip("/").rpartition(":")
         try:
             socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "this is no name of a host"
+        except (OSError, ValueError, OverflowError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not a valid host and port"
             what = f"no Ray cluster can be reached at {place} ({reason or error})"
             raise ClusterError(what, "Check the address, or train on this machine without --on") from None
 

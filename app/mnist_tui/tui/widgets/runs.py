@@ -15,12 +15,13 @@ from textual.containers import Container, Vertical
 from textual.message import Message
 from textual.widgets import DataTable, Input, Static
 
+from mnist_tui.core.comparison import build_table
 from mnist_tui.core.events import Status
 from mnist_tui.core.filtering import Test, parse_filter
 from mnist_tui.core.numerals import count
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.state import RunState
-from mnist_tui.core.table import Column, ComparisonTable, Unit, Value, build_table, format_value
+from mnist_tui.core.table import Column, ComparisonTable, Unit, Value, format_value
 from mnist_tui.errors import UsageError
 from mnist_tui.report.curves import MARK_INKS
 from mnist_tui.report.look import Look
