@@ -8,11 +8,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from mnist_tui.core.conditions import DatasetInfo, Machine
 from mnist_tui.core.events import (
-    DatasetInfo,
     EpochDone,
     Event,
-    Machine,
     Phase,
     Progress,
     RunDone,
@@ -21,7 +20,6 @@ from mnist_tui.core.events import (
     SweepDone,
     SweepStarted,
 )
-from mnist_tui.core.metrics import error_reduction, improvement_points
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState, SessionState, apply_to_run, start_run, summarise
 
@@ -71,9 +69,8 @@ def epoch_done(epoch: int = 1, *, run: str = "run-1", previous: float | None = N
         "train_s": 3.75,
         "val_s": 0.25,
         "images_per_s": 13_333.0,
-        "improvement_points": improvement_points(previous, val_accuracy),
-        "error_reduction": error_reduction(previous, val_accuracy),
         "learning_rate": 0.001,
+        "val_accuracy_before": previous,
     }
     return EpochDone(run=run, epoch=epoch, **(values | changes))
 

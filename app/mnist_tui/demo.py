@@ -1,44 +1,28 @@
-"""A scripted engine: the same events as the real one, from formulas and a clock of its own. Nothing is learned.
+"""A scripted engine: the same loop as the real one, with numbers from formulas and a clock of its own.
 
-For looking around without PyTorch, for tests and for pictures. The same settings always give the same events.
+Nothing is learned. For looking around without PyTorch, for tests and for pictures. The same settings always give the
+same events.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from mnist_tui.core.control import Next, RunControl
-from mnist_tui.core.events import (
-    Checkpoint,
-    DatasetInfo,
-    EpochDone,
-    EpochsChanged,
-    Event,
-    Machine,
-    Phase,
-    Preparing,
-    Progress,
-    RateChanged,
-    RunContinued,
-    RunDone,
-    RunPaused,
-    RunResumed,
-    RunStarted,
-    Status,
-    SweepDone,
-    SweepStarted,
-)
-from mnist_tui.core.insight import Classifier
-from mnist_tui.core.metrics import error_reduction, improvement_points
+from mnist_tui.core.conditions import DatasetInfo, Machine
+from mnist_tui.core.control import RunControl
+from mnist_tui.core.events import Event, Preparing, Status, SweepDone, SweepStarted
+from mnist_tui.core.insight import Classifier, Insight
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.core.state import patience_ended, summarise
 from mnist_tui.demo_insight import CLASSES, SIDE, guess, scripted_insight, validation_set
+from mnist_tui.engine.loop import RunLoop, Setup
+from mnist_tui.engine.trainer import NOT_FINITE, Clock, Diverged, Intervals, Score, Step
 
 DATASET: Final = DatasetInfo(
     name="demo",
@@ -58,6 +42,7 @@ MOMENT: Final = "2026-01-01T12:00:00.000+00:00"
 MAX_INSIGHTS: Final = 20
 VAL_S: Final = 0.25
 """Time of a validation or a test."""
+ALWAYS: Final = Intervals(progress_s=0.0, checkpoint_s=0.0, insight_s=0.0)
 
 
 def run_sweep(
@@ -79,17 +64,21 @@ def run_sweep(
         steps: Steps of training per epoch, at most one per batch; each tells its progress.
         sweep: Id of the sweep.
         started_at: When it begins; all later times follow from it and the script.
-        insights: Tell what the network learns as well, in at most `MAX_INSIGHTS` epochs.
+        insights: Tell what the network learns as well, in at most `MAX_INSIGHTS` epochs, and make checkpoints.
     """
-    clock = _Clock(started_at)
+    clock = _ScriptedClock(started_at)
     done: list[str] = []
-    yield SweepStarted(sweep=sweep, started_at=clock.now)
+    yield SweepStarted(sweep=sweep, started_at=clock.now())
     yield Preparing(message="opening the script")
     runs = iter(queue)
     while not control.queue_stopped and (queued := next(runs, None)) is not None:
         control.begin_run(queued.run)
         done.append(queued.run)
-        yield from _Script(queued, sweep, control, clock, delay_s, steps, insights).events()
+        if insights:
+            yield validation_set(DATASET.sha256, queued.spec.split_seed, DATASET.n_validation)
+        trainer = _Script(queued.spec, clock, delay_s, steps, insights)
+        setup = Setup(spec=queued.spec, sweep=sweep, dataset=DATASET, machine=MACHINE)
+        yield from RunLoop(queued, setup, trainer, control, clock, ALWAYS).events()
         control.end_run()
     yield SweepDone(sweep=sweep, runs=tuple(done), stopped=control.queue_stopped)
 
@@ -99,210 +88,124 @@ def load_classifier(checkpoint: bytes) -> Classifier:  # noqa: ARG001
     return guess
 
 
-class _Clock:
-    """The script's own time: it goes on only by what the script says."""
+class _ScriptedClock(Clock):
+    """The script's own time: it goes on only by what the script says, in whole nanoseconds."""
 
     def __init__(self, started_at: str) -> None:
-        self._now = datetime.fromisoformat(started_at)
+        self._start, self._elapsed_ns = datetime.fromisoformat(started_at), 0
 
-    @property
+    def read_ns(self) -> int:
+        return self._elapsed_ns
+
     def now(self) -> str:
-        return self._now.isoformat(timespec="milliseconds")
+        return (self._start + timedelta(microseconds=self._elapsed_ns // 1000)).isoformat(timespec="milliseconds")
 
-    def go_on(self, seconds: float) -> None:
-        self._now += timedelta(seconds=seconds)
-
-
-class _Stopped(Exception):  # noqa: N818 - not an error: it ends the run on request
-    """Ends a run between two steps."""
+    def steps(self, count: int, seconds: float) -> Iterator[int]:
+        """Go on by some seconds in so many steps; yield the number of each."""
+        start_ns, whole_ns = self._elapsed_ns, round(1e9 * seconds)
+        for step in range(1, count + 1):
+            self._elapsed_ns = start_ns + whole_ns * step // count
+            yield step
 
 
 class _Script:
-    """One run from its first event to its last."""
+    """Plays one run; see `engine.loop.Trainer`.
 
-    def __init__(
-        self,
-        queued: QueuedRun,
-        sweep: str,
-        control: RunControl,
-        clock: _Clock,
-        delay_s: float,
-        steps: int,
-        insights: bool,
-    ) -> None:
-        self._run, self._spec, self._sweep = queued.run, queued.spec, sweep
-        self._control, self._clock, self._delay_s = control, clock, delay_s
-        self._story = queued.continuation.story if queued.continuation else ()
-        self._history = [event for event in self._story if isinstance(event, EpochDone)]
-        self._epochs = queued.epochs or queued.spec.epochs
-        self._batches = math.ceil(DATASET.n_train / self._spec.batch_size)
-        self._steps = min(steps, self._batches)
-        self._insights = insights
-        self._rate = self._spec.learning_rate
-        for event in self._story:
-            if isinstance(event, RateChanged):
-                self._rate = event.learning_rate
-        self._train_s = 2.0 + 0.18 * self._spec.features
-        self._images_per_s = DATASET.n_train / self._train_s
+    Args:
+        spec: Its settings, from which all numbers follow.
+        clock: The script's time.
+        delay_s: Real time that each step takes.
+        steps: Steps of training per epoch, at most one per batch.
+        insights: Give insights and checkpoints.
+    """
 
-    def events(self) -> Iterator[Event]:
-        """Play the run; whatever is asked for, the last event is `RunDone`."""
-        if self._insights:
-            yield validation_set(DATASET.sha256, self._spec.split_seed, DATASET.n_validation)
-        yield self._begin()
-        try:
-            yield (yield from self._play())
-        except _Stopped:
-            yield self._done(Status.STOPPED, "stopped by request")
-
-    def _begin(self) -> Event:
-        features = self._spec.features
-        if self._story:
-            return RunContinued(
-                run=self._run,
-                sweep=self._sweep,
-                epoch=len(self._history),
-                epochs=self._epochs,
-                differs=(),
-                continued_at=self._clock.now,
-                story=self._story,
-            )
-        return RunStarted(
-            run=self._run,
-            sweep=self._sweep,
-            spec=self._spec,
-            dataset=DATASET,
-            machine=MACHINE,
-            parameters=10 * features + (9 * features + 1) * features + 1024 * (features + 1) + 10 * 1025,
-            started_at=self._clock.now,
-        )
-
-    def _play(self) -> Generator[Event, None, RunDone]:
-        while not self._is_patience_at_an_end and not (
-            len(self._history) >= self._epochs and self._control.close_epochs(len(self._history))
-        ):
-            yield from self._take_new_epochs(len(self._history))
-            if len(self._history) >= self._epochs:
-                continue
-            epoch = len(self._history) + 1
-            rate = self._control.take_rate()
-            if rate is not None and rate != self._rate:
-                self._rate = rate
-                yield RateChanged(run=self._run, epoch=epoch, learning_rate=rate)
-            yield from self._phase(Phase.TRAIN, epoch, self._steps)
-            yield from self._phase(Phase.VALIDATION, epoch, 1)
-            done = self._epoch_done(epoch)
-            if not math.isfinite(done.train_loss):
-                return self._done(Status.DIVERGED, f"the loss was no longer a finite number in epoch {epoch}")
-            self._clock.go_on(done.epoch_s)
-            self._history.append(done)
-            if self._insights and epoch % math.ceil(self._epochs / MAX_INSIGHTS) == 0:
-                hits = round(done.val_accuracy * DATASET.n_validation)
-                yield scripted_insight(self._run, self._spec, epoch, hits, DATASET.n_validation)
-            if self._insights:
-                yield Checkpoint(run=self._run, epoch=epoch, batch=0, data=b"scripted")
-            yield done
-            if self._control.after_epoch() is Next.STOP_RUN:
-                break
-        if self._is_patience_at_an_end:
-            self._control.close()
-        yield from self._phase(Phase.TEST, len(self._history), 1)
-        self._clock.go_on(VAL_S)
-        if self._is_patience_at_an_end:
-            reason = f"no better validation accuracy for {self._spec.patience} epochs"
-            return self._done(Status.FINISHED, reason, tested=True)
-        if len(self._history) < self._epochs:
-            return self._done(Status.STOPPED, "stopped by request after a whole epoch", tested=True)
-        return self._done(Status.FINISHED, "", tested=True)
+    def __init__(self, spec: RunSpec, clock: _ScriptedClock, delay_s: float, steps: int, insights: bool) -> None:
+        self._spec, self._clock, self._delay_s, self._insights = spec, clock, delay_s, insights
+        self._steps = min(steps, self.batches)
+        self._epoch, self._share = 0, 0.0
 
     @property
-    def _is_patience_at_an_end(self) -> bool:
-        return len(self._history) < self._epochs and patience_ended(self._history, self._spec.patience)
+    def parameters(self) -> int:
+        features = self._spec.features
+        return 10 * features + (9 * features + 1) * features + 1024 * (features + 1) + 10 * 1025
 
-    def _phase(self, phase: Phase, epoch: int, steps: int) -> Iterator[Event]:
-        batches = self._batches if phase is Phase.TRAIN else DATASET.n_validation // 250
-        before_s = 0.0 if phase is Phase.TRAIN else self._train_s
-        length_s = self._train_s if phase is Phase.TRAIN else VAL_S
-        for step in range(1, steps + 1):
+    @property
+    def batches(self) -> int:
+        return math.ceil(DATASET.n_train / self._spec.batch_size)
+
+    @property
+    def newest_loss(self) -> float:
+        before = _score(self._spec, self._epoch - 1, "train", DATASET.n_train).loss
+        after = _score(self._spec, self._epoch, "train", DATASET.n_train).loss
+        return before + (after - before) * self._share * (1 + 0.2 * math.sin(40 * self._share))
+
+    @property
+    def is_finite(self) -> bool:
+        return True
+
+    def set_rate(self, rate: float) -> None:
+        """A script goes on as it began."""
+
+    def load(self, checkpoint: bytes) -> tuple[int, int, float]:
+        self._epoch, batch, elapsed_s = json.loads(checkpoint)
+        return self._epoch, batch, elapsed_s
+
+    def save(self, epoch: int, batch: int, elapsed_s: float) -> bytes | None:
+        return json.dumps([epoch, batch, elapsed_s]).encode() if self._insights else None
+
+    def train_epoch(self, epoch: int, first_batch: int) -> Iterator[Step]:
+        self._epoch = epoch
+        left = self.batches - first_batch
+        steps = math.ceil(self._steps * left / self.batches)
+        for step in self._clock.steps(steps, self._train_s * left / self.batches):
             time.sleep(self._delay_s)
-            yield from self._obey(epoch)
-            yield Progress(
-                run=self._run,
-                epoch=epoch,
-                phase=phase,
-                batch=batches * step // steps,
-                batches=batches,
-                epoch_elapsed_s=before_s + length_s * step / steps,
-                images_per_s=self._images_per_s,
-                loss=self._loss_on_the_way(epoch, step / steps) if phase is Phase.TRAIN else None,
-            )
-            if phase is Phase.TRAIN:
-                yield from self._take_new_epochs(epoch)
+            self._share = (first_batch + left * step / steps) / self.batches
+            yield Step(first_batch + left * step // steps, self.batches)
+        yield Step(self.batches, self.batches, self._checked("train", DATASET.n_train))
 
-    def _obey(self, epoch: int) -> Iterator[Event]:
-        if self._control.handing_over and len(self._history) < self._epochs:
-            raise _Stopped
-        if self._control.paused:
-            # The one time that no script can know.
-            paused_at = time.monotonic()
-            yield RunPaused(run=self._run, epoch=epoch)
-            while not self._control.wait_until_resumed():
-                yield from self._take_new_epochs(epoch)
-            yield RunResumed(run=self._run, epoch=epoch, paused_s=time.monotonic() - paused_at)
-        # A run that has all its epochs gets its test, as in the real engine.
-        if self._control.between_batches() is Next.STOP_RUN and len(self._history) < self._epochs:
-            raise _Stopped
+    def validate(self) -> Iterator[Step]:
+        return self._evaluate("validation", DATASET.n_validation)
 
-    def _take_new_epochs(self, epoch: int) -> Iterator[Event]:
-        wish = self._control.epochs(self._epochs, epoch)
-        if wish != self._epochs:
-            self._epochs = wish
-            yield EpochsChanged(run=self._run, epoch=epoch, epochs=wish)
+    def test(self) -> Iterator[Step]:
+        return self._evaluate("test", DATASET.n_test)
 
-    def _loss_on_the_way(self, epoch: int, share: float) -> float:
-        before = self._history[-1].train_loss if self._history else math.log(CLASSES)
-        after, _ = _score(self._spec, epoch, "train", DATASET.n_train)
-        return before + (after - before) * share * (1 + 0.2 * math.sin(40 * share))
+    def look(self, run: str, epoch: int) -> Insight | None:
+        if not self._insights or epoch % math.ceil(self._spec.epochs / MAX_INSIGHTS):
+            return None
+        hits = round(_score(self._spec, epoch, "validation", DATASET.n_validation).accuracy * DATASET.n_validation)
+        return scripted_insight(run, self._spec, epoch, hits, DATASET.n_validation)
 
-    def _epoch_done(self, epoch: int) -> EpochDone:
-        train_loss, train_accuracy = _score(self._spec, epoch, "train", DATASET.n_train)
-        val_loss, val_accuracy = _score(self._spec, epoch, "validation", DATASET.n_validation)
-        before = self._history[-1].val_accuracy if self._history else None
-        return EpochDone(
-            run=self._run,
-            epoch=epoch,
-            train_loss=train_loss,
-            train_accuracy=train_accuracy,
-            val_loss=val_loss,
-            val_accuracy=val_accuracy,
-            train_s=self._train_s,
-            val_s=VAL_S,
-            images_per_s=self._images_per_s,
-            improvement_points=improvement_points(before, val_accuracy),
-            error_reduction=error_reduction(before, val_accuracy),
-            learning_rate=self._rate,
-        )
+    def explain(self, error: Exception) -> tuple[Status, str]:
+        return Status.FAILED, f"{type(error).__name__}: {error}"
 
-    def _done(self, status: Status, reason: str, *, tested: bool = False) -> RunDone:
-        score = _score(self._spec, len(self._history), "test", DATASET.n_test) if tested else (None, None)
-        return summarise(
-            self._run,
-            self._history,
-            status=status,
-            reason=reason,
-            ended_at=self._clock.now,
-            test_loss=score[0],
-            test_accuracy=score[1],
-        )
+    @property
+    def _train_s(self) -> float:
+        return 2.0 + 0.18 * self._spec.features
+
+    def _evaluate(self, part: str, images: int) -> Iterator[Step]:
+        batches = images // 250
+        for _ in self._clock.steps(1, VAL_S):
+            time.sleep(self._delay_s)
+            yield Step(batches, batches)
+        yield Step(batches, batches, self._checked(part, images))
+
+    def _checked(self, part: str, images: int) -> Score:
+        score = _score(self._spec, self._epoch, part, images)
+        if not math.isfinite(score.loss):
+            raise Diverged(NOT_FINITE)
+        return score
 
 
-def _score(spec: RunSpec, epoch: int, part: str, images: int) -> tuple[float, float]:
+def _score(spec: RunSpec, epoch: int, part: str, images: int) -> Score:
     """Return loss and accuracy after an epoch: a smooth rise with a little noise, whatever came before it.
 
-    The rise ends near 48 % at 2 features and 96 % at 32. A learning rate of 1 or more gives NaN in epoch 2.
+    The rise ends near 48 % at 2 features and 96 % at 32. A learning rate of 1 or more gives NaN in epoch 2. Before the
+    first epoch, the loss is that of guessing.
     """
+    if epoch == 0:
+        return Score(math.log(CLASSES), 1 / CLASSES)
     if spec.learning_rate >= 1:
-        return (math.nan, 0.1) if epoch >= 2 else (37.5, 0.1028)
+        return Score(math.nan, 0.1) if epoch >= 2 else Score(37.5, 0.1028)
     key = f"{spec.features}/{spec.seed}/{spec.learning_rate}/{spec.batch_size}/{epoch}/{part}"
     noise = random.Random(key).gauss(0.0, 0.004)  # noqa: S311 - no secret
     ceiling = 1.0 - min(0.75, 1.02 / spec.features + 0.01)
@@ -310,4 +213,4 @@ def _score(spec: RunSpec, epoch: int, part: str, images: int) -> tuple[float, fl
     error = 1.0 - ceiling + 0.6 * (ceiling - 0.1) * math.exp(-speed * epoch)
     # Noise in proportion: a curve that is nearly at 100 % stays below it.
     error *= 1.0 + noise / max(0.1, error)
-    return 2.4 * error**0.9, round((1.0 - error) * images) / images
+    return Score(2.4 * error**0.9, round((1.0 - error) * images) / images)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from mnist_tui.core.control import RunControl
-from mnist_tui.core.events import Checkpoint, EpochDone, Event
+from mnist_tui.core.events import EpochDone, Event
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.demo import run_sweep
@@ -20,15 +21,16 @@ _STEP_S: Final = 0.001
 
 
 def play(store: Store, queue: Iterable[QueuedRun], delay_s: float = 0.0) -> Iterator[Event]:
-    """Play, with a checkpoint before every epoch as the real engine has it, and record."""
-    return store.recorded(_with_checkpoints(run_sweep(Claims(store, queue), RunControl(), delay_s=delay_s)))
+    """Play, with a checkpoint after every epoch as the real engine has it, and record."""
+    return store.recorded(
+        _with_large_checkpoints(run_sweep(Claims(store, queue), RunControl(), delay_s=delay_s, insights=True))
+    )
 
 
-def _with_checkpoints(events: Iterable[Event]) -> Iterator[Event]:
+def _with_large_checkpoints(events: Iterable[Event]) -> Iterator[Event]:
     for event in events:
         if isinstance(event, EpochDone):
-            data = f"{event.run} {event.epoch} ".encode() * 5_000
-            yield Checkpoint(run=event.run, epoch=event.epoch, batch=0, data=data)
+            event = replace(event, checkpoint=(event.checkpoint or b"") + b" " * 50_000)
         yield event
 
 

@@ -10,20 +10,12 @@ import sqlite3
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from mnist_tui.core.events import (
-    Checkpoint,
-    DatasetInfo,
-    EpochDone,
-    Event,
-    Machine,
-    RunContinued,
-    RunDone,
-    RunStarted,
-    Status,
-)
+from mnist_tui.core.conditions import DatasetInfo, Machine
+from mnist_tui.core.events import EpochDone, Event, RunContinued, RunDone, RunStarted, Status
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import summarise
@@ -61,8 +53,6 @@ def epochs() -> list[EpochDone]:
             train_s=4.0,
             val_s=0.5,
             images_per_s=1.0,
-            improvement_points=None,
-            error_reduction=None,
             learning_rate=0.001,
         )
         for epoch in range(1, SPEC.epochs + 1)
@@ -78,8 +68,7 @@ def story(begin: Event, done: int = 0) -> Iterator[Event]:
     """Yield the run from `begin` on, `done` of its epochs left out."""
     yield begin
     for epoch in epochs()[done:]:
-        yield Checkpoint(run=RUN, epoch=epoch.epoch, batch=0, data=weights(epoch.epoch))
-        yield epoch
+        yield replace(epoch, checkpoint=weights(epoch.epoch))
     yield summarise(RUN, epochs(), status=Status.FINISHED, ended_at="2026-03-01T12:01:00+00:00")
 
 

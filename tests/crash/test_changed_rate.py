@@ -7,11 +7,11 @@ from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import EpochDone, Phase, Progress, RateChanged, RunPaused, Status
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.engine import session
+from mnist_tui.engine.trainer import Intervals
 from mnist_tui.store.database import Store
 from tests.crash.resume.helpers import NARROW, RUN, WIDE, WIDE_TORCH, after_epoch, go_on, kept, numbers, of, train
 
 RATE = 0.0003
-EARLY = "CHECKPOINT_INTERVAL_S"
 
 
 def changing(home, spec, *, after=2, until=lambda event: False):
@@ -31,7 +31,7 @@ def whole(request, tmp_path_factory):
     """A run with a changed rate that was left alone: its settings and all its numbers."""
     home = tmp_path_factory.mktemp("whole") / "home"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session, EARLY, 0.0)
+        patch.setattr(session, "INTERVALS", Intervals(checkpoint_s=0.0))
         changing(home, request.param)
     return request.param, numbers(home)
 
@@ -81,10 +81,10 @@ def test_a_wish_of_a_run_that_goes_on_counts_as_that_of_one_that_was_never_inter
 def test_epochs_that_are_trained_again_are_trained_with_the_rate_they_had(tmp_path, whole, monkeypatch):
     spec, expected = whole
     home = tmp_path / "home"
-    monkeypatch.setattr(session, EARLY, 3600.0)
+    monkeypatch.setattr(session, "INTERVALS", Intervals(checkpoint_s=3600.0))
     # No epoch has a checkpoint, so all three are trained again.
     changing(home, spec, until=after_epoch(3))
-    monkeypatch.setattr(session, EARLY, 0.0)
+    monkeypatch.setattr(session, "INTERVALS", Intervals(checkpoint_s=0.0))
     events = go_on(home)
     assert [e.learning_rate for e in of(events, EpochDone)] == [0.001, 0.001, RATE, RATE]
     assert not of(events, RateChanged)

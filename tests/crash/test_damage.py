@@ -119,16 +119,21 @@ def test_a_damaged_database_that_was_closed_is_told_or_does_no_harm(tmp_path, as
 def make_older(home):
     """Turn a home into one of schema 1, which knew neither checkpoints nor what waits."""
     rows = {}
+    gone = {"sweep": "sweep-1", "features": 2, "seed": 0, "dataset_name": "mnist", "device": "cpu", "threads": 1}
     with closing(sqlite3.connect(home / DATABASE)) as new:
+        new.row_factory = sqlite3.Row
         for table in ("runs", "epochs", "marks"):
-            rows[table] = new.execute(f"SELECT * FROM {table}").fetchall()
+            rows[table] = [dict(row) for row in new.execute(f"SELECT * FROM {table}")]
     shutil.rmtree(home)
     home.mkdir()
     with closing(sqlite3.connect(home / DATABASE)) as old:
         old.executescript(TABLES)
         for table, values in rows.items():
             for row in values:
-                old.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+                values_then = row | gone if table == "runs" else row
+                names = ", ".join(values_then)
+                places = ", ".join("?" * len(values_then))
+                old.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", list(values_then.values()))
         old.execute("PRAGMA user_version = 1")
         old.commit()
 
@@ -257,7 +262,6 @@ ROWS = {
     "a blob for a loss": "UPDATE epochs SET train_loss = x'ff00'",
     "nothing for a loss": "UPDATE epochs SET val_loss = NULL",
     "a word for a time": "UPDATE epochs SET train_s = 'long'",
-    "a blob for an improvement": "UPDATE epochs SET improvement_points = x'00'",
     "a deep start": f"UPDATE runs SET started = '{DEEP}'",
     "a deep end": f"UPDATE runs SET done = '{DEEP}'",
     "a deep mark": f"INSERT INTO marks (run, after_epoch, event) SELECT run, 1, '{DEEP}' FROM runs",

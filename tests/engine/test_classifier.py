@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from mnist_tui.core.control import RunControl
-from mnist_tui.core.insight import Insight
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.engine import load_classifier
@@ -19,14 +18,16 @@ from mnist_tui.store.database import Store
 def test_it_says_what_the_validation_said(tmp_path, backend):
     spec = RunSpec(epochs=2, features=8, dataset="digits", device="cpu", threads=1, backend=backend)
     with Store.open(tmp_path) as store:
-        events = list(store.recorded(run_sweep(Claims(store, [QueuedRun("run-1", spec)]), RunControl())))
+        for _ in store.recorded(run_sweep(Claims(store, [QueuedRun("run-1", spec)]), RunControl())):
+            pass
         found = store.newest_checkpoint("run-1")
         assert found is not None
         assert store.newest_checkpoint("run-1", found[1]) is None
         assert store.newest_checkpoint("run-2") is None
+        insight = store.insight("run-1", 2)
+    assert insight is not None
     epoch, _, data = found
-    insight = [event for event in events if isinstance(event, Insight)][-1]
-    assert epoch == insight.epoch == 2
+    assert epoch == 2
     classify = load_classifier(data)
     images = load_digits(spec.split_seed).validation_images
     for at in range(0, 50, 7):

@@ -24,13 +24,13 @@ from mnist_tui.core.events import (
     SweepDone,
     SweepStarted,
 )
-from mnist_tui.core.insight import Insight
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.engine import session
 from mnist_tui.engine.data import as_input
 from mnist_tui.engine.session import run_sweep
-from mnist_tui.engine.train import Diverged, Trainer
+from mnist_tui.engine.train import Trainer
+from mnist_tui.engine.trainer import Diverged, Intervals
 
 SPEC = RunSpec(epochs=2, features=4, dataset="digits", device="cpu", threads=1)
 
@@ -54,8 +54,7 @@ def test_a_run_tells_its_story_in_order():
     events = train()
     story = [e.type for e in events if not isinstance(e, Progress | Checkpoint)]
     assert [kind for kind in story if kind != "preparing"] == [
-        "sweep_started", "validation_set", "run_started", "insight", "epoch_done", "insight", "epoch_done", "run_done",
-        "sweep_done",
+        "sweep_started", "validation_set", "run_started", "epoch_done", "epoch_done", "run_done", "sweep_done",
     ]  # fmt: skip
     done = of(events, RunDone)[0]
     epochs = of(events, EpochDone)
@@ -268,7 +267,7 @@ def test_epochs_asked_for_while_paused_are_taken_in_at_once_and_a_wish_at_the_la
 def test_a_loss_that_runs_away_ends_the_run_in_the_same_epoch_however_fast_the_machine_is(
     monkeypatch, rate, backend, interval_s
 ):
-    monkeypatch.setattr(session, "PROGRESS_INTERVAL_S", interval_s)
+    monkeypatch.setattr(session, "INTERVALS", Intervals(progress_s=interval_s))
     events = train(replace(SPEC, learning_rate=rate, epochs=20, backend=backend), replace(SPEC, epochs=1))
     first, second = of(events, RunDone)
     assert (first.status, first.epochs_done) == (Status.DIVERGED, 0)
@@ -329,7 +328,7 @@ def test_progress_never_goes_backwards_within_a_phase():
 
 
 def test_inside_an_epoch_the_loss_of_the_newest_batches_is_told(monkeypatch):
-    monkeypatch.setattr(session, "PROGRESS_INTERVAL_S", 0)
+    monkeypatch.setattr(session, "INTERVALS", Intervals(progress_s=0))
     events = train()
     losses: dict[int, list[float | None]] = {}
     for event in of(events, Progress):
@@ -353,8 +352,8 @@ def test_a_run_ends_when_its_patience_does_and_is_finished_and_tested():
     assert done.epochs_done == len(history) == best.epoch + 3 < 200
     assert done.reason == "no better validation accuracy for 3 epochs"
     assert done.test_accuracy is not None
-    assert of(events, Checkpoint)[-1].epoch == len(history)
-    assert of(events, Insight)[-1].epoch == len(history)
+    assert history[-1].checkpoint
+    assert history[-1].insight
 
 
 def test_without_patience_every_epoch_is_trained():

@@ -81,7 +81,7 @@ def test_what_is_kept_is_private_under_any_umask_in_a_home_that_was_open_to_all(
         with Store.open(home) as store:
             store.add_waiting([QueuedRun("run-2", RunSpec())], "session")
             start, *epochs = run_events()
-            record(store, [start, Checkpoint(run="run-1", epoch=1, batch=0, data=b"weights"), *epochs])
+            record(store, [start, Checkpoint(run="run-1", epoch=0, batch=1, data=b"weights"), *epochs])
         tables_folder(home)
     finally:
         os.umask(old)
@@ -97,7 +97,7 @@ def test_what_an_older_version_left_open_is_made_private(home):
         (home / name).chmod(0o755)
     (home / DATABASE).chmod(0o644)
     with Store.open(home) as store:
-        record(store, [run_events()[0], Checkpoint(run="run-1", epoch=1, batch=0, data=b"weights")])
+        record(store, [run_events()[0], Checkpoint(run="run-1", epoch=0, batch=1, data=b"weights")])
         tables_folder(home)
         modes = {path.name: path.stat().st_mode & 0o777 for path in home.iterdir()}
     assert modes.pop(DATABASE) == 0o600

@@ -1,6 +1,7 @@
 """The store as its readers and writers see it."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -17,6 +18,7 @@ from mnist_tui.core.events import (
     SweepStarted,
 )
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.demo_insight import scripted_insight, validation_set
 from mnist_tui.errors import UsageError
 from mnist_tui.store import checkpoints
 from mnist_tui.store.database import Store
@@ -102,7 +104,7 @@ def test_pauses_and_changed_epochs_of_a_live_run_are_seen(home, store):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 0.0, 5e-324, 1e308, 1 / 3])
 def test_numbers_survive_bit_for_bit_also_those_that_are_not_finite(home, store, value):
-    numbers = ("train_loss", "val_loss", "images_per_s", "improvement_points", "error_reduction", "learning_rate")
+    numbers = ("train_loss", "val_loss", "images_per_s", "learning_rate")
     epoch = epoch_done(1, val_accuracy=value, **dict.fromkeys(numbers, value))
     started, *_, done = run_events(val_accuracies=[value], test_loss=value)
     record(store, [started, epoch, done])
@@ -113,10 +115,15 @@ def test_numbers_survive_bit_for_bit_also_those_that_are_not_finite(home, store,
     assert [repr(event) for event in store.events("run-1")] == [repr(event) for event in (started, epoch, done)]
 
 
-def test_what_is_not_defined_stays_undefined(home, store):
-    epoch = epoch_done(1, improvement_points=None, error_reduction=None)
-    record(store, [run_events()[0], epoch])
-    assert read(home).history == [epoch]
+def test_what_follows_from_the_epoch_before_is_read_as_it_was_told(home, store):
+    events = run_events(val_accuracies=[0.4, 0.5, 0.5])
+    record(store, events)
+    told = [event for event in events if isinstance(event, EpochDone)]
+    for found in (read(home).history, [event for event in store.events("run-1") if isinstance(event, EpochDone)]):
+        assert [(e.improvement_points, e.error_reduction) for e in found] == [
+            (e.improvement_points, e.error_reduction) for e in told
+        ]
+    assert [epoch.improvement_points for epoch in told] == [None, pytest.approx(10), 0]
 
 
 def test_settings_and_texts_of_every_kind_survive(home, store):
@@ -183,8 +190,20 @@ def test_checkpoints_that_failed_for_a_moment_come_back_and_both_are_said_once(h
         broken = done.epoch in (2, 3)
         monkeypatch.setattr(checkpoints, "write", full_disk if broken else write)
         data = f"weights {done.epoch}".encode()
-        told += store.recorded([Checkpoint(run="run-1", epoch=done.epoch, batch=0, data=data), done])
+        told += store.recorded([replace(done, checkpoint=data)])
     notices = [event.message for event in told if isinstance(event, Notice)]
     assert [("cannot" in text, "again" in text) for text in notices] == [(True, False), (False, True)]
     kept = sorted(path.name for path in checkpoints.folder_of(home, "run-1").iterdir())
     assert kept == ["epoch-000004-batch-000000.ckpt", "epoch-000005-batch-000000.ckpt"]
+
+
+def test_what_is_for_the_store_alone_goes_no_further(store):
+    start, *_ = run_events()
+    epoch = epoch_done(1)
+    insight = scripted_insight("run-1", RunSpec(), 1, 4_600, 10_000)
+    events = [validation_set("digest", 0, 10), start, replace(epoch, insight=insight, checkpoint=b"weights")]
+    told = list(store.recorded([*events, Checkpoint(run="run-1", epoch=1, batch=3, data=b"weights")]))
+    assert told == [start, epoch]
+    assert (told[1].insight, told[1].checkpoint) == (None, None)
+    assert store.insight("run-1", 1).confusion == insight.confusion
+    assert store.newest_checkpoint("run-1")[::2] == (1, b"weights")

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from mnist_tui.core.events import EpochDone, RunDone
-from mnist_tui.core.metrics import error_reduction, improvement_points
 from mnist_tui.demo import run_sweep
 from mnist_tui.report.export import FORMATS
 from mnist_tui.store.database import Store
@@ -29,14 +28,10 @@ def telling(values):
         for event in run_sweep(queue, control):
             if isinstance(event, EpochDone):
                 value = values[(event.epoch - 1) % len(values)]
-                derived: dict[str, Any] = {
-                    "improvement_points": improvement_points(before, value),
-                    "error_reduction": error_reduction(before, value),
-                }
                 scores: dict[str, Any] = dict.fromkeys(
                     ("train_loss", "train_accuracy", "val_loss", "val_accuracy"), value
                 )
-                event = replace(event, **scores, **derived)
+                event = replace(event, **scores, val_accuracy_before=before)
                 before = value
             elif isinstance(event, RunDone):
                 value = values[-1]

@@ -219,7 +219,7 @@ def test_state_and_json_take_every_event():
     state = SessionState()
     for event in play(SPEC, replace(SPEC, learning_rate=2.0)):
         state.apply(event)
-        assert event_from_json(event.to_json()).to_json() == event.to_json()
+        assert repr(event_from_json(event.to_json())) == repr(event)
     assert [run.status for run in state.runs.values()] == [Status.FINISHED, Status.DIVERGED]
     assert not state.active
 

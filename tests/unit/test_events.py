@@ -7,17 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnist_tui.core.events import (
-    SCHEMA,
-    DatasetInfo,
-    EpochDone,
-    Event,
-    Machine,
-    Notice,
-    Phase,
-    RunStarted,
-    Status,
-)
+from mnist_tui.core.conditions import DatasetInfo, Machine
+from mnist_tui.core.events import SCHEMA, EpochDone, Event, Notice, Phase, RunStarted, Status
 from mnist_tui.core.insight import Mistake
 from mnist_tui.core.parsing import EVENT_TYPES, event_from_json
 from mnist_tui.core.plain import dumps, to_json_value

@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from mnist_tui.core.events import (
-    Checkpoint,
     EpochDone,
     EpochsChanged,
     RunDone,
@@ -111,10 +110,10 @@ class StoreMachine(RuleBasedStateMachine):
         run, known = self.choose(data)
         number = len(known.history) + 1
         if checkpoint is not None:
-            self.store.record(Checkpoint(run=run, epoch=number, batch=0, data=checkpoint))
             known.checkpoints[number] = checkpoint
-        event = epoch_done(number, run=run, val_accuracy=accuracy)
-        self.store.record(event)
+        previous = known.history[-1].val_accuracy if known.history else None
+        event = epoch_done(number, run=run, val_accuracy=accuracy, previous=previous)
+        self.store.record(replace(event, checkpoint=checkpoint))
         known.history.append(event)
 
     @precondition(lambda self: self.is_live)

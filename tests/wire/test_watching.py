@@ -19,7 +19,7 @@ from mnist_tui.core.orders import Order
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import SessionState
-from mnist_tui.demo_insight import scripted_insight
+from mnist_tui.demo_insight import validation_set
 from mnist_tui.errors import OrderError, RunError
 from mnist_tui.store.database import Store
 from mnist_tui.wire import server
@@ -187,7 +187,7 @@ def test_what_is_for_the_store_alone_stays_in_the_process(tmp_path):
         store.add_waiting((), SESSION)
         with Broadcast(home, SESSION, RunControl()) as broadcast:
             broadcast.publish(Checkpoint(run="run-1", epoch=1, batch=0, data=b"secret"))
-            broadcast.publish(scripted_insight("run-1", RunSpec(), 1, 4_600, 10_000))
+            broadcast.publish(validation_set("digest", 0, 10))
             broadcast.publish(epoch_done(1))
             (watch,) = watches(home)
             types = [record["type"] for record in heard(watch, "told")]

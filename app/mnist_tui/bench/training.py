@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from mnist_tui.bench.measurement import Measurement, ratio
 from mnist_tui.bench.processes import Ended, Terminal, run_to_end, seconds_between
-from mnist_tui.core.events import Machine, Status
+from mnist_tui.core.conditions import Machine
+from mnist_tui.core.events import Status
 from mnist_tui.core.numerals import count
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.errors import RunError

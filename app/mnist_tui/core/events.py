@@ -6,13 +6,15 @@ Every event is frozen, so it may cross threads.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from functools import cache
 from typing import Any, ClassVar, Final, Literal, cast
 
+from mnist_tui.core.conditions import DatasetInfo, Machine
+from mnist_tui.core.insight import Insight
+from mnist_tui.core.metrics import error_reduction, improvement_points
 from mnist_tui.core.plain import to_json_value
 from mnist_tui.core.spec import RunSpec
 
@@ -52,59 +54,12 @@ class Phase(StrEnum):
     TEST = "test"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetInfo:
-    """The data of a run.
+class Audience(Enum):
+    """Who may see an event."""
 
-    Attributes:
-        name: `mnist` or `digits`, for machines.
-        label: The name for people, such as `digits 8x8, not MNIST`.
-        n_train, n_validation, n_test: Images per part.
-        sha256: Digest of all pixels and labels, the same from whatever file they were read.
-        source: Where it was read from.
-        note: Why this dataset and not another, and how to get MNIST; empty when there is nothing to say.
-        classes: Names of the classes, by number; empty where an older version wrote the run down.
-        side: Width and height of an image; 0 likewise.
-    """
-
-    name: str
-    label: str
-    n_train: int
-    n_validation: int
-    n_test: int
-    sha256: str
-    source: str
-    note: str = ""
-    classes: tuple[str, ...] = ()
-    side: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
-    """Where a run was computed.
-
-    Attributes:
-        device: `cpu`, `cuda` or `mps`.
-        device_name: The processor or GPU by its name.
-        threads: CPU threads of the training.
-        backend: `compiled` or `torch`: what trained it.
-        host: Name of the computer.
-        system: Operating system.
-        versions: Version of each package that can change a number.
-    """
-
-    device: str
-    device_name: str
-    threads: int
-    host: str
-    system: str
-    versions: Mapping[str, str]
-    backend: str = "torch"
-
-    @property
-    def deciding_threads(self) -> int | None:
-        """The number of threads where it can change a number; `None` for the compiled step, where it cannot."""
-        return None if self.backend == "compiled" else self.threads
+    EVERYONE = auto()
+    STORE = auto()
+    """The store alone, where all processes of the same home find it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +69,13 @@ class Event:
     type: ClassVar[str]
     mergeable: ClassVar[bool] = False
     """True where only the newest of several waiting events matters."""
+    audience: ClassVar[Audience] = Audience.EVERYONE
+    """Who may see it."""
+
+    @property
+    def public(self) -> Event:
+        """The event without what is for the store alone."""
+        return self
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values, NaN and infinities as the texts `nan`, `inf` and `-inf`."""
@@ -200,9 +162,11 @@ class EpochDone(Event):
         val_loss, val_accuracy: Means over the validation images, after the epoch.
         train_s, val_s: Time of the training and of the validation part.
         images_per_s: Training images per second of `train_s`.
-        improvement_points: Change of the validation accuracy in percentage points; `None` for epoch 1.
-        error_reduction: Share of the validation errors that this epoch removed; `None` where undefined.
         learning_rate: Adam's step size in this epoch.
+        val_accuracy_before: Validation accuracy of the epoch before; `None` for epoch 1, and in an event that was read
+            from its JSON form and not yet put among the others of its run.
+        insight: What the validation told about the network, for the store alone; fast epochs have none.
+        checkpoint: All that is needed to go on from here, likewise.
     """
 
     type: ClassVar[str] = "epoch_done"
@@ -215,14 +179,49 @@ class EpochDone(Event):
     train_s: float
     val_s: float
     images_per_s: float
-    improvement_points: float | None
-    error_reduction: float | None
     learning_rate: float
+    val_accuracy_before: float | None = field(default=None, repr=False, compare=False, metadata={"json": False})
+    insight: Insight | None = field(default=None, repr=False, compare=False, metadata={"json": False})
+    checkpoint: bytes | None = field(default=None, repr=False, compare=False, metadata={"json": False})
 
     @property
     def epoch_s(self) -> float:
         """Time of the whole epoch: training and validation."""
         return self.train_s + self.val_s
+
+    @property
+    def improvement_points(self) -> float | None:
+        """Change of the validation accuracy in percentage points; `None` for epoch 1."""
+        return improvement_points(self.val_accuracy_before, self.val_accuracy)
+
+    @property
+    def error_reduction(self) -> float | None:
+        """Share of the validation errors that this epoch removed; `None` where undefined."""
+        return error_reduction(self.val_accuracy_before, self.val_accuracy)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values, with what follows from the epoch before."""
+        record = Event.to_json(self)
+        rate = record.pop("learning_rate")
+        record["improvement_points"] = to_json_value(self.improvement_points)
+        record["error_reduction"] = to_json_value(self.error_reduction)
+        record["learning_rate"] = rate
+        return record
+
+    def after(self, before: EpochDone | None) -> EpochDone:
+        """Return the epoch as the one after another."""
+        if before is None or self.val_accuracy_before is not None:
+            return self
+        return replace(self, val_accuracy_before=before.val_accuracy)
+
+    def with_parts(self, insight: Insight | None, checkpoint: bytes | None) -> EpochDone:
+        """Return the epoch with what the store keeps beside its numbers."""
+        return replace(self, insight=insight, checkpoint=checkpoint)
+
+    @property
+    def public(self) -> EpochDone:
+        """The epoch without its insight and its checkpoint."""
+        return replace(self, insight=None, checkpoint=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,7 +296,7 @@ class RunContinued(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint(Event):
-    """All that is needed to go on from here; for the store alone, which commits it with the epoch it belongs to.
+    """All that is needed to go on from here, inside an epoch or after one that was to be followed by another.
 
     Attributes:
         epoch: Finished epochs.
@@ -306,10 +305,39 @@ class Checkpoint(Event):
     """
 
     type: ClassVar[str] = "checkpoint"
+    audience: ClassVar[Audience] = Audience.STORE
     run: str
     epoch: int
     batch: int
     data: bytes = field(repr=False, metadata={"json": False})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationSet(Event):
+    """The validation images themselves, to be looked at without the data; the store keeps one copy.
+
+    Attributes:
+        sha256: Digest of the dataset.
+        split_seed: Which of its images were set aside.
+        side: Width and height of an image.
+        classes: Names of the classes, by number.
+        labels: Class of each image, a byte each.
+        images: Grey values, side x side bytes each, 255 for ink.
+    """
+
+    type: ClassVar[str] = "validation_set"
+    audience: ClassVar[Audience] = Audience.STORE
+    sha256: str
+    split_seed: int
+    side: int
+    classes: tuple[str, ...]
+    labels: bytes = field(repr=False, metadata={"json": False})
+    images: bytes = field(repr=False, metadata={"json": False})
+
+    def image(self, at: int) -> bytes:
+        """Return the grey values of one image, row by row; all white where there is no such image."""
+        size = self.side * self.side
+        return self.images[at * size : (at + 1) * size].ljust(size, b"\0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,11 +7,11 @@ import math
 import struct
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, TypeAlias
+from dataclasses import dataclass, field, fields
+from typing import Any, Final, TypeAlias
 
-from mnist_tui.core.events import Event
 from mnist_tui.core.numerals import percent
+from mnist_tui.core.plain import to_json_value
 
 CONFIDENCE_STEPS: Final = 255
 """Confidences are kept as whole numbers up to this."""
@@ -34,8 +34,8 @@ class Mistake:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Insight(Event):
-    """What the validation after an epoch told, beside loss and accuracy. Fast epochs may have none.
+class Insight:
+    """What the validation after an epoch told, beside loss and accuracy.
 
     Attributes:
         confusion: Validation images by true class (row) and predicted class (column).
@@ -55,7 +55,6 @@ class Insight(Event):
         limits: Left, right, bottom and top of `regions`.
     """
 
-    type: ClassVar[str] = "insight"
     run: str
     epoch: int
     confusion: tuple[tuple[int, ...], ...]
@@ -93,6 +92,10 @@ class Insight(Event):
         away = [value - middle for value, middle in zip(values, self.center, strict=True)]
         x, y = (math.fsum(a * b for a, b in zip(axis, away, strict=True)) for axis in self.axes)
         return x, y
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values; what the images are one by one is left out."""
+        return {f.name: to_json_value(getattr(self, f.name)) for f in fields(self) if f.metadata.get("json", True)}
 
     def to_bytes(self) -> bytes:
         """Return it packed for the store; points and values with 11 significant bits."""
@@ -194,30 +197,3 @@ class Guess:
 
 Classifier: TypeAlias = Callable[[bytes], Guess]
 """From the grey values of an image, side x side bytes, to what a network makes of it. For one thread at a time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ValidationSet(Event):
-    """The validation images themselves, to be looked at without the data; for the store alone, which keeps one copy.
-
-    Attributes:
-        sha256: Digest of the dataset.
-        split_seed: Which of its images were set aside.
-        side: Width and height of an image.
-        classes: Names of the classes, by number.
-        labels: Class of each image, a byte each.
-        images: Grey values, side x side bytes each, 255 for ink.
-    """
-
-    type: ClassVar[str] = "validation_set"
-    sha256: str
-    split_seed: int
-    side: int
-    classes: tuple[str, ...]
-    labels: bytes = field(repr=False, metadata={"json": False})
-    images: bytes = field(repr=False, metadata={"json": False})
-
-    def image(self, at: int) -> bytes:
-        """Return the grey values of one image, row by row; all white where there is no such image."""
-        size = self.side * self.side
-        return self.images[at * size : (at + 1) * size].ljust(size, b"\0")

@@ -8,12 +8,11 @@ from dataclasses import fields
 from functools import cache
 from typing import Any, Final, TypeVar, cast
 
+from mnist_tui.core.conditions import DatasetInfo, Machine
 from mnist_tui.core.events import (
-    DatasetInfo,
     EpochDone,
     EpochsChanged,
     Event,
-    Machine,
     Notice,
     Phase,
     Preparing,
@@ -28,7 +27,6 @@ from mnist_tui.core.events import (
     SweepDone,
     SweepStarted,
 )
-from mnist_tui.core.insight import Insight, Mistake
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.errors import UsageError
 
@@ -40,7 +38,6 @@ EVENT_TYPES: Final[dict[str, type[Event]]] = {
         RunStarted,
         Progress,
         EpochDone,
-        Insight,
         EpochsChanged,
         RateChanged,
         RunPaused,
@@ -131,7 +128,6 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "tuple[float | None, ...]": lambda values: tuple(map(_or_none(number), values)),
     "tuple[tuple[int, ...], ...]": lambda rows: tuple(tuple(map(_whole, row)) for row in rows),
     "tuple[tuple[float, ...], ...]": lambda rows: tuple(tuple(map(number, row)) for row in rows),
-    "tuple[Mistake, ...]": lambda values: tuple(_read_object(Mistake, value) for value in values),
     "Mapping[str, str]": lambda values: {_text(key): _text(value) for key, value in values.items()},
     "bool": _truth,
     "Status": Status,

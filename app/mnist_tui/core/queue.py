@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_tui.core.events import EpochDone, Event
+from mnist_tui.core.events import EpochDone, Event, RunStarted
 from mnist_tui.core.spec import RunSpec, new_run_id
 
 
@@ -27,6 +27,11 @@ class Continuation:
     checkpoint: bytes | None
     notes: tuple[str, ...] = ()
     later: tuple[EpochDone, ...] = ()
+
+    @property
+    def started(self) -> RunStarted | None:
+        """How the run was begun."""
+        return next((event for event in self.story if isinstance(event, RunStarted)), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Self, TypeAlias
 
 from mnist_tui.core.columns import ELAPSED, Columns
+from mnist_tui.core.conditions import DatasetInfo, Machine
 from mnist_tui.core.events import (
-    DatasetInfo,
     EpochDone,
     EpochsChanged,
     Event,
-    Machine,
     Notice,
     Phase,
     Preparing,
@@ -28,7 +27,6 @@ from mnist_tui.core.events import (
     SweepDone,
     SweepStarted,
 )
-from mnist_tui.core.insight import Insight
 from mnist_tui.core.labels import Labels
 from mnist_tui.core.metrics import RECENT, time_to_go_s
 from mnist_tui.core.spec import RunSpec
@@ -124,7 +122,6 @@ class RunState:
         history: Finished epochs in order. Past runs are listed without it and loaded when opened.
         marks: Pauses, resumes and changed epochs, in order.
         progress: The newest news of the epoch in progress.
-        insight: The newest one.
         steps: Inside the epoch in progress: places on the axis of epochs, and the loss there.
         result: The end of the run.
         labels: What people call it.
@@ -142,7 +139,6 @@ class RunState:
     history: list[EpochDone] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     progress: Progress | None = None
-    insight: Insight | None = None
     steps: list[tuple[float, float]] = field(default_factory=list)
     result: RunDone | None = None
     labels: Labels = field(default_factory=Labels)
@@ -316,16 +312,7 @@ class SessionState:
                 self.finished_sweep = event
             case Notice():
                 self.notices.append(event)
-            case (
-                Progress()
-                | EpochDone()
-                | Insight()
-                | EpochsChanged()
-                | RateChanged()
-                | RunPaused()
-                | RunResumed()
-                | RunDone()
-            ):
+            case Progress() | EpochDone() | EpochsChanged() | RateChanged() | RunPaused() | RunResumed() | RunDone():
                 if (run := self.runs.get(event.run)) is not None:
                     apply_to_run(run, event)
                 if isinstance(event, RunDone) and event.run == self.current:
@@ -367,7 +354,7 @@ def continue_run(event: RunContinued) -> RunState:
     return run
 
 
-def apply_to_run(run: RunState, event: Progress | EpochDone | Insight | Mark | RunDone) -> None:
+def apply_to_run(run: RunState, event: Progress | EpochDone | Mark | RunDone) -> None:
     """Take in one event of this run; an epoch that is already known is left as it is."""
     match event:
         case Progress():
@@ -375,10 +362,8 @@ def apply_to_run(run: RunState, event: Progress | EpochDone | Insight | Mark | R
             _take_step(run, event)
         case EpochDone():
             if event.epoch == len(run.history) + 1:
-                run.history.append(event)
+                run.history.append(event.after(run.last))
                 run.steps.clear()
-        case Insight():
-            run.insight = event
         case EpochsChanged():
             run.epochs = event.epochs
             run.marks.append(event)

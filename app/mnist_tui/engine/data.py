@@ -19,8 +19,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that the field gives it
 from torch import Tensor
 
-from mnist_tui.core.events import DatasetInfo, Event, Notice, Preparing
-from mnist_tui.core.insight import ValidationSet
+from mnist_tui.core.conditions import DatasetInfo
+from mnist_tui.core.events import Event, Notice, Preparing, ValidationSet
 from mnist_tui.engine.fetch import NEXT_STEP, RemoteFile, fetch_files, unfit
 from mnist_tui.errors import DataError
 

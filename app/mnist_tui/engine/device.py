@@ -9,7 +9,7 @@ from typing import Final
 
 import torch
 
-from mnist_tui.core.events import Machine
+from mnist_tui.core.conditions import Machine
 from mnist_tui.errors import UsageError
 
 MAX_USEFUL_THREADS: Final = 4

@@ -1,4 +1,4 @@
-"""One network and its optimizer: an epoch of training, an evaluation. No events, no clock."""
+"""One network and its optimizer: an epoch of training, an evaluation. What `loop.RunLoop` trains with PyTorch."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import hashlib
 import io
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that the field gives it
 from torch import Tensor
 
+from mnist_tui.core.events import Status
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.engine.backends import make_stepper
 from mnist_tui.engine.data import Dataset
+from mnist_tui.engine.device import synchronize
 from mnist_tui.engine.insight import take_insight
 from mnist_tui.engine.model import BottleneckCNN, build_model
 from mnist_tui.engine.step import Part
+from mnist_tui.engine.trainer import NOT_FINITE, Diverged, Score, Step
 from mnist_tui.errors import RunError
 
 EVAL_BATCH: Final = 250
@@ -36,35 +38,6 @@ FORMAT: Final = 1
 
 MAX_LOSS: Final = 1e6
 """A mean loss above this has run away: guessing among 10 classes costs 2.3."""
-
-
-_NOT_FINITE: Final = "the loss was no longer a finite number"
-
-
-class Diverged(Exception):  # noqa: N818 - a way for a run to end, like the others
-    """Training has run away; the text says how."""
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """Mean loss (cross-entropy, natural logarithm) and accuracy (fraction) over one part of the data."""
-
-    loss: float
-    accuracy: float
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What is done of an epoch or an evaluation.
-
-    Attributes:
-        done, total: Batches.
-        score: The result, in a last step of its own; `None` before.
-    """
-
-    done: int
-    total: int
-    score: Score | None = None
 
 
 def derive_seed(*parts: int | str) -> int:
@@ -110,6 +83,11 @@ class Trainer:
     def model(self) -> BottleneckCNN:
         """The network, with the weights as they are now."""
         return self._stepper.model
+
+    @property
+    def parameters(self) -> int:
+        """Trainable parameters of the network."""
+        return self.model.parameter_count
 
     def set_rate(self, rate: float) -> None:
         """Train with another learning rate from here on; checkpoints that were made with it can be loaded then."""
@@ -197,10 +175,12 @@ class Trainer:
             self._unchecked = self._logits[checked:stop]
             if done == self.batches or done // every > begin // every:
                 if not self.is_finite:
-                    raise Diverged(_NOT_FINITE)
+                    raise Diverged(NOT_FINITE)
                 checked = stop
             yield Step(done, self.batches)
         labels = self._train.labels.index_select(0, order)
+        # The last step may still be on its way, and a clock is read next.
+        synchronize(self._device)
         yield Step(self.batches, self.batches, _score(self._logits, labels))
 
     def _order(self, epoch: int) -> Tensor:
@@ -248,6 +228,23 @@ class Trainer:
         self._seen = logits, bottleneck
         yield Step(batches, batches, _score(logits, part.labels))
 
+    def explain(self, error: Exception) -> tuple[Status, str]:
+        """Return how an error ends a run, and its reason in one line."""
+        return Status.OUT_OF_MEMORY if _is_out_of_memory(error) else Status.FAILED, in_one_line(error)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # PyTorch's allocator for the CPU has no error class of its own.
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "DefaultCPUAllocator" in str(error)
+
+
+def in_one_line(error: Exception) -> str:
+    """Return one line that says what went wrong."""
+    if _is_out_of_memory(error):
+        return "out of memory: fewer features or a smaller batch need less"
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
+
 
 def _score(logits: Tensor, labels: Tensor) -> Score:
     """Return the means over logits (N, 10) and labels (N,), summed in float64 where the device has it.
@@ -260,7 +257,7 @@ def _score(logits: Tensor, labels: Tensor) -> Score:
         hits = (logits.argmax(dim=1) == labels).sum()
         score = Score(loss=float(losses.mean()), accuracy=int(hits) / len(labels))
     if not math.isfinite(score.loss):
-        raise Diverged(_NOT_FINITE)
+        raise Diverged(NOT_FINITE)
     if score.loss > MAX_LOSS:
         raise Diverged(f"the loss rose above {MAX_LOSS:,.0f}")
     return score

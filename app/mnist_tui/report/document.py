@@ -9,8 +9,8 @@ from typing import Final
 
 from mnist_tui import __version__
 from mnist_tui.core.comparison import build_table
-from mnist_tui.core.events import EpochDone
-from mnist_tui.core.insight import Insight, ValidationSet
+from mnist_tui.core.events import EpochDone, ValidationSet
+from mnist_tui.core.insight import Insight
 from mnist_tui.core.metrics import spread
 from mnist_tui.core.state import RunState
 from mnist_tui.report.export import people_cells, people_footnotes

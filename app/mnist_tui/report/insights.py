@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mnist_tui.core.events import SCHEMA
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.plain import dumps
 from mnist_tui.core.state import RunState
@@ -69,7 +70,7 @@ def print_insight(
     """
     out = out or Output()
     if as_json:
-        out.file.write(dumps(insight.to_json()) + "\n")
+        out.file.write(dumps({"type": "insight", "schema": SCHEMA} | insight.to_json()) + "\n")
         out.file.flush()
         return
     unfolded(out)

@@ -7,7 +7,8 @@ import unicodedata
 from datetime import datetime
 from typing import Final
 
-from mnist_tui.core.events import Machine, Status
+from mnist_tui.core.conditions import Machine
+from mnist_tui.core.events import Status
 from mnist_tui.core.numerals import MINUS, count, fixed, percent, signed, time_digits
 
 NOTHING: Final = "–"

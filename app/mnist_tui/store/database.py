@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Final, Self, TypeAlias
 
 from mnist_tui.core.events import (
+    Audience,
     Checkpoint,
     EpochDone,
     EpochsChanged,
@@ -27,8 +28,8 @@ from mnist_tui.core.events import (
     RunResumed,
     RunStarted,
     Status,
+    ValidationSet,
 )
-from mnist_tui.core.insight import Insight, ValidationSet
 from mnist_tui.core.labels import Labels
 from mnist_tui.core.plain import dumps
 from mnist_tui.core.queue import Continuation, QueuedRun
@@ -40,7 +41,7 @@ from mnist_tui.store.lock import Locks, is_held
 from mnist_tui.store.reading import RunReader
 from mnist_tui.store.schema import EPOCH_COLUMNS, to_column
 
-OfRun: TypeAlias = Checkpoint | Insight | EpochDone | Progress | RunDone | Mark
+OfRun: TypeAlias = Checkpoint | EpochDone | Progress | RunDone | Mark
 """What a run in progress says; its lock is looked at with it."""
 LOOK_S: Final = 0.1
 """How often at most that is done for news, which write nothing."""
@@ -56,8 +57,6 @@ class Store(RunReader):
     def __init__(self, connection: Connection, home: Path) -> None:
         super().__init__(connection, home)
         self._locks = Locks(home)
-        self._new_checkpoints: dict[str, tuple[object, ...]] = {}
-        self._insights: dict[str, Insight] = {}
         self._without_checkpoints: set[str] = set()
         self._notices: deque[Notice] = deque()
         self._looked_at: dict[str, float] = {}
@@ -100,7 +99,7 @@ class Store(RunReader):
     # Writing --------------------------------------------------------------------------------------
 
     def recorded(self, events: Iterable[Event]) -> Iterator[Event]:
-        """Record each event, then hand it on. Checkpoints stay here; trouble with them becomes a notice.
+        """Record each event, then hand on what others may see of it; trouble with checkpoints becomes a notice.
 
         Raises:
             StoreError: An event could not be written.
@@ -109,8 +108,8 @@ class Store(RunReader):
             self.record(event)
             while self._notices:
                 yield self._notices.popleft()
-            if not isinstance(event, Checkpoint | ValidationSet):
-                yield event
+            if event.audience is Audience.EVERYONE:
+                yield event.public
 
     def record(self, event: Event) -> None:
         """Keep an event; on the disk when this returns. Events that are only news are left out.
@@ -135,13 +134,11 @@ class Store(RunReader):
                 begin = ("UPDATE runs SET status = ?, epochs = ?, done = NULL WHERE run = ?", values)
                 self._write(_mark(event), begin, (waiting.DELETE, (event.run,)))
             case Checkpoint():
-                self._keep_checkpoint(event)
-            case Insight():
-                self._insights[event.run] = event
+                self._commit(event.run, event.epoch, event.batch, event.data)
             case ValidationSet():
                 self._keep_validation_set(event)
             case EpochDone():
-                self._keep_epoch(event)
+                self._commit(event.run, event.epoch, 0, event.checkpoint, *_epoch(event))
             case EpochsChanged():
                 self._write(_mark(event), ("UPDATE runs SET epochs = ? WHERE run = ?", (event.epochs, event.run)))
             case RateChanged():
@@ -153,7 +150,7 @@ class Store(RunReader):
             case RunDone():
                 done = dumps(event.to_json())
                 end = ("UPDATE runs SET status = ?, done = ? WHERE run = ?", (event.status, done, event.run))
-                self._write_with_checkpoint(event.run, end)
+                self._write(end)
                 self._locks.let_go(event.run)
             case _:
                 pass
@@ -166,28 +163,44 @@ class Store(RunReader):
     def _begin(self, event: RunStarted) -> None:
         if self._exists(event.run):
             raise StoreError(f"the run {event.run} already exists", "Start a new one with the same settings")
-        self._write((_INSERT_RUN, _run_columns(event)), (waiting.DELETE, (event.run,)))
+        values = (event.run, Status.RUNNING, event.spec.epochs, event.started_at, dumps(event.to_json()))
+        self._write((_INSERT_RUN, values), (waiting.DELETE, (event.run,)))
 
     def _exists(self, run: str) -> bool:
         return bool(self._connection.query("SELECT 1 FROM runs WHERE run = ?", run))
 
-    def _keep_checkpoint(self, event: Checkpoint) -> None:
-        """Write the file; the row comes with the epoch it belongs to, or now when it lies inside an epoch."""
-        name = f"epoch-{event.epoch:06}-batch-{event.batch:06}.ckpt"
-        try:
-            sha256 = checkpoints.write(checkpoints.folder_of(self._home, event.run), name, event.data)
-        except (OSError, StoreError) as error:
-            self._tell_no_checkpoint(event.run, error)
+    def _commit(
+        self, run: str, epoch: int, batch: int, checkpoint: bytes | None, *statements: tuple[str, Sequence[object]]
+    ) -> None:
+        """Write a place in a run with its checkpoint, if it has one that can be written.
+
+        Of the checkpoints at the ends of epochs the last two and the best are kept, of those inside one the last.
+        """
+        row = self._checkpoint_file(run, epoch, batch, checkpoint) if checkpoint is not None else None
+        if row is None:
+            if statements:
+                self._write(*statements)
             return
-        if event.run in self._without_checkpoints:
-            self._without_checkpoints.remove(event.run)
-            self._notices.append(Notice(level="information", message="Checkpoints of this run are written again."))
-        row = (event.run, event.epoch, event.batch, name, sha256)
-        if event.batch:
-            self._write((_DELETE_PAUSES, (event.run,)), (_INSERT_CHECKPOINT, row))
-            self._sweep(event.run)
+        clear: tuple[str, Mapping[str, object]] = (_DELETE_OLD_CHECKPOINTS, {"run": run, "epoch": epoch})
+        insert = (_INSERT_CHECKPOINT, row)
+        if batch:
+            self._write(*statements, (_DELETE_PAUSES, (run,)), insert)
         else:
-            self._new_checkpoints[event.run] = row
+            self._write(*statements, insert, clear)
+        self._sweep(run)
+
+    def _checkpoint_file(self, run: str, epoch: int, batch: int, data: bytes) -> tuple[object, ...] | None:
+        """Write the file, to which no row points yet; return the row, `None` where it could not be written."""
+        name = f"epoch-{epoch:06}-batch-{batch:06}.ckpt"
+        try:
+            sha256 = checkpoints.write(checkpoints.folder_of(self._home, run), name, data)
+        except (OSError, StoreError) as error:
+            self._tell_no_checkpoint(run, error)
+            return None
+        if run in self._without_checkpoints:
+            self._without_checkpoints.remove(run)
+            self._notices.append(Notice(level="information", message="Checkpoints of this run are written again."))
+        return run, epoch, batch, name, sha256
 
     def _tell_no_checkpoint(self, run: str, error: OSError | StoreError) -> None:
         """Tell it once; the next epoch tries again."""
@@ -200,23 +213,6 @@ class Store(RunReader):
             "but after a crash the run would go on from an earlier epoch. Free some space on the disk."
         )
         self._notices.append(Notice(level="warning", message=message))
-
-    def _keep_epoch(self, event: EpochDone) -> None:
-        """Commit the epoch, with its insight and its checkpoint where it has them."""
-        values = (event.run, event.epoch, *(to_column(getattr(event, name)) for name in EPOCH_COLUMNS))
-        insight = self._insights.pop(event.run, None)
-        insights = [] if insight is None else [(_INSERT_INSIGHT, (event.run, insight.epoch, insight.to_bytes()))]
-        self._write_with_checkpoint(event.run, (_INSERT_EPOCH, values), *insights)
-
-    def _write_with_checkpoint(self, run: str, *statements: tuple[str, Sequence[object]]) -> None:
-        """Commit the new checkpoint as well, if there is one; keep the last two and the best."""
-        row = self._new_checkpoints.pop(run, None)
-        if row is None:
-            self._write(*statements)
-            return
-        _, epoch, *_ = row
-        self._write(*statements, (_INSERT_CHECKPOINT, row), (_DELETE_OLD_CHECKPOINTS, {"run": run, "epoch": epoch}))
-        self._sweep(run)
 
     def _sweep(self, run: str) -> None:
         """Remove the files that no row names any more."""
@@ -396,17 +392,20 @@ def continuing(store: Store, name: str, epochs: int | None = None) -> QueuedRun:
     return QueuedRun(run.run, replace(run.spec, epochs=reach), continues=True, epochs=reach)
 
 
+def _epoch(event: EpochDone) -> Iterator[tuple[str, Sequence[object]]]:
+    """Yield what writes an epoch, and its insight where it has one."""
+    yield _INSERT_EPOCH, (event.run, event.epoch, *(to_column(getattr(event, name)) for name in EPOCH_COLUMNS))
+    if event.insight is not None:
+        yield _INSERT_INSIGHT, (event.run, event.epoch, event.insight.to_bytes())
+
+
 def _mark(event: Mark) -> tuple[str, Sequence[object]]:
     return _INSERT_MARK, (event.run, event.run, dumps(event.to_json()))
 
 
 _SET_LABELS: Final = "INSERT OR REPLACE INTO labels (run, name, tags, note, deleted_at) VALUES (?, ?, ?, ?, ?)"
 _SET_STATUS: Final = "UPDATE runs SET status = ? WHERE run = ?"
-_INSERT_RUN: Final = (
-    "INSERT INTO runs "
-    "(run, sweep, status, epochs, features, seed, dataset_name, device, threads, started_at, started) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
+_INSERT_RUN: Final = "INSERT INTO runs (run, status, epochs, started_at, started) VALUES (?, ?, ?, ?, ?)"
 # An epoch is trained again only after its checkpoint was lost, and then the newer numbers fit the weights.
 _INSERT_EPOCH: Final = (
     f"INSERT OR REPLACE INTO epochs (run, epoch, {', '.join(EPOCH_COLUMNS)}) "  # noqa: S608 - our own column names
@@ -427,20 +426,3 @@ _DELETE_PAUSES: Final = "DELETE FROM checkpoints WHERE run = ? AND batch > 0"
 _INSERT_MARK: Final = (
     "INSERT INTO marks (run, after_epoch, event) VALUES (?, (SELECT count(*) FROM epochs WHERE run = ?), ?)"
 )
-
-
-def _run_columns(event: RunStarted) -> tuple[object, ...]:
-    spec, machine = event.spec, event.machine
-    return (
-        event.run,
-        event.sweep,
-        Status.RUNNING,
-        spec.epochs,
-        spec.features,
-        spec.seed,
-        event.dataset.name,
-        machine.device,
-        machine.threads,
-        event.started_at,
-        dumps(event.to_json()),
-    )

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from mnist_tui.core.events import EpochDone, Event, RateChanged, RunContinued, RunDone, RunStarted, Status
-from mnist_tui.core.insight import Insight, ValidationSet, insight_from_bytes
+from mnist_tui.core.events import (
+    EpochDone,
+    Event,
+    RateChanged,
+    RunContinued,
+    RunDone,
+    RunStarted,
+    Status,
+    ValidationSet,
+)
+from mnist_tui.core.insight import Insight, insight_from_bytes
 from mnist_tui.core.labels import Labels, as_tags
 from mnist_tui.core.parsing import event_from_json, number
 from mnist_tui.core.state import Mark, RunState, apply_to_run, start_run, summarise
@@ -19,7 +28,7 @@ from mnist_tui.store import checkpoints
 from mnist_tui.store.connection import Connection
 from mnist_tui.store.home import is_safe_name
 from mnist_tui.store.lock import is_held
-from mnist_tui.store.schema import EPOCH_COLUMNS, OPTIONAL_COLUMNS
+from mnist_tui.store.schema import EPOCH_COLUMNS
 
 INTERRUPTED: Final = "the process ended before the run did"
 DAMAGE: Final = (ValueError, TypeError, KeyError, AttributeError, RecursionError, UsageError)
@@ -199,8 +208,12 @@ class RunReader:
 
     def _history(self, run: str) -> list[EpochDone]:
         query = f"SELECT epoch, {', '.join(EPOCH_COLUMNS)} FROM epochs WHERE run = ? ORDER BY epoch"  # noqa: S608
-        rows = self._connection.query(query, run)
-        return [EpochDone(run=run, epoch=epoch, **_numbers(values)) for epoch, *values in rows]
+        history: list[EpochDone] = []
+        for epoch, *values in self._connection.query(query, run):
+            numbers: dict[str, Any] = dict(zip(EPOCH_COLUMNS, map(number, values), strict=True))
+            before = history[-1].val_accuracy if history else None
+            history.append(EpochDone(run=run, epoch=epoch, val_accuracy_before=before, **numbers))
+        return history
 
     def insight_epochs(self, run: str) -> list[int]:
         """Return the epochs of a run, by its id, that have an insight, in order."""
@@ -300,10 +313,3 @@ def _reason(error: Exception) -> str:
         return "it is nested too deeply"
     what = error.what if isinstance(error, UsageError) else str(error)
     return f"{' '.join(what.split())[:120]}" or type(error).__name__
-
-
-def _numbers(values: Sequence[Any]) -> dict[str, Any]:
-    return {
-        name: None if value is None and name in OPTIONAL_COLUMNS else number(value)
-        for name, value in zip(EPOCH_COLUMNS, values, strict=True)
-    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-VERSION: Final = 4
+VERSION: Final = 5
 """PRAGMA user_version of the tables below."""
 
 TABLES: Final = """
@@ -91,6 +91,17 @@ CREATE TABLE labels (
     deleted_at TEXT NOT NULL          -- empty while it is not deleted
 ) STRICT, WITHOUT ROWID
 """,
+    # What nothing reads, and what follows from the epoch before.
+    """
+ALTER TABLE runs DROP COLUMN sweep;
+ALTER TABLE runs DROP COLUMN features;
+ALTER TABLE runs DROP COLUMN seed;
+ALTER TABLE runs DROP COLUMN dataset_name;
+ALTER TABLE runs DROP COLUMN device;
+ALTER TABLE runs DROP COLUMN threads;
+ALTER TABLE epochs DROP COLUMN improvement_points;
+ALTER TABLE epochs DROP COLUMN error_reduction
+""",
 )
 """What leads from version 1 to 2, from 2 to 3 and so on; `TABLES` is version 1."""
 
@@ -102,17 +113,12 @@ EPOCH_COLUMNS: Final = (
     "train_s",
     "val_s",
     "images_per_s",
-    "improvement_points",
-    "error_reduction",
     "learning_rate",
 )
 
-OPTIONAL_COLUMNS: Final = frozenset({"improvement_points", "error_reduction"})
-"""What has no value where it is not defined."""
 
-
-def to_column(value: float | None) -> float | str | None:
+def to_column(value: float) -> float | str:
     """Return a number as it is stored: SQLite would turn NaN into NULL, so what is not finite becomes a word."""
-    if value is None or math.isfinite(value):
+    if math.isfinite(value):
         return value
     return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"

@@ -59,7 +59,7 @@ class InsightTabs:
         if tab not in TABS:
             return
         film = self.film
-        newest = (run.run, run.insight, run.epochs_done, run.status) if run is not None else ()
+        newest = (run.run, run.epochs_done, run.status) if run is not None else ()
         seen = (tab, marked, newest)
         if (*seen, film.epoch, film.is_at_the_end, film.plays) == self._seen:
             return

@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from mnist_tui.core.events import Status
-from mnist_tui.core.insight import Insight, ValidationSet
+from mnist_tui.core.events import Status, ValidationSet
+from mnist_tui.core.insight import Insight
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import ComparisonTable

@@ -11,16 +11,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from mnist_tui.core.events import Checkpoint, Event, RunContinued
-from mnist_tui.core.insight import Insight, ValidationSet
+from mnist_tui.core.events import Event, RunContinued
 from mnist_tui.core.parsing import event_from_json
 from mnist_tui.core.plain import dumps
 
 PROTOCOL: Final = 1
 LONGEST: Final = 64 * 1024
 """Bytes that an order may have."""
-STORED: Final = (Checkpoint, Insight, ValidationSet)
-"""Events that stay in the process: all of the same home find them in its store."""
 
 
 def line(record: Mapping[str, Any]) -> bytes:

@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Final
 
 from mnist_tui.core.events import (
+    Audience,
     EpochDone,
     Event,
     RunContinued,
@@ -17,7 +18,6 @@ from mnist_tui.core.events import (
     SweepDone,
     SweepStarted,
 )
-from mnist_tui.wire.lines import STORED
 
 AT_ONCE: Final = 256
 """Events that are handed out at a time."""
@@ -50,7 +50,7 @@ class Story:
 
     def add(self, event: Event) -> bool:
         """Take an event in; False where nobody would be told."""
-        if isinstance(event, STORED):
+        if event.audience is not Audience.EVERYONE:
             return False
         with self._lock:
             run = str(getattr(event, "run", ""))

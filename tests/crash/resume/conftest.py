@@ -1,24 +1,30 @@
 """Homes, and the runs that those which were cut off must equal."""
 
+from dataclasses import asdict
+from types import SimpleNamespace
+
 import pytest
 
 from mnist_tui.engine import session
+from mnist_tui.engine.trainer import Intervals
 from tests.crash.resume.helpers import begin, numbers
 
 
 @pytest.fixture(autouse=True)
 def _checkpoint_after_every_epoch(monkeypatch):
-    monkeypatch.setattr(session, "CHECKPOINT_INTERVAL_S", 0.0)
+    monkeypatch.setattr(session, "INTERVALS", Intervals(checkpoint_s=0.0))
 
 
 @pytest.fixture
 def sparse(monkeypatch):
     """Let no epoch be slow enough for a checkpoint of its own; return a function that changes this."""
 
-    def every(seconds):
-        monkeypatch.setattr(session, "CHECKPOINT_INTERVAL_S", seconds)
+    intervals = SimpleNamespace(**asdict(Intervals(checkpoint_s=3600.0)))
+    monkeypatch.setattr(session, "INTERVALS", intervals)
 
-    every(3600.0)
+    def every(seconds):
+        intervals.checkpoint_s = seconds
+
     return every
 
 

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mnist_tui.core.insight import ValidationSet
+from mnist_tui.core.events import ValidationSet
 from mnist_tui.report.digits import LEVELS, half_blocks, size_of
 
 SMALL: Final = 2
