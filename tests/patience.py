@@ -1,3 +1,6 @@
 """How long a test waits for what must happen: far longer than a busy machine needs. It only ends what hangs."""
 
-PATIENCE_S = 600.0
+import os
+
+PATIENCE_S = float(os.environ.get("PATIENCE_S", "600"))
+"""Set it lower to see quickly which tests fail after a change."""

@@ -19,8 +19,8 @@ from textual.pilot import Pilot
 
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.engine import load_classifier, run_sweep
+from mnist_tui.runtime.backends import Backends
 from mnist_tui.tui.app import MnistTuiApp
-from mnist_tui.tui.hands import Hands
 from tools.picture import screen_picture
 
 FOLDER: Final = Path(__file__).parents[1] / "screenshots"
@@ -55,7 +55,7 @@ async def _take(pilot: Pilot[None], name: str, theme: str = "textual-dark", size
 
 
 async def make_picture_of_others() -> None:
-    """Train two runs at once in another process and take a picture of an app that is attached to them."""
+    """Train two runs in parallel in another process and take a picture of an app that is attached to them."""
     home = Path("other-home")
     command = [
         sys.executable,
@@ -73,11 +73,11 @@ async def make_picture_of_others() -> None:
     trainer = await asyncio.create_subprocess_exec(
         *command, env={**os.environ, "MNIST_TUI_HOME": str(home)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    app = MnistTuiApp(Hands(run_sweep, load_classifier), home, SPEC)
+    app = MnistTuiApp(Backends(run_sweep, load_classifier), home, SPEC)
     async with app.run_test(size=LARGE, notifications=True) as pilot:
-        await _until(lambda: sum(run.epochs_done >= TWO for run in app.elsewhere.runs.values()) == TWO)
+        await _until(lambda: sum(run.epochs_done >= TWO for run in app.work.remote_runs.runs.values()) == TWO)
         await pilot.press("escape", "2", "space", "down", "space", "enter")
-        await _until(lambda: any(run.epochs_done >= MANY for run in app.elsewhere.runs.values()))
+        await _until(lambda: any(run.epochs_done >= MANY for run in app.work.remote_runs.runs.values()))
         await _take(pilot, "attached-dark")
         await pilot.press("2")
         await _take(pilot, "attached-runs-dark")
@@ -88,7 +88,7 @@ async def make_picture_of_others() -> None:
 async def make_pictures() -> None:
     """Train three runs in the app and take pictures on the way."""
     await make_picture_of_others()
-    app = MnistTuiApp(Hands(run_sweep, load_classifier), Path("mnist-tui-home"), SPEC)
+    app = MnistTuiApp(Backends(run_sweep, load_classifier), Path("mnist-tui-home"), SPEC)
     async with app.run_test(size=LARGE, notifications=True) as pilot:
         await _take(pilot, "ready-dark")
         for features in WIDTHS:

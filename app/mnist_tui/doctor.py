@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from mnist_tui.core.plain import dumps
 from mnist_tui.errors import DataError, MnistTuiError
+from mnist_tui.runtime.preferences import FILE, load
 from mnist_tui.store.database import Store
 from mnist_tui.store.home import home
 from mnist_tui.streams import say
 from mnist_tui.terminal import capabilities
 from mnist_tui.tui.keymap import rebound
-from mnist_tui.tui.preferences import FILE, load
 
 PACKAGES: Final = ("mnist-tui", "torch", "torchvision", "textual", "rich", "plotext", "scikit-learn")
 LITTLE_SPACE_BYTES: Final = 200 * 1024**2

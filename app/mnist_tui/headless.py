@@ -8,12 +8,12 @@ from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from subprocess import Popen
-from typing import Final, TypeAlias
+from typing import Final
 
 from mnist_tui.core.comparison import build_table
 from mnist_tui.core.control import RunControl, TrainingControl
 from mnist_tui.core.estimate import DAY_S, machine_factor, sweep_s
-from mnist_tui.core.events import Event, Notice, Preparing, RunDone, Status
+from mnist_tui.core.events import Notice, Preparing, RunDone, Status
 from mnist_tui.core.plain import dumps
 from mnist_tui.core.queue import QueuedRun, enqueue
 from mnist_tui.core.spec import SweepSpec, new_run_id
@@ -23,20 +23,18 @@ from mnist_tui.errors import DataError, RunError, UsageError
 from mnist_tui.report.console import ConsoleView
 from mnist_tui.report.files import comparison_stem, save_comparison, saved_text
 from mnist_tui.report.words import format_duration, still_waiting
+from mnist_tui.runtime.recorder import Recorder, Training
 from mnist_tui.signals import interruptible, nothing_to_lose
-from mnist_tui.store.claims import Claims
 from mnist_tui.store.connection import TRAINING_PATIENCE_S
 from mnist_tui.store.database import Store, continuing
 from mnist_tui.store.home import home, tables_folder
 from mnist_tui.streams import say
 from mnist_tui.wire.client import Watch, watches
-from mnist_tui.wire.server import Broadcast
 from mnist_tui.workers.cluster import Cluster
 from mnist_tui.workers.control import PoolControl
 from mnist_tui.workers.detached import begin, take, tell_taken
 from mnist_tui.workers.pool import run_many
 
-Training: TypeAlias = Callable[[Claims], Iterator[Event]]
 _BAD_ENDS: Final = (Status.FAILED, Status.OUT_OF_MEMORY, Status.DIVERGED)
 
 
@@ -50,7 +48,7 @@ def train(
         as_json: Write for machines.
         sure: Start also what will take longer than a day.
         detach: Leave it to a process of its own.
-        jobs: Runs at once, each in a process with one thread; 0, on a cluster alone: as many as have room there.
+        jobs: Parallel runs, each in a process with one thread; 0, on a cluster alone: as many as have room there.
         on: The cluster to train on, as for `workers.cluster.Cluster`; empty: this machine.
 
     Raises:
@@ -138,7 +136,7 @@ def resume(name: str | None, epochs: int | None, *, as_json: bool, on: str = "")
 
 
 def resume_waiting(jobs: int = 1, on: str = "", *, as_json: bool) -> int:
-    """Train what still waits after its process was killed, so many runs at once.
+    """Train what still waits after its process was killed, so many runs in parallel.
 
     Raises:
         UsageError: Nothing waits.
@@ -161,11 +159,11 @@ def _train(
 ) -> int:
     """Train what is queued.
 
-    The first Ctrl+C ends the run after its batch and keeps what is finished; a second one leaves at once.
+    The first Ctrl+C ends the run after its batch and keeps what is finished; a second one leaves immediately.
 
     Args:
         queue: In order.
-        jobs: Runs at once.
+        jobs: Parallel runs.
         on: The cluster to train on; empty: this machine.
         as_json: Write for machines.
         taken: Called once the queue belongs to this process, before anything that takes long.
@@ -193,16 +191,15 @@ def _train(
             taken()
         with (
             ConsoleView(len(queue), as_json=as_json) as view,
-            Broadcast(place, session, control) as broadcast,
-            _engine_loaded(queue, alone, view, state, broadcast) if is_alone else _workers(jobs, on, pool) as training,
+            Recorder(store, session, control) as recorder,
+            _engine_loaded(queue, alone, view, state, recorder) if is_alone else _workers(jobs, on, pool) as training,
             interruptible(end) as interruption,
         ):
-            if broadcast.problem:
-                say(broadcast.problem)
+            if recorder.problem:
+                say(recorder.problem)
             store.add_waiting(queue, session)
             with suppress(KeyboardInterrupt):
-                for event in store.recorded(training(Claims(store, queue))):
-                    broadcast.publish(event)
+                for event in recorder.play(training, queue):
                     state.apply(event)
                     if isinstance(event, Notice):
                         worst = worst or event.exit_code
@@ -231,11 +228,11 @@ def _train(
 
 @contextmanager
 def _engine_loaded(
-    queue: Sequence[QueuedRun], control: RunControl, view: ConsoleView, state: SessionState, broadcast: Broadcast
+    queue: Sequence[QueuedRun], control: RunControl, view: ConsoleView, state: SessionState, recorder: Recorder
 ) -> Iterator[Training]:
     """Load PyTorch, and say so; an interrupt in the middle of a library's imports would leave it in pieces."""
     loading = Preparing(message="loading PyTorch")
-    broadcast.publish(loading)
+    recorder.publish(loading)
     state.apply(loading)
     view.show(loading, state)
     with nothing_to_lose():

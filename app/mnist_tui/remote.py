@@ -39,7 +39,7 @@ def follow(name: str | None, *, as_json: bool) -> int:
 
     Raises:
         UsageError: It is not in progress, or several are.
-        RunError: The process ended without a word, or nobody took over.
+        RunError: The process exited unexpectedly, or nobody took over.
     """
     state = SessionState()
     with ConsoleView(0, as_json=as_json) as view:
@@ -60,7 +60,7 @@ def _show(watch: Watch, state: SessionState, view: ConsoleView) -> bool:
             state.apply(event)
             view.show(event, state)
     left = state.current or "RUN"
-    raise RunError("the process that trained has ended without a word", f"`mnist-tui resume {left}` continues the run")
+    raise RunError("the process that trained exited unexpectedly", f"`mnist-tui resume {left}` continues the run")
 
 
 def _successor(state: SessionState) -> Watch:

@@ -71,9 +71,9 @@ class Interruption:
 
 @contextmanager
 def interruptible(on_first: Callable[[], None]) -> Iterator[Interruption]:
-    """Let the first signal ask for an orderly end, and a second one end the process at once.
+    """Let the first signal ask for an orderly end, and a second one end the process immediately.
 
-    Ending at once is safe: what was shown is on the disk already. A signal that the parent process chose to
+    Ending immediately is safe: what was shown is on the disk already. A signal that the parent process chose to
     ignore, as `nohup` or a shell's background jobs do, stays ignored. For the main thread alone.
 
     Args:
@@ -100,7 +100,7 @@ def interruptible(on_first: Callable[[], None]) -> Iterator[Interruption]:
 
 @contextmanager
 def nothing_to_lose() -> Iterator[None]:
-    """Let Ctrl+C end the process at once and without a word, as while modules are loaded: nothing has begun."""
+    """Let Ctrl+C end the process immediately and without a word, as while modules are loaded: nothing has begun."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -18,7 +18,7 @@ def places(tmp_path):
     return {
         "MNIST_TUI_HOME": str(tmp_path / "home"),
         "MNIST_TUI_DATA": str(tmp_path / "data"),
-        # A closed port of this machine: like no network, but at once.
+        # A closed port of this machine: like no network, but immediate.
         "MNIST_TUI_MIRRORS": "http://127.0.0.1:9/",
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
         "HOME": str(tmp_path),

@@ -18,7 +18,7 @@ from mnist_tui.core.events import (
     SweepStarted,
 )
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.demo_insight import scripted_insight, validation_set
+from mnist_tui.demo.insight import scripted_insight, validation_set
 from mnist_tui.errors import UsageError
 from mnist_tui.store import checkpoints
 from mnist_tui.store.database import Store

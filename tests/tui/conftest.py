@@ -9,10 +9,10 @@ import pytest
 
 from mnist_tui.core import queue as queue_module
 from mnist_tui.demo import load_classifier, run_sweep
-from mnist_tui.tui import pace
+from mnist_tui.runtime import pace
+from mnist_tui.runtime.backends import Backends
+from mnist_tui.runtime.system import SystemLoad, SystemProbe
 from mnist_tui.tui.app import MnistTuiApp
-from mnist_tui.tui.hands import Hands
-from mnist_tui.tui.system import SystemLoad, SystemProbe
 from mnist_tui.workers.pool import many
 from tests.patience import PATIENCE_S
 
@@ -49,10 +49,10 @@ def make_app(home):
     def make(delay_s: float = 0.0, engine=None, *, insights: bool = False) -> MnistTuiApp:
         if engine is not None:
             # Of this process alone: another one could not import it.
-            made.append(MnistTuiApp(Hands(engine, load_classifier), home))
+            made.append(MnistTuiApp(Backends(engine, load_classifier), home))
         else:
             engine = partial(run_sweep, delay_s=delay_s, insights=insights)
-            made.append(MnistTuiApp(Hands(engine, load_classifier, workers=partial(many, engine=engine)), home))
+            made.append(MnistTuiApp(Backends(engine, load_classifier, workers=partial(many, engine=engine)), home))
         return made[-1]
 
     yield make

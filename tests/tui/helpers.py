@@ -28,7 +28,7 @@ def screen_text(app) -> str:
 async def settle(pilot) -> None:
     """Let the app draw what it knows."""
     await pilot.pause(0.24)
-    while pilot.app.is_running and getattr(pilot.app, "_is_behind", False):
+    while pilot.app.is_running and hasattr(pilot.app, "watching") and pilot.app.watching.feed.is_behind:
         await asyncio.sleep(0.02)
     await pilot.pause(0.12)
 

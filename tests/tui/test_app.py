@@ -79,12 +79,12 @@ async def test_epochs_and_features_change_with_single_keys_for_the_next_run(make
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("e", "f")
         await settle(pilot)
-        assert (app.spec.epochs, app.spec.features) == (15, 4)
+        assert (app.work.spec.epochs, app.work.spec.features) == (15, 4)
         assert "15 epochs" in screen_text(app)
         await pilot.press("w", "w", "d", "d")
-        assert (app.spec.epochs, app.spec.features) == (5, 2)
+        assert (app.work.spec.epochs, app.work.spec.features) == (5, 2)
         await pilot.press("d")
-        assert app.spec.features == 2
+        assert app.work.spec.features == 2
 
 
 async def test_any_number_can_be_typed_and_a_bad_one_changes_nothing(make_app):
@@ -92,13 +92,13 @@ async def test_any_number_can_be_typed_and_a_bad_one_changes_nothing(make_app):
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("E", "3", "enter")
         await pilot.press("F", "7", "enter")
-        assert (app.spec.epochs, app.spec.features) == (3, 7)
+        assert (app.work.spec.epochs, app.work.spec.features) == (3, 7)
         await pilot.press("F", "6", "0", "0", "enter")
         await settle(pilot)
         assert isinstance(app.screen, NumberScreen)
         assert "from 1 to 512" in screen_text(app)
         await pilot.press("escape")
-        assert app.spec.features == 7
+        assert app.work.spec.features == 7
 
 
 async def test_a_changed_setting_says_that_it_is_for_the_next_run(make_app):
@@ -120,7 +120,7 @@ async def test_the_arrows_beside_the_settings_can_be_clicked(make_app):
         line = next(i for i, text in enumerate(screen_text(app).splitlines()) if "◂ 10 epochs ▸" in text)
         column = screen_text(app).splitlines()[line].index("▸")
         await pilot.click(offset=(column, line))
-        assert app.spec.epochs == 15
+        assert app.work.spec.epochs == 15
 
 
 async def test_queued_runs_wait_until_they_are_started_and_can_be_removed(make_app):
@@ -252,7 +252,7 @@ async def test_what_is_no_whole_number_is_told_and_changes_nothing(make_app, typ
         assert isinstance(app.screen, NumberScreen)
         assert "must be a whole number from 1 to 100,000, not" in " ".join(screen_text(app).split())
         await pilot.press("escape")
-        assert app.spec.epochs == 10
+        assert app.work.spec.epochs == 10
 
 
 async def test_a_run_stopped_before_it_began_waits_again(make_app):

@@ -8,9 +8,9 @@ from mnist_tui.core.labels import Labels
 from mnist_tui.core.parsing import event_from_json
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import start_run
+from mnist_tui.runtime.library import Library
 from mnist_tui.store import reading
 from mnist_tui.store.database import Store
-from mnist_tui.tui.library import Library
 from mnist_tui.tui.widgets.epochs import EpochTable
 from mnist_tui.tui.widgets.tables import MAX_ROWS
 from tests.builders import run_events

@@ -8,8 +8,8 @@ from mnist_tui.core.events import Preparing, Status
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.demo import load_classifier, run_sweep
 from mnist_tui.errors import RunError
+from mnist_tui.runtime.backends import Backends
 from mnist_tui.tui.app import MnistTuiApp
-from mnist_tui.tui.hands import Hands
 from mnist_tui.workers.cluster import Cluster
 from mnist_tui.workers.link import ProcessLink
 from mnist_tui.workers.pool import many
@@ -42,7 +42,7 @@ def cluster(home):
 @pytest.fixture
 def app(home, cluster):
     workers = partial(many, engine=run_sweep, cluster=cluster)
-    return MnistTuiApp(Hands(run_sweep, load_classifier, workers=workers, cluster=cluster), home, RunSpec(epochs=3))
+    return MnistTuiApp(Backends(run_sweep, load_classifier, workers=workers, cluster=cluster), home, RunSpec(epochs=3))
 
 
 async def test_as_many_train_at_once_as_the_cluster_has_room_for(app, home):
@@ -54,7 +54,7 @@ async def test_as_many_train_at_once_as_the_cluster_has_room_for(app, home):
         assert statuses(app) == [Status.FINISHED] * 3
         await pilot.press("escape")
         await settle(pilot)
-        assert "2 at once on ray" in screen_text(app)
+        assert "2 in parallel on ray" in screen_text(app)
     # Its own number of threads tells that even a single run is trained by a worker.
     assert {run.machine.threads for run in kept(home).values()} == {1}
 

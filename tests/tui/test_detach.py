@@ -9,10 +9,10 @@ from mnist_tui.core.events import Preparing, Status, SweepDone, SweepStarted
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.demo import load_classifier
 from mnist_tui.errors import MnistTuiError
+from mnist_tui.runtime.backends import Backends
+from mnist_tui.runtime.session import TrainingSession
 from mnist_tui.store.database import Store
 from mnist_tui.tui.app import MnistTuiApp
-from mnist_tui.tui.hands import Hands
-from mnist_tui.tui.session import TrainingSession
 from tests.patience import PATIENCE_S
 from tests.tui.helpers import screen_text, settle, until
 from tests.tui.test_two_apps import SLOW_S, kept, opened
@@ -66,7 +66,7 @@ def slowly(queue, control):
 
 @pytest.fixture
 def app(home, other):
-    return MnistTuiApp(Hands(slowly, load_classifier, detach=other.take), home, RunSpec(epochs=5000))
+    return MnistTuiApp(Backends(slowly, load_classifier, detach=other.take), home, RunSpec(epochs=5000))
 
 
 async def train(pilot):
@@ -86,8 +86,8 @@ async def test_a_run_and_what_waits_go_to_another_process_and_are_watched_there(
         assert queue[0].run == run
         assert not app.session.active
         assert app.session.queue.waiting == ()
-        await until(pilot, lambda: app.elsewhere.runs[run].epochs_done > len(seen) + 1)
-        assert app.elsewhere.runs[run].history[: len(seen)] == seen
+        await until(pilot, lambda: app.work.remote_runs.runs[run].epochs_done > len(seen) + 1)
+        assert app.work.remote_runs.runs[run].history[: len(seen)] == seen
         # Its keys work as before.
         await pilot.press("K")
         await until(pilot, lambda: "4 features" in screen_text(app).splitlines()[0])
@@ -103,7 +103,7 @@ async def test_the_app_can_be_left_while_the_run_goes_on(app, other, home):
         await pilot.press("d")
         await until(pilot, lambda: app.return_code is not None)
     assert app.return_code == 0
-    assert app.handover.count == 1
+    assert app.leaving.handover.count == 1
     (run,) = kept(home).values()
     assert run.status is Status.RUNNING
 
@@ -129,7 +129,7 @@ async def test_a_run_that_holds_is_handed_over_too(app, other, home):
         await until(pilot, lambda: app.state.run.status is Status.PAUSED)
         await pilot.press("D")
         await until(pilot, lambda: "IN ANOTHER PROCESS" in screen_text(app))
-        await until(pilot, lambda: app.elsewhere.runs[run].status is Status.RUNNING)
+        await until(pilot, lambda: app.work.remote_runs.runs[run].status is Status.RUNNING)
 
 
 async def test_what_has_not_begun_is_handed_over_too(home, other):
@@ -144,7 +144,7 @@ async def test_what_has_not_begun_is_handed_over_too(home, other):
             time.sleep(0.02)
         yield SweepDone(sweep="s", runs=(), stopped=True)
 
-    app = MnistTuiApp(Hands(preparing, detach=other.take), home, RunSpec(epochs=5000))
+    app = MnistTuiApp(Backends(preparing, detach=other.take), home, RunSpec(epochs=5000))
     async with opened(app) as pilot:
         await pilot.press("r")
         await until(pilot, lambda: begun.is_set() and app.state.active)
@@ -195,7 +195,7 @@ async def test_what_is_elsewhere_or_nowhere_cannot_be_handed_over(app, other, ma
         await until(pilot, lambda: "IN ANOTHER PROCESS" in screen_text(app))
         await pilot.press("D")
         await settle(pilot)
-        assert "in a process of its own already" in screen_text(app)
+        assert "already in a process of its own" in screen_text(app)
         assert len(other.queues) == 1
 
 

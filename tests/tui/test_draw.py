@@ -5,8 +5,8 @@ import pytest
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.demo import run_sweep
 from mnist_tui.errors import RunError
+from mnist_tui.runtime.backends import Backends
 from mnist_tui.tui.app import MnistTuiApp
-from mnist_tui.tui.hands import Hands
 from mnist_tui.tui.widgets.draw import DrawView, GuessCard
 from mnist_tui.tui.widgets.pad import PadView
 from tests.builders import check_golden
@@ -18,7 +18,7 @@ ONE = [*["up"] * 9, "space", *["down"] * 18, "space"]
 
 
 async def trained(pilot, features=2):
-    pilot.app.spec = RunSpec(epochs=3, features=features)
+    pilot.app.work.spec = RunSpec(epochs=3, features=features)
     await run_to_the_end(pilot, "r")
     await pilot.press("escape", "5")
     await settle(pilot)
@@ -115,7 +115,7 @@ async def test_a_checkpoint_that_cannot_be_read_is_told_in_one_sentence(home):
     def engine(queue, control):
         return run_sweep(queue, control, insights=True)
 
-    app = MnistTuiApp(Hands(engine, load), home)
+    app = MnistTuiApp(Backends(engine, load), home)
     async with app.run_test(size=(80, 24)) as pilot:
         await trained(pilot)
         await pilot.press(*ONE)

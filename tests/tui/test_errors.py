@@ -15,7 +15,7 @@ SIZES = [(120, 40), (80, 24), (60, 18), (40, 12)]
 
 
 async def trained(pilot, epochs=4):
-    pilot.app.spec = RunSpec(epochs=epochs)
+    pilot.app.work.spec = RunSpec(epochs=epochs)
     await run_to_the_end(pilot, "r")
     await pilot.press("escape", "3")
     await settle(pilot)
@@ -172,7 +172,7 @@ async def test_another_process_may_read_what_an_earlier_one_learned(make_app):
 async def test_changes_can_be_measured_against_a_marked_run(make_app, home):
     app = make_app(insights=True)
     async with app.run_test(size=(120, 40)) as pilot:
-        app.spec = RunSpec(epochs=2, features=8)
+        app.work.spec = RunSpec(epochs=2, features=8)
         await run_to_the_end(pilot, "r")
         await pilot.press("escape")
         with Store.open_readonly(home) as store:

@@ -12,7 +12,7 @@ SIZES = [(120, 40), (80, 24), (60, 18), (40, 12)]
 
 
 async def trained(pilot, features=2, epochs=4):
-    pilot.app.spec = RunSpec(epochs=epochs, features=features)
+    pilot.app.work.spec = RunSpec(epochs=epochs, features=features)
     await run_to_the_end(pilot, "r")
     await pilot.press("escape", "4")
     await settle(pilot)

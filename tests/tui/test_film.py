@@ -39,7 +39,7 @@ async def go_to(pilot, epoch: int, key: str) -> None:
     await pilot.press(key)
     await settle(pilot)
     epochs = app.insight.film.epochs
-    app.action_epoch(epochs.index(epoch) - epochs.index(app.insight.film.epoch))
+    app.looking.action_epoch(epochs.index(epoch) - epochs.index(app.insight.film.epoch))
     await settle(pilot)
     assert app.insight.scene.insight.epoch == epoch
 
@@ -50,7 +50,7 @@ async def test_each_epoch_of_each_run_is_drawn_as_it_is_stored(make_app, home, f
     async with app.run_test(size=(200, 60)) as pilot:
         pictures = set()
         for seed in (0, 1):
-            app.spec = RunSpec(epochs=20, features=features, seed=seed)
+            app.work.spec = RunSpec(epochs=20, features=features, seed=seed)
             await run_to_the_end(pilot, "r")
             await pilot.press("escape")
             run = app.state.run.run

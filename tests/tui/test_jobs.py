@@ -12,7 +12,7 @@ def top(app):
 
 
 async def begin_two(pilot, epochs="5000"):
-    """Start two runs at once, with 2 and with 4 features, and a third one that waits."""
+    """Start two runs in parallel, with 2 and with 4 features, and a third one that waits."""
     app = pilot.app
     await pilot.press("E", *epochs, "enter", "n", "f", "n", "f", "n", "J", "r")
     await until(pilot, lambda: sum(run.epochs_done >= 1 for run in app.state.runs.values()) == 2)
@@ -23,7 +23,7 @@ async def test_two_train_at_once_and_the_third_one_follows(make_app, home):
     async with opened(app) as pilot:
         await pilot.press("E", *"3", "enter", "n", "f", "n", "f", "n", "J")
         await settle(pilot)
-        assert "2 at once" in screen_text(app)
+        assert "2 in parallel" in screen_text(app)
         await run_to_the_end(pilot, "r")
         assert statuses(app) == [Status.FINISHED] * 3
         assert "The queue is done" in screen_text(app)
@@ -36,7 +36,7 @@ async def test_all_in_progress_are_seen_and_stepped_through(make_app):
     async with opened(app) as pilot:
         await begin_two(pilot)
         await settle(pilot)
-        assert "1 more at once" in top(app)
+        assert "1 more in parallel" in top(app)
         assert "1 waiting" in top(app)
         seen = set()
         for _ in range(2):
@@ -57,7 +57,7 @@ async def test_a_key_acts_on_the_run_in_sight_alone(make_app, key):
         await begin_two(pilot)
         await pilot.press(")")
         await settle(pilot)
-        shown, other = app._opened or app.state.run, None
+        shown, other = app.work.sight.opened or app.state.run, None
         other = next(run for run in app.state.runs.values() if run is not shown)
         await pilot.press(key)
         ends = {"p": Status.PAUSED, "x": Status.STOPPED}
@@ -79,7 +79,7 @@ async def test_epochs_of_each_are_changed_by_themselves(make_app):
         await begin_two(pilot)
         await pilot.press(")")
         await settle(pilot)
-        shown = app._opened or app.state.run
+        shown = app.work.sight.opened or app.state.run
         await pilot.press("plus", "plus")
         await until(pilot, lambda: shown.epochs == 5002)
         assert sorted(run.epochs for run in app.state.runs.values()) == [5000, 5002]
@@ -95,7 +95,7 @@ async def test_leaving_stops_all_and_keeps_them(make_app, home):
     again = make_app()
     async with opened(again):
         assert [queued.spec.features for queued in again.session.queue.waiting] == [8]
-        assert "2 at once" in screen_text(again)
+        assert "2 in parallel" in screen_text(again)
 
 
 async def test_the_form_says_how_many_at_once(make_app):
@@ -103,10 +103,10 @@ async def test_the_form_says_how_many_at_once(make_app):
     async with opened(app) as pilot:
         await pilot.press("N")
         await settle(pilot)
-        assert "Runs at once" in screen_text(app)
+        assert "Parallel runs" in screen_text(app)
         app.screen.query_one("#jobs").value = "0"
         await settle(pilot)
-        assert "runs at once must be" in screen_text(app)
+        assert "parallel runs must be" in screen_text(app)
         app.screen.query_one("#jobs").value = "3"
         app.screen.query_one("#seeds").value = "0-3"
         app.screen.query_one("#epochs").value = "2"

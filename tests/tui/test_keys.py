@@ -9,8 +9,8 @@ from textual.widgets import TabbedContent
 
 from mnist_tui.core.events import Progress, Status
 from mnist_tui.demo import run_sweep
+from mnist_tui.runtime.backends import Backends
 from mnist_tui.tui.app import MnistTuiApp
-from mnist_tui.tui.hands import Hands
 from mnist_tui.tui.screens.confirm import ConfirmScreen
 from mnist_tui.tui.widgets.settings import SettingsBar
 from tests.patience import PATIENCE_S
@@ -54,10 +54,10 @@ async def test_both_keys_of_a_pair_in_the_footer_can_be_clicked(make_app):
         await settle(pilot)
         column = footer(app).index("e/w")
         await pilot.click(offset=(column, 39))
-        assert app.spec.epochs == 15
+        assert app.work.spec.epochs == 15
         await pilot.click(offset=(column + 2, 39))
         await pilot.click(offset=(column + 2, 39))
-        assert app.spec.epochs == 5
+        assert app.work.spec.epochs == 5
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ async def test_both_keys_of_a_pair_in_the_footer_can_be_clicked(make_app):
     [
         ("s", "s (Sort) works in the Runs tab (2)."),
         ("comma", ", (Earlier epoch) works in the Errors tab (3) and the Features tab (4)."),
-        ("p", "No run is in progress. r starts one."),
-        ("g", "There is no run to resume yet. r starts one."),
+        ("p", "No run is in progress. Press r to start one."),
+        ("g", "There is no run to resume yet. Press r to start one."),
     ],
 )
 async def test_a_key_that_does_nothing_here_says_why(make_app, key, said):
@@ -81,23 +81,23 @@ async def test_the_line_of_settings_is_changed_with_the_arrows(make_app):
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("b", "up", "right", "up", "up", "right", "up", "right", "down", "right", "up")
-        spec = app.spec
+        spec = app.work.spec
         assert (spec.epochs, spec.features, spec.seed, spec.batch_size) == (15, 8, 1, 128)
         assert spec.learning_rate == pytest.approx(3e-4)
         await pilot.press("escape")
         assert not app.query_one(SettingsBar).has_focus
         await pilot.press("up")
-        assert app.spec == spec
+        assert app.work.spec == spec
 
 
 async def test_brackets_step_epochs_and_features_and_the_last_step_is_told(make_app):
     app = make_app()
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await pilot.press("right_square_bracket", "greater_than_sign", "greater_than_sign", "less_than_sign")
-        assert (app.spec.epochs, app.spec.features) == (15, 4)
+        assert (app.work.spec.epochs, app.work.spec.features) == (15, 4)
         await pilot.press("d", "d")
         await settle(pilot)
-        assert "2 is the smallest step; F takes any number of features." in screen_text(app)
+        assert "2 is the smallest step. Press F to type any number." in screen_text(app)
 
 
 async def test_escape_leads_back_to_the_row_that_was_opened(make_app):
@@ -161,7 +161,7 @@ async def test_what_training_needs_is_loaded_behind_the_first_frame_and_that_is_
     def warm_up():
         loaded.wait(PATIENCE_S)
 
-    app = MnistTuiApp(Hands(run_sweep, warm_up=warm_up), home)
+    app = MnistTuiApp(Backends(run_sweep, warm_up=warm_up), home)
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "loading PyTorch" in screen_text(app))
         loaded.set()
@@ -174,13 +174,13 @@ async def test_theme_scale_and_settings_are_as_they_were_left(make_app, home):
         await run_to_the_end(pilot, "E", "1", "enter", "f", "r")
         await pilot.press("escape", "v", "y", "m", "X")
         theme = first.theme
-        first.remember()
+        first.remembering.keep()
     second = make_app()
     async with second.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         assert second.theme == theme
-        assert (second.spec.epochs, second.spec.features) == (1, 4)
-        assert second.charts.look == first.charts.look.whole() != type(second.charts.look)()
+        assert (second.work.spec.epochs, second.work.spec.features) == (1, 4)
+        assert second.work.charts.look == first.work.charts.look.whole() != type(second.work.charts.look)()
         assert "Error (log)" in screen_text(second)
 
 
@@ -211,7 +211,7 @@ async def test_a_broken_settings_file_is_told_and_left_alone(make_app, home):
         await settle(pilot)
         assert "settings.toml cannot be read" in screen_text(app)
         await pilot.press("v")
-        app.remember()
+        app.remembering.keep()
     assert (home / "settings.toml").read_text() == "[look\n"
 
 
@@ -268,7 +268,7 @@ async def test_a_learning_rate_that_no_epoch_would_be_trained_with_is_refused(ma
         await until(pilot, lambda: statuses(app) == [Status.PAUSED])
         await pilot.press("R")
         await settle(pilot)
-        assert "This is the run's last epoch." in screen_text(app)
+        assert "This is the last epoch." in screen_text(app)
         assert app.session.control.wishes(app.state.current).rate is None
         app.session.control.stop()
 
@@ -292,8 +292,8 @@ async def test_the_next_run_is_looked_at_without_the_cursor_of_the_one_before(ma
         await until(pilot, lambda: app.state.run is not None and app.state.run.epochs_done >= 3)
         await pilot.press("left", "left")
         first = app.state.run.run
-        assert app.charts.look.cursor is not None
+        assert app.work.charts.look.cursor is not None
         await until(pilot, lambda: app.state.run.run != first and app.state.run.epochs_done >= 2)
         await settle(pilot)
-        assert app.charts.look.cursor is None
+        assert app.work.charts.look.cursor is None
         app.session.control.stop()

@@ -1,6 +1,6 @@
 """What waits for the screen: of each run the newest news, and everything else in its order."""
 
-from mnist_tui.tui.session import Mailbox
+from mnist_tui.runtime.session import Mailbox
 from tests.builders import epoch_done, progress
 
 

@@ -16,8 +16,8 @@ async def test_the_same_subject_is_said_once_and_the_newest_word_counts(make_app
         await pilot.press("n", "n", "n")
         await settle(pilot)
         text = screen_text(app)
-        assert "3 runs are waiting. r starts them." in text
-        assert text.count("r starts them.") == 1
+        assert "3 runs are waiting. Press r to start them." in text
+        assert text.count("Press r to start them.") == 1
         app.tell("Saved.", subject="export")
         await settle(pilot)
         assert "3 runs are waiting." in screen_text(app)

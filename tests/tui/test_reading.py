@@ -39,7 +39,7 @@ async def test_notices_and_stray_output_can_be_read_again(make_app, home):
         await settle(pilot)
         assert isinstance(app.screen, LogScreen)
         text = screen_text(app)
-        assert "No run is in progress. r starts one." in text
+        assert "No run is in progress. Press r to start one." in text
         assert "a library's warning" in text
         assert "\x1b[31m" not in text
 

@@ -11,10 +11,10 @@ from mnist_tui.core.events import RunContinued, Status
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.demo import run_sweep
+from mnist_tui.runtime.backends import Backends
+from mnist_tui.runtime.session import TrainingSession
 from mnist_tui.store.database import Store, continuing
 from mnist_tui.tui.app import MnistTuiApp
-from mnist_tui.tui.hands import Hands
-from mnist_tui.tui.session import TrainingSession
 from mnist_tui.tui.widgets.epochs import EpochTable
 from tests.builders import run_events
 from tests.patience import PATIENCE_S
@@ -95,7 +95,7 @@ async def test_what_waited_in_a_session_that_died_waits_again_in_its_order_and_i
     wait_in_a_session(home, RunSpec(epochs=1, features=4), RunSpec(epochs=1, features=2)).close()
     app = make_app()
     async with opened(app) as pilot:
-        assert "2 runs from an earlier session are waiting. r starts the queue." in screen_text(app)
+        assert "2 runs from an earlier session are waiting. Press r to start the queue." in screen_text(app)
         assert [queued.spec.features for queued in app.session.queue.waiting] == [4, 2]
         await run_to_the_end(pilot, "r")
         assert [run.spec.features for run in app.state.runs.values()] == [4, 2]
@@ -268,11 +268,11 @@ async def test_every_epoch_of_another_app_is_shown_as_it_happens(make_app):
         run = first.state.current
         for _ in range(3):
             epochs = first.state.run.epochs_done
-            await until(other, lambda epochs=epochs: second.elsewhere.runs[run].epochs_done > epochs)
-        seen = list(second.elsewhere.runs[run].history)
+            await until(other, lambda epochs=epochs: second.work.remote_runs.runs[run].epochs_done > epochs)
+        seen = list(second.work.remote_runs.runs[run].history)
         await until(hand, lambda: first.state.run.epochs_done >= len(seen))
         assert seen == first.state.run.history[: len(seen)]
-        assert second.elsewhere.runs[run].progress is not None
+        assert second.work.remote_runs.runs[run].progress is not None
 
 
 async def test_the_next_run_of_another_app_follows_the_one_that_was_watched(make_app):
@@ -291,7 +291,7 @@ async def test_the_next_run_of_another_app_follows_though_it_takes_its_time_to_b
             if event.type == "run_done":
                 may_begin.wait(PATIENCE_S)
 
-    first, second = MnistTuiApp(Hands(hesitant), home, RunSpec(epochs=5000)), make_app()
+    first, second = MnistTuiApp(Backends(hesitant), home, RunSpec(epochs=5000)), make_app()
     async with opened(first) as hand, opened(second) as other:
         await hand.press("r")
         await until(other, lambda: "IN ANOTHER PROCESS" in screen_text(second))
@@ -316,7 +316,7 @@ async def test_a_past_run_that_is_open_shows_how_it_went_on_in_another_process(m
         assert session.join(PATIENCE_S)
         session.close()
         await until(pilot, lambda: "epoch 3/3" in screen_text(app).splitlines()[0])
-        assert app.library.with_epochs("run-1").epochs_done == 3
+        assert app.work.library.with_epochs("run-1").epochs_done == 3
 
 
 async def test_what_is_over_elsewhere_cannot_be_steered_any_more(make_app):
@@ -332,7 +332,7 @@ async def test_a_process_that_dies_is_told_and_its_run_shows_as_interrupted(make
     script = (
         "import sys; from pathlib import Path; from mnist_tui.core.queue import enqueue\n"
         "from mnist_tui.core.spec import RunSpec; from mnist_tui.demo import run_sweep\n"
-        "from mnist_tui.tui.session import TrainingSession; from functools import partial\n"
+        "from mnist_tui.runtime.session import TrainingSession; from functools import partial\n"
         "session = TrainingSession(partial(run_sweep, delay_s=0.01), Path(sys.argv[1]))\n"
         "session.add(enqueue([RunSpec(epochs=5000)])); session.start(); session.join(100)\n"
     )
@@ -340,11 +340,11 @@ async def test_a_process_that_dies_is_told_and_its_run_shows_as_interrupted(make
     with subprocess.Popen([sys.executable, "-c", script, str(home)]) as process:
         try:
             async with opened(app) as pilot:
-                await until(pilot, lambda: any(run.epochs_done for run in app.elsewhere.runs.values()))
+                await until(pilot, lambda: any(run.epochs_done for run in app.work.remote_runs.runs.values()))
                 process.kill()
-                await until(pilot, lambda: "has ended without a word" in " ".join(screen_text(app).split()))
+                await until(pilot, lambda: "exited unexpectedly" in " ".join(screen_text(app).split()))
                 await until(pilot, lambda: "interrupted" in screen_text(app))
-                assert app.elsewhere.runs == {}
+                assert app.work.remote_runs.runs == {}
         finally:
             process.kill()
 
@@ -356,7 +356,7 @@ async def test_an_app_that_is_attached_shows_the_run_that_was_named(make_app, ho
         await until(hand, lambda: first.state.run is not None and first.state.run.epochs_done >= 1)
         await other.press("escape", "F", *"8", "enter", "E", *"5000", "enter", "r")
         await until(other, lambda: second.state.run is not None and second.state.run.epochs_done >= 1)
-        third = MnistTuiApp(Hands(run_sweep), home, attach=first.state.current)
+        third = MnistTuiApp(Backends(run_sweep), home, attach=first.state.current)
         async with opened(third) as watcher:
             await until(watcher, lambda: "IN ANOTHER PROCESS" in screen_text(third))
             assert "2 features" in screen_text(third).splitlines()[0]

@@ -14,7 +14,7 @@ from PIL import Image
 
 from mnist_tui.core.events import Status
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.demo_insight import scripted_insight, validation_set
+from mnist_tui.demo.insight import scripted_insight, validation_set
 from mnist_tui.report.document import MAX_RUNS, Told, write_report
 from mnist_tui.report.page import Table, to_html
 from mnist_tui.report.svg import Curve, digit, plot

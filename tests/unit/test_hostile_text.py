@@ -19,9 +19,9 @@ from mnist_tui.report.console import ConsoleView
 from mnist_tui.report.export import FORMATS, render
 from mnist_tui.report.listing import print_comparison, print_run, print_runs
 from mnist_tui.report.words import printable
+from mnist_tui.runtime.backends import Backends
 from mnist_tui.store.database import Store
 from mnist_tui.tui.app import MnistTuiApp
-from mnist_tui.tui.hands import Hands
 from tests.builders import CPU, DIGITS, play, run_events, run_state
 from tests.patience import PATIENCE_S
 from tests.tui.helpers import screen_text, settle
@@ -106,7 +106,7 @@ def test_the_app_shows_it_as_text(tmp_path, kind):
     with Store.open(tmp_path) as store:
         for event in hostile_events(text):
             store.record(event)
-    screens = asyncio.run(look(MnistTuiApp(Hands(run_sweep), tmp_path), (200, 60)))
+    screens = asyncio.run(look(MnistTuiApp(Backends(run_sweep), tmp_path), (200, 60)))
     assert not STEERING.search("".join(screens))
     words = [word for word in re.split(r"[^\w\[\]<>=/\\.]+", printable(text)) if word]
     for word in words:
@@ -131,7 +131,7 @@ def test_an_id_of_a_damaged_database_leads_nowhere_and_steers_nothing(tmp_path, 
     text, home = HOSTILE[kind], tmp_path / "a" / "home"
     damage_database(home, text)
     before = {path for path in tmp_path.rglob("*") if home not in path.parents}
-    screens = asyncio.run(look(MnistTuiApp(Hands(run_sweep), home), (200, 60)))
+    screens = asyncio.run(look(MnistTuiApp(Backends(run_sweep), home), (200, 60)))
     assert not STEERING.search("".join(screens))
     assert {path for path in tmp_path.rglob("*") if home not in path.parents} == before
 

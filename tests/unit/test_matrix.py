@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.demo_insight import scripted_insight
+from mnist_tui.demo.insight import scripted_insight
 from mnist_tui.report.digits import LEVELS, half_blocks, size_of
 from mnist_tui.report.matrix import Kind, View, images_of, in_words, matrix
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mnist_tui.tui.pace import LEAST_S, MOST_S, SHARE, Pace
+from mnist_tui.runtime.pace import LEAST_S, MOST_S, SHARE, Pace
 
 
 class Clocks:

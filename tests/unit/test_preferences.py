@@ -7,9 +7,9 @@ import pytest
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.report.look import Look, Scale, Smoothing, XAxis
+from mnist_tui.runtime.preferences import FILE, Preferences, load, save
 from mnist_tui.tui.commands import COMMANDS
 from mnist_tui.tui.keymap import rebound
-from mnist_tui.tui.preferences import FILE, Preferences, load, save
 
 OTHER = Preferences(
     theme="nord",

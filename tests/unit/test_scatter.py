@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.demo_insight import REGIONS, scripted_insight
+from mnist_tui.demo.insight import REGIONS, scripted_insight
 from mnist_tui.report.scatter import Limits, Plane, Turn, aligned, limits_of
 
 INSIGHT = scripted_insight("run-1", RunSpec(features=2), 3, 6_000, 10_000)

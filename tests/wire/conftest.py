@@ -9,10 +9,9 @@ from mnist_tui.core.control import RunControl
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.demo import run_sweep
-from mnist_tui.store.claims import Claims
+from mnist_tui.runtime.recorder import Recorder
 from mnist_tui.store.database import Store
 from mnist_tui.wire.client import watches
-from mnist_tui.wire.server import Broadcast
 from tests.patience import PATIENCE_S
 
 SESSION = "20260101-120000-aaaaaa"
@@ -39,10 +38,9 @@ class Training:
     def _work(self, queue, session, delay_s):
         with Store.open(self._home) as store:
             store.add_waiting(queue, session)
-            with Broadcast(self._home, session, self.control) as self.broadcast:
-                for event in store.recorded(run_sweep(Claims(store, queue), self.control, delay_s=delay_s)):
+            with Recorder(store, session, self.control) as recorder:
+                for event in recorder.play(partial(run_sweep, control=self.control, delay_s=delay_s), queue):
                     self.events.append(event)
-                    self.broadcast.publish(event)
                     if event.type == "run_started":
                         self._ready.set()
 

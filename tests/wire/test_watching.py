@@ -19,7 +19,7 @@ from mnist_tui.core.orders import Order
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import SessionState
-from mnist_tui.demo_insight import validation_set
+from mnist_tui.demo.insight import validation_set
 from mnist_tui.errors import OrderError, RunError
 from mnist_tui.store.database import Store
 from mnist_tui.wire import server

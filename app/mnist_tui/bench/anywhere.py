@@ -32,20 +32,20 @@ ELSEWHERE: Final = "IN ANOTHER PROCESS"
 
 
 def measure_anywhere(repeats: int, spec: RunSpec, say: Callable[[str], None]) -> Iterator[Measurement]:
-    """Measure runs per hour one at a time and two at once, handing over, and the delay to an attached app."""
+    """Measure runs per hour one at a time and two in parallel, handing over, and the delay to an attached app."""
     grid = replace(spec, features=FEATURES, epochs=EPOCHS * spec.epochs, threads=1)
     hours: dict[int, list[float]] = {1: [], JOBS: []}
     for repeat in range(repeats):
         for jobs, found in hours.items():
             found.append(_runs_per_hour(grid, jobs))
-            say(f"repeat {repeat + 1} of {repeats}, {jobs} at once: {found[-1]:.0f} runs per hour")
+            say(f"repeat {repeat + 1} of {repeats}, {jobs} in parallel: {found[-1]:.0f} runs per hour")
     what = f"runs of {grid.epochs} epochs per hour, a thread each"
     each = {
-        n: Measurement(f"jobs_{n}_runs_per_h", f"{what}, {n} at once", tuple(found), FEATURES)
+        n: Measurement(f"jobs_{n}_runs_per_h", f"{what}, {n} in parallel", tuple(found), FEATURES)
         for n, found in hours.items()
     }
     yield from each.values()
-    yield ratio("jobs_ratio", f"the same, {JOBS} at once : 1", each[JOBS], each[1], JOBS_RATIO, at_least=True)
+    yield ratio("jobs_ratio", f"the same, {JOBS} in parallel : 1", each[JOBS], each[1], JOBS_RATIO, at_least=True)
     long = replace(spec, epochs=LONG_ENOUGH)
     yield Measurement(
         "hand_over_s", "D until the other process trains", tuple(_hand_over_s(long) for _ in range(repeats))
@@ -57,7 +57,7 @@ def _runs_per_hour(spec: RunSpec, jobs: int) -> float:
     with TemporaryDirectory(prefix="mnist-tui-bench-") as home:
         command = [sys.executable, "-m", "mnist_tui", "run", *settings(spec)]
         more = ["--seeds", f"0-{RUNS - 1}", "--jobs", str(jobs), "--json"]
-        return RUNS * 3600 / run_to_end(f"{jobs} at once", [*command, *more], {"MNIST_TUI_HOME": home}).wall_s
+        return RUNS * 3600 / run_to_end(f"{jobs} in parallel", [*command, *more], {"MNIST_TUI_HOME": home}).wall_s
 
 
 @contextmanager

@@ -18,21 +18,21 @@ from mnist_tui.core.control import RunControl
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.demo import run_sweep
+from mnist_tui.launch import launch
+from mnist_tui.runtime.backends import Backends
 from mnist_tui.store.database import Store
-from mnist_tui.tui.hands import Hands
-from mnist_tui.tui.launch import launch
 from mnist_tui.workers.pool import many
 
 QUEUED: Final = 200
 STEPS: Final = 250
 """In an epoch of the script."""
 DELAY_S: Final = 0.001
-"""Of each of them; two runs are played at once."""
+"""Of each of them; two runs are played in parallel."""
 EVENTS_PER_S: Final = 1000
 
 
 def measure_busy(repeats: int, say: Callable[[str], None]) -> Iterator[Measurement]:
-    """Measure keys in an app that is told of two scripted runs at once, while many more are queued."""
+    """Measure keys in an app that is told of two scripted runs in parallel, while many more are queued."""
     with (
         TemporaryDirectory(prefix="mnist-tui-bench-") as folder,
         Terminal([sys.executable, "-m", "mnist_tui.bench.busy", folder]) as terminal,
@@ -47,7 +47,7 @@ def measure_busy(repeats: int, say: Callable[[str], None]) -> Iterator[Measureme
         before, began = _epochs(home), time.perf_counter()
         delays = press_keys(terminal, KEY_PRESSES * repeats)
         rate = (_epochs(home) - before) * _events_per_epoch() / (time.perf_counter() - began)
-    what = f"2 of {QUEUED} scripted runs at once"
+    what = f"2 of {QUEUED} scripted runs in parallel"
     yield Measurement("busy_events_per_s", f"{what}, events a second", (rate,), reach=EVENTS_PER_S, at_least=True)
     yield Measurement("busy_key_to_paint_s", f"{what}, key to paint", delays)
     p95 = (percentile_95(delays),)
@@ -70,7 +70,7 @@ def _events_per_epoch() -> int:
 def open_app(home: Path) -> int:
     """Open the app that is measured; return its exit code."""
     engine = partial(run_sweep, delay_s=DELAY_S, steps=STEPS)
-    return launch(Hands(engine, workers=partial(many, engine=engine)), RunSpec(epochs=LONG_ENOUGH), home)
+    return launch(Backends(engine, workers=partial(many, engine=engine)), RunSpec(epochs=LONG_ENOUGH), home)
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ def _kill_group(pid: int) -> None:
 
 
 class Terminal:
-    """A command in a pseudo-terminal of 120x40, its output always taken at once. Use as a context manager.
+    """A command in a pseudo-terminal of 120x40, its output always taken immediately. Use as a context manager.
 
     Args:
         command: Program, with its path, and arguments.

@@ -24,9 +24,9 @@ from mnist_tui.demo import run_sweep
 from mnist_tui.report.charts import rasterise
 from mnist_tui.report.curves import accuracy_chart, loss_chart
 from mnist_tui.report.look import Look
+from mnist_tui.runtime.library import Library
 from mnist_tui.store.connection import DATABASE
 from mnist_tui.store.database import Store
-from mnist_tui.tui.library import Library
 
 BARE_FRAME: Final = "first-frame"
 BARE_APP: Final = f"""\

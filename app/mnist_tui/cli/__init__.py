@@ -73,9 +73,9 @@ def _base_spec(args: argparse.Namespace) -> RunSpec:
 def _app(args: argparse.Namespace, attach: str = "") -> int:
     with nothing_to_lose():
         from mnist_tui.engine import load_classifier, run_sweep, warm_up
+        from mnist_tui.launch import launch
+        from mnist_tui.runtime.backends import Backends
         from mnist_tui.store.home import home
-        from mnist_tui.tui.hands import Hands
-        from mnist_tui.tui.launch import launch
         from mnist_tui.workers.cluster import Cluster
         from mnist_tui.workers.detached import begin
         from mnist_tui.workers.pool import many
@@ -92,8 +92,8 @@ def _app(args: argparse.Namespace, attach: str = "") -> int:
     # On a cluster PyTorch is loaded there.
     warm = warm_up if cluster is None else cluster.start
     with nullcontext() if cluster is None else closing(cluster):
-        hands = Hands(run_sweep, load_classifier, warm, workers, cluster, detach)
-        return launch(hands, _app_spec(args, place), place, attach)
+        backends = Backends(run_sweep, load_classifier, warm, workers, cluster, detach)
+        return launch(backends, _app_spec(args, place), place, attach)
 
 
 def _attach(args: argparse.Namespace) -> int:
@@ -105,7 +105,7 @@ def _attach(args: argparse.Namespace) -> int:
 
 def _app_spec(args: argparse.Namespace, place: Path) -> RunSpec:
     """Return the settings that the app begins with: those of the last time, and what was said now."""
-    from mnist_tui.tui.preferences import load
+    from mnist_tui.runtime.preferences import load
 
     remembered, _ = load(place)
     said = {
@@ -128,17 +128,17 @@ def _demo(args: argparse.Namespace) -> int:
     from tempfile import TemporaryDirectory
 
     from mnist_tui.demo import load_classifier, run_sweep
+    from mnist_tui.launch import launch
+    from mnist_tui.runtime.backends import Backends
     from mnist_tui.store.home import home
-    from mnist_tui.tui.hands import Hands
-    from mnist_tui.tui.launch import launch
     from mnist_tui.workers.pool import many
 
     engine = partial(run_sweep, delay_s=args.delay, insights=True)
-    hands = Hands(engine, load_classifier, workers=partial(many, engine=engine))
+    backends = Backends(engine, load_classifier, workers=partial(many, engine=engine))
     if args.keep:
-        return launch(hands, RunSpec(), home())
+        return launch(backends, RunSpec(), home())
     with TemporaryDirectory(prefix="mnist-tui-demo-") as folder:
-        return launch(hands, RunSpec(), Path(folder))
+        return launch(backends, RunSpec(), Path(folder))
 
 
 def _place(args: argparse.Namespace) -> str:
@@ -151,7 +151,7 @@ def _place(args: argparse.Namespace) -> str:
 
 
 def _jobs(text: str | None, on: str) -> int:
-    """Return how many runs to train at once; 0: as many as a cluster has room for."""
+    """Return how many runs to train in parallel; 0: as many as a cluster has room for."""
     if on and text in (None, "auto"):
         return 0
     if text is None:

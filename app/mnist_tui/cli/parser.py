@@ -83,7 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--jobs",
         metavar="N",
-        help="runs at once, a process and a thread each; `auto`: one per free core (default: 1, on a cluster auto)",
+        help="parallel runs, each a process with one thread; `auto`: one per free core (default: 1; on a cluster auto)",
     )
     _add_place(run)
     run.add_argument(
@@ -99,7 +99,7 @@ def build_parser() -> argparse.ArgumentParser:
     resume.add_argument(
         "--waiting", action="store_true", help="train the runs that still wait after their process was killed"
     )
-    resume.add_argument("--jobs", metavar="N", help="with --waiting: so many at once, or `auto`")
+    resume.add_argument("--jobs", metavar="N", help="with --waiting: so many in parallel, or `auto`")
     _add_place(resume)
     resume.add_argument(
         "--json", action="store_true", help="one JSON object per line on stdout: events, then the table"

@@ -316,7 +316,7 @@ class SessionState:
                 if (run := self.runs.get(event.run)) is not None:
                     apply_to_run(run, event)
                 if isinstance(event, RunDone) and event.run == self.current:
-                    # Where several are trained at once, another one is the one in progress now.
+                    # Where several are trained in parallel, another one is the one in progress now.
                     others = (name for name, other in self.runs.items() if not other.status.is_over)
                     self.current = next(others, self.current)
             case _:

@@ -13,8 +13,8 @@ from mnist_tui.store.database import Store
 class Claims:
     """Runs claimed for this process one by one; a run that goes on gets its story and its last good checkpoint.
 
-    Iterated, each run is over when the next one is asked for. Who trains several at once takes them instead, and gives
-    up those that never began. One that cannot be claimed is left out, which a notice tells with the next event.
+    Iterated, each run is over when the next one is asked for. Who trains several in parallel takes them instead, and
+    gives up those that never began. One that cannot be claimed is left out, which a notice reports with the next event.
 
     Args:
         store: Where they are claimed.

@@ -83,6 +83,11 @@ class Store(RunReader):
         """
         return cls(Connection.open_readonly(home), home)
 
+    @property
+    def home(self) -> Path:
+        """The folder it lies in."""
+        return self._home
+
     def __enter__(self) -> Self:
         return self
 
@@ -118,7 +123,7 @@ class Store(RunReader):
             StoreError: It could not be written.
         """
         if event.mergeable:
-            # News come by the hundred where many runs train at once.
+            # News come by the hundred where many runs train in parallel.
             run, now = str(getattr(event, "run", "")), time.monotonic()
             if now - self._looked_at.get(run, 0.0) < LOOK_S:
                 return

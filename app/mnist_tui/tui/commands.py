@@ -83,7 +83,7 @@ COMMANDS: Final = (
         _TRAIN,
         short="New…",
     ),
-    Command("pause", "p", "p", "Pause", "Hold the run before its next batch, or let it go on; at once.", _TRAIN),
+    Command("pause", "p", "p", "Pause", "Hold the run before its next batch, or resume it.", _TRAIN),
     Command(
         "stop",
         "x",
@@ -105,8 +105,8 @@ COMMANDS: Final = (
         "jobs",
         "J",
         "J",
-        "Runs at once",
-        "Train one more run at once, a process and a thread each; after as many as there are cores, one again.",
+        "Parallel runs",
+        "Train one more run in parallel (its own process, one thread); wraps to 1 after the number of cores.",
         _TRAIN,
     ),
     Command(
@@ -122,7 +122,7 @@ COMMANDS: Final = (
         "plus",
         "+",
         "This run: one epoch more",
-        "One epoch more for the run in progress; at once.",
+        "Add one epoch to the current run, immediately.",
         _TRAIN,
         short="Epochs of this run",
     ),
@@ -131,7 +131,7 @@ COMMANDS: Final = (
         "minus",
         "-",
         "This run: one epoch fewer",
-        "One epoch fewer for the run in progress; at once.",
+        "Take one epoch away from the current run, immediately.",
         _TRAIN,
     ),
     Command(
@@ -248,7 +248,7 @@ COMMANDS: Final = (
         short="Cursor",
     ),
     Command("cursor(-1)", "left", "←", "Cursor to the epoch before", "The same to the left.", _CHARTS, short="Cursor"),
-    Command("cursor(10)", "shift+right", "Shift+→", "Cursor ten epochs on", "Ten epochs at once.", _CHARTS),
+    Command("cursor(10)", "shift+right", "Shift+→", "Cursor ten epochs on", "Ten epochs further.", _CHARTS),
     Command("cursor(-10)", "shift+left", "Shift+←", "Cursor ten epochs back", "Ten epochs back.", _CHARTS),
     Command(
         "chart_zoom(1)",

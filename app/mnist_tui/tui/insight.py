@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, TypeAlias
@@ -11,15 +12,17 @@ from textual.app import App
 from mnist_tui.core.drawing import Drawing
 from mnist_tui.core.state import RunState
 from mnist_tui.errors import MnistTuiError
+from mnist_tui.runtime.classifier import DrawingClassifier, Load
+from mnist_tui.runtime.library import Library
 from mnist_tui.tui.film import Film, Scene
-from mnist_tui.tui.library import Library
-from mnist_tui.tui.oracle import Load, Oracle
 from mnist_tui.tui.widgets.draw import DrawView
 from mnist_tui.tui.widgets.errors import ErrorsView
 from mnist_tui.tui.widgets.features import FeaturesView
 from mnist_tui.tui.widgets.live import LiveView
 from mnist_tui.tui.widgets.pad import PadView
 
+ASK_S: Final = 0.25
+"""How often at most a drawing is shown to the network."""
 TABS: Final = ("live", "errors", "features", "draw")
 
 Told: TypeAlias = Callable[[Callable[[], Any]], Any]
@@ -39,9 +42,10 @@ class InsightTabs:
     def __init__(self, app: App[None], library: Library, load: Load | None, told: Told) -> None:
         self.film, self.scene = Film(), Scene()
         self._app, self._library, self._told = app, library, told
-        self._oracle = Oracle(load, library) if load is not None else None
+        self._classifier = DrawingClassifier(load, library) if load is not None else None
         self._seen: tuple[object, ...] = ()
         self._asks = self._is_asking = False
+        self._asked_at = 0.0
 
     @property
     def is_settled(self) -> bool:
@@ -103,24 +107,25 @@ class InsightTabs:
     def ask(self) -> None:
         """Show the drawing to the network beside the screen, if that is wanted; one question at a time."""
         run = self.scene.run
-        if not self._asks or self._is_asking or run is None:
+        if not self._asks or self._is_asking or run is None or time.monotonic() - self._asked_at < ASK_S:
             return
+        self._asked_at = time.monotonic()
         self._asks = False
         drawing, side = self._app.query_one(PadView).drawing, run.dataset.side if run.dataset is not None else 0
         view = self._app.query_one(DrawView)
         if drawing.is_empty:
             view.tell(None)
-        elif self._oracle is None or not side:
+        elif self._classifier is None or not side:
             view.tell(None, "This run's network cannot be asked.")
         else:
             self._is_asking = True
-            question = partial(self._answer, view, self._oracle, run.run, drawing.copy(), side)
+            question = partial(self._answer, view, self._classifier, run.run, drawing.copy(), side)
             self._app.run_worker(question, thread=True)
 
-    def _answer(self, view: DrawView, oracle: Oracle, run: str, drawing: Drawing, side: int) -> None:
+    def _answer(self, view: DrawView, classifier: DrawingClassifier, run: str, drawing: Drawing, side: int) -> None:
         answer = None
         try:
-            answer, why = oracle.ask(run, drawing.centred(side)), "It has no checkpoint yet."
+            answer, why = classifier.ask(run, drawing.centred(side)), "It has no checkpoint yet."
         except MnistTuiError as error:
             why = str(error)
         except Exception as error:  # noqa: BLE001 - a drawing must not take training with it

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from mnist_tui.runtime.preferences import FILE
 from mnist_tui.tui.commands import COMMANDS, Command
-from mnist_tui.tui.preferences import FILE
 
 _LABELS = {
     "plus": "+",

@@ -78,7 +78,7 @@ class Cluster:
         self._answer: dict[str, Any] = {}
 
     def start(self) -> None:
-        """Start the helper unless it is there; returns at once.
+        """Start the helper unless it is there; returns immediately.
 
         Raises:
             StoreError: The home cannot be written.

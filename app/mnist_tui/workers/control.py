@@ -1,4 +1,4 @@
-"""What people ask of several runs at once."""
+"""What people ask of several runs in parallel."""
 
 from __future__ import annotations
 

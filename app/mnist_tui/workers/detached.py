@@ -48,7 +48,7 @@ def begin(home: Path, queue: Sequence[QueuedRun], jobs: int = 1, on: str = "") -
     Args:
         home: Where runs are kept.
         queue: What to train, in order.
-        jobs: Runs at once.
+        jobs: Parallel runs.
         on: The cluster to train on; empty: this machine.
 
     Raises:
@@ -80,7 +80,7 @@ def begin(home: Path, queue: Sequence[QueuedRun], jobs: int = 1, on: str = "") -
 
 
 def take() -> tuple[tuple[QueuedRun, ...], int, str]:
-    """Return what `begin` hands over, in the new process: the queue, how many runs to train at once, and where.
+    """Return what `begin` hands over, in the new process: the queue, how many runs to train in parallel, and where.
 
     Raises:
         UsageError: Somebody else called.

@@ -41,7 +41,7 @@ LOOK_S: Final = 0.1
 def many(
     jobs: int, *, engine: Engine, cluster: Cluster | None = None
 ) -> tuple[Callable[[Claims], Iterator[Event]], PoolControl]:
-    """Return what trains so many runs at once, and what it listens to; arguments as for `run_many`."""
+    """Return what trains so many runs in parallel, and what it listens to; arguments as for `run_many`."""
     control = PoolControl()
     return partial(run_many, control=control, jobs=jobs, engine=engine, cluster=cluster), control
 
@@ -49,12 +49,12 @@ def many(
 def run_many(
     queue: Claims, control: PoolControl, *, jobs: int, engine: Engine, cluster: Cluster | None = None
 ) -> Iterator[Event]:
-    """Train several runs at once and say what happens, as the engine does of one after the other.
+    """Train several runs in parallel and say what happens, as the engine does of one after the other.
 
     Args:
         queue: Pulled one run at a time, so runs may be added while others train.
         control: What people ask for.
-        jobs: Runs at once, each with one thread unless its settings say otherwise; 0: as many as the cluster has room
+        jobs: Parallel runs, each with one thread unless its settings say otherwise; 0: as many as the cluster has room
             for.
         engine: What trains in each worker.
         cluster: Where the workers are; `None`: processes on this machine. It is left open.

@@ -47,7 +47,7 @@ class HelpScreen(Dialog[None]):
         self._commands = commands
 
     def compose(self) -> ComposeResult:
-        """One scrolling page, in one piece: a key should be answered at once, and many widgets take their time."""
+        """One scrolling page, in one piece: a key should be answered immediately, and many widgets take their time."""
         with VerticalScroll(classes="dialog") as box:
             box.border_title = "Keys and words"
             yield Input(placeholder="a key, or a word of what it does", compact=True)
@@ -76,7 +76,7 @@ class HelpScreen(Dialog[None]):
 
 @lru_cache(maxsize=16)
 def _page_of(commands: tuple[Command, ...], width: int, word: str) -> Content:
-    """Return the page; kept, since a key should be answered at once."""
+    """Return the page; kept, since a key should be answered immediately."""
     return Content("\n").join(_page(commands, width, word))
 
 

@@ -34,8 +34,8 @@ class NewRuns:
 
     Attributes:
         sweep: The runs.
-        start: True to start at once, False to leave them waiting.
-        jobs: How many to train at once.
+        start: True to start immediately, False to leave them waiting.
+        jobs: How many to train in parallel.
     """
 
     sweep: SweepSpec
@@ -49,7 +49,7 @@ class NewRunsScreen(Dialog[NewRuns]):
     Args:
         spec: The values the form opens with.
         factor: By how much this machine is slower than the usual one; see `core.estimate`.
-        jobs: Runs at once; `None`: one after the other is all there is.
+        jobs: Parallel runs; `None`: one after the other is all there is.
     """
 
     DEFAULT_CSS = """
@@ -76,7 +76,7 @@ class NewRunsScreen(Dialog[NewRuns]):
             ("learning-rate", "Learning rate", f"{spec.learning_rate:g}", "0.001"),
             ("batch-size", "Batch size", str(spec.batch_size), "64"),
             ("patience", "Patience", "" if spec.patience is None else str(spec.patience), "off"),
-            *([] if self._jobs is None else [("jobs", "Runs at once", str(self._jobs), "1")]),
+            *([] if self._jobs is None else [("jobs", "Parallel runs", str(self._jobs), "1")]),
         )
         with VerticalScroll(classes="dialog", can_focus=False) as box:
             box.border_title = "New runs"
@@ -107,7 +107,7 @@ class NewRunsScreen(Dialog[NewRuns]):
         return self.query_one(f"#{key}", Input).value.strip()
 
     def _read_jobs(self) -> int:
-        return 1 if self._jobs is None else parse_number(self._text("jobs"), "runs at once", 1, MAX_JOBS)
+        return 1 if self._jobs is None else parse_number(self._text("jobs"), "parallel runs", 1, MAX_JOBS)
 
     def _read(self) -> SweepSpec:
         text = self._text

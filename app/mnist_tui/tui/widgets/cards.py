@@ -20,7 +20,7 @@ from mnist_tui.report.words import (
     format_reduction,
     printable,
 )
-from mnist_tui.tui.system import SystemLoad
+from mnist_tui.runtime.system import SystemLoad
 from mnist_tui.tui.widgets.progress import bar
 
 GIB = 1024**3
@@ -60,7 +60,8 @@ class RunCard(Card):
         if run is None:
             self.put(
                 Content.styled(
-                    "No run yet.\nr starts one with the settings below,\nt the report's two runs.", "$text-muted"
+                    "No run yet.\nPress r to start one with these\nsettings, t for the report's two runs.",
+                    "$text-muted",
                 )
             )
             return

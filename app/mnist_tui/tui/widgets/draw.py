@@ -13,8 +13,8 @@ from textual.widget import Widget
 from mnist_tui.core.numerals import count
 from mnist_tui.core.state import RunState
 from mnist_tui.report.words import format_percent, printable
+from mnist_tui.runtime.classifier import Answer
 from mnist_tui.tui.film import Scene
-from mnist_tui.tui.oracle import Answer
 from mnist_tui.tui.widgets.cards import Card
 from mnist_tui.tui.widgets.features import MapView
 from mnist_tui.tui.widgets.pad import PadView
@@ -115,7 +115,7 @@ class DrawView(Container):
     def _refresh_answer(self) -> None:
         run = self._scene.run
         names = self._scene.names if self._scene.insight is not None else _names(run)
-        hint = "No run yet. r starts one." if run is None else "Draw a digit."
+        hint = "No run yet. Press r to start one." if run is None else "Draw a digit."
         self.query_one(GuessCard).show(run, names, self._answer, printable(self._why) or hint)
         self.query_one("#draw-map", MapView).mark(self._answer.guess.values if self._answer is not None else ())
 

@@ -99,12 +99,12 @@ class EpochTable(ScrollView, can_focus=True):
             self.scroll_end(animate=False, immediate=self.show_vertical_scrollbar)
 
     def action_scroll_home(self) -> None:
-        """Go to the first epoch, at once: a new one on the way there would lead back to the end."""
+        """Go to the first epoch immediately: a new one on the way there would lead back to the end."""
         self._follows = False
         self.scroll_home(animate=False)
 
     def action_scroll_end(self) -> None:
-        """Go to the newest epoch, at once: on a slow way there, others may come."""
+        """Go to the newest epoch immediately: on a slow way there, others may come."""
         self._follows = True
         self._measure()
 

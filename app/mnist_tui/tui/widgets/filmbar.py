@@ -32,7 +32,7 @@ class FilmBar(Static):
         run, insight, epochs = scene.run, scene.insight, scene.epochs
         if run is None or insight is None:
             self._share = None
-            text = "No run yet. r starts one." if run is None else _why_none(run)
+            text = "No run yet. Press r to start one." if run is None else _why_none(run)
             self._parts = [(0, "$text-muted", text)]
         else:
             self._share = epochs.index(insight.epoch) / max(1, len(epochs) - 1)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 
-from mnist_tui.core.queue import QueuedRun
-from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState
 from mnist_tui.report.curves import accuracy_chart, loss_chart
-from mnist_tui.report.look import Look
 from mnist_tui.report.sparkline import sparkline
 from mnist_tui.report.words import format_duration, format_loss, format_percent, status_text
 from mnist_tui.report.xaxis import MIN_STEPS, has_only_steps
+from mnist_tui.runtime.system import SystemLoad
 from mnist_tui.tui.film import Scene
-from mnist_tui.tui.system import SystemLoad
+from mnist_tui.tui.screenmodel import ScreenModel
 from mnist_tui.tui.widgets.cards import Card, ImprovementCard, RecognisedCard, RunCard, SystemCard
 from mnist_tui.tui.widgets.epochs import EpochTable
 from mnist_tui.tui.widgets.features import MapView
@@ -98,32 +94,18 @@ class LiveView(Container):
         accuracy, loss = self.query_one("#accuracy", PlotView), self.query_one("#loss", PlotView)
         accuracy.in_step, loss.in_step = (loss,), (accuracy,)
 
-    def show(
-        self,
-        run: RunState | None,
-        look: Look,
-        beside: Mapping[int, RunState] | None = None,
-        starting: QueuedRun | None = None,
-        spec: RunSpec | None = None,
-    ) -> None:
-        """Show a run; charts and table are touched only when an epoch came or the run changed.
-
-        Args:
-            run: The run.
-            look: How its charts are looked at.
-            beside: Marked runs that are drawn as well, by their slot.
-            starting: One that was taken from the queue and has not begun yet.
-            spec: The settings of the next run, where there is none yet.
-        """
+    def show(self, model: ScreenModel) -> None:
+        """Show a run; charts and table are touched only when an epoch came or the run changed."""
+        run, look, starting = model.run, model.view, model.starting
         if starting is not None and run is None:
             run = RunState(starting.run, starting.spec)
-        self.set_class(run is None and spec is not None, "-empty")
-        if spec is not None:
-            self.query_one(WelcomeCard).show(spec)
+        self.set_class(run is None and model.is_first, "-empty")
+        if model.is_first:
+            self.query_one(WelcomeCard).show(model.spec)
         self.query_one(StatusCard).show(run)
         self.query_one(RunCard).show(run)
         self.query_one(HeroCard).show(run)
-        others = {slot: other for slot, other in (beside or {}).items() if run is None or other.run != run.run}
+        others = {slot: other for slot, other in model.marked.items() if run is None or other.run != run.run}
         shown: tuple[object, ...] = (None, look)
         if run is not None:
             marks = tuple((slot, len(other.history)) for slot, other in others.items())

@@ -5,9 +5,9 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widgets import Static
 
-from mnist_tui.core.events import Preparing, Status
-from mnist_tui.core.state import RunState
+from mnist_tui.core.events import Status
 from mnist_tui.report.words import format_duration
+from mnist_tui.tui.screenmodel import ScreenModel
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
@@ -35,26 +35,11 @@ class ProgressStrip(Static):
         self._idle, self._quiet = "", True
         self._values: list[tuple[str, float, str]] | None = None
 
-    def show(
-        self,
-        run: RunState | None,
-        runs_done: int,
-        runs_total: int,
-        *,
-        active: bool,
-        to_go_s: float | None = None,
-        preparing: Preparing | None = None,
-    ) -> None:
-        """Show the run's shares, or that of what comes before it, and, when there are several runs, the queue's.
-
-        Args:
-            run: The run in progress, or the last one.
-            runs_done: Runs of the queue that are over.
-            runs_total: All of them.
-            active: Something is trained.
-            to_go_s: About how long the queue still takes.
-            preparing: What is done before the run begins.
-        """
+    def show(self, model: ScreenModel) -> None:
+        """Show the run's shares, or that of what comes before it, and, when there are several runs, the queue's."""
+        opened, active = model.opened, model.is_active
+        run = model.own if opened is None or opened.status.is_over else opened
+        preparing = model.preparing if opened is None else None
         was_quiet, self._quiet = self._quiet, not (active or preparing)
         self._idle = "Getting ready." if active else "No run in progress."
         values: list[tuple[str, float, str]] = []
@@ -63,10 +48,11 @@ class ProgressStrip(Static):
         elif run is not None:
             epoch = float(run.status is Status.FINISHED) if run.status.is_over else run.epoch_fraction
             values = [("epoch", epoch, f"{epoch:4.0%}"), ("run", run.fraction, f"{run.fraction:4.0%}")]
-        if runs_total > 1:
-            share = (runs_done + (run.fraction if run and not run.status.is_over else 0.0)) / runs_total
+        if model.queue_total > 1:
+            share = (model.queue_done + (run.fraction if run and not run.status.is_over else 0.0)) / model.queue_total
+            to_go_s = model.queue_to_go_s
             left = f", {format_duration(to_go_s)} to go" if to_go_s is not None and active else ""
-            values.append(("queue", share, f"{runs_done}/{runs_total}{left}"))
+            values.append(("queue", share, f"{model.queue_done}/{model.queue_total}{left}"))
         if (values, self._quiet) != (self._values, was_quiet) or not values:
             self._values = values
             self._redraw()

@@ -13,6 +13,7 @@ from textual.style import Style
 from textual.widgets import Static
 
 from mnist_tui.core.spec import DATASETS, DEVICES, MAX_SEED, RunSpec
+from mnist_tui.tui.screenmodel import ScreenModel
 
 Ordered = TypeVar("Ordered", int, float)
 
@@ -95,10 +96,11 @@ class SettingsBar(Static, can_focus=True):
         self._jobs, self._place = 1, ""
         self._at = 0
 
-    def show(self, spec: RunSpec, *, live: bool, jobs: int = 1, place: str = "") -> None:
-        """Show the settings, how many runs are trained at once, and where; a live run leaves them for the next one."""
-        if (spec, live, jobs, place) != (self._spec, self._live, self._jobs, self._place):
-            self._spec, self._live, self._jobs, self._place = spec, live, jobs, place
+    def show(self, model: ScreenModel) -> None:
+        """Show the settings, how many runs are trained in parallel, and where; a live run leaves them for the next."""
+        shown = model.spec, model.is_live, model.parallel, model.cluster
+        if shown != (self._spec, self._live, self._jobs, self._place):
+            self._spec, self._live, self._jobs, self._place = shown
             self.on_resize()
 
     def on_focus(self) -> None:
@@ -143,7 +145,7 @@ class SettingsBar(Static, can_focus=True):
         first = 0
         while self.has_focus and first < self._at and not self._fits([label, *fields[first : self._at + 1]]):
             first += 1
-        several = [f"{self._jobs} at once"] if self._jobs > 1 else []
+        several = [f"{self._jobs} in parallel"] if self._jobs > 1 else []
         if told := " ".join([*several, *([f"on {self._place}"] if self._place else [])]):
             label = Content.assemble(label, (f"  {told}", "$text-accent"))
         shown = [label]

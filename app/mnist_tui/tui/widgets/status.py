@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from rich.cells import cell_len
@@ -13,8 +13,9 @@ from textual.widgets import Static
 from mnist_tui.core.events import Phase, Preparing
 from mnist_tui.core.numerals import count
 from mnist_tui.core.orders import Wishes
-from mnist_tui.core.state import RunState, SessionState
+from mnist_tui.core.state import RunState
 from mnist_tui.report.words import format_device, format_duration, format_rate, printable, status_text
+from mnist_tui.tui.screenmodel import ScreenModel
 
 Part = tuple[int, str, str]
 """Importance (0 stays longest), style, text."""
@@ -45,7 +46,7 @@ class StatusLine(Static):
     def __init__(self) -> None:
         super().__init__(id="status")
         self._parts: list[Part] = []
-        self._choose: Callable[[], list[Part]] | None = None
+        self._model: ScreenModel | None = None
         self._loading: float | None = None
         self._preparing = ""
         self._since = 0.0
@@ -57,60 +58,36 @@ class StatusLine(Static):
             loading: For how many seconds PyTorch has been loading, before a run asks for it.
         """
         self._loading = loading
-        if self._choose is not None and (parts := self._choose()) != self._parts:
+        if self._model is not None and (parts := self._choose(self._model)) != self._parts:
             self._parts = parts
             self._refit()
 
-    def show(
-        self,
-        session: SessionState,
-        past: RunState | None,
-        shown: RunState | None,
-        waiting: int,
-        elsewhere: int,
-        *,
-        beside: int,
-        preparing: Preparing | None,
-        wishes: Wishes,
-    ) -> None:
-        """Show the run in progress, or another one that is open.
-
-        Args:
-            session: What this process does.
-            past: The other run, if one is open.
-            shown: The run on the screen.
-            waiting: Runs that wait here.
-            elsewhere: Runs in progress in other processes.
-            beside: Runs that are trained here beside this one.
-            preparing: What is done before a run begins.
-            wishes: What was asked of the run on the screen, which it may not have taken in yet.
-        """
-
-        def choose() -> list[Part]:
-            parts: list[Part] = [(9, "bold $primary", "mnist-tui")]
-            run = past or session.run
-            if past is not None:
-                own = past.run in session.runs and not past.status.is_over
-                what = "PAST RUN" if past.status.is_over else f"1 OF {beside + 1}" if own else "IN ANOTHER PROCESS"
-                parts.append((0, "bold $text-warning", f"◂ {what} (Esc: back)"))
-            if preparing is not None and past is None:
-                parts += self._preparing_parts(preparing)
-            elif run is None:
-                parts += self._ready_parts(shown)
-            else:
-                parts += self._run_parts(run, wishes)
-            if wishes.rate is not None:
-                parts.append((1, "bold", f"lr → {wishes.rate:g}"))
-            if beside > 0 and past is None:
-                parts.append((2, "$text-accent", f"{beside} more at once"))
-            if elsewhere and past is None:
-                parts.append((3, "$text-warning", f"{elsewhere} in another process"))
-            if waiting:
-                parts.append((4, "", f"{waiting} waiting"))
-            return parts
-
-        self._choose = choose
+    def show(self, model: ScreenModel) -> None:
+        """Show the run in progress, or another one that is open."""
+        self._model = model
         self.turn(loading=self._loading)
+
+    def _choose(self, model: ScreenModel) -> list[Part]:
+        parts: list[Part] = [(9, "bold $primary", "mnist-tui")]
+        opened, run = model.opened, model.opened or model.own
+        if opened is not None:
+            beside = f"1 OF {model.beside + 1}" if model.opened_is_own else "IN ANOTHER PROCESS"
+            parts.append((0, "bold $text-warning", f"◂ {'PAST RUN' if opened.status.is_over else beside} (Esc: back)"))
+        if model.preparing is not None and opened is None:
+            parts += self._preparing_parts(model.preparing)
+        elif run is None:
+            parts += self._ready_parts(model.run)
+        else:
+            parts += self._run_parts(run, model.wishes)
+        if model.wishes.rate is not None:
+            parts.append((1, "bold", f"lr → {model.wishes.rate:g}"))
+        if model.beside > 0 and opened is None:
+            parts.append((2, "$text-accent", f"{model.beside} more in parallel"))
+        if model.remote and opened is None:
+            parts.append((3, "$text-warning", f"{model.remote} in another process"))
+        if model.waiting:
+            parts.append((4, "", f"{model.waiting} waiting"))
+        return parts
 
     def _preparing_parts(self, now: Preparing) -> list[Part]:
         # A download says where it is; its name changes with each file.
@@ -124,7 +101,10 @@ class StatusLine(Static):
         ]
 
     def _ready_parts(self, last: RunState | None) -> list[Part]:
-        parts: list[Part] = [(0, "bold", "○ READY"), (2, "$text-muted", "r starts, t runs the report, ? helps")]
+        parts: list[Part] = [
+            (0, "bold", "○ READY"),
+            (2, "$text-muted", "press r to start, t for the report, ? for help"),
+        ]
         if self._loading is not None:
             parts.append((3, "$text-muted", f"{_spinner()} loading PyTorch {self._loading:.0f} s"))
         if last is not None:

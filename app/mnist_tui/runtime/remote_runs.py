@@ -124,7 +124,7 @@ class _Process:
             yield event
 
 
-class Elsewhere:
+class RemoteRuns:
     """Looks after what other processes train.
 
     Args:
@@ -141,7 +141,7 @@ class Elsewhere:
         self._looked_at = 0.0
         self.runs: dict[str, RunState] = {}
 
-    def look(self) -> list[Event | str]:
+    def poll(self) -> list[Event | str]:
         """Return what is new, without waiting: events, and sentences for people."""
         now = time.monotonic()
         if now - self._looked_at >= LOOK_S:
@@ -206,4 +206,4 @@ class Elsewhere:
         names = ", ".join(process.controls)
         for name in process.controls:
             process.state.runs[name].status = Status.INTERRUPTED
-        return [f"The process that trained {names} has ended without a word. In the Runs tab (2), g resumes the run."]
+        return [f"The process that trained {names} exited unexpectedly. Press 2, then g, to resume the run."]

@@ -20,7 +20,7 @@ from mnist_tui.core.events import Event, Preparing, Status, SweepDone, SweepStar
 from mnist_tui.core.insight import Classifier, Insight
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.demo_insight import CLASSES, SIDE, guess, scripted_insight, validation_set
+from mnist_tui.demo.insight import CLASSES, SIDE, guess, scripted_insight, validation_set
 from mnist_tui.engine.loop import RunLoop, Setup
 from mnist_tui.engine.trainer import NOT_FINITE, Clock, Diverged, Intervals, Score, Step
 

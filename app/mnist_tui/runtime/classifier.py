@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from mnist_tui.core.insight import Classifier, Guess
-from mnist_tui.tui.library import Library
+from mnist_tui.runtime.library import Library
 
 Load: TypeAlias = Callable[[bytes], Classifier]
 """From a checkpoint to its network; loads what it needs for that, so it is called beside the screen."""
@@ -26,7 +26,7 @@ class Answer:
     epoch: int
 
 
-class Oracle:
+class DrawingClassifier:
     """Keeps the network that was asked last; for one thread at a time.
 
     Args:

@@ -1,25 +1,27 @@
-"""Hands the run in progress, and what waits, to a process that outlives the app."""
+"""Backends the run in progress, and what waits, to a process that outlives the app."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-
-from textual.app import App
+from typing import TypeAlias
 
 from mnist_tui.core.events import Status
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.state import SessionState
 from mnist_tui.errors import MnistTuiError
-from mnist_tui.tui.session import Detach, TrainingSession
+from mnist_tui.runtime.session import Detach, TrainingSession
+
+Beside: TypeAlias = Callable[[Callable[[], MnistTuiError | None], Callable[[MnistTuiError | None], None]], None]
+"""Does something in a thread of its own; then, in the thread of the caller, something with its result."""
 
 
 class HandOver:
     """Ends the run where it is, and lets another process go on with it.
 
     Args:
-        app: What calls back from the thread in which it is waited for the process.
+        beside: Does something in a thread of its own, then something else in the thread of the caller.
         session: What trains here.
         state: What it has trained.
         detach: Leaves a queue to a process of its own; `None`: there is none to be had.
@@ -34,14 +36,14 @@ class HandOver:
 
     def __init__(
         self,
-        app: App[None],
+        beside: Beside,
         session: TrainingSession,
         state: SessionState,
         detach: Detach | None,
         done: Callable[[Sequence[QueuedRun]], None],
         failed: Callable[[MnistTuiError], None],
     ) -> None:
-        self._app, self._session, self._state, self._detach = app, session, state, detach
+        self._beside, self._session, self._state, self._detach = beside, session, state, detach
         self._done, self._failed = done, failed
         self.is_wanted = self.is_under_way = False
         self.count = 0
@@ -69,7 +71,7 @@ class HandOver:
         with suppress(MnistTuiError):
             # Until the other process has it, the run that was ended waits here, whatever kills this one.
             self._session.write_down(queue)
-        self._app.run_worker(partial(self._wait, self._detach, queue), thread=True)
+        self._beside(partial(self._wait, self._detach, queue), partial(self._end, queue))
 
     def at_once(self, within_s: float) -> None:
         """Do all of it now and wait for it: there is no screen left to go on with.
@@ -107,13 +109,12 @@ class HandOver:
             self._state.runs.pop(queued.run, None)
         self._state.current = next(reversed(self._state.runs), None)
 
-    def _wait(self, detach: Detach, queue: Sequence[QueuedRun]) -> None:
-        error = None
+    def _wait(self, detach: Detach, queue: Sequence[QueuedRun]) -> MnistTuiError | None:
         try:
             detach(queue, self._session.jobs)
-        except MnistTuiError as found:
-            error = found
-        self._app.call_from_thread(self._end, queue, error)
+        except MnistTuiError as error:
+            return error
+        return None
 
     def _end(self, queue: Sequence[QueuedRun], error: MnistTuiError | None) -> None:
         self.is_under_way = False

@@ -42,7 +42,7 @@ class Preferences:
         spec: Settings of the next run.
         bell: Ring when the queue is done.
         on_hangup: What becomes of a run when the terminal is closed: `stop`, or `detach`: another process goes on.
-        jobs: Runs at once.
+        jobs: Parallel runs.
         keys: Keys by action, where they are not the usual ones; several with commas between them.
     """
 

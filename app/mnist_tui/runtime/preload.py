@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 
-class Warmth:
+class Preload:
     """A warm-up in a daemon thread.
 
     Args:
@@ -21,7 +21,7 @@ class Warmth:
         self._began = 0.0
 
     def begin(self) -> None:
-        """Begin; returns at once."""
+        """Begin; returns immediately."""
         if self._load is not None:
             self._began = time.monotonic()
             self._thread = threading.Thread(target=self._work, args=(self._load,), name="warm-up", daemon=True)

@@ -15,19 +15,17 @@ from mnist_tui.core.labels import Labels, too_old
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import new_run_id
 from mnist_tui.errors import MnistTuiError
-from mnist_tui.store.claims import Claims
+from mnist_tui.runtime.recorder import Recorder, Training
 from mnist_tui.store.connection import TRAINING_PATIENCE_S
 from mnist_tui.store.database import Store
-from mnist_tui.wire.server import Broadcast
 from mnist_tui.workers.cluster import Cluster
 from mnist_tui.workers.control import PoolControl
+from mnist_tui.workers.worker import Engine
 
-Engine: TypeAlias = Callable[[Claims, RunControl], Iterator[Event]]
-Training: TypeAlias = Callable[[Claims], Iterator[Event]]
 Workers: TypeAlias = Callable[[int], tuple[Training, TrainingControl]]
-"""Return what trains so many runs at once, and what it listens to."""
+"""Return what trains so many runs in parallel, and what it listens to."""
 Detach: TypeAlias = Callable[[Sequence[QueuedRun], int], None]
-"""Leaves a queue to a process of its own, which trains so many at once; returns when that has taken it over."""
+"""Leaves a queue to a process of its own, which trains so many in parallel; returns when that has taken it over."""
 
 
 def _one_by_one(engine: Engine) -> tuple[Training, RunControl]:
@@ -110,12 +108,12 @@ class TrainingSession:
     Args:
         engine: What trains; it is called, and so loads PyTorch, inside the thread alone.
         home: Where the store lies. Each event is recorded before the screen can see it.
-        workers: What trains several runs at once; `None`: one after the other is all there is.
+        workers: What trains several runs in parallel; `None`: one after the other is all there is.
         cluster: Where the workers are; `None`: on this machine.
 
     Attributes:
         id: Names the session, for its lock and its socket.
-        jobs: Runs at once on this machine, from the next start on.
+        jobs: Parallel runs on this machine, from the next start on.
         queue: What waits.
         mailbox: What the training thread said.
     """
@@ -163,12 +161,12 @@ class TrainingSession:
 
     @property
     def may_choose_jobs(self) -> bool:
-        """True where people decide how many runs are trained at once; a cluster takes as many as it has room for."""
+        """True where people decide how many runs are trained in parallel; a cluster takes as many as fit."""
         return self._workers is not None and self._cluster is None
 
     @property
     def at_once(self) -> int:
-        """Runs that are trained at once, as far as that is known."""
+        """Runs that are trained in parallel, as far as that is known."""
         return self.jobs if self._cluster is None else self._cluster.room
 
     def add(self, runs: Sequence[QueuedRun], *, first: bool = False) -> None:
@@ -184,7 +182,7 @@ class TrainingSession:
         if not self.active and not self.queue.waiting:
             self._total = 0
         self._total += len(runs)
-        # Written down first: the training thread may take them at once.
+        # Written down first: the training thread may take them immediately.
         try:
             self._kept().add_waiting(runs, self.id)
         finally:
@@ -300,12 +298,11 @@ class TrainingSession:
         try:
             with (
                 Store.open(self._home, TRAINING_PATIENCE_S) as store,
-                Broadcast(self._home, self.id, control) as broadcast,
+                Recorder(store, self.id, control) as recorder,
             ):
-                if broadcast.problem:
-                    self.mailbox.put(Notice(level="information", message=broadcast.problem))
-                for event in store.recorded(training(Claims(store, noted()))):
-                    broadcast.publish(event)
+                if recorder.problem:
+                    self.mailbox.put(Notice(level="information", message=recorder.problem))
+                for event in recorder.play(training, noted()):
                     if isinstance(event, RunStarted | RunContinued):
                         # Those before it in the queue that did not begin were refused.
                         several = isinstance(control, PoolControl)
@@ -315,7 +312,7 @@ class TrainingSession:
                 # Stopped before it began, as while data is downloaded: it waits again.
                 self.queue.add(taken, first=True)
         except MnistTuiError as error:
-            # Out of reach for now, as a cluster: not to be tried again at once, but to be there when somebody does.
+            # Out of reach for now, as a cluster: not to be tried again immediately, but to be there when somebody does.
             self._wanted = False
             self.queue.add(taken, first=True)
             self.mailbox.put(Notice(level="error", message=str(error), exit_code=error.exit_code))

@@ -30,14 +30,12 @@ class Library:
     Args:
         home: Where the store lies.
         own: The runs of this session, by id; they are newer than what the store was read for.
-        elsewhere: Those in progress in other processes as they tell it, likewise.
+        remote: Those in progress in other processes as they tell it, likewise.
     """
 
-    def __init__(
-        self, home: Path, own: Mapping[str, RunState], elsewhere: Mapping[str, RunState] | None = None
-    ) -> None:
+    def __init__(self, home: Path, own: Mapping[str, RunState], remote: Mapping[str, RunState] | None = None) -> None:
         self._home = home
-        self._own, self._elsewhere = own, {} if elsewhere is None else elsewhere
+        self._own, self._remote = own, {} if remote is None else remote
         self._past: dict[str, RunState] = {}
         self._opened: dict[str, RunState] = {}
         self._known: Known = {}
@@ -86,12 +84,12 @@ class Library:
 
     @property
     def _live(self) -> dict[str, RunState]:
-        return {**self._elsewhere, **self._own}
+        return {**self._remote, **self._own}
 
     @property
-    def elsewhere(self) -> int:
+    def remote(self) -> int:
         """How many runs are in progress in other processes."""
-        known = {**self._past, **self._elsewhere}
+        known = {**self._past, **self._remote}
         return sum(not run.status.is_over for name, run in known.items() if name not in self._own)
 
     def _signature(self) -> tuple[object, ...]:
@@ -126,7 +124,7 @@ class Library:
             StoreError: The store is damaged.
             UsageError: There is no such run any more.
         """
-        if (live := self._own.get(run) or self._elsewhere.get(run)) is not None:
+        if (live := self._own.get(run) or self._remote.get(run)) is not None:
             return live
         if run not in self._opened:
             while len(self._opened) >= RUNS_KEPT:

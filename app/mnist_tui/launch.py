@@ -9,21 +9,21 @@ from typing import Final
 
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.errors import MnistTuiError, UsageError
+from mnist_tui.runtime.backends import Backends
 from mnist_tui.store.home import make_home
 from mnist_tui.streams import say
 from mnist_tui.terminal import guarded_terminal
 from mnist_tui.tui.farewell import farewell
-from mnist_tui.tui.hands import Hands
 
 LAST_WORDS_S: Final = 5.0
 """How long leaving waits for the training thread to write down the end of its run."""
 
 
-def launch(hands: Hands, spec: RunSpec, home: Path, attach: str = "") -> int:
+def launch(backends: Backends, spec: RunSpec, home: Path, attach: str = "") -> int:
     """Run the app; return its exit code.
 
     Args:
-        hands: Who trains.
+        backends: Who trains.
         spec: The settings to begin with.
         home: Where runs, tables and logs are kept.
         attach: Id of a run in another process to show first.
@@ -37,16 +37,16 @@ def launch(hands: Hands, spec: RunSpec, home: Path, attach: str = "") -> int:
     with guarded_terminal(home / "logs" / "app.log") as guard:
         from mnist_tui.tui.app import MnistTuiApp
 
-        app = MnistTuiApp(hands, home, spec, attach)
+        app = MnistTuiApp(backends, home, spec, attach)
         app.run()
-        app.remember()
+        app.remembering.keep()
         app.session.control.stop()
         app.session.join(LAST_WORDS_S)
         for event in app.session.mailbox.drain():
             app.state.apply(event)
         app.session.close()
     code = app.return_code or 0
-    if said := farewell(app.state.runs.values(), len(app.session.queue.waiting), app.handover.count):
+    if said := farewell(app.state.runs.values(), len(app.session.queue.waiting), app.leaving.handover.count):
         # After a hang-up nobody can read it.
         with suppress(OSError):
             say(said, out=True)

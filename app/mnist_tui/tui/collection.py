@@ -1,0 +1,186 @@
+"""What the keys of the Runs tab do: mark, find, name, compare, delete and restore runs, and save their comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from functools import partial
+from typing import Final
+
+from mnist_tui.core.labels import Labels, now
+from mnist_tui.core.numerals import count
+from mnist_tui.core.state import RunState
+from mnist_tui.core.table import ComparisonTable
+from mnist_tui.errors import MnistTuiError
+from mnist_tui.report.export import FORMATS, render, run_as_csv
+from mnist_tui.report.files import saved_text
+from mnist_tui.report.words import printable
+from mnist_tui.tui.screens.compare import CompareScreen
+from mnist_tui.tui.screens.confirm import ConfirmScreen
+from mnist_tui.tui.screens.label import LabelScreen
+from mnist_tui.tui.ui import Ui
+from mnist_tui.tui.widgets.notices import Severity
+from mnist_tui.tui.widgets.runs import MAX_MARKED, RunsView
+from mnist_tui.tui.workspace import Workspace
+
+MANY_ROWS: Final = 500
+"""From here on saving may take longer than a blink, and is announced."""
+
+
+class Collection:
+    """The collection of past runs.
+
+    Args:
+        work: What the app works with.
+        ui: Its screen.
+        view: Returns the Runs tab, which knows the marks, the filter and the cursor.
+        copy: Puts text on the clipboard of the terminal.
+    """
+
+    def __init__(self, work: Workspace, ui: Ui, view: Callable[[], RunsView], copy: Callable[[str], None]) -> None:
+        self._work, self._ui, self._view, self._copy = work, ui, view, copy
+        self._deleted: tuple[str, ...] = ()
+        """What was deleted last."""
+
+    # Finding --------------------------------------------------------------------------------------
+
+    def action_mark(self) -> None:
+        """Mark or unmark the run under the cursor."""
+        run = self._view().chosen
+        if run is None:
+            self._ui.tell("There is no run to mark yet.")
+        elif not self._view().toggle_mark(run):
+            self._ui.tell(f"At most {MAX_MARKED} runs can be marked; more curves cannot be told apart.")
+        self._ui.redraw()
+
+    def action_filter(self) -> None:
+        """Let a filter be typed."""
+        self._view().open_filter()
+
+    def action_group(self) -> None:
+        """Group runs with equal settings, or sort them by time again."""
+        view = self._view()
+        view.is_grouped = not view.is_grouped
+        self._ui.redraw()
+        self._ui.tell("Runs that differ only in their seed are grouped." if view.is_grouped else "Newest run first.")
+
+    def action_compare(self) -> None:
+        """Show the marked runs side by side."""
+        slots = self._view().marked
+        marked = self._work.marked(slots)
+        if len(marked) < 2:
+            self._ui.tell("Mark at least two runs with Space; the first one is the baseline.")
+        else:
+            # In the order they were marked, so that the first one is the baseline.
+            order = {slot: marked[slot] for slot in slots.values() if slot in marked}
+            self._ui.ask(CompareScreen(order, self._work.charts.look), lambda _: None)
+
+    # Naming ---------------------------------------------------------------------------------------
+
+    def action_label(self) -> None:
+        """Ask what the run under the cursor is called."""
+        run = self._work.known(self._view().chosen)
+        if run is None:
+            self._ui.tell("There is no run to name yet.")
+            return
+        was = run.labels
+
+        def keep(labels: Labels | None) -> None:
+            if labels is not None:
+                # Only what was changed here: someone else may change another field meanwhile.
+                names = [f.name for f in fields(labels) if getattr(labels, f.name) != getattr(was, f.name)]
+                self._label([run], lambda now: replace(now, **{name: getattr(labels, name) for name in names}))
+
+        self._ui.ask(LabelScreen(f"Run {printable(run.run)}", run.labels), keep)
+
+    def _label(self, runs: Sequence[RunState], change: Callable[[Labels], Labels]) -> bool:
+        """Change what runs are called; False when that could not be written, which was reported."""
+
+        def label() -> bool:
+            self._work.session.relabel([run.run for run in runs], change)
+            return True
+
+        done = self._work.attempt(label)
+        self._work.attempt(self._work.library.load)
+        self._ui.redraw()
+        return done is not None
+
+    # Deleting -------------------------------------------------------------------------------------
+
+    def action_remove(self) -> None:
+        """Take a waiting run out of the queue, or ask to delete past runs: the marked ones, else the chosen one."""
+        view = self._view()
+        if (waiting := view.chosen_waiting) is not None:
+            if self._work.attempt(partial(self._work.session.remove, waiting)):
+                self._ui.redraw()
+            return
+        chosen = [name for name in (*view.marked, view.chosen) if name is not None][: len(view.marked) or 1]
+        runs = [run for name in chosen if (run := self._work.known(name)) is not None]
+        if not runs:
+            self._ui.tell("There is no run to delete.")
+            return
+        one = printable(runs[0].labels.name) or runs[0].spec.title
+        which, it = (f"{len(runs)} marked runs", "them") if len(runs) > 1 else (one, "it")
+        self._ui.ask(
+            ConfirmScreen("Delete", f"Delete {which}? Z brings {it} back.", "Delete"),
+            lambda yes: self._delete(runs) if yes else None,
+        )
+
+    def _delete(self, runs: Sequence[RunState]) -> None:
+        moment = now()
+        if self._label(runs, lambda labels: replace(labels, deleted_at=moment)):
+            self._deleted = tuple(run.run for run in runs)
+            for name in self._deleted:
+                self._view().marked.pop(name, None)
+            self._work.sight.forget(self._deleted)
+            self._ui.tell(f"Deleted {count(len(runs), 'run')}. Press Z to restore what was deleted last.", long=True)
+            self._ui.redraw()
+
+    def action_undelete(self) -> None:
+        """Restore what was deleted last."""
+        deleted = self._work.attempt(self._work.library.deleted) or []
+        last = max((run.labels.deleted_at for run in deleted), default="")
+        names = self._deleted or tuple(run.run for run in deleted if run.labels.deleted_at == last)
+        runs = [run for run in deleted if run.run in names]
+        if not runs:
+            self._ui.tell("There is no deleted run to restore.")
+        elif self._label(runs, lambda labels: replace(labels, deleted_at="")):
+            self._deleted = ()
+            self._ui.tell(f"Restored {count(len(runs), 'run')}.")
+
+    # Saving ---------------------------------------------------------------------------------------
+
+    def _comparison(self) -> ComparisonTable:
+        return self._view().comparison(self._work.library.runs())
+
+    def action_export(self) -> None:
+        """Save the comparison in all formats and say where."""
+        table = self._comparison()
+        if not table.rows:
+            self._ui.tell("There is no finished run to export yet.", severity="warning")
+            return
+        if len(table.rows) > MANY_ROWS:
+            self._ui.tell(f"Saving {len(table.rows):,} rows …", subject="export", long=True)
+        # Beside the screen: thousands of rows take seconds.
+        self._ui.beside(partial(self._save, table), lambda saved: self._ui.tell(*saved, subject="export", long=True))
+
+    def _save(self, table: ComparisonTable) -> tuple[str, Severity]:
+        try:
+            return saved_text(self._work.library.save(table, FORMATS)), "information"
+        except MnistTuiError as error:
+            return str(error), "error"
+
+    def action_copy(self) -> None:
+        """Copy the comparison, or in other tabs the epochs of the run, to the clipboard of the terminal."""
+        run = self._work.shown
+        if self._ui.tab == "runs-pane":
+            table = self._comparison()
+            text, what = render(table, "md") if table.rows else "", "The comparison is on the clipboard as Markdown"
+        else:
+            text = run_as_csv(run) if run is not None and run.history else ""
+            what = "The epochs are on the clipboard as CSV"
+        if text:
+            self._copy(text)
+            self._ui.tell(f"{what}, where the terminal allows it.")
+        else:
+            self._ui.tell("There is nothing to copy yet.")

@@ -1,0 +1,236 @@
+"""What the keys for looking around do: tabs, charts, panes, epochs, themes."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from textual.app import App
+from textual.widget import Widget
+from textual.widgets import DataTable, TabbedContent
+
+from mnist_tui.tui.commands import TABS_OF
+from mnist_tui.tui.insight import InsightTabs
+from mnist_tui.tui.screens.log import LogScreen
+from mnist_tui.tui.themes import THEMES
+from mnist_tui.tui.ui import Ui
+from mnist_tui.tui.widgets.digits import DigitsView
+from mnist_tui.tui.widgets.draw import DrawView
+from mnist_tui.tui.widgets.epochs import EpochTable
+from mnist_tui.tui.widgets.errors import ErrorsView, MatrixView
+from mnist_tui.tui.widgets.features import FeaturesView, MapView
+from mnist_tui.tui.widgets.live import LiveView
+from mnist_tui.tui.widgets.notices import Notices
+from mnist_tui.tui.widgets.pad import PadView
+from mnist_tui.tui.widgets.plot import PlotView
+from mnist_tui.tui.widgets.runs import RunsView
+from mnist_tui.tui.widgets.settings import SettingsBar
+from mnist_tui.tui.widgets.tables import SortableTable
+from mnist_tui.tui.workspace import Workspace
+
+FILM_S: Final = 0.5
+"""How long a film shows an epoch."""
+_MAIN: Final = {"live": "#epochs", "runs-pane": "#runs", "errors": "#matrix", "features": "#map", "draw": "#pad"}
+"""What has the focus in each tab."""
+_FIRST_PANE: Final = _MAIN | {"live": "#accuracy", "runs-pane": "#overlay"}
+"""What is zoomed where nothing has the focus."""
+_X_WORDS: Final = {"epoch": "epochs", "s": "seconds", "step": "steps"}
+_PANES: Final = (PlotView, DataTable, EpochTable, MatrixView, DigitsView, MapView, PadView)
+"""What can be zoomed."""
+
+
+class Looking:
+    """Changes what is in sight, never what is trained.
+
+    Args:
+        app: Whose widgets these are.
+        ui: Its screen.
+        work: What the app works with.
+        insight: The tabs that show what a network learned.
+    """
+
+    def __init__(self, app: App[None], ui: Ui, work: Workspace, insight: InsightTabs) -> None:
+        self._app, self._ui, self._work, self._insight = app, ui, work, insight
+        self._focused_before: Widget | None = None
+        self._turned_at = 0.0
+
+    # Tabs and panes -------------------------------------------------------------------------------
+
+    def action_tab(self, name: str) -> None:
+        """Show a tab and give its main table the focus."""
+        tab = "runs-pane" if name == "runs" else name
+        self._ui.go_to(tab)
+        self._ui.redraw()
+        # Not focus(), which comes later than the next key may.
+        self._app.screen.set_focus(self._app.query_one(_MAIN[tab]))
+
+    def action_open(self) -> None:
+        """Open the run under the cursor in the Live tab."""
+        if (run := self._ui.chosen) is not None:
+            self.open(run)
+
+    def open(self, run: str) -> None:
+        """Open a run in the Live tab."""
+        state = self._work.state
+        is_own = state.run is not None and run == state.current
+        self._work.sight.open(None if is_own else self._work.with_epochs(run), came_from=self._ui.tab)
+        self.action_tab("live")
+
+    def escape(self) -> None:
+        """Leave what is typed into; else take notices away; with none there, go back from a past run."""
+        app, tab = self._app, self._ui.tab
+        if app.query_one(SettingsBar).has_focus:
+            self._leave_settings()
+        elif (tab == "runs-pane" and app.query_one(RunsView).close_filter()) or app.query_one(Notices).dismiss():
+            pass
+        elif (errors := app.query_one(ErrorsView)).is_open:
+            errors.close_images()
+        elif tab in TABS_OF["cursor"] and self._work.charts.whole():
+            self._ui.redraw()
+        elif self._work.sight.leave():
+            if self._work.sight.came_from == "runs-pane" and tab == "live":
+                self.action_tab("runs")
+            self._ui.redraw()
+
+    def action_move(self, steps: int) -> None:
+        """Move as the arrows do."""
+        self._app.simulate_key("down" if steps > 0 else "up")
+
+    def action_settings(self) -> None:
+        """Go to the line of settings, or back from it."""
+        bar = self._app.query_one(SettingsBar)
+        if bar.has_focus:
+            self._leave_settings()
+        else:
+            self._focused_before = self._app.screen.focused
+            self._app.screen.set_focus(bar)
+
+    def _leave_settings(self) -> None:
+        self._app.screen.set_focus(self._focused_before or self._app.query_one(_MAIN[self._ui.tab]))
+
+    def action_next_chart(self) -> None:
+        """Show the other pane where there is room for one."""
+        match self._ui.tab:
+            case "live":
+                self._app.query_one(LiveView).toggle_class("-second")
+            case "runs-pane":
+                self._app.query_one(RunsView).next_pane()
+            case "errors":
+                self._app.query_one(ErrorsView).toggle_images()
+            case "features":
+                self._app.query_one(FeaturesView).toggle_class("-second")
+            case _:
+                self._app.query_one(DrawView).toggle_class("-second")
+
+    def action_zoom(self) -> None:
+        """Show the focused chart or table alone; with none focused, the first chart."""
+        screen = self._app.screen
+        if screen.maximized is not None:
+            screen.minimize()
+            return
+        pane = screen.focused
+        if not isinstance(pane, _PANES):
+            pane = self._app.query_one(_FIRST_PANE[self._app.query_one(TabbedContent).active])
+        screen.maximize(pane, container=False)
+
+    def action_sort(self) -> None:
+        """Sort the focused table by its next column."""
+        self._focused_table().sort_next()
+
+    def action_reverse(self) -> None:
+        """Reverse the order of the focused table."""
+        self._focused_table().turn_round()
+
+    def _focused_table(self) -> SortableTable:
+        focused = self._app.screen.focused
+        return focused if isinstance(focused, SortableTable) else self._app.query_one("#runs", SortableTable)
+
+    # Charts ---------------------------------------------------------------------------------------
+
+    def action_scale(self) -> None:
+        """Take the next scale of the y axis."""
+        self._say_and_redraw(f"Scale: {self._work.charts.next_scale()}.")
+
+    def action_x_axis(self) -> None:
+        """Let the x axis count something else."""
+        self._say_and_redraw(f"The x axis counts {_X_WORDS[self._work.charts.next_x()]}.")
+
+    def action_smooth(self) -> None:
+        """Smooth the curves more, or not at all again."""
+        self._say_and_redraw(f"Smoothing: {self._work.charts.next_smoothing()}.")
+
+    def action_dots(self) -> None:
+        """Draw curves with other dots."""
+        self._say_and_redraw(f"Curves are drawn in {self._work.charts.next_dots()}.")
+
+    def _say_and_redraw(self, said: str) -> None:
+        self._ui.tell(said)
+        self._ui.redraw()
+
+    def action_cursor(self, steps: int) -> None:
+        """Move the cursor of the charts."""
+        self._work.charts.move(steps)
+        self._ui.redraw()
+
+    def action_chart_zoom(self, steps: int) -> None:
+        """Look closer at the charts, or at more."""
+        self._work.charts.zoom(steps)
+        self._ui.redraw()
+
+    def action_chart_pan(self, steps: int) -> None:
+        """Move what the charts show."""
+        self._work.charts.pan(steps)
+        self._ui.redraw()
+
+    def action_whole(self) -> None:
+        """Show the whole of the charts again."""
+        self._work.charts.whole()
+        self._ui.redraw()
+
+    def point_at(self, pointed: PlotView.Pointed) -> None:
+        """Take in what the mouse did to a chart."""
+        if pointed.zoom:
+            self._work.charts.zoom(pointed.zoom, pointed.x)
+        else:
+            self._work.charts.point(pointed.x)
+        self._ui.redraw()
+
+    # What the network learned ---------------------------------------------------------------------
+
+    def action_epoch(self, steps: int) -> None:
+        """Show an earlier or a later epoch."""
+        self._insight.film.plays = False
+        self._insight.film.step(steps)
+        self._ui.redraw()
+
+    def action_film(self) -> None:
+        """Play the epochs one after the other, or hold."""
+        self._insight.film.play()
+        self._turned_at = time.monotonic()
+        self._ui.redraw()
+
+    def play_on(self) -> bool:
+        """Turn to the next epoch of a film when the last one was seen for long enough; True where that is so."""
+        if not self._insight.film.plays or time.monotonic() - self._turned_at < FILM_S:
+            return False
+        self._turned_at = time.monotonic()
+        self._insight.film.tick()
+        return True
+
+    def action_matrix_view(self) -> None:
+        """Show counts, shares or changes in the matrix."""
+        self._app.query_one(ErrorsView).next_view()
+
+    # The program ----------------------------------------------------------------------------------
+
+    def action_theme(self) -> None:
+        """Take the next theme."""
+        app = self._app
+        at = THEMES.index(app.theme) if app.theme in THEMES else -1
+        app.theme = THEMES[(at + 1) % len(THEMES)]
+        self._ui.tell(f"Theme: {app.theme}.")
+
+    def action_log(self) -> None:
+        """Show what was said, and what prints and warnings left."""
+        said = tuple(self._app.query_one(Notices).said)
+        self._ui.ask(LogScreen(said, self._work.home / "logs" / "app.log"), lambda _: None)
