@@ -46,7 +46,7 @@ async def test_a_filter_is_typed_and_shows_what_fits_at_once(make_app, filled):
         assert "Runs · 2 of 4" in screen_text(app)
         await pilot.press("space", *"val", "greater_than_sign")
         await settle(pilot)
-        assert "val is a number" in screen_text(app)
+        assert "val must be a number" in screen_text(app)
         assert len(rows(app)) == 2, "half a term changes nothing"
         await pilot.press(*["backspace"] * 5, "enter")
         assert app.query_one("#runs").has_focus

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from mnist_tui import __version__
 from mnist_tui.core.comparison import build_table
 from mnist_tui.core.events import Status
+from mnist_tui.core.fields import COLUMNS
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.core.table import COLUMNS, ComparisonTable
+from mnist_tui.core.table import ComparisonTable
 from mnist_tui.errors import UsageError
 from mnist_tui.report.export import FORMATS, render
 from mnist_tui.report.words import printable

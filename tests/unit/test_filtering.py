@@ -62,10 +62,10 @@ def test_what_fits_all_terms_is_found(runs, text, found):
     ("text", "said"),
     [
         ("colour=red", "runs have no 'colour'"),
-        ("val>high", "val is a number, and 'high' is none"),
-        ("val>", "val is a number"),
-        ("failed not", "something must follow the word not"),
-        ("status>finished", "status is text, so > cannot be asked of it"),
+        ("val>high", "val must be a number, not 'high'"),
+        ("val>", "val must be a number"),
+        ("failed not", "`not` must be followed by a term"),
+        ("status>finished", "status is text; > does not apply to it"),
     ],
 )
 def test_what_cannot_be_read_is_told_with_an_example(text, said):

@@ -38,8 +38,8 @@ class Training:
     def _work(self, queue, session, delay_s):
         with Store.open(self._home) as store:
             store.add_waiting(queue, session)
-            with Recorder(store, session, self.control) as recorder:
-                for event in recorder.play(partial(run_sweep, control=self.control, delay_s=delay_s), queue):
+            with Recorder(store, session, self.control) as self.recorder:
+                for event in self.recorder.play(partial(run_sweep, control=self.control, delay_s=delay_s), queue):
                     self.events.append(event)
                     if event.type == "run_started":
                         self._ready.set()

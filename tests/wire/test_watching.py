@@ -249,9 +249,9 @@ def test_a_home_whose_path_is_too_long_for_a_socket_is_reached_all_the_same(trai
     home = tmp_path / ("long-" * 20) / ("longer-" * 10) / "home"
     training = train(RunSpec(epochs=500), home=home)
     if not Path("/proc/self/fd").is_dir():
-        assert "too long" in training.broadcast.problem
+        assert "too long" in training.recorder.problem
         return
-    assert training.broadcast.problem == ""
+    assert training.recorder.problem == ""
     assert answer(watch(home), Order(kind="stop", run=training.runs[0]))["obeyed"]
 
 
@@ -262,8 +262,8 @@ def test_where_no_socket_can_be_had_training_goes_on_and_says_so(train, tmp_path
     monkeypatch.setattr("mnist_tui.wire.server.listen", refuse)
     training = train(RunSpec(epochs=2))
     training.join()
-    assert "through the store alone" in training.broadcast.problem
-    assert "too long" in training.broadcast.problem
+    assert "through the store alone" in training.recorder.problem
+    assert "too long" in training.recorder.problem
     assert training.events[-1].type == "sweep_done"
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from mnist_tui.cli import past
-from mnist_tui.cli.parser import EXPORT_FORMATS, build_parser
+from mnist_tui.cli.parser import EXPORT_FORMATS, build_parser, settings_of
 from mnist_tui.core.queue import QueuedRun
-from mnist_tui.core.spec import MAX_JOBS, REPORT_PRESET, RunSpec, SweepSpec, parse_number, parse_numbers
+from mnist_tui.core.setting import parse_number
+from mnist_tui.core.spec import MAX_JOBS, REPORT_PRESET, RunSpec, SweepSpec, parse_numbers
 from mnist_tui.errors import DataError, MnistTuiError, UsageError
 from mnist_tui.signals import nothing_to_lose
 from mnist_tui.streams import BROKEN_PIPE, give_up_what_cannot_be_written, prepare_streams, say
@@ -58,18 +59,6 @@ def _complain(error: MnistTuiError) -> None:
     say(f"mnist-tui: {error}")
 
 
-def _base_spec(args: argparse.Namespace) -> RunSpec:
-    return RunSpec(
-        dataset=args.dataset,
-        device=args.device,
-        backend=args.backend,
-        batch_size=args.batch_size,
-        learning_rate=args.lr,
-        threads=args.threads,
-        patience=args.patience,
-    )
-
-
 def _app(args: argparse.Namespace, attach: str = "") -> int:
     with nothing_to_lose():
         from mnist_tui.engine import load_classifier, run_sweep, warm_up
@@ -108,19 +97,8 @@ def _app_spec(args: argparse.Namespace, place: Path) -> RunSpec:
     from mnist_tui.runtime.preferences import load
 
     remembered, _ = load(place)
-    said = {
-        "epochs": args.epochs,
-        "features": args.features,
-        "seed": args.seed,
-        "dataset": args.dataset,
-        "device": args.device,
-        "batch_size": args.batch_size,
-        "learning_rate": args.lr,
-        "threads": args.threads,
-        "patience": args.patience,
-    }
-    given = {name: value for name, value in said.items() if value is not None}
-    return replace(remembered.spec, backend=args.backend, **given)
+    # What is not remembered begins as usual.
+    return replace(remembered.spec, **settings_of(args))
 
 
 def _demo(args: argparse.Namespace) -> int:
@@ -173,10 +151,10 @@ def _run(args: argparse.Namespace) -> int:
     sweep = SweepSpec(
         epochs=parse_numbers(args.epochs, "epochs") if args.epochs else preset.epochs,
         features=parse_numbers(args.features, "features") if args.features else preset.features,
-        seeds=parse_numbers(args.seeds, "seeds"),
-        base=_base_spec(args),
+        seeds=parse_numbers(args.seeds or "0", "seeds"),
+        base=RunSpec(**settings_of(args)),
     )
-    strict = args.dataset == "auto" and not args.allow_fallback
+    strict = args.dataset in (None, "auto") and not args.allow_fallback
     if strict:
         # Nobody watches: numbers of other data must not pass for those of MNIST.
         sweep = replace(sweep, base=replace(sweep.base, dataset="mnist"))

@@ -12,9 +12,12 @@ from typing import Any, Final
 from mnist_tui import __version__
 from mnist_tui.core.filtering import FIELDS
 from mnist_tui.core.orders import KINDS
-from mnist_tui.core.spec import BACKENDS, DATASETS, DEVICES, RunSpec, check_rate, shown
+from mnist_tui.core.setting import check_rate, shown
+from mnist_tui.core.spec import DATASETS, DEVICES, SETTINGS, RunSpec
 from mnist_tui.errors import UsageError
 
+GRID: Final = {"epochs": ("--epochs", "10"), "features": ("--features", "2"), "seed": ("--seeds", "0")}
+"""Settings of which a run of the command line takes several values: the option, and what it is without one."""
 EXPORT_FORMATS: Final = ("md", "csv", "json", "tex", "html")
 EPILOG: Final = """\
 exit codes: 0 done, 1 crash, 2 usage, 3 data not available, 4 a run failed or diverged,
@@ -233,38 +236,36 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_settings(parser: argparse.ArgumentParser, *, grid: bool = False) -> None:
-    usual, last = RunSpec(), "default: as the last time"
-    settings = parser.add_argument_group("settings")
-    if grid:
-        settings.add_argument("--epochs", metavar="N,N", help="epochs, a list or a range (default: 10)")
-        settings.add_argument("--features", metavar="N,N", help="bottleneck widths, 1 to 512 (default: 2)")
-        settings.add_argument("--seeds", default="0", metavar="N,N", help="seeds, a list or a range (default: 0)")
-    else:
-        settings.add_argument("--epochs", type=_int, metavar="N", help=last)
-        settings.add_argument("--features", type=_int, metavar="N", help=last)
-        settings.add_argument("--seed", type=_int, metavar="N", help=last)
-    # The app begins as it was left, where nothing is said.
-    dataset, device, batch_size, rate = (
-        (usual.dataset, usual.device, usual.batch_size, usual.learning_rate) if grid else (None,) * 4
-    )
-    said = "default: %(default)s" if grid else last
-    settings.add_argument("--dataset", choices=DATASETS, default=dataset, help=said)
-    settings.add_argument("--device", choices=DEVICES, default=device, help=said)
-    settings.add_argument(
-        "--backend",
-        choices=BACKENDS,
-        default=usual.backend,
-        help="compiled loops (CPU), PyTorch alone, or the faster one (default: %(default)s)",
-    )
-    settings.add_argument("--batch-size", type=_int, default=batch_size, metavar="N", help=said)
-    settings.add_argument("--lr", type=_rate, default=rate, metavar="X", help=said)
-    settings.add_argument(
-        "--patience", type=_int, metavar="N", help="end a run after N epochs without a better validation accuracy"
-    )
-    settings.add_argument(
-        "--threads",
-        type=_int,
-        default=None,
-        metavar="N",
-        help="CPU threads (default: what gains and is free, at most 4)",
-    )
+    """Add the options of all settings.
+
+    Args:
+        parser: Where to.
+        grid: Some take several values; else the app begins as it was left, where nothing is said.
+    """
+    group = parser.add_argument_group("settings")
+    for setting in SETTINGS:
+        if not setting.option:
+            continue
+        if grid and setting.key in GRID:
+            option, usual = GRID[setting.key]
+            what = f"{setting.name.lower()}s" if setting.key == "seed" else setting.name.lower()
+            group.add_argument(
+                option, default=None, metavar="N,N", help=f"{what}, a list or a range (default: {usual})"
+            )
+            continue
+        usual = getattr(RunSpec(), setting.key)
+        said = setting.help or (f"default: {usual}" if grid else "default: as the last time")
+        if setting.choices:
+            group.add_argument(setting.option, dest=setting.key, choices=setting.choices, help=said)
+        else:
+            read, letter = (_rate, "X") if setting.check is not None else (_int, "N")
+            group.add_argument(setting.option, dest=setting.key, type=read, metavar=letter, help=said)
+
+
+def settings_of(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings that were given, by their names in `RunSpec`; those of a grid are left out."""
+    given = {setting.key: getattr(args, setting.key, None) for setting in SETTINGS}
+    # Of a grid they are texts that name several values.
+    return {
+        key: value for key, value in given.items() if value is not None and not (key in GRID and isinstance(value, str))
+    }

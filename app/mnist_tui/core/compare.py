@@ -3,28 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
+from mnist_tui.core.fields import SETTING_FIELDS, Field
 from mnist_tui.core.metrics import newcombe_interval
 from mnist_tui.core.state import RunState
-
-SETTINGS: Final[tuple[tuple[str, Callable[[RunState], str]], ...]] = (
-    ("Epochs", lambda run: str(run.epochs)),
-    ("Features", lambda run: str(run.spec.features)),
-    ("Seed", lambda run: str(run.spec.seed)),
-    ("Learning rate", lambda run: f"{run.spec.learning_rate:g}"),
-    ("Rate changes", lambda run: run.rate_changes or "none"),
-    ("Patience", lambda run: str(run.spec.patience or "off")),
-    ("Batch size", lambda run: str(run.spec.batch_size)),
-    ("Dataset", lambda run: run.dataset.label if run.dataset else run.spec.dataset),
-    ("Device", lambda run: run.machine.device if run.machine else run.spec.device),
-    ("Backend", lambda run: run.machine.backend if run.machine else run.spec.backend),
-    ("Threads", lambda run: str(run.machine.threads) if run.machine else ""),
-    ("Parameters", lambda run: f"{run.parameters:,}" if run.parameters is not None else ""),
-)
-"""Settings by title, as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +27,12 @@ class Difference:
 
 def differing_settings(runs: Sequence[RunState]) -> list[tuple[str, list[str]]]:
     """Return title and value per run of each setting in which the runs differ."""
-    rows = [(title, [text(run) for run in runs]) for title, text in SETTINGS]
+    rows = [(field.name, [_in_words(field, run) for run in runs]) for field in SETTING_FIELDS]
     return [(title, values) for title, values in rows if len(set(values)) > 1]
+
+
+def _in_words(field: Field, run: RunState) -> str:
+    return f"{run.parameters:,}" if field.key == "parameters" and run.parameters else field.in_words(run)
 
 
 def difference(accuracy: float | None, baseline: float | None, images: int) -> Difference | None:

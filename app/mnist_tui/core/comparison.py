@@ -8,35 +8,23 @@ from statistics import median
 from typing import Any, Final
 
 from mnist_tui.core.events import Status
-from mnist_tui.core.metrics import Spread, low_outlier, newcombe_interval, spread, student_t_95, wilson_interval
+from mnist_tui.core.fields import ALL, COLUMNS, TABLE_FIELDS
+from mnist_tui.core.metrics import Spread, low_outlier, newcombe_interval, student_t_95, wilson_interval
 from mnist_tui.core.numerals import count, percent
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import (
-    COLUMNS,
     Column,
     ComparisonTable,
     Direction,
     Row,
     Unit,
-    Value,
     format_value,
     is_finished,
 )
 
 TIME_NOISE: Final = 0.05
 """Share by which times differ on a quiet machine; a smaller lead marks no winner."""
-_TEST_ACCURACY: Final = next(column for column in COLUMNS if column.key == "test_accuracy")
-_MEASURED: Final = frozenset(
-    {
-        "last_epoch_accuracy",
-        "last_epoch_time_s",
-        "last_val_accuracy",
-        "test_accuracy",
-        "total_training_time_s",
-        "best_val_accuracy",
-        "test_loss",
-    }
-)
+_TEST_ACCURACY: Final = ALL["test_accuracy"].column
 _SAME_DATA: Final = ("data_digest", "split_seed")
 _SAME_MACHINE: Final = (*_SAME_DATA, "device", "device_name", "backend", "threads")
 
@@ -46,7 +34,7 @@ def build_table(runs: Iterable[RunState]) -> ComparisonTable:
 
     A seed that was run again counts once, with its newest run: repeating a run is no new evidence.
     """
-    groups: dict[tuple[Any, ...], list[RunState]] = {}
+    groups: dict[tuple[object, ...], list[RunState]] = {}
     for run in runs:
         if run.result is not None:
             groups.setdefault(_group_key(run), []).append(run)
@@ -64,19 +52,8 @@ def _is_shown(column: Column, rows: Sequence[Row]) -> bool:
     return column.always or len(values) > 1 or (column.if_any and values != {None})
 
 
-def _group_key(run: RunState) -> tuple[Any, ...]:
-    spec, machine, data = run.spec, run.machine, run.dataset
-    key = (
-        run.epochs,
-        spec.features,
-        spec.batch_size,
-        spec.learning_rate,
-        run.rates,
-        spec.patience,
-        spec.split_seed,
-        data.sha256 if data else None,
-        (machine.device, machine.device_name, machine.backend, machine.deciding_threads) if machine else None,
-    )
+def _group_key(run: RunState) -> tuple[object, ...]:
+    key = tuple(field.same(run) for field in TABLE_FIELDS if field.same is not None)
     return key if run.status is Status.FINISHED else (*key, run.run)
 
 
@@ -85,46 +62,9 @@ def _newest_per_seed(group: Sequence[RunState]) -> list[RunState]:
 
 
 def _make_row(group: Sequence[RunState]) -> Row:
-    first = group[0]
-    results = [run.result for run in group if run.result is not None]
-    measured = {key: spread([v for r in results if (v := getattr(r, key)) is not None]) for key in _MEASURED}
-    unfinished = first.status is not Status.FINISHED
-    status = f"{first.status} at {first.epochs_done}/{first.epochs}" if unfinished else str(first.status)
-    values: dict[str, Value] = {
-        "epochs": first.epochs,
-        "features": first.spec.features,
-        **measured,
-        "parameters": first.parameters,
-        "n_seeds": len(group),
-        "status": status,
-        "dataset": first.dataset.label if first.dataset else None,
-        "data_digest": first.dataset.sha256[:12] if first.dataset else None,
-        "split_seed": first.spec.split_seed,
-        "device": first.machine.device if first.machine else None,
-        "device_name": first.machine.device_name if first.machine else None,
-        "backend": first.machine.backend if first.machine else None,
-        "threads": _threads(group),
-        "batch_size": first.spec.batch_size,
-        "learning_rate": first.spec.learning_rate,
-        "rate_changes": first.rate_changes or None,
-        "epochs_done": _ended_early(group),
-        "patience": first.spec.patience,
-    }
-    data = first.dataset
+    data = group[0].dataset
     images = {"n_train": data.n_train, "n_validation": data.n_validation, "n_test": data.n_test} if data else {}
-    return Row(tuple(run.run for run in group), values, images)
-
-
-def _threads(group: Sequence[RunState]) -> float | str | None:
-    counts = sorted({run.machine.threads for run in group if run.machine is not None})
-    return counts[0] if len(counts) == 1 else ", ".join(map(str, counts)) or None
-
-
-def _ended_early(group: Sequence[RunState]) -> Spread | None:
-    """Return the epochs of runs that their patience ended, with those of their seeds; `None` where all were trained."""
-    if all(run.status is not Status.FINISHED or run.epochs_done == run.epochs for run in group):
-        return None
-    return spread([float(run.epochs_done) for run in group])
+    return Row(tuple(run.run for run in group), {field.key: field.of(group) for field in TABLE_FIELDS}, images)
 
 
 def _row_order(row: Row) -> tuple[Any, ...]:

@@ -8,7 +8,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeAlias
 
+from mnist_tui.core.fields import ALL, Field
 from mnist_tui.core.state import RunState
+from mnist_tui.core.table import Unit, Value
 from mnist_tui.errors import UsageError
 
 Test: TypeAlias = Callable[[RunState], bool]
@@ -27,35 +29,31 @@ _COMPARISONS: Final[Mapping[str, Callable[[float, float], bool]]] = {
 }
 
 
-def _percent(value: float | None) -> float | None:
-    return None if value is None else 100 * value
+def _asked(field: Field, run: RunState) -> Value:
+    return (field.asked or field.get)(run)
 
 
+def _number_of(field: Field) -> Number:
+    scale = 100 if field.column.unit is Unit.FRACTION else 1
+
+    def number(run: RunState) -> float | None:
+        value = _asked(field, run)
+        return scale * value if isinstance(value, int | float) else None
+
+    return number
+
+
+_ASKED: Final = {field.word: field for field in ALL.values() if field.word}
 NUMBERS: Final[Mapping[str, Number]] = {
-    "epochs": lambda run: run.epochs,
-    "features": lambda run: run.spec.features,
-    "seed": lambda run: run.spec.seed,
-    "lr": lambda run: run.spec.learning_rate,
-    "batch": lambda run: run.spec.batch_size,
-    "done": lambda run: run.epochs_done,
-    "train": lambda run: _percent(run.result.last_epoch_accuracy) if run.result else None,
-    "val": lambda run: _percent(run.result.last_val_accuracy) if run.result else None,
-    "best": lambda run: _percent(run.result.best_val_accuracy) if run.result else None,
-    "test": lambda run: _percent(run.result.test_accuracy) if run.result else None,
-    "time": lambda run: run.result.total_training_time_s if run.result else None,
+    word: _number_of(field) for word, field in _ASKED.items() if field.column.unit is not Unit.TEXT
 }
 """Fields that are compared as numbers: accuracies in per cent, times in seconds."""
-ACCURACIES: Final = frozenset({"train", "val", "best", "test"})
+ACCURACIES: Final = frozenset(word for word, field in _ASKED.items() if field.column.unit is Unit.FRACTION)
 """Fields that are sorted from large to small."""
 TEXTS: Final[Mapping[str, Text]] = {
-    "status": lambda run: str(run.status),
-    "dataset": lambda run: run.dataset.name if run.dataset else run.spec.dataset,
-    "device": lambda run: run.machine.device if run.machine else run.spec.device,
-    "name": lambda run: run.labels.name,
-    "note": lambda run: run.labels.note,
-    "tag": lambda run: " ".join(run.labels.tags),
-    "id": lambda run: run.run,
-    "date": lambda run: run.started_at[:10],
+    word: lambda run, field=field: str(_asked(field, run) or "")  # type: ignore[misc]
+    for word, field in _ASKED.items()
+    if field.column.unit is Unit.TEXT
 }
 """Fields that hold text: `=` asks whether it holds the value, in small or capital letters."""
 FIELDS: Final = (*NUMBERS, *TEXTS)
@@ -82,7 +80,7 @@ def parse_filter(text: str) -> Test:
         tests.append(_turned(test) if negated else test)
         negated = False
     if negated:
-        raise UsageError("something must follow the word not", "Such as: not failed")
+        raise UsageError("`not` must be followed by a term", "Such as: not failed")
     return lambda run: all(test(run) for test in tests)
 
 
@@ -130,14 +128,14 @@ def _term(word: str) -> Test:
     if field == "date":
         compare = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}[sign]
         return lambda run: compare(run.started_at[:10], value)
-    raise UsageError(f"{field} is text, so {sign} cannot be asked of it", f"Such as: {field}={value or 'word'}")
+    raise UsageError(f"{field} is text; {sign} does not apply to it", f"Such as: {field}={value or 'word'}")
 
 
 def _number(of: Number, field: str, sign: str, value: str) -> Test:
     try:
         wanted = float(value.removesuffix("%"))
     except ValueError:
-        raise UsageError(f"{field} is a number, and {value[:40]!r} is none", f"Such as: {field}>10") from None
+        raise UsageError(f"{field} must be a number, not {value[:40]!r}", f"Such as: {field}>10") from None
     compare = _COMPARISONS[sign]
 
     def test(run: RunState) -> bool:

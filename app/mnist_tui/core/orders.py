@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mnist_tui.core.parsing import number
-from mnist_tui.core.spec import check_epochs, check_rate
+from mnist_tui.core.setting import check_rate
+from mnist_tui.core.spec import check_epochs
 from mnist_tui.errors import UsageError
 
 KINDS: Final = ("pause", "resume", "stop", "skip", "epochs", "rate")

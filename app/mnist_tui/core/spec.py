@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import secrets
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from itertools import product
 from typing import Any, Final
 
 from mnist_tui.core.numerals import count
+from mnist_tui.core.setting import MAX_DIGITS, check_int, check_rate, setting, settings_of, shown
 from mnist_tui.errors import UsageError
 
 DATASETS: Final = ("auto", "mnist", "digits")
@@ -27,23 +27,12 @@ MAX_RUNS: Final = 10_000
 """Runs of one grid."""
 MAX_LISTED: Final = 1_000
 """Numbers of one list or range."""
-MAX_DIGITS: Final = 19
-"""Digits of the largest seed; no other number has more."""
-MAX_SHOWN: Final = 40
-"""How much of a wrong value a message repeats."""
 
 
-def _check_int(name: str, value: object, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise UsageError(
-            f"{name} must be a whole number from {low} to {high:,}, not {shown(value)}",
-            f"Choose another value for {name}",
-        )
-
-
-def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise UsageError(f"{name} must be one of {', '.join(choices)}, not {shown(value)}")
+def _check_stored_rate(rate: object) -> None:
+    # Older versions accepted infinity, and stored it.
+    if rate != math.inf:
+        check_rate(rate)
 
 
 def check_epochs(epochs: int) -> None:
@@ -52,23 +41,7 @@ def check_epochs(epochs: int) -> None:
     Raises:
         UsageError: It is out of range.
     """
-    _check_int("epochs", epochs, 1, MAX_EPOCHS)
-
-
-def check_rate(rate: object) -> None:
-    """Raise `UsageError` for a value that is not a learning rate."""
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate <= sys.float_info.max:
-        raise UsageError(
-            f"learning rate must be a finite number above 0, not {shown(rate)}", "0.001 is the usual choice"
-        )
-
-
-def shown(value: object) -> str:
-    """Return a value as a sentence can hold it, however long it is."""
-    if isinstance(value, int) and value.bit_length() > 128:
-        return "a number that long"
-    text = repr(value)
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+    check_int("epochs", epochs, 1, MAX_EPOCHS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,33 +63,118 @@ class RunSpec:
         split_seed: Seeds the choice of validation images; the same for all runs that are compared.
     """
 
-    epochs: int = 10
-    features: int = 2
-    seed: int = 0
-    batch_size: int = 64
-    learning_rate: float = 0.001
-    dataset: str = "auto"
-    device: str = "auto"
-    backend: str = "auto"
-    threads: int | None = None
-    split_seed: int = 0
-    patience: int | None = None
+    epochs: int = setting(
+        10,
+        name="Epochs",
+        meaning="Passes over the training images.",
+        option="--epochs",
+        low=1,
+        high=MAX_EPOCHS,
+        steps=(1, 2, 3, 4, 5, 10, 15, 20, 25, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000, 2000, 5000),
+        example="10,20",
+        is_remembered=True,
+    )
+    features: int = setting(
+        2,
+        name="Features",
+        meaning="Width of the bottleneck.",
+        option="--features",
+        low=1,
+        high=MAX_FEATURES,
+        steps=(2, 4, 8, 16, 32, 64),
+        example="2,4,8",
+        is_remembered=True,
+    )
+    seed: int = setting(
+        0,
+        name="Seed",
+        meaning="Seed of weights and order.",
+        option="--seed",
+        high=MAX_SEED,
+        example="0-4",
+        is_remembered=True,
+        separates=False,
+    )
+    learning_rate: float = setting(
+        0.001,
+        name="Learning rate",
+        meaning="Adam's step size.",
+        title="Learning Rate",
+        short="lr",
+        option="--lr",
+        check=_check_stored_rate,
+        steps=(1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0),
+        example="0.001",
+        is_remembered=True,
+    )
+    batch_size: int = setting(
+        64,
+        name="Batch size",
+        meaning="Images per step.",
+        title="Batch",
+        short="batch",
+        option="--batch-size",
+        low=1,
+        high=MAX_BATCH_SIZE,
+        steps=(8, 16, 32, 64, 128, 256, 512, 1024),
+        example="64",
+        is_remembered=True,
+    )
+    patience: int | None = setting(
+        None,
+        name="Patience",
+        meaning="Epochs without a better one allowed.",
+        option="--patience",
+        help="end a run after N epochs without a better validation accuracy",
+        low=1,
+        high=MAX_EPOCHS,
+        is_optional=True,
+        steps=(0, 2, 3, 5, 10, 20, 50),
+        example="off",
+        is_remembered=True,
+    )
+    dataset: str = setting(
+        "auto",
+        name="Dataset",
+        meaning="What was learned.",
+        line="data",
+        option="--dataset",
+        choices=DATASETS,
+        is_remembered=True,
+    )
+    device: str = setting(
+        "auto",
+        name="Device",
+        meaning="Where it was computed.",
+        option="--device",
+        choices=DEVICES,
+        is_remembered=True,
+    )
+    backend: str = setting(
+        "auto",
+        name="Backend",
+        meaning="Compiled loops, or PyTorch alone.",
+        option="--backend",
+        help="compiled loops (CPU), PyTorch alone, or the faster one (default: auto)",
+        choices=BACKENDS,
+    )
+    threads: int | None = setting(
+        None,
+        name="Threads",
+        meaning="CPU threads of the training.",
+        option="--threads",
+        help="CPU threads (default: up to 4 idle cores, where the network is wide enough to benefit)",
+        low=1,
+        high=MAX_THREADS,
+        is_optional=True,
+    )
+    split_seed: int = setting(
+        0, name="Split seed", meaning="Chose the validation images.", title="Split Seed", high=MAX_SEED
+    )
 
     def __post_init__(self) -> None:
-        check_epochs(self.epochs)
-        _check_int("features", self.features, 1, MAX_FEATURES)
-        _check_int("seed", self.seed, 0, MAX_SEED)
-        _check_int("batch size", self.batch_size, 1, MAX_BATCH_SIZE)
-        _check_int("split seed", self.split_seed, 0, MAX_SEED)
-        if self.threads is not None:
-            _check_int("threads", self.threads, 1, MAX_THREADS)
-        if self.patience is not None:
-            _check_int("patience", self.patience, 1, MAX_EPOCHS)
-        if self.learning_rate != math.inf:
-            check_rate(self.learning_rate)
-        _check_choice("dataset", self.dataset, DATASETS)
-        _check_choice("device", self.device, DEVICES)
-        _check_choice("backend", self.backend, BACKENDS)
+        for one in SETTINGS:
+            one.validate(getattr(self, one.key))
 
     @property
     def title(self) -> str:
@@ -138,6 +196,10 @@ class RunSpec:
         if values.get("learning_rate") == "inf":
             values["learning_rate"] = math.inf
         return cls(**values)
+
+
+SETTINGS: Final = settings_of(RunSpec)
+"""All settings, in the order in which people meet them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +225,9 @@ class SweepSpec:
         for epochs in self.epochs:
             check_epochs(epochs)
         for features in self.features:
-            _check_int("features", features, 1, MAX_FEATURES)
+            check_int("features", features, 1, MAX_FEATURES)
         for seed in self.seeds:
-            _check_int("seed", seed, 0, MAX_SEED)
+            check_int("seed", seed, 0, MAX_SEED)
         if self.n_runs > MAX_RUNS:
             raise UsageError(
                 f"a grid may have at most {MAX_RUNS:,} runs, and this one has {self.n_runs:,}",
@@ -190,19 +252,6 @@ REPORT_PRESET: Final = SweepSpec(epochs=(10, 20), features=(2,))
 def new_run_id(now: datetime | None = None) -> str:
     """Return a new id that sorts by time: UTC date and time, then 24 random bits."""
     return f"{now or datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-
-
-def parse_number(text: str, name: str, low: int, high: int) -> int:
-    """Read one whole number.
-
-    Raises:
-        UsageError: The text is something else, or outside of the range.
-    """
-    digits = text.strip()
-    # Longer ones are no number that is allowed anywhere, and Python refuses those of thousands of digits.
-    known = digits.isascii() and digits.isdecimal() and len(digits.lstrip("0")) <= MAX_DIGITS
-    _check_int(name, int(digits) if known else digits, low, high)
-    return int(digits)
 
 
 def parse_numbers(text: str, name: str) -> tuple[int, ...]:

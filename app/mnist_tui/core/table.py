@@ -1,4 +1,4 @@
-"""The comparison table: every column declared once, and how its values are written. `core.comparison` builds it."""
+"""The comparison table: its columns and rows, and how its values are written. `core.comparison` builds it."""
 
 from __future__ import annotations
 
@@ -63,94 +63,14 @@ class Column:
     if_any: bool = False
 
 
-REPORT_COLUMNS: Final = (
-    Column("epochs", "Epochs", Unit.COUNT, Direction.NONE, "Passes over the training images."),
-    Column("features", "Features", Unit.COUNT, Direction.NONE, "Width of the bottleneck."),
-    Column(
-        "last_epoch_accuracy",
-        "Last Epoch Accuracy",
-        Unit.FRACTION,
-        Direction.HIGHER,
-        "Training accuracy of the last epoch, taken while the weights change.",
-        "n_train",
-    ),
-    Column(
-        "last_epoch_time_s",
-        "Last Epoch Time",
-        Unit.SECONDS,
-        Direction.LOWER,
-        "Training plus validation time of the last epoch.",
-    ),
-    Column(
-        "last_val_accuracy",
-        "Last Val Accuracy",
-        Unit.FRACTION,
-        Direction.HIGHER,
-        "Validation accuracy after the last epoch.",
-        "n_validation",
-    ),
-    Column(
-        "test_accuracy",
-        "Test Accuracy",
-        Unit.FRACTION,
-        Direction.HIGHER,
-        "Test accuracy with the weights after the last epoch; it chooses nothing.",
-        "n_test",
-    ),
-    Column(
-        "total_training_time_s",
-        "Total Training Time",
-        Unit.SECONDS,
-        Direction.LOWER,
-        "Sum of all epoch times; loading, pauses and the test are not in it.",
-    ),
-)
-"""The report's columns, in its order and words."""
-
-MORE_COLUMNS: Final = (
-    Column(
-        "best_val_accuracy",
-        "Best Val Accuracy",
-        Unit.FRACTION,
-        Direction.HIGHER,
-        "Best validation accuracy of any epoch.",
-        "n_validation",
-    ),
-    Column("test_loss", "Test Loss", Unit.LOSS, Direction.LOWER, "Mean cross-entropy on the test images."),
-    Column("parameters", "Parameters", Unit.COUNT, Direction.NONE, "Trainable numbers in the network."),
-    Column("n_seeds", "Seeds", Unit.COUNT, Direction.NONE, "Runs behind the row: mean ± sample deviation."),
-    Column("status", "Status", Unit.TEXT, Direction.NONE, "How the run ended; only finished runs enter a mean."),
-    Column("dataset", "Dataset", Unit.TEXT, Direction.NONE, "What was learned.", always=False),
-    Column("data_digest", "Data Digest", Unit.TEXT, Direction.NONE, "Start of the data's SHA-256.", always=False),
-    Column("split_seed", "Split Seed", Unit.COUNT, Direction.NONE, "Chose the validation images.", always=False),
-    Column("device", "Device", Unit.TEXT, Direction.NONE, "Where it was computed.", always=False),
-    Column("device_name", "Device Name", Unit.TEXT, Direction.NONE, "The processor or GPU.", always=False),
-    Column("backend", "Backend", Unit.TEXT, Direction.NONE, "Compiled loops, or PyTorch alone.", always=False),
-    Column("threads", "Threads", Unit.COUNT, Direction.NONE, "CPU threads of the training.", always=False),
-    Column("batch_size", "Batch", Unit.COUNT, Direction.NONE, "Images per step.", always=False),
-    Column("learning_rate", "Learning Rate", Unit.LOSS, Direction.NONE, "Adam's step size.", always=False),
-    Column(
-        "rate_changes",
-        "Rate Changes",
-        Unit.TEXT,
-        Direction.NONE,
-        "Learning rates set on the way.",
-        always=False,
-        if_any=True,
-    ),
-    Column("epochs_done", "Epochs Done", Unit.COUNT, Direction.NONE, "Where patience ended it early.", always=False),
-    Column("patience", "Patience", Unit.COUNT, Direction.NONE, "Epochs without a better one allowed.", always=False),
-)
-COLUMNS: Final = REPORT_COLUMNS + MORE_COLUMNS
-
-
 @dataclass(frozen=True, slots=True)
 class Row:
     """One setting: a mean over its finished runs, or one run that did not finish.
 
     Attributes:
         runs: Ids of the runs behind it.
-        values: By column key: a `Spread` for measured columns, a plain value for settings, `None` where unknown.
+        values: By column key, in the order of the columns: a `Spread` for measured columns, a plain value for
+            settings, `None` where unknown.
         images: Images per part, for the noise of accuracies.
     """
 
@@ -221,15 +141,14 @@ def _plus_minus(std: float | None, scale: float, digits: int) -> str:
 
 def _row_to_json(row: Row) -> dict[str, Any]:
     record: dict[str, Any] = {}
-    for column in COLUMNS:
-        value = row.values[column.key]
+    for key, value in row.values.items():
         if isinstance(value, Spread):
-            record[column.key] = value.mean
+            record[key] = value.mean
             for statistic, number in zip(STATISTICS, (value.std, value.median, value.low, value.high), strict=True):
                 if number is not None:
-                    record[f"{column.key}_{statistic}"] = number
+                    record[f"{key}_{statistic}"] = number
         else:
-            record[column.key] = value
+            record[key] = value
     record["runs"] = list(row.runs)
     return record
 

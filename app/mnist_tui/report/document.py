@@ -15,7 +15,7 @@ from mnist_tui.core.metrics import spread
 from mnist_tui.core.state import RunState
 from mnist_tui.report.export import people_cells, people_footnotes
 from mnist_tui.report.insights import class_names, confusions
-from mnist_tui.report.listing import thinned
+from mnist_tui.report.listing import other_settings, rates_in_words, thinned
 from mnist_tui.report.page import Block, Figure, Table, Title, to_html, to_markdown
 from mnist_tui.report.svg import Curve, Layer, confusion, digit, layers_of, network, plot
 from mnist_tui.report.words import (
@@ -124,11 +124,12 @@ def _protocol(runs: Sequence[RunState]) -> list[Block]:
     machines = [run.machine for run in runs if run.machine is not None]
     facts = [
         ("Optimizer", "Adam, cross-entropy loss"),
-        ("Learning rate", _each(_rates(run) for run in runs)),
+        ("Learning rate", _each(map(rates_in_words, runs))),
         ("Batch size", _each(str(spec.batch_size) for spec in specs)),
         ("Epochs", _each(str(run.epochs) for run in runs)),
         ("Features", _each(str(spec.features) for spec in specs)),
         ("Seeds", _each(str(spec.seed) for spec in specs)),
+        *((field.name, _each(map(field.in_words, runs))) for field in other_settings()),
         ("Device", _each(f"{printable(m.device_name)}: {format_device(m)}" for m in machines)),
         ("Versions", _each(", ".join(f"{k} {v}" for k, v in sorted(m.versions.items())) for m in machines)),
     ]
@@ -137,10 +138,6 @@ def _protocol(runs: Sequence[RunState]) -> list[Block]:
         "The test images were used once, with the weights after the last epoch. Times are those of training and "
         "validation; loading, pauses and the test are not in them.",
     ]
-
-
-def _rates(run: RunState) -> str:
-    return ", then ".join(filter(None, [f"{run.spec.learning_rate:g}", run.rate_changes]))
 
 
 def _each(values: Iterable[str]) -> str:

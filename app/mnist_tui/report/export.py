@@ -12,16 +12,17 @@ import io
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final
 
 from rich.cells import cell_len
 
 from mnist_tui import __version__
-from mnist_tui.core.events import SCHEMA, EpochDone
+from mnist_tui.core.events import SCHEMA
+from mnist_tui.core.fields import COLUMNS
 from mnist_tui.core.plain import to_json_value
 from mnist_tui.core.state import RunState
-from mnist_tui.core.table import COLUMNS, STATISTICS, Column, ComparisonTable, Unit, format_value, is_finished
+from mnist_tui.core.table import STATISTICS, Column, ComparisonTable, Unit, format_value, is_finished
 from mnist_tui.errors import UsageError
 from mnist_tui.report.words import printable
 
@@ -44,11 +45,12 @@ class Cell:
 
 def run_as_csv(run: RunState) -> str:
     """Return the epochs of a run as CSV, one line each: raw numbers, names as in the events."""
-    names = [field.name for field in fields(EpochDone) if field.name != "run"]
+    records = [epoch.to_json() for epoch in run.history]
+    names = [name for name in (records[0] if records else ()) if name not in ("type", "schema", "run")]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows([getattr(epoch, name) for name in names] for epoch in run.history)
+    writer.writerows([record[name] for name in names] for record in records)
     return out.getvalue()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from rich.console import Console
@@ -11,9 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from mnist_tui.core.events import SCHEMA, EpochDone
+from mnist_tui.core.fields import REPORT_COLUMNS, SETTING_FIELDS, Field
 from mnist_tui.core.plain import dumps, to_json_value
 from mnist_tui.core.state import RunState
-from mnist_tui.core.table import REPORT_COLUMNS, ComparisonTable, Unit
+from mnist_tui.core.table import ComparisonTable, Unit
 from mnist_tui.report.export import people_cells, people_footnotes
 from mnist_tui.report.fitting import TextColumn, print_fitting
 from mnist_tui.report.words import (
@@ -207,10 +208,26 @@ def _epochs_columns(history: Sequence[EpochDone], best: EpochDone | None) -> lis
     ]
 
 
+_IN_WORDS_OF_THEIR_OWN: Final = {
+    *("epochs", "features", "seed", "split_seed", "batch_size", "learning_rate", "rate_changes", "patience"),
+    *("dataset", "device", "backend", "threads", "parameters"),
+}
+
+
 def _called(run: RunState) -> list[tuple[str, str]]:
     labels = run.labels
     deleted = f"{format_moment(labels.deleted_at)}, `mnist-tui restore` brings it back" if labels.deleted_at else ""
     return [("Name", labels.name), ("Tags", " ".join(labels.tags)), ("Note", labels.note), ("Deleted", deleted)]
+
+
+def rates_in_words(run: RunState) -> str:
+    """Return the learning rate of a run, and its changes: `0.001, then 0.004 from epoch 4`."""
+    return ", then ".join(filter(None, [f"{run.spec.learning_rate:g}", run.rate_changes]))
+
+
+def other_settings() -> Iterator[Field]:
+    """Yield the settings that reports do not say in words of their own."""
+    return (field for field in SETTING_FIELDS if field.key not in _IN_WORDS_OF_THEIR_OWN)
 
 
 def _facts(run: RunState) -> list[tuple[str, Text]]:
@@ -227,8 +244,13 @@ def _facts(run: RunState) -> list[tuple[str, Text]]:
         ("Features", Text(str(spec.features))),
         ("Seed", Text(f"{spec.seed}, split seed {spec.split_seed}")),
         ("Batch size", Text(str(spec.batch_size))),
-        ("Learning rate", Text(", then ".join(filter(None, [f"{spec.learning_rate:g}", run.rate_changes])))),
+        ("Learning rate", Text(rates_in_words(run))),
         *([("Patience", Text(f"{spec.patience} epochs"))] if spec.patience is not None else []),
+        *(
+            (field.name, Text(printable(field.in_words(run))))
+            for field in other_settings()
+            if field.get(run) is not None
+        ),
     ]
     if run.parameters is not None:
         facts.append(("Parameters", Text(f"{run.parameters:,}")))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
+from mnist_tui.core.fields import ALL, SETTING_FIELDS, Field
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import Column, Direction, Unit, Value
 from mnist_tui.report.words import format_moment, status_text
@@ -27,82 +28,46 @@ class RunColumn:
     order: Callable[[RunState], Value] | None = None
 
 
-def _column(key: str, title: str, unit: Unit, meaning: str) -> Column:
-    return Column(key, title, unit, Direction.NONE, meaning)
+def _column(key: str) -> RunColumn:
+    field = ALL[key]
+    value = field.brief or field.get
+    unit = field.column.unit if field.brief is None else Unit.TEXT
+    if key == "status":
+        return RunColumn(_heading(field, unit), _status)
+    if key == "started":
+        return RunColumn(_heading(field, unit), lambda run: format_moment(run.started_at), field.get)
+    return RunColumn(_heading(field, unit), value)
 
 
-_NAME: Final = RunColumn(_column("name", "Name", Unit.TEXT, "What you call it."), lambda run: run.labels.name or None)
-_TAGS: Final = RunColumn(
-    _column("tags", "Tags", Unit.TEXT, "Your tags."), lambda run: " ".join(run.labels.tags) or None
-)
-_SETTINGS: Final = (
-    RunColumn(_column("epochs", "Epochs", Unit.COUNT, "Passes over the training images."), lambda run: run.epochs),
-    RunColumn(_column("features", "Features", Unit.COUNT, "Width of the bottleneck."), lambda run: run.spec.features),
-    RunColumn(_column("seed", "Seed", Unit.COUNT, "Seed of weights and order."), lambda run: run.spec.seed),
-    RunColumn(
-        _column("lr", "lr", Unit.TEXT, "Learning rate."),
-        lambda run: "→".join(f"{rate:g}" for rate in (run.spec.learning_rate, *(new for _, new in run.rates))),
-    ),
-    RunColumn(
-        _column("patience", "Patience", Unit.TEXT, "Epochs without a better one allowed."),
-        lambda run: str(run.spec.patience or "off"),
-    ),
-    RunColumn(_column("batch", "Batch", Unit.COUNT, "Images per step."), lambda run: run.spec.batch_size),
-    RunColumn(
-        _column("dataset", "Dataset", Unit.TEXT, "What was learned."),
-        lambda run: run.dataset.label if run.dataset else None,
-    ),
-    RunColumn(
-        _column("device", "Device", Unit.TEXT, "Where it was computed."),
-        lambda run: run.machine.device if run.machine else None,
-    ),
-)
+def _heading(field: Field, unit: Unit) -> Column:
+    return Column(field.key, field.short, unit, Direction.NONE, field.column.meaning)
+
+
+def _status(run: RunState) -> str:
+    """Return how a run stands, and how far it came where that is not its end."""
+    return status_text(run.status) + ("" if run.epochs_done == run.epochs else f" {run.epochs_done}/{run.epochs}")
+
+
+_NAME, _TAGS = _column("name"), _column("tags")
+_SETTINGS: Final = tuple(_column(field.key) for field in SETTING_FIELDS if field.short)
 _ALWAYS: Final = frozenset({"epochs", "features"})
 """Settings that are a column also where all runs share them."""
-_RESULTS: Final = (
-    RunColumn(
-        _column("last_val_accuracy", "Val", Unit.FRACTION, "Validation accuracy after the last epoch."),
-        lambda run: _result(run, "last_val_accuracy"),
-    ),
-    RunColumn(
-        _column("status", "Status", Unit.TEXT, "How the run ended."),
-        lambda run: (
-            status_text(run.status) + ("" if run.epochs_done == run.epochs else f" {run.epochs_done}/{run.epochs}")
+_RESULTS: Final = tuple(
+    map(
+        _column,
+        (
+            "last_val_accuracy",
+            "status",
+            "best_val_accuracy",
+            "test_accuracy",
+            "total_training_time_s",
+            "started",
+            "run",
+            "last_epoch_accuracy",
+            "last_epoch_time_s",
         ),
-    ),
-    RunColumn(
-        _column("best_val_accuracy", "Best", Unit.FRACTION, "Best validation accuracy of any epoch."),
-        lambda run: _result(run, "best_val_accuracy"),
-    ),
-    RunColumn(
-        _column("test_accuracy", "Test", Unit.FRACTION, "Test accuracy after the last epoch."),
-        lambda run: _result(run, "test_accuracy"),
-    ),
-    RunColumn(
-        _column("total_training_time_s", "Time", Unit.SECONDS, "Sum of all epoch times."),
-        lambda run: _result(run, "total_training_time_s"),
-    ),
-    RunColumn(
-        _column("started", "Started", Unit.TEXT, "When it began."),
-        lambda run: format_moment(run.started_at),
-        lambda run: run.started_at,
-    ),
-    RunColumn(_column("run", "Id", Unit.TEXT, "Its name for the command line."), lambda run: run.run),
-    RunColumn(
-        _column("last_epoch_accuracy", "Train", Unit.FRACTION, "Training accuracy of the last epoch."),
-        lambda run: _result(run, "last_epoch_accuracy"),
-    ),
-    RunColumn(
-        _column("last_epoch_time_s", "Epoch", Unit.SECONDS, "Training plus validation time of the last epoch."),
-        lambda run: _result(run, "last_epoch_time_s"),
-    ),
+    )
 )
-
-
-def _result(run: RunState, key: str) -> float | None:
-    result = run.so_far
-    value: float | None = getattr(result, key) if result is not None else None
-    return value
 
 
 def arrange(runs: Sequence[RunState]) -> tuple[list[RunColumn], str]:

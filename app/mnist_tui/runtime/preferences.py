@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from mnist_tui.core.spec import MAX_JOBS, RunSpec
+from mnist_tui.core.spec import MAX_JOBS, SETTINGS, RunSpec
 from mnist_tui.errors import MnistTuiError, UsageError
 from mnist_tui.report.files import write_atomically
 from mnist_tui.report.look import Dots, Look, Scale, Smoothing, XAxis
@@ -22,7 +22,7 @@ from mnist_tui.terminal import capabilities
 FILE: Final = "settings.toml"
 THEME: Final = "textual-dark"
 ON_HANGUP: Final = ("stop", "detach")
-_SPEC: Final = ("epochs", "features", "seed", "batch_size", "learning_rate", "patience", "dataset", "device")
+_SPEC: Final = tuple(setting.key for setting in SETTINGS if setting.is_remembered)
 """Settings of the next run that are remembered."""
 _HEAD: Final = (
     "What mnist-tui remembers. Change it while the app is closed; what is left out has its usual value.\n"

@@ -14,7 +14,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from mnist_tui.core.table import COLUMNS
+from mnist_tui.core.fields import COLUMNS
 from mnist_tui.report.marks import MARK_MEANINGS
 from mnist_tui.tui.commands import COMMANDS, Command
 from mnist_tui.tui.screens.dialog import Dialog

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from textual import on
 from textual.app import ComposeResult
@@ -11,18 +12,8 @@ from textual.widgets import Button, Input, Label, Select, Static
 
 from mnist_tui.core.estimate import sweep_s
 from mnist_tui.core.numerals import count
-from mnist_tui.core.spec import (
-    DATASETS,
-    DEVICES,
-    MAX_BATCH_SIZE,
-    MAX_EPOCHS,
-    MAX_JOBS,
-    RunSpec,
-    SweepSpec,
-    check_rate,
-    parse_number,
-    parse_numbers,
-)
+from mnist_tui.core.setting import Setting, in_words, parse_number
+from mnist_tui.core.spec import MAX_JOBS, SETTINGS, RunSpec, SweepSpec, parse_numbers
 from mnist_tui.errors import UsageError
 from mnist_tui.report.words import format_duration
 from mnist_tui.tui.screens.dialog import Dialog
@@ -43,8 +34,26 @@ class NewRuns:
     jobs: int = 1
 
 
+_SETTINGS: Final = tuple(setting for setting in SETTINGS if setting.is_remembered)
+_GRID: Final = {"epochs": "epochs", "features": "features", "seed": "seeds"}
+"""Settings of which several values make a grid, and what those are called."""
+
+
+def _id(setting: Setting) -> str:
+    return _GRID.get(setting.key, setting.key.replace("_", "-"))
+
+
+def _title(setting: Setting) -> str:
+    return _GRID[setting.key].capitalize() if setting.key in _GRID else setting.name
+
+
+def _value(setting: Setting, spec: RunSpec) -> str:
+    value = getattr(spec, setting.key)
+    return "" if value is None else in_words(value)
+
+
 class NewRunsScreen(Dialog[NewRuns]):
-    """Epochs x features x seeds, learning rate, batch size, patience, dataset, device.
+    """Epochs x features x seeds, and the other settings of the line.
 
     Args:
         spec: The values the form opens with.
@@ -68,30 +77,23 @@ class NewRunsScreen(Dialog[NewRuns]):
 
     def compose(self) -> ComposeResult:
         """One line per setting."""
-        spec = self._spec
-        fields = (
-            ("epochs", "Epochs", str(spec.epochs), "10,20"),
-            ("features", "Features", str(spec.features), "2,4,8"),
-            ("seeds", "Seeds", str(spec.seed), "0-4"),
-            ("learning-rate", "Learning rate", f"{spec.learning_rate:g}", "0.001"),
-            ("batch-size", "Batch size", str(spec.batch_size), "64"),
-            ("patience", "Patience", "" if spec.patience is None else str(spec.patience), "off"),
-            *([] if self._jobs is None else [("jobs", "Parallel runs", str(self._jobs), "1")]),
-        )
+        typed = [(_id(s), _title(s), _value(s, self._spec), s.example) for s in _SETTINGS if not s.choices]
+        if self._jobs is not None:
+            typed.append(("jobs", "Parallel runs", str(self._jobs), "1"))
         with VerticalScroll(classes="dialog", can_focus=False) as box:
             box.border_title = "New runs"
             yield Static("Lists such as 10,20 and ranges such as 1-5 make a grid: every combination.", classes="hint")
-            for key, title, value, example in fields:
+            for key, title, value, example in typed:
                 with Horizontal(classes="row"):
                     yield Label(title)
                     yield Input(value, id=key, placeholder=example, compact=True, select_on_focus=True)
-            for key, title, choices, value in (
-                ("dataset", "Dataset", DATASETS, spec.dataset),
-                ("device", "Device", DEVICES, spec.device),
-            ):
-                with Horizontal(classes="row"):
-                    yield Label(title)
-                    yield Select([(c, c) for c in choices], value=value, id=key, allow_blank=False, compact=True)
+            for s in _SETTINGS:
+                if s.choices:
+                    choices = [(choice, choice) for choice in s.choices]
+                    value = getattr(self._spec, s.key)
+                    with Horizontal(classes="row"):
+                        yield Label(s.name)
+                        yield Select(choices, value=value, id=_id(s), allow_blank=False, compact=True)
             yield Static("", id="count", classes="hint")
             yield Static("", classes="error", markup=False)
             with Horizontal(classes="buttons"):
@@ -111,25 +113,14 @@ class NewRunsScreen(Dialog[NewRuns]):
 
     def _read(self) -> SweepSpec:
         text = self._text
-        try:
-            rate = float(text("learning-rate"))
-        except ValueError:
-            raise UsageError("learning rate must be a number, such as 0.001") from None
-        check_rate(rate)
-        base = replace(
-            self._spec,
-            learning_rate=rate,
-            batch_size=parse_number(text("batch-size"), "batch size", 1, MAX_BATCH_SIZE),
-            patience=parse_number(text("patience"), "patience", 1, MAX_EPOCHS) if text("patience") else None,
-            dataset=str(self.query_one("#dataset", Select).value),
-            device=str(self.query_one("#device", Select).value),
-        )
-        return SweepSpec(
-            epochs=parse_numbers(text("epochs"), "epochs"),
-            features=parse_numbers(text("features"), "features"),
-            seeds=parse_numbers(text("seeds"), "seeds"),
-            base=base,
-        )
+        values: dict[str, Any] = {}
+        for s in _SETTINGS:
+            if s.choices:
+                values[s.key] = str(self.query_one(f"#{_id(s)}", Select).value)
+            elif s.key not in _GRID:
+                values[s.key] = s.parse(text(_id(s)))
+        epochs, features, seeds = (parse_numbers(text(name), name) for name in _GRID.values())
+        return SweepSpec(epochs, features, seeds, replace(self._spec, **values))
 
     @on(Input.Changed)
     @on(Select.Changed)

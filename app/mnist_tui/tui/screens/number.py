@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Input, Static
 
-from mnist_tui.core.spec import parse_number
+from mnist_tui.core.setting import parse_number
 from mnist_tui.errors import UsageError
 from mnist_tui.tui.screens.dialog import Dialog
 

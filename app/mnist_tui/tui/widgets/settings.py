@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -12,53 +12,21 @@ from textual.message import Message
 from textual.style import Style
 from textual.widgets import Static
 
-from mnist_tui.core.spec import DATASETS, DEVICES, MAX_SEED, RunSpec
+from mnist_tui.core.setting import Setting, in_words
+from mnist_tui.core.spec import SETTINGS, RunSpec
 from mnist_tui.tui.screenmodel import ScreenModel
 
-Ordered = TypeVar("Ordered", int, float)
-
-EPOCH_STEPS: Final = (1, 2, 3, 4, 5, 10, 15, 20, 25, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000, 2000, 5000)
-"""The values that the epochs key steps through; any number can be typed."""
-FEATURE_STEPS: Final = (2, 4, 8, 16, 32, 64)
-"""The same for features."""
-RATE_STEPS: Final = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
-BATCH_STEPS: Final = (8, 16, 32, 64, 128, 256, 512, 1024)
-PATIENCE_STEPS: Final = (0, 2, 3, 5, 10, 20, 50)
-FIELDS: Final = ("epochs", "features", "seed", "learning_rate", "batch_size", "patience", "dataset", "device")
+FIELDS: Final = tuple(setting for setting in SETTINGS if setting.is_remembered)
 """Settings in the order of the line."""
-_NAMES: Final = {"learning_rate": "lr", "batch_size": "batch", "dataset": "data"}
+_ARROWS: Final = ("epochs", "features")
+"""Those with keys of their own, and arrows to click."""
 
 
 def stepped(spec: RunSpec, name: str, step: int) -> RunSpec:
     """Return the settings with one of `FIELDS` a step higher or lower; unchanged at either end."""
-    match name:
-        case "patience":
-            return replace(spec, patience=_next(PATIENCE_STEPS, spec.patience or 0, step) or None)
-        case "epochs":
-            return replace(spec, epochs=_next(EPOCH_STEPS, spec.epochs, step))
-        case "features":
-            return replace(spec, features=_next(FEATURE_STEPS, spec.features, step))
-        case "seed":
-            return replace(spec, seed=min(max(spec.seed + step, 0), MAX_SEED))
-        case "learning_rate":
-            return replace(spec, learning_rate=_next(RATE_STEPS, spec.learning_rate, step))
-        case "batch_size":
-            return replace(spec, batch_size=_next(BATCH_STEPS, spec.batch_size, step))
-        case "dataset":
-            return replace(spec, dataset=_around(DATASETS, spec.dataset, step))
-        case _:
-            return replace(spec, device=_around(DEVICES, spec.device, step))
-
-
-def _next(steps: Sequence[Ordered], value: Ordered, direction: int) -> Ordered:
-    """Return the next step above or below `value`; the value itself at either end."""
-    if direction > 0:
-        return next((step for step in steps if step > value), value)
-    return next((step for step in reversed(steps) if step < value), value)
-
-
-def _around(choices: Sequence[str], value: str, step: int) -> str:
-    return choices[(choices.index(value) + step) % len(choices)]
+    setting = next(setting for setting in FIELDS if setting.key == name)
+    changed: dict[str, Any] = {name: setting.stepped(getattr(spec, name), step)}
+    return replace(spec, **changed)
 
 
 class SettingsBar(Static, can_focus=True):
@@ -118,30 +86,30 @@ class SettingsBar(Static, can_focus=True):
 
     def action_step(self, step: int) -> None:
         """Change the setting under the cursor."""
-        self.post_message(self.Stepped(FIELDS[self._at], step))
+        self.post_message(self.Stepped(FIELDS[self._at].key, step))
 
     def action_type(self) -> None:
         """Type a value for it."""
-        self.post_message(self.Typed(FIELDS[self._at]))
+        self.post_message(self.Typed(FIELDS[self._at].key))
 
-    def _field(self, spec: RunSpec, name: str) -> Content:
-        value = getattr(spec, name)
-        chosen = self.has_focus and name == FIELDS[self._at]
-        if name in ("epochs", "features"):
+    def _field(self, spec: RunSpec, setting: Setting) -> Content:
+        name, value = setting.key, getattr(spec, setting.key)
+        chosen = self.has_focus and name == FIELDS[self._at].key
+        if name in _ARROWS:
             less, more = (Style.from_meta({"@click": f"app.{name}({step})"}) for step in (-1, 1))
             noun = name if value != 1 else name[:-1]
             return Content.assemble(
                 ("◂", less), (f" {value} ", "bold reverse" if chosen else "bold"), f"{noun} ", ("▸", more)
             )
-        text = f"{value:g}" if isinstance(value, float) else "off" if value is None else str(value)
-        return Content.styled(f"{_NAMES.get(name, name)} {text}", "bold reverse" if chosen else "$text-muted")
+        word = setting.line or setting.short or name
+        return Content.styled(f"{word} {in_words(value)}", "bold reverse" if chosen else "$text-muted")
 
     def on_resize(self) -> None:
         """Show as many settings as fit whole; those before the cursor give way to it."""
         if self._spec is None:
             return
         label = Content.styled("Next run" if self._live else "Settings", "bold")
-        fields = [self._field(self._spec, name) for name in FIELDS]
+        fields = [self._field(self._spec, setting) for setting in FIELDS]
         first = 0
         while self.has_focus and first < self._at and not self._fits([label, *fields[first : self._at + 1]]):
             first += 1

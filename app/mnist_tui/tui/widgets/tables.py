@@ -14,7 +14,8 @@ from textual import on
 from textual.message import Message
 from textual.widgets import DataTable
 
-from mnist_tui.core.table import REPORT_COLUMNS, Column, Unit, sort_rows
+from mnist_tui.core.fields import REPORT_COLUMNS
+from mnist_tui.core.table import Column, Unit, sort_rows
 
 MAX_ROWS: Final = 500
 """Rows that are drawn: the first ones in the chosen order. Nobody reads more, and each costs time."""

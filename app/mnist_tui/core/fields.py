@@ -1,0 +1,362 @@
+"""Every setting and every result of a run, declared once: tables, lists, filters and comparisons read them here.
+
+Settings come from `RunSpec`; where a run had another value than was asked for, as with `auto`, it is given here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from mnist_tui.core.events import Status
+from mnist_tui.core.metrics import Spread, spread
+from mnist_tui.core.setting import Setting, in_words
+from mnist_tui.core.spec import SETTINGS
+from mnist_tui.core.state import RunState
+from mnist_tui.core.table import Column, Direction, Unit, Value
+
+Getter: TypeAlias = Callable[[RunState], Value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One thing that is known of a run.
+
+    Attributes:
+        column: Its column in the comparison table, with its key and its titles.
+        get: The value of a run; `None` where it has none.
+        name: Its name among the settings of a run, such as `Batch size`; empty for results.
+        short: Its heading in the list of runs; empty: it has no column there.
+        word: Its name in filters; empty: it cannot be asked for.
+        brief: The value in the list, where that is another one.
+        asked: The value that filters compare, likewise.
+        same: What must be equal for runs to be averaged; `None`: it may differ.
+        of_group: The value of runs that are averaged; `None`: that of the first one.
+        unset: What stands for no value in words.
+    """
+
+    column: Column
+    get: Getter
+    name: str = ""
+    short: str = ""
+    word: str = ""
+    brief: Getter | None = None
+    asked: Getter | None = None
+    same: Callable[[RunState], object] | None = None
+    of_group: Callable[[Sequence[RunState]], Value] | None = None
+    unset: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its machine name."""
+        return self.column.key
+
+    def in_words(self, run: RunState) -> str:
+        """Return the value of a run as text."""
+        value = self.get(run)
+        return self.unset if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+    def of(self, group: Sequence[RunState]) -> Value:
+        """Return the value of runs that are averaged."""
+        return self.of_group(group) if self.of_group is not None else self.get(group[0])
+
+
+# Settings ---------------------------------------------------------------------------------------------
+
+
+def _threads(group: Sequence[RunState]) -> float | str | None:
+    counts = sorted({run.machine.threads for run in group if run.machine is not None})
+    return counts[0] if len(counts) == 1 else ", ".join(map(str, counts)) or None
+
+
+_ACTUAL: Final[dict[str, dict[str, Any]]] = {
+    "epochs": {"get": lambda run: run.epochs, "same": lambda run: run.epochs},
+    "learning_rate": {
+        "brief": lambda run: "→".join(f"{rate:g}" for rate in (run.spec.learning_rate, *(new for _, new in run.rates)))
+    },
+    "patience": {"brief": lambda run: in_words(run.spec.patience)},
+    "dataset": {
+        "get": lambda run: run.dataset.label if run.dataset else None,
+        "asked": lambda run: run.dataset.name if run.dataset else run.spec.dataset,
+        # Its label is not what tells data apart: see `data_digest`.
+        "same": None,
+    },
+    "device": {
+        "get": lambda run: run.machine.device if run.machine else None,
+        "asked": lambda run: run.machine.device if run.machine else run.spec.device,
+        "same": lambda run: (run.machine.device, run.machine.device_name) if run.machine else None,
+    },
+    "backend": {
+        "get": lambda run: run.machine.backend if run.machine else None,
+        "same": lambda run: run.machine.backend if run.machine else None,
+    },
+    "threads": {
+        "get": lambda run: run.machine.threads if run.machine else None,
+        "same": lambda run: run.machine.deciding_threads if run.machine else None,
+        "of_group": _threads,
+    },
+}
+"""What a run really had, where that is not what its settings say."""
+_REPORTED: Final = ("epochs", "features")
+"""Settings that are a column also where all rows share them."""
+
+
+def _field_of(setting: Setting) -> Field:
+    def get(run: RunState) -> Value:
+        value: Value = getattr(run.spec, setting.key)
+        return value
+
+    unit = Unit.TEXT if setting.choices else Unit.LOSS if setting.check is not None else Unit.COUNT
+    column = Column(
+        setting.key,
+        setting.title or setting.name,
+        unit,
+        Direction.NONE,
+        setting.meaning,
+        always=setting.key in _REPORTED,
+    )
+    word = setting.short or setting.key
+    declared: dict[str, Any] = {
+        "column": column,
+        "get": get,
+        "name": setting.name,
+        # An abbreviation is not a word that begins a heading.
+        "short": (word if len(word) < 3 else word.capitalize()) if setting.is_remembered else "",
+        "word": word,
+        "unset": "off" if setting.is_optional else "",
+        "same": get if setting.separates else None,
+    }
+    return Field(**declared | _ACTUAL.get(setting.key, {}))
+
+
+def _text(key: str, title: str, meaning: str, get: Getter, **more: Any) -> Field:
+    return Field(column=Column(key, title, Unit.TEXT, Direction.NONE, meaning, always=False), get=get, **more)
+
+
+_RATE_CHANGES: Final = Field(
+    column=Column(
+        "rate_changes",
+        "Rate Changes",
+        Unit.TEXT,
+        Direction.NONE,
+        "Learning rates set on the way.",
+        always=False,
+        if_any=True,
+    ),
+    get=lambda run: run.rate_changes or None,
+    name="Rate changes",
+    unset="none",
+    same=lambda run: run.rates,
+)
+_PARAMETERS: Final = Field(
+    column=Column("parameters", "Parameters", Unit.COUNT, Direction.NONE, "Trainable numbers in the network."),
+    get=lambda run: run.parameters,
+    name="Parameters",
+)
+SETTING_FIELDS: Final = (*map(_field_of, SETTINGS), _RATE_CHANGES, _PARAMETERS)
+
+_ORIGIN: Final = (
+    _text(
+        "data_digest",
+        "Data Digest",
+        "Start of the data's SHA-256.",
+        lambda run: run.dataset.sha256[:12] if run.dataset else None,
+        same=lambda run: run.dataset.sha256 if run.dataset else None,
+    ),
+    _text(
+        "device_name",
+        "Device Name",
+        "The processor or GPU.",
+        lambda run: run.machine.device_name if run.machine else None,
+    ),
+)
+
+# Results ----------------------------------------------------------------------------------------------
+
+
+def _result(
+    key: str,
+    title: str,
+    unit: Unit,
+    direction: Direction,
+    meaning: str,
+    *,
+    images: str = "",
+    short: str = "",
+    word: str = "",
+) -> Field:
+    def get(run: RunState) -> float | None:
+        value: float | None = getattr(run.so_far, key, None)
+        return value
+
+    return Field(
+        column=Column(key, title, unit, direction, meaning, images),
+        get=get,
+        short=short,
+        word=word,
+        of_group=lambda group: spread([value for run in group if (value := get(run)) is not None]),
+    )
+
+
+RESULT_FIELDS: Final = (
+    _result(
+        "last_epoch_accuracy",
+        "Last Epoch Accuracy",
+        Unit.FRACTION,
+        Direction.HIGHER,
+        "Training accuracy of the last epoch, taken while the weights change.",
+        images="n_train",
+        short="Train",
+        word="train",
+    ),
+    _result(
+        "last_epoch_time_s",
+        "Last Epoch Time",
+        Unit.SECONDS,
+        Direction.LOWER,
+        "Training plus validation time of the last epoch.",
+        short="Epoch",
+    ),
+    _result(
+        "last_val_accuracy",
+        "Last Val Accuracy",
+        Unit.FRACTION,
+        Direction.HIGHER,
+        "Validation accuracy after the last epoch.",
+        images="n_validation",
+        short="Val",
+        word="val",
+    ),
+    _result(
+        "best_val_accuracy",
+        "Best Val Accuracy",
+        Unit.FRACTION,
+        Direction.HIGHER,
+        "Best validation accuracy of any epoch.",
+        images="n_validation",
+        short="Best",
+        word="best",
+    ),
+    _result(
+        "test_accuracy",
+        "Test Accuracy",
+        Unit.FRACTION,
+        Direction.HIGHER,
+        "Test accuracy with the weights after the last epoch; it chooses nothing.",
+        images="n_test",
+        short="Test",
+        word="test",
+    ),
+    _result("test_loss", "Test Loss", Unit.LOSS, Direction.LOWER, "Mean cross-entropy on the test images."),
+    _result(
+        "total_training_time_s",
+        "Total Training Time",
+        Unit.SECONDS,
+        Direction.LOWER,
+        "Sum of all epoch times; loading, pauses and the test are not in it.",
+        short="Time",
+        word="time",
+    ),
+)
+
+
+def _status(group: Sequence[RunState]) -> str:
+    first = group[0]
+    finished = first.status is Status.FINISHED
+    return str(first.status) if finished else f"{first.status} at {first.epochs_done}/{first.epochs}"
+
+
+def _ended_early(group: Sequence[RunState]) -> Spread | None:
+    """Return the epochs of runs that their patience ended, with those of their seeds; `None` where all were trained."""
+    if all(run.status is not Status.FINISHED or run.epochs_done == run.epochs for run in group):
+        return None
+    return spread([float(run.epochs_done) for run in group])
+
+
+_OUTCOME: Final = (
+    Field(
+        column=Column("n_seeds", "Seeds", Unit.COUNT, Direction.NONE, "Runs behind the row: mean ± sample deviation."),
+        get=lambda _: 1,
+        of_group=len,
+    ),
+    Field(
+        column=Column(
+            "status", "Status", Unit.TEXT, Direction.NONE, "How the run ended; only finished runs enter a mean."
+        ),
+        get=lambda run: str(run.status),
+        short="Status",
+        word="status",
+        of_group=_status,
+    ),
+    Field(
+        column=Column(
+            "epochs_done",
+            "Epochs Done",
+            Unit.COUNT,
+            Direction.NONE,
+            "Where patience ended it early.",
+            always=False,
+        ),
+        get=lambda run: run.epochs_done,
+        word="done",
+        of_group=_ended_early,
+    ),
+)
+
+LABEL_FIELDS: Final = (
+    _text("name", "Name", "What you call it.", lambda run: run.labels.name or None, short="Name", word="name"),
+    _text("note", "Note", "Your note.", lambda run: run.labels.note or None, word="note"),
+    _text("tags", "Tags", "Your tags.", lambda run: " ".join(run.labels.tags) or None, short="Tags", word="tag"),
+    _text("run", "Id", "Its name for the command line.", lambda run: run.run, short="Id", word="id"),
+    _text(
+        "started",
+        "Started",
+        "When it began.",
+        lambda run: run.started_at,
+        short="Started",
+        word="date",
+        asked=lambda run: run.started_at[:10],
+    ),
+)
+"""What people call a run, and where it stands among the others: never part of the comparison."""
+
+ALL: Final = {field.key: field for field in (*SETTING_FIELDS, *_ORIGIN, *RESULT_FIELDS, *_OUTCOME, *LABEL_FIELDS)}
+"""All fields by key."""
+
+# Layouts of the comparison table ----------------------------------------------------------------------
+
+REPORT: Final = (
+    "epochs",
+    "features",
+    "last_epoch_accuracy",
+    "last_epoch_time_s",
+    "last_val_accuracy",
+    "test_accuracy",
+    "total_training_time_s",
+)
+"""The report's seven columns, in its order."""
+_MORE: Final = (
+    "best_val_accuracy",
+    "test_loss",
+    "parameters",
+    "n_seeds",
+    "status",
+    "dataset",
+    "data_digest",
+    "split_seed",
+    "device",
+    "device_name",
+    "backend",
+    "threads",
+    "batch_size",
+    "learning_rate",
+    "rate_changes",
+    "epochs_done",
+    "patience",
+)
+_COMPARED: Final = dict.fromkeys([*REPORT, *_MORE, *(field.key for field in SETTING_FIELDS if field.key != "seed")])
+"""What follows the report's columns; a setting that is not named here comes last."""
+TABLE_FIELDS: Final = tuple(ALL[key] for key in _COMPARED)
+REPORT_COLUMNS: Final = tuple(ALL[key].column for key in REPORT)
+COLUMNS: Final = tuple(field.column for field in TABLE_FIELDS)

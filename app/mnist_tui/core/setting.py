@@ -1,0 +1,168 @@
+"""How a setting of a run is declared: once, with its attribute of `RunSpec`.
+
+Its check, its place on the settings line and in the form, its option, its columns and its word in filters follow from
+the declaration.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Final, TypeAlias, TypeVar
+
+from mnist_tui.errors import UsageError
+
+T = TypeVar("T")
+SettingValue: TypeAlias = int | float | str | None
+
+MAX_DIGITS: Final = 19
+"""Digits of the largest seed; no other number has more."""
+MAX_SHOWN: Final = 40
+"""How much of a wrong value a message repeats."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One setting.
+
+    Attributes:
+        key: Name of the attribute.
+        name: Name for people: `Batch size`.
+        meaning: One sentence for help and exports.
+        title: Heading in tables; empty: the name.
+        short: Its word in filters, and where there is little room; empty: the key.
+        line: Its word on the settings line; empty: the short one.
+        option: On the command line, such as `--batch-size`; empty: it has none.
+        help: What the help says of the option; empty: its default alone.
+        low, high: The range of a whole number.
+        choices: The values of a text.
+        is_optional: `None` is a value, shown as `off`.
+        check: Raises `UsageError` for a wrong value, where range and choices do not say it.
+        steps: Values that a key steps through; without them a number goes up and down by one.
+        example: What may be typed, for the form.
+        is_remembered: It is on the settings line, in the form, and kept for the next start.
+        separates: Runs that differ in it are never averaged.
+    """
+
+    key: str = ""
+    name: str
+    meaning: str
+    title: str = ""
+    short: str = ""
+    line: str = ""
+    option: str = ""
+    help: str = ""
+    low: int = 0
+    high: int = 0
+    choices: tuple[str, ...] = ()
+    is_optional: bool = False
+    check: Callable[[object], None] | None = None
+    steps: Sequence[float] = ()
+    example: str = ""
+    is_remembered: bool = False
+    separates: bool = True
+
+    def validate(self, value: object) -> None:
+        """Raise `UsageError` for a value that this setting cannot have."""
+        if value is None and self.is_optional:
+            return
+        if self.check is not None:
+            self.check(value)
+        elif self.choices:
+            check_choice(self.name.lower(), value, self.choices)
+        else:
+            check_int(self.name.lower(), value, self.low, self.high)
+
+    def parse(self, text: str) -> SettingValue:
+        """Return the value that was typed.
+
+        Raises:
+            UsageError: It cannot have that value.
+        """
+        if self.is_optional and not text.strip():
+            return None
+        if self.choices:
+            self.validate(text)
+            return text
+        if self.check is None:
+            return parse_number(text, self.name.lower(), self.low, self.high)
+        try:
+            number = float(text)
+        except ValueError:
+            raise UsageError(f"{self.name.lower()} must be a number, such as {self.example}") from None
+        self.check(number)
+        return number
+
+    def stepped(self, value: SettingValue, step: int) -> SettingValue:
+        """Return the value one step higher or lower; the same at either end."""
+        if self.choices:
+            return self.choices[(self.choices.index(str(value)) + step) % len(self.choices)]
+        number = 0 if value is None else float(value)
+        if not self.steps:
+            return min(max(int(number) + step, self.low), self.high)
+        ordered = self.steps if step > 0 else self.steps[::-1]
+        next_one = next((one for one in ordered if (one - number) * step > 0), None)
+        if next_one is None:
+            return value
+        return None if self.is_optional and not next_one else next_one
+
+
+def setting(default: T, **declared: Any) -> T:
+    """Declare an attribute of a dataclass as a setting; see `Setting`."""
+    made: T = field(default=default, metadata={"setting": Setting(**declared)})
+    return made
+
+
+def settings_of(spec: type[Any]) -> tuple[Setting, ...]:
+    """Return the settings that a dataclass declares, in its order."""
+    return tuple(replace(f.metadata["setting"], key=f.name) for f in fields(spec) if "setting" in f.metadata)
+
+
+def in_words(value: SettingValue) -> str:
+    """Return a value as people read it: `0.001`, `off`, `auto`."""
+    return f"{value:g}" if isinstance(value, float) else "off" if value is None else str(value)
+
+
+def check_int(name: str, value: object, low: int, high: int) -> None:
+    """Raise `UsageError` for what is not a whole number in a range."""
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise UsageError(
+            f"{name} must be a whole number from {low} to {high:,}, not {shown(value)}",
+            f"Choose another value for {name}",
+        )
+
+
+def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """Raise `UsageError` for what is not one of some texts."""
+    if value not in choices:
+        raise UsageError(f"{name} must be one of {', '.join(choices)}, not {shown(value)}")
+
+
+def check_rate(rate: object) -> None:
+    """Raise `UsageError` for a value that is not a learning rate."""
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate <= sys.float_info.max:
+        raise UsageError(
+            f"learning rate must be a finite number above 0, not {shown(rate)}", "0.001 is the usual choice"
+        )
+
+
+def shown(value: object) -> str:
+    """Return a value as a sentence can hold it, however long it is."""
+    if isinstance(value, int) and value.bit_length() > 128:
+        return "a number that long"
+    text = repr(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+
+
+def parse_number(text: str, name: str, low: int, high: int) -> int:
+    """Read one whole number.
+
+    Raises:
+        UsageError: The text is something else, or outside of the range.
+    """
+    digits = text.strip()
+    # Longer ones are no number that is allowed anywhere, and Python refuses those of thousands of digits.
+    known = digits.isascii() and digits.isdecimal() and len(digits.lstrip("0")) <= MAX_DIGITS
+    check_int(name, int(digits) if known else digits, low, high)
+    return int(digits)

@@ -1,0 +1,88 @@
+"""A setting is declared once, and everything that lists settings follows."""
+
+import csv
+import io
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+
+from mnist_tui.cli.parser import build_parser, settings_of
+from mnist_tui.core.compare import differing_settings
+from mnist_tui.core.comparison import build_table
+from mnist_tui.core.fields import ALL, COLUMNS, REPORT, REPORT_COLUMNS, SETTING_FIELDS
+from mnist_tui.core.filtering import FIELDS
+from mnist_tui.core.spec import SETTINGS, RunSpec
+from mnist_tui.errors import UsageError
+from mnist_tui.report.export import run_as_csv
+from mnist_tui.runtime.preferences import load, save
+from mnist_tui.tui.widgets.settings import stepped
+from tests.builders import run_state
+
+KEYS = [setting.key for setting in SETTINGS]
+OTHER = {"dataset": "digits", "device": "cpu", "backend": "torch", "learning_rate": 0.01}
+
+
+def changed(key):
+    values: dict[str, Any] = {key: OTHER.get(key, 7)}
+    return replace(RunSpec(epochs=3), **values)
+
+
+def test_every_attribute_of_the_settings_is_declared_as_one():
+    assert [field.name for field in fields(RunSpec)] == KEYS
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=KEYS)
+def test_a_value_of_the_wrong_kind_is_refused_by_its_name(setting):
+    with pytest.raises(UsageError, match=f"^{setting.name.lower()} must be"):
+        RunSpec.from_json({setting.key: "nonsense"})
+
+
+@pytest.mark.parametrize("setting", [s for s in SETTINGS if s.option], ids=lambda s: s.key)
+def test_an_option_sets_it_for_the_app_and_for_a_run_without_it(setting):
+    value = getattr(changed(setting.key), setting.key)
+    assert settings_of(build_parser().parse_args([setting.option, str(value)])) == {setting.key: value}
+    if setting.key not in ("epochs", "features", "seed"):
+        assert settings_of(build_parser().parse_args(["run", setting.option, str(value)])) == {setting.key: value}
+
+
+@pytest.mark.parametrize("setting", [s for s in SETTINGS if s.is_remembered], ids=lambda s: s.key)
+def test_what_is_on_the_settings_line_can_be_stepped_and_is_remembered(setting, tmp_path):
+    start = RunSpec(learning_rate=0.1, batch_size=64)
+    up = stepped(start, setting.key, 1)
+    assert up != start
+    if not setting.is_optional:
+        assert stepped(up, setting.key, -1) == start
+    known, _ = load(tmp_path)
+    save(tmp_path, replace(known, spec=up))
+    assert load(tmp_path) == (replace(known, spec=up), [])
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=KEYS)
+def test_it_is_named_where_runs_differ_in_it_and_can_be_asked_for(setting):
+    assert (setting.short or setting.key) in FIELDS
+    assert {setting.key, "rate_changes", "parameters"} <= {field.key for field in SETTING_FIELDS}
+    if setting.key in ("dataset", "device", "backend", "threads"):
+        # Of these the run knows what it really had.
+        return
+    runs = [run_state("run-1"), run_state("run-2", spec=changed(setting.key))]
+    assert setting.name in [name for name, _ in differing_settings(runs)]
+    table = build_table(runs)
+    assert len(table.rows) == (2 if setting.separates else 1)
+    assert setting.key in [column.key for column in table.columns] or not setting.separates
+
+
+def test_the_report_has_its_own_seven_columns_first():
+    assert COLUMNS[: len(REPORT)] == REPORT_COLUMNS == tuple(ALL[key].column for key in REPORT)
+    assert len(REPORT) == 7
+
+
+def test_the_epochs_of_a_run_are_copied_with_the_names_of_the_events():
+    run = run_state(val_accuracies=[0.4, 0.5])
+    first, second = csv.DictReader(io.StringIO(run_as_csv(run)))
+    assert list(first) == [
+        "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "train_s", "val_s", "images_per_s",
+        "improvement_points", "error_reduction", "learning_rate",
+    ]  # fmt: skip
+    assert first["improvement_points"] == ""
+    assert float(second["improvement_points"]) == pytest.approx(10)
