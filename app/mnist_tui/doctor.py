@@ -8,7 +8,7 @@ import sqlite3
 from importlib.metadata import version
 from typing import Any, Final
 
-from mnist_tui.core.plain import dumps
+from mnist_tui.core.codec import dumps
 from mnist_tui.errors import DataError, MnistTuiError
 from mnist_tui.runtime.preferences import FILE, load
 from mnist_tui.store.database import Store

@@ -10,11 +10,11 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Final
 
+from mnist_tui.core.codec import dumps
 from mnist_tui.core.comparison import build_table
 from mnist_tui.core.control import RunControl, TrainingControl
 from mnist_tui.core.estimate import DAY_S, machine_factor, sweep_s
 from mnist_tui.core.events import Notice, Preparing, RunDone, Status
-from mnist_tui.core.plain import dumps
 from mnist_tui.core.queue import QueuedRun, enqueue
 from mnist_tui.core.spec import SweepSpec, new_run_id
 from mnist_tui.core.state import SessionState

@@ -35,7 +35,7 @@ def test_every_attribute_of_the_settings_is_declared_as_one():
 @pytest.mark.parametrize("setting", SETTINGS, ids=KEYS)
 def test_a_value_of_the_wrong_kind_is_refused_by_its_name(setting):
     with pytest.raises(UsageError, match=f"^{setting.name.lower()} must be"):
-        RunSpec.from_json({setting.key: "nonsense"})
+        setting.validate("nonsense")
 
 
 @pytest.mark.parametrize("setting", [s for s in SETTINGS if s.option], ids=lambda s: s.key)

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mnist_tui.core.codec import dumps, to_json_value
 from mnist_tui.core.conditions import DatasetInfo, Machine
 from mnist_tui.core.events import SCHEMA, EpochDone, Event, Notice, Phase, RunStarted, Status
 from mnist_tui.core.insight import Mistake
 from mnist_tui.core.parsing import EVENT_TYPES, event_from_json
-from mnist_tui.core.plain import dumps, to_json_value
 from mnist_tui.core.spec import RunSpec
 from tests.builders import CPU, MNIST, epoch_done, run_events
 
@@ -152,9 +152,7 @@ def test_keys_of_a_newer_version_are_left_out():
     ],
 )
 def test_a_record_that_is_no_event_is_refused(record):
-    with pytest.raises(
-        ValueError, match=r"no event of type|cannot be read|is not a valid Status|belongs|no known level"
-    ):
+    with pytest.raises(ValueError, match=r"no event of type|cannot be read|is not a valid Status|belongs|none of"):
         event_from_json(record)
 
 

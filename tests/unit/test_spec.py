@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnist_tui.core import queue as queue_module
+from mnist_tui.core.codec import from_json_value, to_json_value
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import MAX_RUNS, REPORT_PRESET, RunSpec, SweepSpec, new_run_id, parse_numbers
 from mnist_tui.errors import UsageError
@@ -50,11 +51,11 @@ def test_a_setting_out_of_range_is_named_with_what_is_allowed(values, sentence):
 )
 def test_the_ends_of_every_range_are_allowed_and_survive_json(values):
     spec = RunSpec(**values)
-    assert RunSpec.from_json(spec.to_json()) == spec
+    assert from_json_value(RunSpec, to_json_value(spec)) == spec
 
 
 def test_settings_of_a_newer_version_are_left_out():
-    assert RunSpec.from_json({"epochs": 3, "dropout": 0.5}) == RunSpec(epochs=3)
+    assert from_json_value(RunSpec, {"epochs": 3, "dropout": 0.5}) == RunSpec(epochs=3)
 
 
 def test_the_title_names_what_people_vary():

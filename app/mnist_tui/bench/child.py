@@ -18,6 +18,7 @@ import torch
 
 from mnist_tui.bench.processes import seconds_between
 from mnist_tui.bench.training import way_of
+from mnist_tui.core.codec import from_json_value
 from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import EpochDone, Notice, RunDone, RunStarted, Status
 from mnist_tui.core.queue import enqueue
@@ -152,7 +153,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     part = request.pop("part")
     if part == "describe":
         return describe(**request)
-    spec = RunSpec.from_json(request.pop("spec"))
+    spec = from_json_value(RunSpec, request.pop("spec"))
     match part:
         case "plain":
             return plain(spec, **request)

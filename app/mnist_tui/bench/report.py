@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.text import Text
 
 from mnist_tui.bench.measurement import Measurement
+from mnist_tui.core.codec import dumps
 from mnist_tui.core.numerals import count
-from mnist_tui.core.plain import dumps
 from mnist_tui.report.fitting import TextColumn, print_fitting
 from mnist_tui.report.listing import unfolded
 from mnist_tui.report.words import NOTHING, format_percent, format_rate, printable

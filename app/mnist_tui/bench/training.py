@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from mnist_tui.bench.measurement import Measurement, ratio
 from mnist_tui.bench.processes import Ended, Terminal, run_to_end, seconds_between
+from mnist_tui.core.codec import to_json_value
 from mnist_tui.core.conditions import Machine
 from mnist_tui.core.events import Status
 from mnist_tui.core.numerals import count
@@ -128,7 +129,7 @@ def measure_training(
 
 def _limits(spec: RunSpec, data: dict[str, Any]) -> Iterator[Measurement]:
     """Measure what a batch costs before anything is computed."""
-    answer, _ = ask_child("the cost of a batch", part="limits", spec=spec.to_json(), **_place(data))
+    answer, _ = ask_child("the cost of a batch", part="limits", spec=to_json_value(spec), **_place(data))
     for name, what in (
         ("plain_loading_ms", "plain loop, loading a batch"),
         ("engine_one_image_step_ms", "engine, step of one image"),
@@ -158,14 +159,14 @@ def _plain(spec: RunSpec, data: dict[str, Any]) -> Trained:
     """Train with one thread and with as many as PyTorch chooses by itself; return the faster one."""
     tried = []
     for threads in (1, None) if spec.device in ("auto", "cpu") else (None,):
-        request = {"spec": replace(spec, threads=threads).to_json(), **_place(data)}
+        request = {"spec": to_json_value(replace(spec, threads=threads)), **_place(data)}
         answer, peak_bytes = ask_child("the plain loop", part="plain", **request)
         tried.append(_trained(answer, peak_bytes, data["n_train"]))
     return min(tried, key=lambda trained: trained.epoch_s)
 
 
 def _engine(spec: RunSpec, data: dict[str, Any]) -> Trained:
-    answer, peak_bytes = ask_child("the engine", part="engine", spec=spec.to_json())
+    answer, peak_bytes = ask_child("the engine", part="engine", spec=to_json_value(spec))
     return _trained(answer, peak_bytes, data["n_train"])
 
 

@@ -6,16 +6,15 @@ Every event is frozen, so it may cross threads.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum, StrEnum, auto
-from functools import cache
-from typing import Any, ClassVar, Final, Literal, cast
+from typing import Any, ClassVar, Final, Literal
 
+from mnist_tui.core.codec import to_json_value
 from mnist_tui.core.conditions import DatasetInfo, Machine
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.metrics import error_reduction, improvement_points
-from mnist_tui.core.plain import to_json_value
 from mnist_tui.core.spec import RunSpec
 
 SCHEMA: Final = 1
@@ -79,15 +78,7 @@ class Event:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values, NaN and infinities as the texts `nan`, `inf` and `-inf`."""
-        record: dict[str, Any] = {"type": self.type, "schema": SCHEMA}
-        for name in _json_fields(cast("Any", type(self))):
-            record[name] = to_json_value(getattr(self, name))
-        return record
-
-
-@cache
-def _json_fields(cls: type[Event]) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(cls) if f.metadata.get("json", True))
+        return {"type": self.type, "schema": SCHEMA, **to_json_value(self)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

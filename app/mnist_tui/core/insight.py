@@ -7,11 +7,10 @@ import math
 import struct
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from mnist_tui.core.numerals import percent
-from mnist_tui.core.plain import to_json_value
 
 CONFIDENCE_STEPS: Final = 255
 """Confidences are kept as whole numbers up to this."""
@@ -92,10 +91,6 @@ class Insight:
         away = [value - middle for value, middle in zip(values, self.center, strict=True)]
         x, y = (math.fsum(a * b for a, b in zip(axis, away, strict=True)) for axis in self.axes)
         return x, y
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values; what the images are one by one is left out."""
-        return {f.name: to_json_value(getattr(self, f.name)) for f in fields(self) if f.metadata.get("json", True)}
 
     def to_bytes(self) -> bytes:
         """Return it packed for the store; points and values with 11 significant bits."""

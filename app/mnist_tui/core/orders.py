@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mnist_tui.core.parsing import number
+from mnist_tui.core.codec import from_json_value, to_json_value
 from mnist_tui.core.setting import check_rate
 from mnist_tui.core.spec import check_epochs
 from mnist_tui.errors import UsageError
@@ -53,28 +53,22 @@ class Order:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        record: dict[str, Any] = {"type": "order", "kind": self.kind, "run": self.run}
-        if self.kind in WITH_VALUE:
-            record["value"] = int(self.value) if self.kind == "epochs" else self.value
-        if self.after_epoch:
-            record["after_epoch"] = True
-        return record
+        return {"type": "order", **to_json_value(self)}
 
 
-def order_from_json(record: Mapping[str, Any]) -> Order:
+def order_from_json(record: object) -> Order:
     """Read what `Order.to_json` wrote.
 
     Raises:
-        ValueError: It is no order.
+        ValueError: It is not an order.
         UsageError: It asks for a value that cannot be used.
     """
-    if not isinstance(record, Mapping) or record.get("type") != "order":
-        raise ValueError("this is no order")
-    kind, run, after_epoch = record.get("kind"), record.get("run"), record.get("after_epoch", False)
-    if kind not in KINDS or not isinstance(run, str) or not run or not isinstance(after_epoch, bool):
-        raise ValueError("there is no such order")
-    value = number(record.get("value")) if kind in WITH_VALUE else 0.0
-    return Order(kind=kind, run=run, value=value, after_epoch=after_epoch)
+    if not isinstance(record, Mapping) or record.get("type") != "order" or record.get("kind") not in KINDS:
+        raise ValueError("this is not an order")
+    order = from_json_value(Order, record)
+    if not order.run:
+        raise ValueError("the order names no run")
+    return order
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from mnist_tui.core.events import EpochDone, Event, RunStarted
 from mnist_tui.core.spec import RunSpec, new_run_id
@@ -43,24 +42,14 @@ class QueuedRun:
         spec: What to train.
         continues: True for a run that was begun before.
         epochs: Epochs to reach when it goes on; `None`: as many as before.
-        continuation: Where it goes on; read when its turn comes.
+        continuation: Where it goes on; read from the store when its turn comes, and no part of the JSON form.
     """
 
     run: str
     spec: RunSpec
     continues: bool = False
     epochs: int | None = None
-    continuation: Continuation | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values; where it goes on is read from the store."""
-        return {"run": self.run, "spec": self.spec.to_json(), "continues": self.continues, "epochs": self.epochs}
-
-
-def queued_from_json(record: Mapping[str, Any]) -> QueuedRun:
-    """Read what `QueuedRun.to_json` wrote; for what comes from a process of the same version."""
-    spec = RunSpec.from_json(record["spec"])
-    return QueuedRun(str(record["run"]), spec, bool(record["continues"]), record["epochs"])
+    continuation: Continuation | None = field(default=None, metadata={"json": False})
 
 
 def enqueue(specs: Iterable[RunSpec]) -> tuple[QueuedRun, ...]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import product
-from typing import Any, Final
+from typing import Final
 
 from mnist_tui.core.numerals import count
 from mnist_tui.core.setting import MAX_DIGITS, check_int, check_rate, setting, settings_of, shown
@@ -180,22 +179,6 @@ class RunSpec:
     def title(self) -> str:
         """The settings that people vary, short: `10 epochs x 2 features, seed 0`."""
         return f"{count(self.epochs, 'epoch')} x {count(self.features, 'feature')}, seed {self.seed}"
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the settings as plain JSON values; an infinite learning rate becomes the text `inf`."""
-        record = asdict(self)
-        if math.isinf(self.learning_rate):
-            record["learning_rate"] = "inf"
-        return record
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> RunSpec:
-        """Read what `to_json` wrote; keys of a newer version are left out."""
-        known = {f.name for f in fields(cls)}
-        values = {key: value for key, value in record.items() if key in known}
-        if values.get("learning_rate") == "inf":
-            values["learning_rate"] = math.inf
-        return cls(**values)
 
 
 SETTINGS: Final = settings_of(RunSpec)

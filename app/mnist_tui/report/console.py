@@ -13,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from mnist_tui.core.codec import dumps
 from mnist_tui.core.comparison import build_table
 from mnist_tui.core.events import (
     EpochDone,
@@ -30,7 +31,6 @@ from mnist_tui.core.events import (
     Status,
     SweepDone,
 )
-from mnist_tui.core.plain import dumps
 from mnist_tui.core.state import RunState, SessionState
 from mnist_tui.report.listing import Output, print_comparison, unfolded
 from mnist_tui.report.words import (

@@ -18,9 +18,9 @@ from typing import Any, Final
 from rich.cells import cell_len
 
 from mnist_tui import __version__
+from mnist_tui.core.codec import to_json_value
 from mnist_tui.core.events import SCHEMA
 from mnist_tui.core.fields import COLUMNS
-from mnist_tui.core.plain import to_json_value
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import STATISTICS, Column, ComparisonTable, Unit, format_value, is_finished
 from mnist_tui.errors import UsageError

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mnist_tui.core.codec import dumps, to_json_value
 from mnist_tui.core.events import SCHEMA
 from mnist_tui.core.insight import Insight
-from mnist_tui.core.plain import dumps
 from mnist_tui.core.state import RunState
 from mnist_tui.report.listing import Output, unfolded
 from mnist_tui.report.words import format_percent, printable
@@ -70,7 +70,7 @@ def print_insight(
     """
     out = out or Output()
     if as_json:
-        out.file.write(dumps({"type": "insight", "schema": SCHEMA} | insight.to_json()) + "\n")
+        out.file.write(dumps({"type": "insight", "schema": SCHEMA} | to_json_value(insight)) + "\n")
         out.file.flush()
         return
     unfolded(out)

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mnist_tui.core.codec import dumps, to_json_value
 from mnist_tui.core.events import SCHEMA, EpochDone
 from mnist_tui.core.fields import REPORT_COLUMNS, SETTING_FIELDS, Field
-from mnist_tui.core.plain import dumps, to_json_value
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import ComparisonTable, Unit
 from mnist_tui.report.export import people_cells, people_footnotes

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
+from mnist_tui.core.codec import dumps
 from mnist_tui.core.events import (
     Audience,
     Checkpoint,
@@ -31,7 +32,6 @@ from mnist_tui.core.events import (
     ValidationSet,
 )
 from mnist_tui.core.labels import Labels
-from mnist_tui.core.plain import dumps
 from mnist_tui.core.queue import Continuation, QueuedRun
 from mnist_tui.core.state import Mark, patience_ended
 from mnist_tui.errors import MnistTuiError, StoreError, UsageError

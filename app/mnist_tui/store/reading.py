@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from mnist_tui.core.codec import number
 from mnist_tui.core.events import (
     EpochDone,
     Event,
@@ -21,7 +22,7 @@ from mnist_tui.core.events import (
 )
 from mnist_tui.core.insight import Insight, insight_from_bytes
 from mnist_tui.core.labels import Labels, as_tags
-from mnist_tui.core.parsing import event_from_json, number
+from mnist_tui.core.parsing import event_from_json
 from mnist_tui.core.state import Mark, RunState, apply_to_run, start_run, summarise
 from mnist_tui.errors import StoreError, UsageError
 from mnist_tui.store import checkpoints

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from mnist_tui.core.plain import dumps
+from mnist_tui.core.codec import dumps, from_json_value, to_json_value
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.store.connection import Connection
@@ -27,7 +27,7 @@ def lock_name(session: str) -> str:
 
 def add(connection: Connection, runs: Iterable[QueuedRun], session: str) -> None:
     """Write down what waits in this session, in order."""
-    rows = ((q.run, session, q.continues, q.epochs, dumps(q.spec.to_json())) for q in runs)
+    rows = ((q.run, session, q.continues, q.epochs, dumps(to_json_value(q.spec))) for q in runs)
     with connection.transaction() as transaction:
         transaction.executemany(_INSERT, rows)
 
@@ -70,7 +70,7 @@ def _orphans(home: Path, rows: Iterable[tuple[str, str, int, int | None, str]]) 
         if alive[owner] or not is_safe_name(run):
             continue
         try:
-            queued = QueuedRun(run, RunSpec.from_json(json.loads(spec)), bool(continues), epochs)
+            queued = QueuedRun(run, from_json_value(RunSpec, json.loads(spec)), bool(continues), epochs)
         except DAMAGE:
             continue
         if not isinstance(epochs, int | None):

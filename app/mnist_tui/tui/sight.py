@@ -79,7 +79,7 @@ class Sight:
             if self._may_attach and not is_live and (self._wanted or not has_own):
                 wanted = self._wanted or next(reversed(list(runs)), "")
                 if wanted in runs:
-                    self.opened, self._may_attach = runs[wanted], False
+                    self.opened, self._watched, self._may_attach = runs[wanted], wanted, False
         elif self.opened.run in runs:
             self.opened, self._watched = runs[self.opened.run], self.opened.run
         elif self.opened.run == self._watched:

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from mnist_tui.core.codec import dumps
 from mnist_tui.core.events import Event, RunContinued
 from mnist_tui.core.parsing import event_from_json
-from mnist_tui.core.plain import dumps
 
 PROTOCOL: Final = 1
 LONGEST: Final = 64 * 1024

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mnist_tui.core.plain import dumps
-from mnist_tui.core.queue import QueuedRun, queued_from_json
+from mnist_tui.core.codec import dumps, from_json_value
+from mnist_tui.core.queue import QueuedRun
 from mnist_tui.errors import MnistTuiError, UsageError
 from mnist_tui.store.home import new_log
 
@@ -70,7 +70,7 @@ def begin(home: Path, queue: Sequence[QueuedRun], jobs: int = 1, on: str = "") -
         raise AssertionError("both were asked for")
     with process.stdout as answer:
         with suppress(BrokenPipeError), process.stdin as order:
-            order.write(dumps({"queue": [queued.to_json() for queued in queue], "jobs": jobs, "on": on}) + "\n")
+            order.write(dumps({"queue": queue, "jobs": jobs, "on": on}) + "\n")
         if answer.readline().strip() != TAKEN:
             process.wait()
             last = [text for text in log.read_text(errors="replace").splitlines() if text.strip()][-1:]
@@ -87,7 +87,7 @@ def take() -> tuple[tuple[QueuedRun, ...], int, str]:
     """
     try:
         record = json.loads(sys.stdin.readline())
-        queue, jobs = tuple(map(queued_from_json, record["queue"])), int(record["jobs"])
+        queue, jobs = tuple(from_json_value(QueuedRun, queued) for queued in record["queue"]), int(record["jobs"])
         on = str(record["on"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         queue, jobs, on = (), 1, ""

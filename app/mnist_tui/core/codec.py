@@ -1,0 +1,152 @@
+"""Plain JSON values from dataclasses and back, strictly: what is damaged or hostile is met here and nowhere else.
+
+Not msgspec or cattrs: a number that is not finite is a text in JSON (`nan`), which the first refuses where a number
+belongs and the second takes for any text; and fields that stay in the process must not be readable from outside.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from enum import StrEnum
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Final, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+NONFINITE: Final = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+LARGEST: Final = 2**63
+"""Whole numbers up to this are read."""
+
+T = TypeVar("T")
+Reader = Callable[[Any], Any]
+
+
+def to_json_value(value: Any) -> Any:
+    """Return `value` as plain JSON: numbers JSON cannot hold become texts, dataclasses become objects."""
+    kind = type(value)
+    if value is None or kind is str or kind is int or kind is bool or (kind is float and math.isfinite(value)):
+        return value
+    if isinstance(value, float) and not math.isfinite(value):
+        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    if is_dataclass(value):
+        return {name: to_json_value(getattr(value, name)) for name in public_fields(cast("Any", kind))}
+    if isinstance(value, Mapping):
+        return {str(key): to_json_value(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [to_json_value(item) for item in value]
+    return str(value) if isinstance(value, StrEnum) else value
+
+
+def dumps(record: Mapping[str, Any]) -> str:
+    """Return one line of strict JSON; bytes of a name that are no UTF-8 become escapes and read back as they were."""
+    text = json.dumps(to_json_value(record), allow_nan=False, ensure_ascii=False)
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+@cache
+def public_fields(cls: Any) -> tuple[str, ...]:
+    """Return the names of the fields of a dataclass that are part of its JSON form."""
+    return tuple(f.name for f in fields(cls) if f.metadata.get("json", True))
+
+
+def from_json_value(cls: type[T], record: object) -> T:
+    """Return a dataclass from what `to_json_value` made of it; keys of a newer version are left out.
+
+    Raises:
+        ValueError: A value is missing, or is one that its field cannot hold.
+        UsageError: The dataclass itself refuses a value.
+    """
+    if not isinstance(record, Mapping):
+        raise ValueError(f"{type(record).__name__} where an object belongs")  # noqa: TRY004 - a damaged value
+    readers = _readers_of(cast("Any", cls))
+    try:
+        return cls(**{name: readers[name](record[name]) for name in readers if name in record})
+    except TypeError as error:
+        raise ValueError(str(error)) from None
+
+
+@cache
+def _readers_of(cls: Any) -> dict[str, Reader]:
+    hints = get_type_hints(cls)
+    return {name: _reader(hints[name]) for name in public_fields(cls)}
+
+
+def _reader(hint: Any) -> Reader:
+    """Return what reads a value of a type."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if hint in _PLAIN:
+        return _PLAIN[hint]
+    if origin in (Union, UnionType) and NoneType in inner:
+        (other,) = (one for one in inner if one is not NoneType)
+        read = _reader(other)
+        return lambda value: None if value is None else read(value)
+    if origin is tuple:
+        read = _reader(inner[0])
+        return lambda values: tuple(map(read, _list(values)))
+    if origin is Literal:
+        return lambda value: _one_of(value, inner)
+    if origin is not None and issubclass(origin, Mapping):
+        key, item = map(_reader, inner)
+        return lambda values: {key(name): item(value) for name, value in _mapping(values).items()}
+    if issubclass(hint, StrEnum):
+        return cast("Reader", hint)
+    return lambda value: from_json_value(hint, value)
+
+
+def number(value: object) -> float:
+    """Return a number, or what stands for one that is not finite.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if type(value) is float:
+        return value
+    if isinstance(value, str) and value in NONFINITE:
+        return NONFINITE[value]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{type(value).__name__} where a number belongs")  # noqa: TRY004 - likewise
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError("a number too large where one belongs") from None
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > LARGEST:
+        raise ValueError("no whole number where one belongs")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{type(value).__name__} where a text belongs")  # noqa: TRY004 - likewise
+    return value
+
+
+def _truth(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{type(value).__name__} where yes or no belongs")  # noqa: TRY004 - likewise
+    return value
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"{type(value).__name__} where a list belongs")  # noqa: TRY004 - likewise
+    return list(value)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{type(value).__name__} where an object belongs")  # noqa: TRY004 - likewise
+    return value
+
+
+def _one_of(value: object, choices: tuple[Any, ...]) -> Any:
+    if value not in choices:
+        raise ValueError(f"none of {', '.join(map(str, choices))}")
+    return value
+
+
+_PLAIN: Final[dict[Any, Reader]] = {str: _text, int: _whole, float: number, bool: _truth}
