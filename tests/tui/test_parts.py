@@ -166,7 +166,7 @@ def test_progress_waits_for_its_turn_and_the_rest_does_not(work):
 def live(work, **changes):
     """Let a run be in progress, with a control of its own."""
     control = RunControl()
-    control.begin_run("run-1")
+    control.requests.begin_run("run-1")
     run = RunState(**{"run": "run-1", "spec": work.spec, "status": Status.RUNNING, **changes})
     work.state.runs["run-1"], work.state.current, work.state.active = run, "run-1", True
     work.session._control = control
@@ -210,7 +210,7 @@ def test_epochs_are_counted_from_what_was_asked_for_last_and_never_below_what_is
 
 def test_a_run_that_is_being_tested_takes_no_more_epochs(work, training):
     _, control = training
-    control.close()
+    control.requests.close()
     screen = Screen()
     Steering(work, screen).action_live_epochs(1)
     assert screen.said[0].startswith("Too late: this run is already being tested.")
@@ -223,9 +223,9 @@ def test_ending_a_run_asks_first_where_seconds_of_an_epoch_would_be_lost(work, t
     Steering(work, screen).action_skip()
     ((_, answer),) = screen.asked
     answer(False)
-    assert not control.stopping
+    assert not control.requests.stopping
     answer(True)
-    assert control.stopping
+    assert control.requests.stopping
 
 
 def test_settings_that_differ_wait_behind_what_is_queued(work):

@@ -17,7 +17,7 @@ def holds_in_epoch_12(queue, control):
     for event in run_sweep(queue, control):
         yield event
         if isinstance(event, Progress) and (event.epoch, event.phase) == (12, Phase.TRAIN) and event.batch > 390:
-            while not control.stopping:
+            while not control.requests.stopping:
                 time.sleep(0.01)
 
 

@@ -61,7 +61,7 @@ def test_anything_is_an_order_or_refused(record):
 
 def begun(run="run-1"):
     control = RunControl()
-    control.begin_run(run)
+    control.requests.begin_run(run)
     return control
 
 
@@ -70,28 +70,28 @@ def test_an_order_for_another_run_or_one_that_is_over_does_nothing(kind):
     control = begun("run-2")
     order = Order(kind=kind, run="run-1", value=20.0)
     assert not control.give(order)
-    control.end_run()
+    control.requests.end_run()
     assert not control.give(Order(kind=kind, run="run-2", value=20.0))
-    assert not control.paused
-    assert not control.stopping
-    assert control.epochs(10, 0) == 10
-    assert control.take_rate() is None
+    assert not control.requests.paused
+    assert not control.requests.stopping
+    assert control.requests.epochs(10, 0) == 10
+    assert control.requests.take_rate() is None
 
 
 def test_each_order_does_what_it_says():
     control = begun()
     assert control.give(Order(kind="pause", run="run-1"))
-    assert control.paused
+    assert control.requests.paused
     assert control.give(Order(kind="resume", run="run-1"))
-    assert not control.paused
+    assert not control.requests.paused
     assert control.give(Order(kind="epochs", run="run-1", value=20.0))
-    assert control.epochs(10, 0) == 20
+    assert control.requests.epochs(10, 0) == 20
     assert control.give(Order(kind="rate", run="run-1", value=0.5))
-    assert control.take_rate() == 0.5
+    assert control.requests.take_rate() == 0.5
     assert control.give(Order(kind="skip", run="run-1", after_epoch=True))
-    assert control.between_batches() is Next.GO_ON
-    assert control.after_epoch() is Next.STOP_RUN
+    assert control.requests.between_batches() is Next.GO_ON
+    assert control.requests.after_epoch() is Next.STOP_RUN
     assert not control.queue_stopped
     assert control.give(Order(kind="stop", run="run-1"))
-    assert control.between_batches() is Next.STOP_RUN
+    assert control.requests.between_batches() is Next.STOP_RUN
     assert control.queue_stopped

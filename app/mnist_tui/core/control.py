@@ -1,4 +1,4 @@
-"""What people ask of the training of this process, and what the training loop reads of it between batches."""
+"""What people ask of the training of this process, and what the training loop reads of it."""
 
 from __future__ import annotations
 
@@ -16,59 +16,23 @@ class Next(Enum):
     STOP_RUN = auto()
 
 
-class TrainingControl(Steering):
-    """Steers the training of this process, which it can also hold for a moment or give away."""
+class Requests:
+    """What was asked of one run after the other: put in by any thread, read by the training thread between batches."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._stop_queue = False
-        self._handing_over = False
-
-    @property
-    def queue_stopped(self) -> bool:
-        """True when no further run may start."""
-        return self._stop_queue
-
-    @property
-    def handing_over(self) -> bool:
-        """True once another process is to go on."""
-        return self._handing_over
-
-    def hand_over(self) -> None:
-        """End what is in progress, and the queue, where they are, so that another process can go on from there."""
-        self.give(Order(kind=HAND_OVER))
-
-    @abstractmethod
-    def hold(self) -> frozenset[str]:
-        """Hold for a while what does not hold already; return it, for `let_go`."""
-
-    @abstractmethod
-    def let_go(self, held: frozenset[str]) -> None:
-        """Let go on what `hold` returned; what was paused before stays paused."""
-
-    @abstractmethod
-    def wait_until_held(self, timeout_s: float) -> bool:
-        """Block until what is in progress holds; False when it has not come so far in time."""
-
-
-class RunControl(TrainingControl):
-    """Steers one run after the other; orders come from any thread and are obeyed by the training thread."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._paused = False
-        self._held = False
-        self._stop_run = False
-        self._after_epoch = False
         self._run = ""
+        self._paused = self._held = False
+        self._stop_run = self._after_epoch = False
+        self._stop_queue = self._handing_over = False
         self._epochs: int | None = None
         self._epochs_are_new = False
-        self._too_late = False
         self._rate: float | None = None
+        self._too_late = False
 
-    # Asked by people ------------------------------------------------------------------------------
+    # Put in ---------------------------------------------------------------------------------------
 
-    def give(self, order: Order) -> bool:
+    def take(self, order: Order) -> bool:
         """Take an order; see `Steering.give`. For epochs and rate it is too late while the run is tested."""
         with self._changed:
             if order.run not in ("", self._run) or (order.kind in ("epochs", "rate") and self._too_late):
@@ -93,36 +57,31 @@ class RunControl(TrainingControl):
             self._changed.notify_all()
             return True
 
-    def wishes(self, run: str | None = None) -> Wishes:
+    def _end_run(self, after_epoch: bool) -> None:
+        # A second, more urgent wish wins over "after the epoch".
+        self._after_epoch = after_epoch and (self._after_epoch or not self._stop_run)
+        self._stop_run = True
+        self._paused = False
+
+    def wishes(self, run: str | None) -> Wishes:
         """Return what was asked of the run in progress; nothing was asked of another one."""
         with self._changed:
             if run not in (None, self._run):
                 return Wishes()
             return Wishes(self._epochs, self._rate, self._paused, self._stop_run)
 
-    def hold(self) -> frozenset[str]:
-        """Hold the run unless it is paused."""
+    def hold(self) -> str | None:
+        """Pause the run; return its id, `None` where it is paused already."""
         with self._changed:
             if self._paused:
-                return frozenset()
+                return None
             self._paused = True
-            return frozenset({self._run})
-
-    def let_go(self, held: frozenset[str]) -> None:
-        """Let it go on."""
-        if held:
-            self.resume()
+            return self._run
 
     def wait_until_held(self, timeout_s: float) -> bool:
         """Block until the training thread holds."""
         with self._changed:
             return self._changed.wait_for(lambda: self._held, timeout_s)
-
-    def _end_run(self, after_epoch: bool) -> None:
-        # A second, more urgent wish wins over "after the epoch".
-        self._after_epoch = after_epoch and (self._after_epoch or not self._stop_run)
-        self._stop_run = True
-        self._paused = False
 
     # Read by the training thread ------------------------------------------------------------------
 
@@ -139,6 +98,16 @@ class RunControl(TrainingControl):
         """Take no more wishes for the run that is over."""
         with self._changed:
             self._run, self._too_late = "", True
+
+    @property
+    def queue_stopped(self) -> bool:
+        """True when no further run may start."""
+        return self._stop_queue
+
+    @property
+    def handing_over(self) -> bool:
+        """True once another process is to go on."""
+        return self._handing_over
 
     @property
     def paused(self) -> bool:
@@ -192,3 +161,76 @@ class RunControl(TrainingControl):
         with self._changed:
             self._too_late = self._epochs is None or self._epochs <= done
             return self._too_late
+
+
+class TrainingControl(Steering):
+    """Steers the training of this process, which it can also hold for a moment or give away."""
+
+    @property
+    @abstractmethod
+    def queue_stopped(self) -> bool:
+        """True when no further run may start."""
+
+    @property
+    @abstractmethod
+    def handing_over(self) -> bool:
+        """True once another process is to go on."""
+
+    def hand_over(self) -> None:
+        """End what is in progress, and the queue, where they are, so that another process can go on from there."""
+        self.give(Order(kind=HAND_OVER))
+
+    @abstractmethod
+    def hold(self) -> frozenset[str]:
+        """Hold for a while what does not hold already; return it, for `let_go`."""
+
+    @abstractmethod
+    def let_go(self, held: frozenset[str]) -> None:
+        """Let go on what `hold` returned; what was paused before stays paused."""
+
+    @abstractmethod
+    def wait_until_held(self, timeout_s: float) -> bool:
+        """Block until what is in progress holds; False when it has not come so far in time."""
+
+
+class RunControl(TrainingControl):
+    """Steers one run after the other.
+
+    Attributes:
+        requests: What the training loop reads.
+    """
+
+    def __init__(self) -> None:
+        self.requests = Requests()
+
+    def give(self, order: Order) -> bool:
+        """Put an order in; see `Requests.take`."""
+        return self.requests.take(order)
+
+    def wishes(self, run: str | None = None) -> Wishes:
+        """Return what was asked of the run in progress; nothing was asked of another one."""
+        return self.requests.wishes(run)
+
+    @property
+    def queue_stopped(self) -> bool:
+        """True when no further run may start."""
+        return self.requests.queue_stopped
+
+    @property
+    def handing_over(self) -> bool:
+        """True once another process is to go on."""
+        return self.requests.handing_over
+
+    def hold(self) -> frozenset[str]:
+        """Hold the run unless it is paused."""
+        held = self.requests.hold()
+        return frozenset() if held is None else frozenset({held})
+
+    def let_go(self, held: frozenset[str]) -> None:
+        """Let it go on."""
+        if held:
+            self.resume()
+
+    def wait_until_held(self, timeout_s: float) -> bool:
+        """Block until the training thread holds."""
+        return self.requests.wait_until_held(timeout_s)

@@ -72,14 +72,14 @@ def run_sweep(
     yield Preparing(message="opening the script")
     runs = iter(queue)
     while not control.queue_stopped and (queued := next(runs, None)) is not None:
-        control.begin_run(queued.run)
+        control.requests.begin_run(queued.run)
         done.append(queued.run)
         if insights:
             yield validation_set(DATASET.sha256, queued.spec.split_seed, DATASET.n_validation)
         trainer = _Script(queued.spec, clock, delay_s, steps, insights)
         setup = Setup(spec=queued.spec, sweep=sweep, dataset=DATASET, machine=MACHINE)
-        yield from RunLoop(queued, setup, trainer, control, clock, ALWAYS).events()
-        control.end_run()
+        yield from RunLoop(queued, setup, trainer, control.requests, clock, ALWAYS).events()
+        control.requests.end_run()
     yield SweepDone(sweep=sweep, runs=tuple(done), stopped=control.queue_stopped)
 
 

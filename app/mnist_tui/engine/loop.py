@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 from mnist_tui.core.conditions import DatasetInfo, Machine
-from mnist_tui.core.control import Next, RunControl
+from mnist_tui.core.control import Next, Requests
 from mnist_tui.core.events import (
     Checkpoint,
     EpochDone,
@@ -78,7 +78,7 @@ class RunLoop:
         queued: The run, and where it goes on.
         setup: Where and on what it is trained.
         trainer: What trains it.
-        control: What people ask for.
+        requests: What people ask for.
         clock: What times are read from.
         intervals: How often news, checkpoints and insights are made.
     """
@@ -88,11 +88,11 @@ class RunLoop:
         queued: QueuedRun,
         setup: Setup,
         trainer: Trainer,
-        control: RunControl,
+        requests: Requests,
         clock: Clock | None = None,
         intervals: Intervals | None = None,
     ) -> None:
-        self._queued, self._setup, self._trainer, self._control = queued, setup, trainer, control
+        self._queued, self._setup, self._trainer, self._requests = queued, setup, trainer, requests
         self._clock, self._intervals = clock or Clock(), intervals or Intervals()
         self._run, self._spec, self._epochs = queued.run, setup.spec, setup.spec.epochs
         self._history: list[EpochDone] = []
@@ -175,16 +175,16 @@ class RunLoop:
     def _train(self) -> Generator[Event, None, RunDone]:
         # Asked before each epoch, the first one after a resume included: it may have been over when it was cut off.
         while not self._is_patience_at_an_end and not (
-            self._is_complete and self._control.close_epochs(len(self._history))
+            self._is_complete and self._requests.close_epochs(len(self._history))
         ):
             yield from self._take_new_epochs(len(self._history))
             if self._is_complete:
                 continue
             yield (yield from self._epoch(len(self._history) + 1))
-            if self._control.after_epoch() is Next.STOP_RUN:
+            if self._requests.after_epoch() is Next.STOP_RUN:
                 break
         if self._is_patience_at_an_end:
-            self._control.close()
+            self._requests.close()
         if self._saved != len(self._history):
             # The end came as a surprise.
             yield from self._save(len(self._history), 0, 0.0)
@@ -247,7 +247,7 @@ class RunLoop:
     def _checkpoint(self, epoch: int) -> bytes | None:
         """Return a checkpoint, where going back to the last one would take long or the run ends here."""
         is_recent = self._since_saved.elapsed_s < self._intervals.checkpoint_s
-        if is_recent and not self._ends_here and not self._control.stopping:
+        if is_recent and not self._ends_here and not self._requests.stopping:
             return None
         self._saved, self._since_saved = epoch, _Stopwatch(self._clock)
         return self._trainer.save(epoch, 0, 0.0)
@@ -291,28 +291,28 @@ class RunLoop:
 
     def _obey(self, epoch: int, phase: Phase, step: Step, watch: _Stopwatch, before_s: float) -> Iterator[Event]:
         """Obey what people asked for. A pause saves the place, so that it may last longer than the process."""
-        if self._control.handing_over and not self._ends_here:
+        if self._requests.handing_over and not self._ends_here:
             yield from self._close(epoch)
             yield from self._save_place(epoch, phase, step, before_s + watch.elapsed_s)
             raise _Stopped
-        if self._control.paused:
+        if self._requests.paused:
             # Beside the clock, which in a script stands still.
             paused_at, running_s = time.monotonic(), watch.elapsed_s
             yield from self._save_place(epoch, phase, step, before_s + running_s)
             yield RunPaused(run=self._run, epoch=epoch)
             yield from self._take_new_rate(self._next_new_epoch(epoch))
-            while not self._control.wait_until_resumed():
+            while not self._requests.wait_until_resumed():
                 yield from self._take_new_epochs(epoch)
             watch.leave_out(watch.elapsed_s - running_s)
             yield RunResumed(run=self._run, epoch=epoch, paused_s=time.monotonic() - paused_at)
         # A run that has all its epochs gets its test: that is a moment's work.
-        if self._control.between_batches() is Next.STOP_RUN and not self._ends_here:
+        if self._requests.between_batches() is Next.STOP_RUN and not self._ends_here:
             yield from self._close(epoch)
             raise _Stopped
 
     def _close(self, epoch: int) -> Iterator[Event]:
         """Record what was asked for during this epoch, so that whoever goes on with the run knows it."""
-        self._control.close()
+        self._requests.close()
         yield from self._take_new_epochs(epoch)
         yield from self._take_new_rate(self._next_new_epoch(epoch))
 
@@ -321,7 +321,7 @@ class RunLoop:
         return max(epoch, self._later[-1].epoch if self._later else 0) + 1
 
     def _take_new_epochs(self, epoch: int) -> Iterator[Event]:
-        wish = self._control.epochs(self._epochs, max(epoch, self._later[-1].epoch if self._later else 0))
+        wish = self._requests.epochs(self._epochs, max(epoch, self._later[-1].epoch if self._later else 0))
         if wish != self._epochs:
             self._epochs = wish
             yield EpochsChanged(run=self._run, epoch=epoch, epochs=wish)
@@ -330,7 +330,7 @@ class RunLoop:
         # An epoch that is trained again is trained as it was; the wish waits for a new one.
         if self._later and epoch <= self._later[-1].epoch:
             return
-        rate = self._control.take_rate()
+        rate = self._requests.take_rate()
         if rate is not None and rate != self._rate_of(epoch):
             self._rates[epoch] = rate
             yield RateChanged(run=self._run, epoch=epoch, learning_rate=rate)

@@ -46,7 +46,7 @@ def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event
     yield SweepStarted(sweep=sweep, started_at=now())
     try:
         for queued in _until_stopped(queue, control):
-            control.begin_run(queued.run)
+            control.requests.begin_run(queued.run)
             past = queued.continuation.started if queued.continuation is not None else None
             spec = queued.spec if past is None else as_before(queued.spec, past)
             device = choose_device(spec.device)
@@ -82,8 +82,8 @@ def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event
             else:
                 machine = describe_machine(device, threads, backend)
                 setup = Setup(spec=spec, sweep=sweep, dataset=dataset.info, machine=machine)
-                yield from RunLoop(queued, setup, trainer, control, intervals=INTERVALS).events()
-            control.end_run()
+                yield from RunLoop(queued, setup, trainer, control.requests, intervals=INTERVALS).events()
+            control.requests.end_run()
     except MnistTuiError as error:
         yield Notice(level="error", message=str(error), exit_code=error.exit_code)
     yield SweepDone(sweep=sweep, runs=tuple(done), stopped=control.queue_stopped)

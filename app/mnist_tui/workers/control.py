@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -15,7 +16,8 @@ class PoolControl(TrainingControl):
     """Steers what workers train: a run by its id, or all; also those that are about to begin."""
 
     def __init__(self) -> None:
-        super().__init__()
+        self._changed = threading.Condition()
+        self._stop_queue = self._handing_over = False
         self._links: dict[str, Link] = {}
         self._wishes: dict[str, Wishes] = {}
         self._held_runs: set[str] = set()
@@ -73,6 +75,16 @@ class PoolControl(TrainingControl):
         """Block until all runs hold."""
         with self._changed:
             return self._changed.wait_for(lambda: self._held_runs >= self._links.keys(), timeout_s)
+
+    @property
+    def queue_stopped(self) -> bool:
+        """True when no further run may start."""
+        return self._stop_queue
+
+    @property
+    def handing_over(self) -> bool:
+        """True once another process is to go on."""
+        return self._handing_over
 
     # Told by the pool -----------------------------------------------------------------------------
 

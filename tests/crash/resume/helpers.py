@@ -7,7 +7,7 @@ from itertools import chain
 
 import torch
 
-from mnist_tui.core.control import RunControl
+from mnist_tui.core.control import Requests, RunControl
 from mnist_tui.core.events import (
     EpochDone,
     Notice,
@@ -105,6 +105,12 @@ def numbers(home):
 class Pausing(RunControl):
     """Asks for a pause once the loop has looked so often between batches."""
 
+    def __init__(self, look):
+        super().__init__()
+        self.requests = PausingRequests(look)
+
+
+class PausingRequests(Requests):
     def __init__(self, look):
         super().__init__()
         self._looks = look

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mnist_tui.core.control import RunControl
+from mnist_tui.core.control import Requests, RunControl
 from mnist_tui.core.events import (
     EpochDone,
     Phase,
@@ -14,6 +14,7 @@ from mnist_tui.core.events import (
     RunPaused,
     Status,
 )
+from mnist_tui.core.orders import HAND_OVER, Order
 from mnist_tui.core.state import SessionState
 from mnist_tui.errors import UsageError
 from tests.crash.resume.helpers import (
@@ -159,13 +160,19 @@ class HandingOver(RunControl):
 
     def __init__(self, after):
         super().__init__()
+        self.requests = HandingOverRequests(after)
+
+
+class HandingOverRequests(Requests):
+    def __init__(self, after):
+        super().__init__()
         self._looks = after
 
     @property
     def handing_over(self):
         self._looks -= 1
         if self._looks == 0:
-            self.hand_over()
+            self.take(Order(kind=HAND_OVER))
         return super().handing_over
 
 
