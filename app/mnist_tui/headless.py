@@ -1,4 +1,4 @@
-"""What the commands without the app do: train, and look after the data."""
+"""The commands without the app: train, and manage the data."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from mnist_tui.engine import compile_early
 from mnist_tui.errors import DataError, RunError, UsageError
 from mnist_tui.report.console import ConsoleView
 from mnist_tui.report.files import comparison_stem, save_comparison, saved_text
-from mnist_tui.report.words import format_duration, still_waiting
+from mnist_tui.report.formatting import format_duration, still_waiting
 from mnist_tui.runtime.recorder import Recorder, Training
 from mnist_tui.signals import interruptible, nothing_to_lose
+from mnist_tui.store.claims import continuing
 from mnist_tui.store.connection import TRAINING_PATIENCE_S
-from mnist_tui.store.database import Store, continuing
+from mnist_tui.store.database import Store
 from mnist_tui.store.home import home, tables_folder
 from mnist_tui.streams import say
 from mnist_tui.wire.client import Watch, watches
@@ -79,8 +80,8 @@ def _detach(queue: Sequence[QueuedRun], jobs: int, on: str, *, as_json: bool) ->
                 print(dumps({"type": "detached", "run": queued.run, "spec": queued.spec, "log": str(detached.log)}))
             else:
                 say(queued.run, out=True)
-        say("Training goes on without this terminal: `mnist-tui attach` shows it.")
-    say(f"What it says is kept in {detached.log}.")
+        say("Training continues without this terminal: `mnist-tui attach` shows it.")
+    say(f"Its output goes to {detached.log}.")
     detached.let_go()
     return code
 
@@ -127,12 +128,14 @@ def resume(name: str | None, epochs: int | None, *, as_json: bool, on: str = "")
             name = next((run.run for run in reversed(store.runs()) if run.status in unfinished), None)
         waiting = store.orphans
         if name is None:
-            others = "`mnist-tui resume --waiting` trains what waits" if waiting else "`mnist-tui runs` lists all runs"
+            others = (
+                "`mnist-tui resume --waiting` trains the queued runs" if waiting else "`mnist-tui runs` lists all runs"
+            )
             raise UsageError("no run was interrupted or stopped", others)
-        queued = continuing(store, name, epochs)
+        again = continuing(store, name, epochs)
     if waiting:
         say(f"{still_waiting(waiting)} beside this one: `mnist-tui resume --waiting` trains them.")
-    return _train((queued,), on=on, as_json=as_json)
+    return _train((again,), on=on, as_json=as_json)
 
 
 def resume_waiting(jobs: int = 1, on: str = "", *, as_json: bool) -> int:

@@ -1,4 +1,4 @@
-"""Opens the app on a guarded terminal and cleans up after it."""
+"""Runs the app on a guarded terminal and cleans up after it."""
 
 from __future__ import annotations
 
@@ -54,6 +54,6 @@ def launch(backends: Backends, spec: RunSpec, home: Path, attach: str = "") -> i
         last = guard.tail(5)
         raise MnistTuiError(
             "the app ended with an internal error" + (f" ({last[-1].strip()})" if last else ""),
-            f"Finished epochs are kept; the whole story is in {guard.log}",
+            f"Finished epochs are kept; details are in {guard.log}",
         )
     return code

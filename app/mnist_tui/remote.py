@@ -14,7 +14,7 @@ from mnist_tui.core.setting import shown
 from mnist_tui.core.state import SessionState
 from mnist_tui.errors import OrderError, RunError, UsageError
 from mnist_tui.report.console import ConsoleView
-from mnist_tui.report.words import printable
+from mnist_tui.report.formatting import printable
 from mnist_tui.store.database import Store
 from mnist_tui.store.home import home
 from mnist_tui.store.lock import is_held
@@ -60,7 +60,7 @@ def _show(watch: Watch, state: SessionState, view: ConsoleView) -> bool:
             state.apply(event)
             view.show(event, state)
     left = state.current or "RUN"
-    raise RunError("the process that trained exited unexpectedly", f"`mnist-tui resume {left}` continues the run")
+    raise RunError("the training process exited unexpectedly", f"`mnist-tui resume {left}` continues the run")
 
 
 def _successor(state: SessionState) -> Watch:
@@ -74,7 +74,9 @@ def _successor(state: SessionState) -> Watch:
             watch.close()
         time.sleep(LOOK_S)
     left = state.current or "RUN"
-    raise RunError("the run was handed over, but no process goes on with it", f"`mnist-tui resume {left}` does")
+    raise RunError(
+        "the run was handed over, but no process has picked it up", f"`mnist-tui resume {left}` continues it"
+    )
 
 
 def in_progress(name: str | None) -> str:
@@ -133,7 +135,7 @@ def _wait(watch: Watch, order: Order, state: SessionState) -> str:
                     return f"has {event.epochs} epochs to reach"
                 case RunDone():
                     return f"{event.status} after {event.epochs_done} epochs"
-    raise OrderError("the order was taken, but nothing shows yet that it was obeyed", "Look again in a moment")
+    raise OrderError("the order was received, but nothing confirms it yet", "Check again in a moment")
 
 
 def _said_at_once(order: Order, state: SessionState) -> str | None:
@@ -145,11 +147,11 @@ def _said_at_once(order: Order, state: SessionState) -> str | None:
         case "rate":
             return f"learning rate {order.value:g} from the next epoch on"
         case "pause" if run is not None and run.status is Status.PAUSED:
-            return "is paused already"
+            return "is already paused"
         case "resume" if run is not None and run.status is Status.RUNNING:
             return "is not paused"
         case "epochs" if run is not None and run.epochs == order.value:
-            return f"has {run.epochs} epochs to reach already"
+            return f"already has {run.epochs} epochs to reach"
     return None
 
 
@@ -201,7 +203,7 @@ def _watched(name: str | None) -> Iterator[tuple[Watch, str]]:
     try:
         if len(found) > 1:
             runs = ", ".join(run for watch in found for run in watch.runs)
-            raise UsageError(f"{len(found)} processes train: {runs}", "Name a run")
+            raise UsageError(f"{len(found)} processes are training: {runs}", "Name a run")
         if not found:
             raise _not_there(place, run)
         yield found[0], run or ""

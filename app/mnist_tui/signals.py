@@ -35,7 +35,7 @@ def install_signal_handlers(loop: AbstractEventLoop, on_signal: Callable[[int], 
         loop: The loop that the app runs in; its end brings back the usual handlers.
         on_signal: Called in the loop with the exit code, 128 plus the number of the signal.
     """
-    # After a real abort the stacks are all that can be had, so what writes them has to come before our handlers.
+    # After a real abort only the stacks are left, so what writes them must run before our handlers.
     stacks = faulthandler.is_enabled()
     faulthandler.disable()
     for number in ENDING:

@@ -9,7 +9,7 @@ import sys
 from contextlib import nullcontext, suppress
 from typing import Final, NoReturn
 
-from mnist_tui.report.words import harmless
+from mnist_tui.report.formatting import harmless
 
 BROKEN_PIPE: Final = 141
 """Exit code when nobody reads the output any more: 128 + SIGPIPE, as shells have it."""

@@ -55,7 +55,7 @@ def guarded_terminal(log_path: Path) -> Iterator[Guard]:
     `sys.__stderr__` and measures through `sys.__stdout__`, so these get a descriptor of their own for the real
     terminal. `sys.stdout` and `sys.stderr` stay on 1 and 2: the traceback of a crash goes to the log.
 
-    A descriptor that is no terminal stays as it is. Nothing changes where neither of them is one, or where
+    A descriptor that is not a terminal stays as it is. Nothing changes where neither is a terminal, or where
     `TEXTUAL_DRIVER` chooses another way to draw.
     """
     terminals = [fd for fd in (2, 1) if os.isatty(fd)]

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui.cli import EXPORT_FORMATS, build_parser
-from mnist_tui.report.export import FORMATS
+from mnist_tui.cli import build_parser
 from mnist_tui.tui.commands import COMMANDS, key_table
 
 ROOT = Path(__file__).parents[2]
@@ -25,10 +24,6 @@ def test_the_key_table_is_that_of_the_program():
 def test_no_key_does_two_things():
     keys = [key for command in COMMANDS for key in command.key.split(",")]
     assert len(keys) == len(set(keys))
-
-
-def test_the_formats_of_the_command_line_are_those_that_can_be_written():
-    assert tuple(EXPORT_FORMATS) == tuple(FORMATS)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

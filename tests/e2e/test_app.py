@@ -55,7 +55,7 @@ def test_a_signal_leaves_the_terminal_clean_and_the_run_recorded(places, tmp_pat
         assert app.wait_exit() == code
         assert not app.left_on
         assert app.settings == app.settings_before
-        assert "continues the run that was stopped" in " ".join(app.display.split())
+        assert "continues the stopped run" in " ".join(app.display.split())
     run = last_run(tmp_path)
     assert run.status is Status.STOPPED
     assert run.epochs_done >= 1

@@ -133,7 +133,7 @@ def test_a_run_that_the_app_handed_over_is_bit_for_bit_the_one_that_stayed(place
     # Who follows the run is told all of it, wherever it trains.
     told = follower.communicate(timeout=PATIENCE_S)[0]
     assert follower.returncode == 0
-    assert f"run {name} goes on after epoch" in told
+    assert f"run {name} resumes after epoch" in told
     assert re.search(rf"epoch +{state.epochs}/", told)
     assert "finished" in told
     assert state.differs == ()
@@ -148,7 +148,7 @@ def test_the_app_is_left_with_one_line_on_what_goes_on(places, home):
         app.wait_for("Leave it training")
         app.send("d")
         assert app.wait_exit() == 0
-        assert "A run goes on in the background: `mnist-tui attach` shows it." in " ".join(app.display.split())
+        assert "A run continues in the background: `mnist-tui attach` shows it." in " ".join(app.display.split())
         assert not app.left_on
     before = kept(home).epochs_done
     until(lambda: kept(home).epochs_done > before + 3)

@@ -39,5 +39,5 @@ def test_it_says_what_the_validation_said(tmp_path, backend):
 
 @pytest.mark.parametrize("data", [b"", b"scripted", b"PK\x03\x04" + bytes(100)])
 def test_what_is_no_checkpoint_is_told_in_one_sentence(data):
-    with pytest.raises(RunError, match="not one of this version"):
+    with pytest.raises(RunError, match="not written by this version"):
         load_classifier(data)

@@ -237,7 +237,7 @@ def test_files_that_are_well_formed_but_of_other_images_are_not_mnist(roots):
     put(roots[1], GOOD | {TRAIN_IMAGES: idx_images(N_TRAIN, seed=7)})
     catalogue = make_catalogue(sha256=digest)
     states = [(status.state, status.detail) for status in data_status(catalogue)]
-    assert states == [("good", ""), ("damaged", "the content is not that of MNIST"), ("missing", "")]
+    assert states == [("good", ""), ("damaged", "the content does not match MNIST"), ("missing", "")]
 
 
 def test_a_folder_that_cannot_be_read_is_damaged_and_no_crash(roots):
@@ -270,7 +270,7 @@ def test_without_a_named_folder_it_is_downloaded_to_the_cache(roots, mirror, mon
     fill(folder, packed(GOOD))
     _, dataset = prepare(catalogue=make_catalogue(mirrors=(address,)))
     assert dataset.info.source == str(roots[2] / "MNIST" / "raw")
-    assert not roots[1].exists(), "nothing is written into the present folder"
+    assert not roots[1].exists(), "nothing is written into the current directory"
 
 
 def test_a_damaged_download_folder_is_told_and_mended(roots, mirror):

@@ -163,8 +163,8 @@ def test_a_whole_id_is_found_although_another_one_begins_with_it(home):
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("2026", "'2026' fits 3 runs"),
-        ("20260101-a", "'20260101-a' fits 2 runs"),
+        ("2026", "'2026' matches 3 runs"),
+        ("20260101-a", "'20260101-a' matches 2 runs"),
         ("20260103", "no run '20260103'"),
         ("0101", "no run '0101'"),
         ("%", "no run '%'"),

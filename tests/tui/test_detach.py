@@ -172,7 +172,7 @@ async def test_whatever_kills_the_app_meanwhile_the_run_waits_for_the_next_start
 
 
 async def test_where_nobody_takes_over_the_run_waits_here_and_nothing_is_lost(app, other, home):
-    other.error = MnistTuiError("the process that was to go on has ended (no space)", "Its log is there")
+    other.error = MnistTuiError("the process that was to continue has ended (no space)", "Its log is there")
     async with opened(app) as pilot:
         await train(pilot)
         run, epochs = app.state.current, app.state.run.epochs_done

@@ -110,7 +110,7 @@ async def test_without_a_run_or_a_checkpoint_it_says_so(make_app):
 
 async def test_a_checkpoint_that_cannot_be_read_is_told_in_one_sentence(home):
     def load(checkpoint):
-        raise RunError("the checkpoint is not one of this version", "Train the run again")
+        raise RunError("the checkpoint was not written by this version", "Train the run again")
 
     def engine(queue, control):
         return run_sweep(queue, control, insights=True)
@@ -120,7 +120,7 @@ async def test_a_checkpoint_that_cannot_be_read_is_told_in_one_sentence(home):
         await trained(pilot)
         await pilot.press(*ONE)
         await answered(pilot)
-        assert "not one of this version" in " ".join(screen_text(app).replace("│", " ").split())
+        assert "not written by this version" in " ".join(screen_text(app).replace("│", " ").split())
 
 
 async def test_what_is_drawn_stays_through_tabs_and_sizes(make_app):

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from mnist_tui.core.events import EpochDone, RunDone
+from mnist_tui.core.table import FORMATS
 from mnist_tui.demo import run_sweep
-from mnist_tui.report.export import FORMATS
 from mnist_tui.store.database import Store
 from tests.tui.helpers import run_to_the_end, screen_text, settle
 

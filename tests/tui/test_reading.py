@@ -16,7 +16,7 @@ async def test_the_help_can_be_searched(make_app):
         await pilot.press("question_mark", "slash", *"learning rate")
         await settle(pilot)
         text = screen_text(app)
-        assert "Another learning rate for the run in progress" in text
+        assert "Change the learning rate of the current run" in text
         assert "Show the queue, past runs" not in text
         await pilot.press("enter")
         assert not app.screen.query_one(Input).has_focus

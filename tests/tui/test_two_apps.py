@@ -13,7 +13,8 @@ from mnist_tui.core.spec import RunSpec
 from mnist_tui.demo import run_sweep
 from mnist_tui.runtime.backends import Backends
 from mnist_tui.runtime.session import TrainingSession
-from mnist_tui.store.database import Store, continuing
+from mnist_tui.store.claims import continuing
+from mnist_tui.store.database import Store
 from mnist_tui.tui.app import MnistTuiApp
 from mnist_tui.tui.widgets.epochs import EpochTable
 from tests.builders import run_events
@@ -227,7 +228,7 @@ async def test_a_finished_run_with_no_more_epochs_to_go_says_so(make_app, home, 
     app = make_app()
     async with opened(app) as pilot:
         await train(pilot, 2, "E", str(epochs), "enter", "2", "g")
-        assert "has 2 epochs already" in " ".join(screen_text(app).split())
+        assert "already has 2 epochs" in " ".join(screen_text(app).split())
         assert not app.session.active
         assert [run.epochs_done for run in kept(home).values()] == [2]
 

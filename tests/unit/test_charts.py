@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from mnist_tui.report.charts import AXIS, CURSOR, DIM, GRID, TEXT, Chart, Mark, label_width, rasterise
-from mnist_tui.report.look import Dots
+from mnist_tui.report.charts import AXIS, CURSOR, DIM, GRID, TEXT, Chart, Marker, label_width, rasterise
+from mnist_tui.report.chartview import Dots
 from mnist_tui.report.points import Series
 from tests.patience import PATIENCE_S
 
@@ -143,7 +143,7 @@ def some_charts(draw):
         percent=draw(st.booleans()),
         x_unit=draw(st.sampled_from(["epoch", "s", "step"])),
         cursor=draw(st.none() | st.floats() | st.floats(0, 12)),
-        marks=tuple(draw(st.lists(st.builds(Mark, PLACES, st.just("★"), st.none() | st.floats()), max_size=3))),
+        marks=tuple(draw(st.lists(st.builds(Marker, PLACES, st.just("★"), st.none() | st.floats()), max_size=3))),
     )
 
 
@@ -385,11 +385,11 @@ def test_the_cursor_is_a_line_from_top_to_bottom_behind_the_curves():
 
 
 def test_marks_stand_on_the_axis_or_on_the_curve():
-    what = chart(curve([0.2, 0.9, 0.4]), marks=(Mark(2.0, "★", 0.9, 1), Mark(1.5, "‖")))
+    what = chart(curve([0.2, 0.9, 0.4]), marks=(Marker(2.0, "★", 0.9, 1), Marker(1.5, "‖")))
     drawn = lines(what, 61, 15)
     assert "★" in drawn[0] or "★" in drawn[1]
     assert "‖" in drawn[-2]
-    assert not any("★" in line for line in lines(chart(curve([0.2, 0.9]), marks=(Mark(2.0, "★", math.nan),)), 60, 15))
+    assert not any("★" in line for line in lines(chart(curve([0.2, 0.9]), marks=(Marker(2.0, "★", math.nan),)), 60, 15))
 
 
 def test_a_grid_is_drawn_at_the_labels_where_there_is_room():

@@ -5,15 +5,15 @@ import pytest
 from mnist_tui.core.events import EpochsChanged, RateChanged, RunPaused, Status
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import apply_to_run
+from mnist_tui.report.chartview import ChartView, Scale, Smoothing, XAxis
 from mnist_tui.report.curves import accuracy_chart, loss_chart
-from mnist_tui.report.look import Look, Scale, Smoothing, XAxis
 from mnist_tui.report.marks import MARK_MEANINGS
 from mnist_tui.report.overlay import overlay_chart
 from mnist_tui.report.xaxis import EMPTY_EPOCHS, limits, places
 from tests.builders import epoch_done, progress, run_state
 
-PLAIN = Look()
-ERRORS = Look(scale=Scale.ERROR_LOG)
+PLAIN = ChartView()
+ERRORS = ChartView(scale=Scale.ERROR_LOG)
 ACCURACIES = (0.30, 0.46, 0.42)
 
 
@@ -195,7 +195,7 @@ def test_x_counts_epochs_seconds_or_steps():
     assert run.dataset is not None
     assert steps[1] == 2 * steps[0] == 2 * -(-run.dataset.n_train // run.spec.batch_size)
     for x in XAxis:
-        what = accuracy_chart(run, Look(x=x))
+        what = accuracy_chart(run, ChartView(x=x))
         assert what.x_unit == x.value
         assert named(what, "val").x == tuple(places(run, x))
         assert what.x_limits == limits(run, x)
@@ -206,12 +206,12 @@ def test_x_counts_epochs_seconds_or_steps():
 
 def test_the_scales_are_linear_error_log_and_the_whole():
     run = run_state(val_accuracies=ACCURACIES)
-    shown = {scale: accuracy_chart(run, Look(scale=scale)) for scale in Scale}
+    shown = {scale: accuracy_chart(run, ChartView(scale=scale)) for scale in Scale}
     assert [shown[scale].log_y for scale in Scale] == [False, True, True, False]
     assert shown[Scale.FULL].y_limits == (0.0, 1.0)
     assert named(shown[Scale.LOG], "val").y == named(shown[Scale.LINEAR], "val").y
     assert len({what.title for what in shown.values()}) == 4
-    limits_of_loss = loss_chart(run, Look(scale=Scale.FULL)).y_limits
+    limits_of_loss = loss_chart(run, ChartView(scale=Scale.FULL)).y_limits
     assert limits_of_loss == pytest.approx((0.0, max(e.train_loss for e in run.history)))
     assert loss_chart(run, ERRORS).log_y
 
@@ -234,14 +234,14 @@ def test_what_happened_to_a_run_is_marked_on_the_axis_and_told_at_the_cursor():
     signs = {mark.sign: mark.x for mark in accuracy_chart(run, PLAIN).marks if mark.sign != "★"}
     assert signs == {"‖": 1.5, "±": 2.5, "λ": 2.0, "✖": 3.0}
     assert set(signs) < set(MARK_MEANINGS)
-    told = accuracy_chart(run, Look(cursor=3.0)).note
+    told = accuracy_chart(run, ChartView(cursor=3.0)).note
     assert told.startswith("epoch 3")
     assert "diverged" in told
 
 
 def test_at_the_cursor_the_legend_says_the_values_of_that_epoch():
     run = run_state(val_accuracies=ACCURACIES)
-    what = accuracy_chart(run, Look(cursor=1.2))
+    what = accuracy_chart(run, ChartView(cursor=1.2))
     assert [one.note for one in what.series] == ["29.00%", "30.00%"]
     assert what.note == "epoch 1"
     assert what.cursor == 1.2
@@ -249,7 +249,7 @@ def test_at_the_cursor_the_legend_says_the_values_of_that_epoch():
 
 def test_smoothing_keeps_the_curve_pale_behind_its_mean():
     run = run_state(val_accuracies=(0.2, 0.8, 0.2, 0.8, 0.2))
-    what = accuracy_chart(run, Look(smoothing=Smoothing.STRONG))
+    what = accuracy_chart(run, ChartView(smoothing=Smoothing.STRONG))
     pale, mean = (one for one in what.series if one.ink == named(what, "val").ink)
     assert pale.dim
     assert pale.y == pytest.approx((0.2, 0.8, 0.2, 0.8, 0.2))
@@ -263,7 +263,7 @@ def test_smoothing_keeps_the_curve_pale_behind_its_mean():
 
 def test_what_is_out_of_view_is_left_out_but_for_one_point_on_each_side():
     run = run_state(val_accuracies=[0.1 + epoch / 100 for epoch in range(50)], spec=RunSpec(epochs=50))
-    what = accuracy_chart(run, Look(span=4.0, end=30.0))
+    what = accuracy_chart(run, ChartView(span=4.0, end=30.0))
     assert what.x_limits == (26.0, 30.0)
     assert named(what, "val").x == tuple(map(float, range(25, 32)))
 

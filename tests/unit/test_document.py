@@ -15,7 +15,7 @@ from PIL import Image
 from mnist_tui.core.events import Status
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.demo.insight import scripted_insight, validation_set
-from mnist_tui.report.document import MAX_RUNS, Told, write_report
+from mnist_tui.report.document import MAX_RUNS, RunEvidence, write_report
 from mnist_tui.report.page import Table, to_html
 from mnist_tui.report.svg import Curve, digit, plot
 from tests.builders import MNIST, run_state
@@ -28,7 +28,7 @@ VOID = {"meta", "img", "link", "br", "hr", "input"}
 def told(run="run-1", features=2, **options):
     state = run_state(run, spec=RunSpec(epochs=3, features=features), **options)
     insight = scripted_insight(run, state.spec, 3, 4_600, 10_000) if state.history else None
-    return Told(state, insight, PICTURES)
+    return RunEvidence(state, insight, PICTURES)
 
 
 def written(*runs, as_html=True):
@@ -124,10 +124,10 @@ def test_names_from_outside_are_only_text():
     evil = '<script>alert("x")</script> | `#` [a](b)'
     run = replace(told().run, run=evil)
     run.dataset = replace(MNIST, label=evil)
-    page = written(Told(run, None, None))
+    page = written(RunEvidence(run, None, None))
     assert "<script>" not in page
     assert evil in " ".join(read(page).texts)
-    markdown = written(Told(run, None, None), as_html=False)
+    markdown = written(RunEvidence(run, None, None), as_html=False)
     assert "<script>" not in markdown
     assert "[a](b)" not in markdown
 

@@ -15,10 +15,10 @@ from mnist_tui.core.comparison import build_table
 from mnist_tui.core.events import Status
 from mnist_tui.core.fields import COLUMNS
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.core.table import ComparisonTable
+from mnist_tui.core.table import FORMATS, ComparisonTable
 from mnist_tui.errors import UsageError
-from mnist_tui.report.export import FORMATS, render
-from mnist_tui.report.words import printable
+from mnist_tui.report.export import render
+from mnist_tui.report.formatting import printable
 from tests.builders import DIGITS, MNIST, check_golden, run_state
 
 REPORT_TITLES = (

@@ -27,7 +27,7 @@ def test_a_stopped_run_is_named_with_the_command_that_goes_on():
 
 def test_a_run_stopped_before_its_first_epoch_can_go_on_too():
     stopped = replace(run_state("run-1", status=Status.STOPPED, val_accuracies=()))
-    assert farewell([stopped], 0) == "`mnist-tui resume run-1` continues the run that was stopped."
+    assert farewell([stopped], 0) == "`mnist-tui resume run-1` continues the stopped run."
 
 
 def test_that_these_were_the_digits_is_told_with_the_reason_and_the_way_to_mnist():
@@ -39,7 +39,7 @@ def test_that_these_were_the_digits_is_told_with_the_reason_and_the_way_to_mnist
 
 
 def test_what_goes_on_in_the_background_is_told_first():
-    assert farewell([], 0, 1) == "A run goes on in the background: `mnist-tui attach` shows it."
+    assert farewell([], 0, 1) == "A run continues in the background: `mnist-tui attach` shows it."
     said = farewell([run_state("run-1")], 0, 3)
-    assert said.startswith("3 runs go on in the background: `mnist-tui attach` shows them.")
+    assert said.startswith("3 runs continue in the background: `mnist-tui attach` shows them.")
     assert "3 epochs of 1 run kept" in said

@@ -14,11 +14,12 @@ from mnist_tui.core.comparison import build_table
 from mnist_tui.core.events import Notice, Preparing, Status
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState
+from mnist_tui.core.table import FORMATS
 from mnist_tui.demo import run_sweep
 from mnist_tui.report.console import ConsoleView
-from mnist_tui.report.export import FORMATS, render
+from mnist_tui.report.export import render
+from mnist_tui.report.formatting import printable
 from mnist_tui.report.listing import print_comparison, print_run, print_runs
-from mnist_tui.report.words import printable
 from mnist_tui.runtime.backends import Backends
 from mnist_tui.store.database import Store
 from mnist_tui.tui.app import MnistTuiApp

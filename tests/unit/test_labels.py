@@ -87,7 +87,7 @@ def test_a_run_is_found_by_its_name_and_by_both_ends_of_its_id(home):
     label(home, FIRST, name="the first")
     assert find(home, "the first") == find(home, "20260101") == find(home, "aaaaaa") == FIRST
     assert find(home, "last") == SECOND
-    with pytest.raises(UsageError, match="'2026' fits 2 runs: 20260102-120000-bbbbbb, 20260101-120000-aaaaaa"):
+    with pytest.raises(UsageError, match="'2026' matches 2 runs: 20260102-120000-bbbbbb, 20260101-120000-aaaaaa"):
         find(home, "2026")
     for unknown in ("", "nobody", "ünknown", "the"):
         with pytest.raises(UsageError, match="there is no run"):

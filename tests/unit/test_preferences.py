@@ -6,14 +6,14 @@ import pytest
 
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.errors import MnistTuiError
-from mnist_tui.report.look import Look, Scale, Smoothing, XAxis
+from mnist_tui.report.chartview import ChartView, Scale, Smoothing, XAxis
 from mnist_tui.runtime.preferences import FILE, Preferences, load, save
 from mnist_tui.tui.commands import COMMANDS
 from mnist_tui.tui.keymap import rebound
 
 OTHER = Preferences(
     theme="nord",
-    look=Look(scale=Scale.ERROR_LOG, x=XAxis.SECONDS, smoothing=Smoothing.LIGHT),
+    look=ChartView(scale=Scale.ERROR_LOG, x=XAxis.SECONDS, smoothing=Smoothing.LIGHT),
     spec=RunSpec(epochs=33, features=7, seed=5, learning_rate=3e-4, batch_size=32, dataset="digits", device="cpu"),
     bell=False,
 )
@@ -52,7 +52,7 @@ def test_comments_order_and_keys_of_ones_own_stay(tmp_path):
         ('[look]\nscale = "cubic"\n', "scale must be one of linear, error, log"),
         ("[next_run]\nepochs = 0\n", "epochs must be a whole number from 1 to 100,000, not 0"),
         ('[next_run]\ndataset = "cats"\n', "dataset must be one of"),
-        ("[colours]\n", r"nothing is called [colours]"),
+        ("[colours]\n", r"there is no section [colours]"),
         ("look = 3\n", "[look] must be a table"),
     ],
 )
@@ -66,7 +66,7 @@ def test_what_cannot_be_used_is_told_and_the_rest_holds(tmp_path, text, said):
 
 def test_a_file_that_cannot_be_read_is_never_written_over(tmp_path):
     (tmp_path / FILE).write_text("[look\n")
-    with pytest.raises(MnistTuiError, match="Mend or delete it"):
+    with pytest.raises(MnistTuiError, match="Fix or delete it"):
         save(tmp_path, OTHER)
     assert (tmp_path / FILE).read_text() == "[look\n"
 
@@ -81,7 +81,7 @@ def test_keys_of_ones_own_take_the_place_of_the_usual_ones():
 
 @pytest.mark.parametrize(
     ("keys", "said"),
-    [({"fly": "f"}, "no action is called 'fly'"), ({"stop": "p"}, "p would do two things, pause and stop")],
+    [({"fly": "f"}, "no action is called 'fly'"), ({"stop": "p"}, "p is bound to two actions, pause and stop")],
 )
 def test_keys_that_cannot_be_had_are_told(keys, said):
     commands, problems = rebound(keys)

@@ -21,7 +21,7 @@ from mnist_tui.core.events import (
 )
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.core.state import Mark, summarise
+from mnist_tui.core.state import Annotation, summarise
 from mnist_tui.store.claims import Claims
 from mnist_tui.store.database import Store
 from mnist_tui.store.lock import RunLock
@@ -39,7 +39,7 @@ class Known:
     epochs: int
     owned: bool = True
     history: list[EpochDone] = field(default_factory=list)
-    marks: list[Mark] = field(default_factory=list)
+    marks: list[Annotation] = field(default_factory=list)
     done: RunDone | None = None
     checkpoints: dict[int, bytes] = field(default_factory=dict)
 

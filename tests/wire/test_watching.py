@@ -262,7 +262,7 @@ def test_where_no_socket_can_be_had_training_goes_on_and_says_so(train, tmp_path
     monkeypatch.setattr("mnist_tui.wire.server.listen", refuse)
     training = train(RunSpec(epochs=2))
     training.join()
-    assert "through the store alone" in training.recorder.problem
+    assert "can read this run from the store" in training.recorder.problem
     assert "too long" in training.recorder.problem
     assert training.events[-1].type == "sweep_done"
 

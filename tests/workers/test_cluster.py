@@ -109,7 +109,7 @@ def ends_in_order_when_all_of_it_is_lost(cluster, home):
             started[0].kill()
 
     specs = [RunSpec(epochs=5000, seed=seed) for seed in range(3)]
-    with pytest.raises(ClusterError, match="What Ray says about it is kept in"):
+    with pytest.raises(ClusterError, match="Ray's own output is in"):
         train(home, specs, delay_s=SLOW_S, on_event=lose, cluster=cluster)
     ends = of(events, RunDone)
     # Failed where its worker was lost and the next one with all of Ray.

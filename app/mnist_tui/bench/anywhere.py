@@ -86,7 +86,7 @@ def _hand_over_s(spec: RunSpec) -> float:
 
 
 def _delays_s(spec: RunSpec, pauses: int) -> tuple[float, ...]:
-    """Return how long after a pause was told the screen of an attached app shows it."""
+    """Return how long it takes from the pause event to the screen of an attached app."""
     with (
         _training_app(spec) as (_, home),
         Terminal(app_command(spec), {"MNIST_TUI_HOME": str(home)}) as attached,

@@ -1,4 +1,4 @@
-"""How soon the app answers when very much is told to it: many runs queued, a thousand events a second."""
+"""How fast the app answers under load: many runs queued, a thousand events a second."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EVENTS_PER_S: Final = 1000
 
 
 def measure_busy(repeats: int, say: Callable[[str], None]) -> Iterator[Measurement]:
-    """Measure keys in an app that is told of two scripted runs in parallel, while many more are queued."""
+    """Measure keys in an app that receives two scripted runs in parallel, with many more queued."""
     with (
         TemporaryDirectory(prefix="mnist-tui-bench-") as folder,
         Terminal([sys.executable, "-m", "mnist_tui.bench.busy", folder]) as terminal,

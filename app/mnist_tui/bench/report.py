@@ -12,8 +12,8 @@ from mnist_tui.bench.measurement import Measurement
 from mnist_tui.core.codec import dumps
 from mnist_tui.core.numerals import count
 from mnist_tui.report.fitting import TextColumn, print_fitting
+from mnist_tui.report.formatting import NOTHING, format_percent, format_rate, printable
 from mnist_tui.report.listing import unfolded
-from mnist_tui.report.words import NOTHING, format_percent, format_rate, printable
 
 BUSY_LOAD: Final = 0.5
 """Load per core from which other programs take part in what is measured."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from mnist_tui.cli import past
-from mnist_tui.cli.parser import EXPORT_FORMATS, build_parser, settings_of
+from mnist_tui.cli.parser import build_parser, settings_of
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.setting import parse_number
 from mnist_tui.core.spec import MAX_JOBS, REPORT_PRESET, RunSpec, SweepSpec, parse_numbers
@@ -19,7 +19,7 @@ from mnist_tui.errors import DataError, MnistTuiError, UsageError
 from mnist_tui.signals import nothing_to_lose
 from mnist_tui.streams import BROKEN_PIPE, give_up_what_cannot_be_written, prepare_streams, say
 
-__all__ = ["EXPORT_FORMATS", "build_parser", "main"]
+__all__ = ["build_parser", "main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

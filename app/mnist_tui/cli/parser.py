@@ -14,15 +14,15 @@ from mnist_tui.core.filtering import FIELDS
 from mnist_tui.core.orders import KINDS
 from mnist_tui.core.setting import check_rate, shown
 from mnist_tui.core.spec import DATASETS, DEVICES, SETTINGS, RunSpec
+from mnist_tui.core.table import FORMATS
 from mnist_tui.errors import UsageError
 
 GRID: Final = {"epochs": ("--epochs", "10"), "features": ("--features", "2"), "seed": ("--seeds", "0")}
 """Settings of which a run of the command line takes several values: the option, and what it is without one."""
-EXPORT_FORMATS: Final = ("md", "csv", "json", "tex", "html")
 EPILOG: Final = """\
 exit codes: 0 done, 1 crash, 2 usage, 3 data not available, 4 a run failed or diverged,
             5 store locked or damaged, 6 an order was not obeyed, 7 the cluster cannot be reached,
-            141 nobody reads the output any more, 130 Ctrl+C, 143 SIGTERM, 128 + number for other signals
+            141 output pipe closed, 130 Ctrl+C, 143 SIGTERM, 128 + number for other signals
 places:     MNIST_TUI_HOME   runs, tables and logs
             MNIST_TUI_DATA   a torchvision root that holds MNIST/raw/
             MNIST_TUI_MIRRORS  addresses to download MNIST from, comma separated
@@ -82,7 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--allow-fallback", action="store_true", help="with --dataset auto: train on the digits where MNIST is missing"
     )
-    run.add_argument("--yes", action="store_true", help="start what will take longer than a day without being asked")
+    run.add_argument("--yes", action="store_true", help="do not ask before starting more than a day of work")
     run.add_argument(
         "--jobs",
         metavar="N",
@@ -99,10 +99,8 @@ def build_parser() -> argparse.ArgumentParser:
     resume = commands.add_parser("resume", help="resume a run", description="Resume a run from its last checkpoint.")
     resume.add_argument("run", metavar="RUN", nargs="?", help="default: the newest that was interrupted or stopped")
     resume.add_argument("--epochs", type=_int, metavar="N", help="epochs to reach, also for a finished run")
-    resume.add_argument(
-        "--waiting", action="store_true", help="train the runs that still wait after their process was killed"
-    )
-    resume.add_argument("--jobs", metavar="N", help="with --waiting: so many in parallel, or `auto`")
+    resume.add_argument("--waiting", action="store_true", help="train the queued runs whose process was killed")
+    resume.add_argument("--jobs", metavar="N", help="with --waiting: how many to train in parallel, or `auto`")
     _add_place(resume)
     resume.add_argument(
         "--json", action="store_true", help="one JSON object per line on stdout: events, then the table"
@@ -124,55 +122,55 @@ def build_parser() -> argparse.ArgumentParser:
         "--filter",
         default="",
         metavar="TERMS",
-        help="those that all terms fit, such as 'features=8 val>90 not failed'; fields: " + ", ".join(FIELDS),
+        help="only runs that match every term, such as 'features=8 val>90 not failed'; fields: " + ", ".join(FIELDS),
     )
     runs.add_argument(
-        "--sort", metavar="FIELD", help="by one of these fields instead of by time; accuracies from the best down"
+        "--sort", metavar="FIELD", help="sort by one of these fields instead of by time; accuracies best first"
     )
     runs.add_argument("--reverse", action="store_true", help="in the opposite order")
-    runs.add_argument("--limit", type=_int, metavar="N", help="at most so many")
-    runs.add_argument("--deleted", action="store_true", help="those that were deleted and can be brought back")
+    runs.add_argument("--limit", type=_int, metavar="N", help="show at most N runs")
+    runs.add_argument("--deleted", action="store_true", help="list deleted runs that can still be restored")
     runs.add_argument("--json", action="store_true", help="one JSON object per run and line")
 
     rename = commands.add_parser("rename", help="give a run a name")
     rename.add_argument("run", metavar="RUN", help=_RUN)
-    rename.add_argument("name", metavar="NAME", nargs="*", help="without one the name is taken away")
-    tag = commands.add_parser("tag", help="put tags on a run")
+    rename.add_argument("name", metavar="NAME", nargs="*", help="omit it to remove the name")
+    tag = commands.add_parser("tag", help="tag a run")
     tag.add_argument("run", metavar="RUN", help=_RUN)
     tag.add_argument("tags", metavar="TAG", nargs="+", help="single words")
-    tag.add_argument("--remove", action="store_true", help="take them off")
-    note = commands.add_parser("note", help="write a note on a run")
+    tag.add_argument("--remove", action="store_true", help="remove these tags")
+    note = commands.add_parser("note", help="write a note about a run")
     note.add_argument("run", metavar="RUN", help=_RUN)
-    note.add_argument("text", metavar="TEXT", nargs="*", help="without one the note is taken away")
-    rm = commands.add_parser("rm", help="delete runs; for a while they can be brought back")
+    note.add_argument("text", metavar="TEXT", nargs="*", help="omit it to remove the note")
+    rm = commands.add_parser("rm", help="delete runs; they can be restored for a while")
     rm.add_argument("runs", metavar="RUN", nargs="+", help=_RUN)
-    restore = commands.add_parser("restore", help="bring deleted runs back")
+    restore = commands.add_parser("restore", help="restore deleted runs")
     restore.add_argument("runs", metavar="RUN", nargs="+", help=_RUN)
 
     events = commands.add_parser(
         "events",
-        help="follow what another process trains",
-        description="Follow what another process trains: the story so far, then every event as it happens.",
+        help="follow a run of another process",
+        description="Follow a run of another process: its events so far, then each new one as it happens.",
     )
     events.add_argument("run", metavar="RUN", nargs="?", help=f"{_RUN} (default: what is in progress)")
     events.add_argument("--json", action="store_true", help="one JSON object per event and line")
 
     attach = commands.add_parser(
         "attach",
-        help="the app on a run that another process trains",
-        description="Open the app on a run that another process trains, to watch and steer it with the same keys.",
+        help="open the app on a run of another process",
+        description="Open open the app on a run of another process, to watch and steer it with the same keys.",
     )
     attach.add_argument("run", metavar="RUN", nargs="?", help=f"{_RUN} (default: what is in progress)")
 
     tell = commands.add_parser(
         "tell",
         help="pause, resume, stop or skip a run in another process, or change its epochs or its learning rate",
-        description="Ask one thing of a run that another process trains; exit code 0 when it was done, 6 when not.",
+        description="Send one order to a run of another process; exits with 0 if it was obeyed, else with 6.",
     )
     tell.add_argument("run", metavar="RUN", help=_RUN)
     tell.add_argument("what", choices=KINDS)
-    tell.add_argument("value", metavar="N", nargs="?", help="with epochs and rate: the number to take")
-    tell.add_argument("--after-epoch", action="store_true", help="with stop and skip: when this epoch is done")
+    tell.add_argument("value", metavar="N", nargs="?", help="for epochs and rate: the new value")
+    tell.add_argument("--after-epoch", action="store_true", help="for stop and skip: wait for the end of the epoch")
 
     show = commands.add_parser("show", help="show one run with its epochs")
     show.add_argument("run", metavar="RUN", help=_RUN)
@@ -192,7 +190,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     export = commands.add_parser("export", help="write the comparison table of past runs")
     export.add_argument("runs", metavar="RUN", nargs="*", help="ids, beginnings of ids, or `last` (default: all runs)")
-    export.add_argument("--format", choices=EXPORT_FORMATS, default=None, help="default: from the file name, else md")
+    export.add_argument("--format", choices=FORMATS, default=None, help="default: from the file name, else md")
     export.add_argument("-o", "--output", type=Path, metavar="FILE", help="write here instead of stdout")
     export.add_argument("--force", action="store_true", help="replace FILE if it exists")
 
@@ -202,7 +200,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     bench = commands.add_parser(
         "bench",
-        help="measure what this machine does, and say what limits it",
+        help="benchmark this machine and name the bottleneck",
         description="Train side by side: a plain PyTorch loop, the engine, the headless command and the app; "
         "measure what a person waits for; say what limits it. Takes minutes; runs are kept nowhere.",
     )
@@ -221,7 +219,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     bench.add_argument("--json", action="store_true", help="one JSON object per measurement and line")
 
-    doctor = commands.add_parser("doctor", help="say what is on this machine and whether all is well")
+    doctor = commands.add_parser("doctor", help="check this machine and report problems")
     doctor.add_argument("--json", action="store_true", help="one JSON object")
     return parser
 

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from mnist_tui.cli.parser import EXPORT_FORMATS
 from mnist_tui.core.labels import KEPT_DAYS, Labels, as_tags, now
+from mnist_tui.core.table import FORMATS
 from mnist_tui.errors import UsageError
 from mnist_tui.streams import say
 
@@ -16,8 +16,8 @@ from mnist_tui.streams import say
 def runs_command(args: argparse.Namespace) -> int:
     """List past runs: those that fit the filter, in the order asked for."""
     from mnist_tui.core.filtering import parse_filter, sort_runs
+    from mnist_tui.report.formatting import still_waiting
     from mnist_tui.report.listing import print_runs
-    from mnist_tui.report.words import still_waiting
     from mnist_tui.store.database import Store
     from mnist_tui.store.home import home
 
@@ -67,7 +67,7 @@ def insight_command(args: argparse.Namespace) -> int:
         if not epochs:
             raise UsageError(
                 f"the run {run.run} has no insight",
-                "Only epochs that this version or a newer one has finished have one",
+                "Only epochs finished by this version or a newer one have an insight",
             )
         insight = store.insight(run.run, args.epoch or epochs[-1])
     if insight is None:
@@ -81,7 +81,7 @@ def report_command(args: argparse.Namespace) -> int:
     """Write a report on runs."""
     from datetime import UTC, datetime
 
-    from mnist_tui.report.document import Told, write_report
+    from mnist_tui.report.document import RunEvidence, write_report
     from mnist_tui.report.files import write_atomically
     from mnist_tui.store.database import Store
     from mnist_tui.store.home import home
@@ -95,7 +95,7 @@ def report_command(args: argparse.Namespace) -> int:
         for run in {run.run: run for run in runs}.values():
             epochs = store.insight_epochs(run.run)
             insight = store.insight(run.run, epochs[-1]) if epochs else None
-            told.append(Told(run, insight, store.validation_set(run)))
+            told.append(RunEvidence(run, insight, store.validation_set(run)))
     if not told:
         raise UsageError("there is no run to report on yet", "Train one with mnist-tui or mnist-tui run")
     now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -122,7 +122,7 @@ def export_command(args: argparse.Namespace) -> int:
     if not table.rows:
         raise UsageError("there is no run to export yet", "Train one with mnist-tui or mnist-tui run")
     suffix = args.output.suffix[1:].lower() if args.output else ""
-    text = render(table, args.format or (suffix if suffix in EXPORT_FORMATS else "md"))
+    text = render(table, args.format or (suffix if suffix in FORMATS else "md"))
     if args.output is None:
         sys.stdout.write(text)
     else:
@@ -138,7 +138,7 @@ def rename_command(args: argparse.Namespace) -> int:
         return replace(labels, name=" ".join(args.name))
 
     for run, labels in _relabelled([args.run], name).items():
-        say(f"The run {run} is called {labels.name!r} now." if labels.name else f"The run {run} has no name any more.")
+        say(f"The run {run} is called {labels.name!r} now." if labels.name else f"The run {run} no longer has a name.")
     return 0
 
 
@@ -149,7 +149,7 @@ def note_command(args: argparse.Namespace) -> int:
         return replace(labels, note=" ".join(args.text))
 
     for run, labels in _relabelled([args.run], note).items():
-        say(f"Noted on the run {run}." if labels.note else f"The run {run} has no note any more.")
+        say(f"Noted on the run {run}." if labels.note else f"The run {run} no longer has a note.")
     return 0
 
 
@@ -184,7 +184,7 @@ def restore_command(args: argparse.Namespace) -> int:
         return replace(labels, deleted_at="")
 
     for run in _relabelled(args.runs, restore):
-        say(f"Brought back {run}.")
+        say(f"Restored {run}.")
     return 0
 
 

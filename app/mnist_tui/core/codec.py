@@ -59,7 +59,7 @@ def from_json_value(cls: type[T], record: object) -> T:
         UsageError: The dataclass itself refuses a value.
     """
     if not isinstance(record, Mapping):
-        raise ValueError(f"{type(record).__name__} where an object belongs")  # noqa: TRY004 - a damaged value
+        raise ValueError(f"expected an object, not {type(record).__name__}")  # noqa: TRY004 - a damaged value
     readers = _readers_of(cast("Any", cls))
     try:
         return cls(**{name: readers[name](record[name]) for name in readers if name in record})
@@ -106,46 +106,46 @@ def number(value: object) -> float:
     if isinstance(value, str) and value in NONFINITE:
         return NONFINITE[value]
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{type(value).__name__} where a number belongs")  # noqa: TRY004 - likewise
+        raise ValueError(f"expected a number, not {type(value).__name__}")  # noqa: TRY004 - likewise
     try:
         return float(value)
     except OverflowError:
-        raise ValueError("a number too large where one belongs") from None
+        raise ValueError("expected a smaller number") from None
 
 
 def _whole(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) > LARGEST:
-        raise ValueError("no whole number where one belongs")
+        raise ValueError("expected a whole number")
     return value
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{type(value).__name__} where a text belongs")  # noqa: TRY004 - likewise
+        raise ValueError(f"expected a string, not {type(value).__name__}")  # noqa: TRY004 - likewise
     return value
 
 
 def _truth(value: object) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(f"{type(value).__name__} where yes or no belongs")  # noqa: TRY004 - likewise
+        raise ValueError(f"expected true or false, not {type(value).__name__}")  # noqa: TRY004 - likewise
     return value
 
 
 def _list(value: object) -> list[Any]:
     if not isinstance(value, list | tuple):
-        raise ValueError(f"{type(value).__name__} where a list belongs")  # noqa: TRY004 - likewise
+        raise ValueError(f"expected a list, not {type(value).__name__}")  # noqa: TRY004 - likewise
     return list(value)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise ValueError(f"{type(value).__name__} where an object belongs")  # noqa: TRY004 - likewise
+        raise ValueError(f"expected an object, not {type(value).__name__}")  # noqa: TRY004 - likewise
     return value
 
 
 def _one_of(value: object, choices: tuple[Any, ...]) -> Any:
     if value not in choices:
-        raise ValueError(f"none of {', '.join(map(str, choices))}")
+        raise ValueError(f"expected one of {', '.join(map(str, choices))}")
     return value
 
 

@@ -9,9 +9,9 @@ from typing import Final, Self
 from mnist_tui.core.events import EpochDone
 
 STRETCHES: Final = 512
-"""Into how many parts a long run is cut at least before its points are thinned: more than a chart has columns."""
+"""Minimum number of buckets a long curve is thinned to; more than a chart has columns."""
 _SHORT: Final = 4
-"""Epochs of a stretch below which next to none would be left out."""
+"""Bucket size below which thinning would drop almost nothing."""
 ELAPSED: Final = "elapsed_s"
 """The training time until the end of each epoch, as the name of a column."""
 

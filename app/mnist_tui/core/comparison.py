@@ -32,7 +32,7 @@ _SAME_MACHINE: Final = (*_SAME_DATA, "device", "device_name", "backend", "thread
 def build_table(runs: Iterable[RunState]) -> ComparisonTable:
     """Group runs that differ only in their seed; runs that did not finish stand alone and enter no mean.
 
-    A seed that was run again counts once, with its newest run: repeating a run is no new evidence.
+    A seed that was run again counts once, with its newest run: repeating a run adds no evidence.
     """
     groups: dict[tuple[object, ...], list[RunState]] = {}
     for run in runs:

@@ -71,7 +71,7 @@ class Requests:
             return Wishes(self._epochs, self._rate, self._paused, self._stop_run)
 
     def hold(self) -> str | None:
-        """Pause the run; return its id, `None` where it is paused already."""
+        """Pause the run; return its id, `None` where it is already paused."""
         with self._changed:
             if self._paused:
                 return None

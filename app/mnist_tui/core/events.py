@@ -385,7 +385,7 @@ class Notice(Event):
     Attributes:
         level: How grave it is.
         message: One sentence, and the next step.
-        exit_code: What the headless command should exit with; 0 when it is no error.
+        exit_code: What the headless command should exit with; 0 when it is not an error.
     """
 
     type: ClassVar[str] = "notice"

@@ -1,4 +1,4 @@
-"""The few numbers that are derived from others, each defined once."""
+"""Derived numbers and their uncertainty, each defined once."""
 
 from __future__ import annotations
 

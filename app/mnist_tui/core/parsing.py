@@ -48,7 +48,7 @@ def event_from_json(record: object) -> Event:
     """Read what `Event.to_json` wrote; keys of a newer version are left out.
 
     Raises:
-        ValueError: The record is no event that this version knows, or holds what none can hold.
+        ValueError: The record is not an event that this version knows, or a value is invalid.
     """
     cls = EVENT_TYPES.get(str(record.get("type"))) if isinstance(record, Mapping) else None
     if cls is None:

@@ -1,4 +1,4 @@
-"""What waits for its turn: new runs, and runs that go on."""
+"""The queue: new runs, and runs to resume."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from mnist_tui.core.spec import RunSpec, new_run_id
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """Where a run goes on.
+    """Where a run resumes.
 
     Attributes:
         story: Its events up to `epoch`: `RunStarted`, then epochs and marks.
-        epoch: Finished epochs in the checkpoint; 0 where there is none to go on from.
+        epoch: Finished epochs in the checkpoint; 0 without one.
         checkpoint: Weights, optimizer and place in the epoch, as the engine wrote them.
         notes: What a person should know, such as a damaged checkpoint that was passed over.
         later: Finished epochs after `epoch`, which are trained again: they stay known until then.

@@ -162,7 +162,7 @@ def parse_number(text: str, name: str, low: int, high: int) -> int:
         UsageError: The text is something else, or outside of the range.
     """
     digits = text.strip()
-    # Longer ones are no number that is allowed anywhere, and Python refuses those of thousands of digits.
+    # No setting allows longer numbers, and Python refuses to parse thousands of digits.
     known = digits.isascii() and digits.isdecimal() and len(digits.lstrip("0")) <= MAX_DIGITS
     check_int(name, int(digits) if known else digits, low, high)
     return int(digits)

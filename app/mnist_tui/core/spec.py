@@ -1,4 +1,4 @@
-"""What to train: one run, or a grid of runs."""
+"""Run settings: one run, or a grid of runs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from mnist_tui.errors import UsageError
 DATASETS: Final = ("auto", "mnist", "digits")
 DEVICES: Final = ("auto", "cpu", "cuda", "mps")
 BACKENDS: Final = ("auto", "compiled", "torch")
+HIDDEN: Final = 1024
+"""Width of the hidden layer of the report's network."""
 MAX_EPOCHS: Final = 100_000
 MAX_FEATURES: Final = 512
 MAX_BATCH_SIZE: Final = 10_000
@@ -53,7 +55,7 @@ class RunSpec:
         seed: Seeds the weights and the order of the batches, 0 or more.
         batch_size: Images per step.
         learning_rate: Adam's step size. Infinity is read from stored runs alone: older versions accepted it.
-        dataset: `mnist`, `digits`, or `auto`: MNIST where it can be had, else the digits.
+        dataset: `mnist`, `digits`, or `auto`: MNIST if available, else the digits.
         device: `cpu`, `cuda`, `mps`, or `auto`: the fastest that is there.
         backend: `compiled`: loops made for this network on the CPU; `torch`: PyTorch alone; `auto`: the faster one.
         threads: CPU threads of the training; `None` lets the engine choose. With PyTorch alone they change the last

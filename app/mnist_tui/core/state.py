@@ -1,4 +1,4 @@
-"""The only place where events become what is shown."""
+"""The reducer: the only place where events become state."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from mnist_tui.core.metrics import RECENT, time_to_go_s
 from mnist_tui.core.spec import RunSpec
 
 MAX_STEPS: Final = 400
-"""News from inside an epoch that are kept; of more than that, every other one is dropped."""
+"""How many points inside an epoch are kept; beyond that, every other one is dropped."""
 
-Mark: TypeAlias = EpochsChanged | RateChanged | RunPaused | RunResumed | RunContinued
+Annotation: TypeAlias = EpochsChanged | RateChanged | RunPaused | RunResumed | RunContinued
 """What happened to a run beside its epochs."""
 
 
@@ -88,7 +88,7 @@ def patience_ended(history: Sequence[EpochDone], patience: int | None) -> bool:
 
 @dataclass(slots=True)
 class _Summary:
-    """What is asked of all epochs many times a second: only those that came since are looked at.
+    """Incremental summary of all epochs: only new ones are looked at.
 
     Attributes:
         best: As `best_epoch`.
@@ -137,7 +137,7 @@ class RunState:
     parameters: int | None = None
     started_at: str = ""
     history: list[EpochDone] = field(default_factory=list)
-    marks: list[Mark] = field(default_factory=list)
+    marks: list[Annotation] = field(default_factory=list)
     progress: Progress | None = None
     steps: list[tuple[float, float]] = field(default_factory=list)
     result: RunDone | None = None
@@ -354,7 +354,7 @@ def continue_run(event: RunContinued) -> RunState:
     return run
 
 
-def apply_to_run(run: RunState, event: Progress | EpochDone | Mark | RunDone) -> None:
+def apply_to_run(run: RunState, event: Progress | EpochDone | Annotation | RunDone) -> None:
     """Take in one event of this run; an epoch that is already known is left as it is."""
     match event:
         case Progress():

@@ -13,6 +13,8 @@ from mnist_tui.core.metrics import Spread
 from mnist_tui.core.numerals import fixed, percent, time_digits
 
 T = TypeVar("T")
+FORMATS: Final = ("md", "csv", "json", "tex", "html")
+"""The formats that a table is exported in, by the ending of their files."""
 STATISTICS: Final = ("std", "median", "min", "max")
 """What machines get beside a mean, as `<key>_std`, where there are values enough."""
 

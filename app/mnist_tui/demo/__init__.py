@@ -19,7 +19,7 @@ from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import Event, Preparing, Status, SweepDone, SweepStarted
 from mnist_tui.core.insight import Classifier, Insight
 from mnist_tui.core.queue import QueuedRun
-from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.spec import HIDDEN, RunSpec
 from mnist_tui.demo.insight import CLASSES, SIDE, guess, scripted_insight, validation_set
 from mnist_tui.engine.loop import RunLoop, Setup
 from mnist_tui.engine.trainer import NOT_FINITE, Clock, Diverged, Intervals, Score, Step
@@ -127,7 +127,7 @@ class _Script:
     @property
     def parameters(self) -> int:
         features = self._spec.features
-        return 10 * features + (9 * features + 1) * features + 1024 * (features + 1) + 10 * 1025
+        return 10 * features + (9 * features + 1) * features + HIDDEN * (features + 1) + 10 * (HIDDEN + 1)
 
     @property
     def batches(self) -> int:

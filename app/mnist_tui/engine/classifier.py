@@ -27,7 +27,7 @@ def load_classifier(checkpoint: bytes) -> Classifier:
         model = BottleneckCNN(features=len(weights["conv1.bias"]), classes=len(weights["output.bias"]))
         model.load_state_dict(weights)
     except Exception as error:
-        message = f"the checkpoint is not one of this version: {' '.join(str(error).split())[:200]}"
+        message = f"the checkpoint was not written by this version: {' '.join(str(error).split())[:200]}"
         raise RunError(message, "Train the run again") from error
     model.eval()
 

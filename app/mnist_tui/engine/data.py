@@ -1,4 +1,4 @@
-"""The data: found, checked, split, as tensors. MNIST where it can be had, else the digits of scikit-learn."""
+"""The data: found, checked, split, as tensors. MNIST if available, else scikit-learn's digits."""
 
 from __future__ import annotations
 
@@ -130,7 +130,10 @@ def places() -> tuple[Place, ...]:
     """Return where MNIST is looked for, in order; the first one given by a person, or the cache, is downloaded to."""
     named = os.environ.get("MNIST_TUI_DATA")
     roots = [(Path(named), "MNIST_TUI_DATA")] if named else []
-    roots += [(Path("data"), "the present folder"), (platformdirs.user_cache_path("mnist-tui") / "data", "the cache")]
+    roots += [
+        (Path("data"), "the current directory"),
+        (platformdirs.user_cache_path("mnist-tui") / "data", "the cache"),
+    ]
     return tuple(Place(root.absolute() / "MNIST" / "raw", origin) for root, origin in roots)
 
 
@@ -156,7 +159,7 @@ def prepare_dataset(choice: str, split_seed: int, catalogue: Catalogue = CATALOG
     """Find, or fetch, the data; yield what happens and return it.
 
     Args:
-        choice: `mnist`, `digits`, or `auto`: MNIST where it can be had, else the digits.
+        choice: `mnist`, `digits`, or `auto`: MNIST if available, else the digits.
         split_seed: Chooses the validation images.
         catalogue: What is known of MNIST.
 
@@ -233,7 +236,7 @@ def _read(folder: Path, catalogue: Catalogue) -> _Raw:
         digest.update(tensor.numpy().data)
         tensors.append(tensor)
     if catalogue.sha256 and digest.hexdigest() != catalogue.sha256:
-        raise DataError("the content is not that of MNIST", NEXT_STEP)
+        raise DataError("the content does not match MNIST", NEXT_STEP)
     train_images, train_labels, test_images, test_labels = tensors
     return _Raw(train_images, train_labels, test_images, test_labels, digest.hexdigest(), folder)
 
@@ -266,7 +269,7 @@ def parse_idx(content: bytes, name: str, count: int) -> Tensor:
     Source: the IDX file format, as MNIST was published in: big-endian magic number, sizes, then bytes.
 
     Raises:
-        DataError: It is no such file, or holds another number of items.
+        DataError: It is not such a file, or holds another number of items.
     """
     shape = (count, SIDE, SIDE) if name.endswith("images") else (count,)
     header = struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape)

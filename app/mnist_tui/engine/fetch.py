@@ -36,7 +36,7 @@ BACK_OFF_S: Final = 0.5
 CHUNK_BYTES: Final = 1 << 16
 LOCK: Final = ".download.lock"
 MAX_FILE_BYTES: Final = 64 << 20
-"""No file of MNIST is larger, packed or unpacked: what is, is no file of MNIST."""
+"""Upper bound of the size of any MNIST file, packed or unpacked."""
 NEXT_STEP: Final = (
     "Check the network and try again, or put the files into MNIST/raw/ of a folder named by MNIST_TUI_DATA"
 )
@@ -109,7 +109,7 @@ def fetch_files(files: Sequence[RemoteFile], mirrors: Sequence[str], folder: Pat
             lock.release()
     except OSError as error:
         raise DataError(
-            _explain_disk(folder, error), "Name another folder with MNIST_TUI_DATA, or make room"
+            _explain_disk(folder, error), "Name another folder with MNIST_TUI_DATA, or free some space"
         ) from error
     except DataError:
         _unmake(made)
@@ -211,7 +211,7 @@ def _chunks(address: str) -> Generator[tuple[bytes, float], None, None]:
 
 def _check_pace(received: int, elapsed_s: float) -> None:
     if received > MAX_FILE_BYTES:
-        raise _Unusable("sent more than the file can hold")
+        raise _Unusable("sent too much data")
     if elapsed_s > SLOW_AFTER_S and received < LEAST_BYTES_PER_S * elapsed_s:
         raise _Unusable("is too slow")
 
@@ -231,8 +231,8 @@ def _why(error: Exception, *, answered: bool) -> str:
         case (
             requests.exceptions.InvalidURL() | requests.exceptions.MissingSchema() | requests.exceptions.InvalidSchema()
         ):
-            return "is no address of a file"
-    return "broke off" if answered else "sent no answer that can be read"
+            return "is not a valid URL"
+    return "broke off" if answered else "sent an unreadable answer"
 
 
 def without_password(address: str) -> str:

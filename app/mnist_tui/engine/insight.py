@@ -17,7 +17,7 @@ VALUES_UP_TO: Final = 8
 """Features up to which the bottleneck's values are kept whole."""
 REGIONS: Final = 80
 """Rows and columns of the grid on which the classifier is asked."""
-MARGIN: Final = 0.6
+GRID_MARGIN: Final = 0.6
 """How far the grid reaches beyond the points on each side, as a share of their spread: a film keeps its scale while
 the points shrink, and then shows that much more (`report.scatter.limits_of`)."""
 _LARGEST: Final = 6e4
@@ -97,7 +97,7 @@ def _regions(
 ) -> tuple[bytes, tuple[float, ...]]:
     """Return the class at each place of the map, row by row from the top, and its left, right, bottom and top."""
     low, high = points.amin(dim=0), points.amax(dim=0)
-    room = ((high - low) * MARGIN).clamp_min(1e-3)
+    room = ((high - low) * GRID_MARGIN).clamp_min(1e-3)
     (left, bottom), (right, top) = (low - room).tolist(), (high + room).tolist()
     y, x = torch.meshgrid(torch.linspace(top, bottom, REGIONS), torch.linspace(left, right, REGIONS), indexing="ij")
     places = torch.stack([x.flatten(), y.flatten()], dim=1) @ axes

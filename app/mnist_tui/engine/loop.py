@@ -156,7 +156,7 @@ class RunLoop:
             yield Notice(level="warning", message=note)
         if past.later and not past.notes:
             again = "The last epoch is" if len(past.later) == 1 else f"The last {len(past.later)} epochs are"
-            yield Notice(level="information", message=f"{again} trained again, from the checkpoint before.")
+            yield Notice(level="information", message=f"{again} trained again from the previous checkpoint.")
         if differs:
             message = (
                 f"This run resumes under different conditions and may give different numbers: {'; '.join(differs)}."

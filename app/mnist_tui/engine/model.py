@@ -16,7 +16,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that the field gives it
 from torch import Tensor, nn
 
-HIDDEN: Final = 1024
+from mnist_tui.core.spec import HIDDEN
+
 CHANNELS_LAST_FROM: Final = 8
 """From this width on, PyTorch's convolutions on the CPU are faster with the channels innermost."""
 

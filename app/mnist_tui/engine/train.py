@@ -129,7 +129,7 @@ class Trainer:
             self._logits[: len(state["logits"])] = state["logits"]
             return state["epoch"], state["batch"], state["elapsed_s"]
         except Exception as error:
-            message = f"the checkpoint is not one of this version: {' '.join(str(error).split())[:200]}"
+            message = f"the checkpoint was not written by this version: {' '.join(str(error).split())[:200]}"
             raise RunError(message, "Start a new run with the same settings") from error
 
     def _check(self, state: dict[str, Any]) -> None:
@@ -241,7 +241,7 @@ def _is_out_of_memory(error: Exception) -> bool:
 def in_one_line(error: Exception) -> str:
     """Return one line that says what went wrong."""
     if _is_out_of_memory(error):
-        return "out of memory: fewer features or a smaller batch need less"
+        return "out of memory; use fewer features or a smaller batch"
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
 

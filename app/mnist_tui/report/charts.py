@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from rich.cells import cell_len, set_cell_size
 
 from mnist_tui.report.axes import x_limits, x_ticks, y_limits, y_ticks
-from mnist_tui.report.look import Dots
+from mnist_tui.report.chartview import Dots
 from mnist_tui.report.plane import Plane
 from mnist_tui.report.points import Point, Series, few, finite_runs, inside, point_at
 from mnist_tui.report.sparkline import sparkline
@@ -38,7 +38,7 @@ Run: TypeAlias = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Marker:
     """A sign on the x axis, or on a curve where it has a y.
 
     Attributes:
@@ -80,7 +80,7 @@ class Chart:
     percent: bool = False
     y_limits: tuple[float, float] | None = None
     note: str = ""
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[Marker, ...] = ()
     cursor: float | None = None
     dots: Dots = Dots.BRAILLE
 
@@ -175,7 +175,7 @@ def _draw_curves(
     for series, runs in zip(chart.series, curves, strict=True):
         ink = series.ink + DIM * series.dim
         alone = list(_alone(runs, plane))
-        # A point with a sign is no stroke: it would look out from behind it.
+        # A point with a sign gets no stroke: the stroke would show behind the sign.
         dots = strokes([run for run in runs if len(run) > 1] if alone else runs, plane)
         for (row, column), mask in (thickened(dots, plane.rows) if series.thick else dots).items():
             if not series.dashed or column % 4 < 2:
@@ -190,7 +190,7 @@ def _draw_curves(
 
 
 def _alone(runs: Sequence[Sequence[Point]], plane: Plane) -> Iterable[tuple[int, int]]:
-    """Yield the cells of points without neighbours, which are no line; where there are many they are dots."""
+    """Yield the cells of points without neighbours, which form no line; many of them become dots."""
     if len(runs) <= plane.columns // _COLUMNS_PER_SIGN:
         for run in runs:
             if len(run) == 1 and inside(shares := plane.shares(run[0])):

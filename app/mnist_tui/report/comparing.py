@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mnist_tui.core.compare import difference, differing_settings, reached
 from mnist_tui.core.state import RunState
-from mnist_tui.report.words import (
+from mnist_tui.report.formatting import (
     NOTHING,
     format_duration,
     format_percent,
@@ -38,7 +38,7 @@ def side_by_side(runs: Sequence[RunState], target: float) -> list[SideRow]:
 
     Args:
         runs: At least one.
-        target: The validation accuracy whose time is told.
+        target: The validation accuracy for which the time is shown.
     """
     settings = [SideRow(title, tuple(map(printable, texts)), True) for title, texts in differing_settings(runs)]
     times = [reached(run, target) for run in runs]

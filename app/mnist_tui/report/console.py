@@ -32,8 +32,7 @@ from mnist_tui.core.events import (
     SweepDone,
 )
 from mnist_tui.core.state import RunState, SessionState
-from mnist_tui.report.listing import Output, print_comparison, unfolded
-from mnist_tui.report.words import (
+from mnist_tui.report.formatting import (
     format_duration,
     format_loss,
     format_percent,
@@ -44,6 +43,7 @@ from mnist_tui.report.words import (
     status_style,
     status_text,
 )
+from mnist_tui.report.listing import Output, print_comparison, unfolded
 
 _NOTICE_STYLES: Final = {"warning": "yellow", "error": "bold red"}
 _PHASES: Final = {Phase.TRAIN: "training", Phase.VALIDATION: "validation", Phase.TEST: "test"}
@@ -129,7 +129,7 @@ class ConsoleView:
             case RunStarted():
                 return mark + _start_line(event)
             case RunContinued():
-                return mark + Text(f"run {printable(event.run)} goes on after epoch {event.epoch} of {event.epochs}")
+                return mark + Text(f"run {printable(event.run)} resumes after epoch {event.epoch} of {event.epochs}")
             case EpochDone():
                 return mark + _epoch_line(event, run.epochs)
             case EpochsChanged():

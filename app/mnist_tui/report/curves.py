@@ -10,11 +10,11 @@ from typing import Final
 
 from mnist_tui.core.events import EpochDone
 from mnist_tui.core.state import RunState
-from mnist_tui.report.charts import Chart, Mark
-from mnist_tui.report.look import Look, Scale, Smoothing, XAxis, nearest
+from mnist_tui.report.charts import Chart, Marker
+from mnist_tui.report.chartview import ChartView, Scale, Smoothing, XAxis, nearest
+from mnist_tui.report.formatting import format_loss, format_percent
 from mnist_tui.report.marks import marks_of, told_at
 from mnist_tui.report.points import Series
-from mnist_tui.report.words import format_loss, format_percent
 from mnist_tui.report.xaxis import MIN_STEPS, limits, places, steps_per_epoch
 
 TRAIN_INK: Final = 0
@@ -79,7 +79,7 @@ _LOSS: Final = Metric(
 )
 
 
-def accuracy_chart(run: RunState | None, look: Look, beside: Mapping[int, RunState] | None = None) -> Chart:
+def accuracy_chart(run: RunState | None, look: ChartView, beside: Mapping[int, RunState] | None = None) -> Chart:
     """Return training and validation accuracy, or error.
 
     Args:
@@ -90,12 +90,12 @@ def accuracy_chart(run: RunState | None, look: Look, beside: Mapping[int, RunSta
     return _chart(run, look, ACCURACY, beside or {})
 
 
-def loss_chart(run: RunState | None, look: Look, beside: Mapping[int, RunState] | None = None) -> Chart:
+def loss_chart(run: RunState | None, look: ChartView, beside: Mapping[int, RunState] | None = None) -> Chart:
     """Return training and validation loss, and that inside the epoch in progress; arguments as above."""
     return _chart(run, look, _LOSS, beside or {})
 
 
-def _chart(run: RunState | None, look: Look, metric: Metric, beside: Mapping[int, RunState]) -> Chart:
+def _chart(run: RunState | None, look: ChartView, metric: Metric, beside: Mapping[int, RunState]) -> Chart:
     x = places(run, look.x) if run is not None else []
     whole = limits(run, look.x)
     view = look.view(whole, x[-1] if x else whole[1])
@@ -109,12 +109,12 @@ def _chart(run: RunState | None, look: Look, metric: Metric, beside: Mapping[int
         curves += drawn(run, part, line, look, metric, view) if run is not None else [line]
     best = metric.best(run) if run is not None else None
     note = "" if x or metric is _LOSS else "no epoch yet"
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[Marker, ...] = ()
     if run is not None:
         marks = marks_of(run, look, x)
     if best is not None:
         value: float = getattr(best, f"val_{metric.name}")
-        marks += (Mark(x[best.epoch - 1], "★", metric.shown(value, look.scale), VALIDATION_INK),)
+        marks += (Marker(x[best.epoch - 1], "★", metric.shown(value, look.scale), VALIDATION_INK),)
         note = f"★ {metric.told(value, look.scale)} @{best.epoch}"
     if look.cursor is not None and run is not None and x:
         note = told_at(run, look, x)
@@ -141,7 +141,7 @@ def _full(metric: Metric, run: RunState | None) -> tuple[float, float]:
 
 
 def drawn(
-    run: RunState, part: str, line: Series, look: Look, metric: Metric, view: tuple[float, float]
+    run: RunState, part: str, line: Series, look: ChartView, metric: Metric, view: tuple[float, float]
 ) -> list[Series]:
     """Return a curve of a run, or its moving mean in front of it; what is in view and no more points than are seen.
 
@@ -178,7 +178,7 @@ def in_view(x: Sequence[float], view: tuple[float, float]) -> tuple[int, int]:
     return max(0, nearest(x, view[0]) - 1), min(nearest(x, view[1]) + 2, len(x))
 
 
-def _steps(run: RunState | None, look: Look, metric: Metric, view: tuple[float, float]) -> list[Series]:
+def _steps(run: RunState | None, look: ChartView, metric: Metric, view: tuple[float, float]) -> list[Series]:
     """Return the smoothed loss inside the epoch in progress; none while that is too short to be seen."""
     if metric is not _LOSS or run is None or len(run.steps) < MIN_STEPS or look.x is XAxis.SECONDS:
         return []

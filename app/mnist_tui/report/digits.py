@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 LEVELS: Final = 16
-"""Shades of grey that are told apart."""
+"""Distinguishable shades of grey."""
 
 
 def size_of(side: int, scale: int) -> tuple[int, int]:

@@ -12,13 +12,10 @@ from mnist_tui.core.comparison import build_table
 from mnist_tui.core.events import EpochDone, ValidationSet
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.metrics import spread
+from mnist_tui.core.spec import HIDDEN
 from mnist_tui.core.state import RunState
 from mnist_tui.report.export import people_cells, people_footnotes
-from mnist_tui.report.insights import class_names, confusions
-from mnist_tui.report.listing import other_settings, rates_in_words, thinned
-from mnist_tui.report.page import Block, Figure, Table, Title, to_html, to_markdown
-from mnist_tui.report.svg import Curve, Layer, confusion, digit, layers_of, network, plot
-from mnist_tui.report.words import (
+from mnist_tui.report.formatting import (
     format_device,
     format_loss,
     format_moment,
@@ -29,16 +26,19 @@ from mnist_tui.report.words import (
     printable,
     status_text,
 )
+from mnist_tui.report.insights import class_names, confusions
+from mnist_tui.report.listing import other_settings, rates_in_words, thinned
+from mnist_tui.report.page import Block, Figure, Table, Title, to_html, to_markdown
+from mnist_tui.report.svg import Curve, Layer, confusion, digit, layers_of, network, plot
 
 MAX_RUNS: Final = 20
-"""Runs that are told one by one; the table has all."""
+"""Runs described one by one; the table has all."""
 MAX_EPOCHS: Final = 40
 """Epochs of a run in its table."""
-_HIDDEN: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RunEvidence:
     """A run with what its network learned.
 
     Attributes:
@@ -52,7 +52,7 @@ class Told:
     pictures: ValidationSet | None = None
 
 
-def write_report(told: Sequence[Told], *, as_html: bool, generated_at: str) -> str:
+def write_report(told: Sequence[RunEvidence], *, as_html: bool, generated_at: str) -> str:
     """Return the report on some runs.
 
     Args:
@@ -70,10 +70,10 @@ def _data_of(run: RunState) -> str:
     return printable(run.dataset.label) if run.dataset is not None else "unknown data"
 
 
-# What is told ---------------------------------------------------------------------------------------------
+# Contents ------------------------------------------------------------------------------------------------
 
 
-def _blocks(told: Sequence[Told]) -> list[Block]:
+def _blocks(told: Sequence[RunEvidence]) -> list[Block]:
     runs = [each.run for each in told]
     blocks: list[Block] = [Title(2, "Data"), _data(runs), Title(2, "Network"), *_network(runs)]
     blocks += [Title(2, "Protocol"), *_protocol(runs), Title(2, "Results"), *_results(runs)]
@@ -108,7 +108,7 @@ def _network(runs: Sequence[RunState]) -> list[Block]:
             # Written down by an older version.
             blocks.append(f"{features} {noun}{count}.")
             continue
-        layers = layers_of(run.dataset.side, features, _HIDDEN, len(run.dataset.classes))
+        layers = layers_of(run.dataset.side, features, HIDDEN, len(run.dataset.classes))
         told = f"{features} {noun}{count}"
         blocks.append(Figure(network(layers), told, f"{told}. {' → '.join(map(_layer, layers))}."))
     return blocks
@@ -153,7 +153,7 @@ def _results(runs: Sequence[RunState]) -> list[Block]:
     return [Table([column.title for column in table.columns], rows), *notes]
 
 
-def _run(told: Told) -> list[Block]:
+def _run(told: RunEvidence) -> list[Block]:
     run = told.run
     noun = "feature" if run.spec.features == 1 else "features"
     blocks: list[Block] = [
@@ -207,7 +207,7 @@ def _epoch(epoch: EpochDone) -> list[str]:
     ]
 
 
-def _learned(told: Told) -> list[Block]:
+def _learned(told: RunEvidence) -> list[Block]:
     insight = told.insight
     if insight is None:
         return []

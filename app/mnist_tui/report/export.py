@@ -22,9 +22,9 @@ from mnist_tui.core.codec import to_json_value
 from mnist_tui.core.events import SCHEMA
 from mnist_tui.core.fields import COLUMNS
 from mnist_tui.core.state import RunState
-from mnist_tui.core.table import STATISTICS, Column, ComparisonTable, Unit, format_value, is_finished
+from mnist_tui.core.table import FORMATS, STATISTICS, Column, ComparisonTable, Unit, format_value, is_finished
 from mnist_tui.errors import UsageError
-from mnist_tui.report.words import printable
+from mnist_tui.report.formatting import printable
 
 CAPTION: Final = "Comparison of training runs"
 UNFINISHED: Final = "†"
@@ -186,9 +186,6 @@ _WRITERS: Final[Mapping[str, Callable[[ComparisonTable], str]]] = {
     "tex": to_latex,
     "html": to_html,
 }
-FORMATS: Final = tuple(_WRITERS)
-"""The formats by name, which is also the ending of their files."""
-
 _STYLE: Final = """
     :root { color-scheme: light dark; --text: #1b1b1b; --back: #ffffff; --line: #8a8a8a; --quiet: #5a5a5a; }
     @media (prefers-color-scheme: dark) {

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from mnist_tui.core.table import ComparisonTable
+from mnist_tui.durable import sync_folder
 from mnist_tui.errors import MnistTuiError, UsageError
 from mnist_tui.report.export import render
 
@@ -114,7 +115,7 @@ def _write(path: Path, text: str, *, force: bool) -> None:
     finally:
         with suppress(OSError):
             temporary.unlink()
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
 
 
 def _move_to_new_name(temporary: Path, target: Path) -> None:
@@ -127,14 +128,6 @@ def _move_to_new_name(temporary: Path, target: Path) -> None:
         # No hard links here, as on FAT: the empty file holds the name for a moment.
         target.touch(exist_ok=False)
         temporary.replace(target)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

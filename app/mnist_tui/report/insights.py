@@ -14,11 +14,11 @@ from mnist_tui.core.codec import dumps, to_json_value
 from mnist_tui.core.events import SCHEMA
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.state import RunState
+from mnist_tui.report.formatting import format_percent, printable
 from mnist_tui.report.listing import Output, unfolded
-from mnist_tui.report.words import format_percent, printable
 
 CONFUSIONS: Final = 5
-"""The most frequent ones that are told."""
+"""How many of the most frequent confusions are listed."""
 MISTAKES: Final = 10
 
 

@@ -17,7 +17,7 @@ from mnist_tui.core.state import RunState
 from mnist_tui.core.table import ComparisonTable, Unit
 from mnist_tui.report.export import people_cells, people_footnotes
 from mnist_tui.report.fitting import TextColumn, print_fitting
-from mnist_tui.report.words import (
+from mnist_tui.report.formatting import (
     NOTHING,
     format_device,
     format_duration,
@@ -35,7 +35,7 @@ from mnist_tui.report.words import (
 MAX_EPOCHS_SHOWN: Final = 1_000
 """Epochs of one run in a table for people."""
 _PIPE_WIDTH: Final = 1000
-"""Columns of an output that is no terminal: enough that no line is ever folded."""
+"""Columns of an output that is not a terminal: enough that no line is ever folded."""
 
 
 class Output(Console):

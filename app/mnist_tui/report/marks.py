@@ -7,13 +7,13 @@ from typing import Final
 
 from mnist_tui.core.events import EpochsChanged, RunContinued, RunPaused, Status
 from mnist_tui.core.state import RunState
-from mnist_tui.report.charts import Mark
-from mnist_tui.report.look import Look, XAxis, nearest
-from mnist_tui.report.words import format_duration
+from mnist_tui.report.charts import Marker
+from mnist_tui.report.chartview import ChartView, XAxis, nearest
+from mnist_tui.report.formatting import format_duration
 from mnist_tui.report.xaxis import limits
 
 
-def marks_of(run: RunState, look: Look, x: Sequence[float]) -> tuple[Mark, ...]:
+def marks_of(run: RunState, look: ChartView, x: Sequence[float]) -> tuple[Marker, ...]:
     """Return what happened to a run, on the axis."""
     ends = [limits(run, look.x)[0] if look.x is XAxis.EPOCHS else 0.0, *x]
 
@@ -26,21 +26,21 @@ def marks_of(run: RunState, look: Look, x: Sequence[float]) -> tuple[Mark, ...]:
     for mark in run.marks:
         match mark:
             case RunPaused():
-                marks.append(Mark(inside(mark.epoch), "‖"))
+                marks.append(Marker(inside(mark.epoch), "‖"))
             case RunContinued():
-                marks.append(Mark(ends[min(mark.epoch, len(ends) - 1)], "↻"))
+                marks.append(Marker(ends[min(mark.epoch, len(ends) - 1)], "↻"))
             case EpochsChanged():
-                marks.append(Mark(inside(mark.epoch), "±"))
-    marks += [Mark(ends[min(epoch - 1, len(ends) - 1)], "λ") for epoch, _ in run.rates]
+                marks.append(Marker(inside(mark.epoch), "±"))
+    marks += [Marker(ends[min(epoch - 1, len(ends) - 1)], "λ") for epoch, _ in run.rates]
     if run.status is Status.DIVERGED:
-        marks.append(Mark(ends[-1], "✖"))
+        marks.append(Marker(ends[-1], "✖"))
     return tuple(marks)
 
 
 MARK_MEANINGS: Final = {
     "★": "the best epoch",
     "‖": "paused",
-    "↻": "went on in another process",
+    "↻": "resumed in another process",
     "±": "other number of epochs",
     "λ": "other learning rate",
     "✖": "diverged",
@@ -48,7 +48,7 @@ MARK_MEANINGS: Final = {
 """What the signs of a chart say, for the help."""
 
 
-def told_at(run: RunState, look: Look, x: Sequence[float]) -> str:
+def told_at(run: RunState, look: ChartView, x: Sequence[float]) -> str:
     """Return where the cursor stands, in words."""
     epoch = nearest(x, look.cursor or 0.0) + 1
     more = {

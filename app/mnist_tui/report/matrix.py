@@ -9,7 +9,7 @@ from typing import Final
 
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.numerals import percent
-from mnist_tui.report.words import NOTHING, format_percent
+from mnist_tui.report.formatting import NOTHING, format_percent
 
 _FAINT: Final = 0.05
 """The share of a row from which a confusion is as warm as can be, where none is more frequent."""

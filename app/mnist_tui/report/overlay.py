@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 
 from mnist_tui.core.state import RunState
 from mnist_tui.report.charts import Chart
+from mnist_tui.report.chartview import ChartView, Scale, XAxis
 from mnist_tui.report.curves import ACCURACY, MARK_INKS, STEPS_INK, drawn
-from mnist_tui.report.look import Look, Scale, XAxis
+from mnist_tui.report.formatting import printable
 from mnist_tui.report.points import Series
-from mnist_tui.report.words import printable
 from mnist_tui.report.xaxis import EMPTY_EPOCHS, limits, places
 
 
 def overlay_chart(
-    runs: Sequence[RunState], slots: Mapping[str, int], preview: RunState | None = None, *, look: Look
+    runs: Sequence[RunState], slots: Mapping[str, int], preview: RunState | None = None, *, look: ChartView
 ) -> Chart:
     """Return the validation curve of each run, in the colour and with the line of its slot.
 

@@ -10,7 +10,7 @@ from typing import Final
 from mnist_tui.core.fields import ALL, SETTING_FIELDS, Field
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import Column, Direction, Unit, Value
-from mnist_tui.report.words import format_moment, status_text
+from mnist_tui.report.formatting import format_moment, status_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ MARGIN: Final = 0.05
 """Room around the points, as a share of their spread."""
 _ZOOM: Final = 1.5
 """How much wider or higher than needed the old view may be before it is left. The grid of an insight's regions
-reaches that far (`engine.insight.MARGIN`)."""
+reaches that far (`engine.insight.GRID_MARGIN`)."""
 
 Point: TypeAlias = Sequence[float]
 

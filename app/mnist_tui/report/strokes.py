@@ -15,7 +15,7 @@ from functools import cache
 from itertools import accumulate
 from typing import Any, Final, TypeAlias
 
-from mnist_tui.report.look import Dots
+from mnist_tui.report.chartview import Dots
 from mnist_tui.report.plane import Plane
 from mnist_tui.report.points import Point, clipped
 

@@ -9,7 +9,7 @@ from typing import Final
 from mnist_tui.core.columns import ELAPSED
 from mnist_tui.core.metrics import RECENT
 from mnist_tui.core.state import RunState
-from mnist_tui.report.look import XAxis
+from mnist_tui.report.chartview import XAxis
 
 EMPTY_EPOCHS: Final = 10
 """What the axis shows before there is a run."""

@@ -1,4 +1,4 @@
-"""Asks the network of a run what it makes of an image: the newest checkpoint, never the trainer's own tensors."""
+"""Classifies drawings with a run's newest checkpoint, never with the trainer's own tensors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Answer:
 
 
 class DrawingClassifier:
-    """Keeps the network that was asked last; for one thread at a time.
+    """Classifies images, caching the network used last; for one thread at a time.
 
     Args:
         load: What makes a network of a checkpoint.

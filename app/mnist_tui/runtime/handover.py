@@ -18,7 +18,7 @@ Beside: TypeAlias = Callable[[Callable[[], MnistTuiError | None], Callable[[Mnis
 
 
 class HandOver:
-    """Ends the run where it is, and lets another process go on with it.
+    """Ends the run at an exact place and lets another process resume it.
 
     Args:
         beside: Does something in a thread of its own, then something else in the thread of the caller.

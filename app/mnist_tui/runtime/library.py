@@ -1,4 +1,4 @@
-"""Past runs as the app knows them, and where tables are saved."""
+"""Past runs, cached, and saving of tables."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import ComparisonTable
 from mnist_tui.report.files import comparison_stem, save_comparison
+from mnist_tui.store.claims import continuing
 from mnist_tui.store.connection import DATABASE
-from mnist_tui.store.database import Store, continuing
+from mnist_tui.store.database import Store
 from mnist_tui.store.home import tables_folder
 from mnist_tui.store.reading import Known
 

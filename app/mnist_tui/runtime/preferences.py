@@ -1,7 +1,7 @@
-"""What the app remembers: theme, how charts are looked at, the settings of the next run, keys of one's own.
+"""Preferences: theme, chart view, settings of the next run, key bindings.
 
 One TOML file in the home, which people may edit: comments and order stay when the app writes. A file that cannot be
-read is told and never written over.
+read is reported and never overwritten.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any, Final, TypeVar
 
 from mnist_tui.core.spec import MAX_JOBS, SETTINGS, RunSpec
 from mnist_tui.errors import MnistTuiError, UsageError
+from mnist_tui.report.chartview import ChartView, Dots, Scale, Smoothing, XAxis
 from mnist_tui.report.files import write_atomically
-from mnist_tui.report.look import Dots, Look, Scale, Smoothing, XAxis
 from mnist_tui.terminal import capabilities
 
 FILE: Final = "settings.toml"
@@ -25,7 +25,7 @@ ON_HANGUP: Final = ("stop", "detach")
 _SPEC: Final = tuple(setting.key for setting in SETTINGS if setting.is_remembered)
 """Settings of the next run that are remembered."""
 _HEAD: Final = (
-    "What mnist-tui remembers. Change it while the app is closed; what is left out has its usual value.\n"
+    "What mnist-tui remembers. Change it while the app is closed; what is left out has its default.\n"
     'Keys of your own, by the names in docs/keys.md: stop = "ctrl+x"'
 )
 
@@ -47,7 +47,7 @@ class Preferences:
     """
 
     theme: str = THEME
-    look: Look = field(default_factory=Look)
+    look: ChartView = field(default_factory=ChartView)
     spec: RunSpec = field(default_factory=RunSpec)
     bell: bool = True
     on_hangup: str = "stop"
@@ -65,14 +65,14 @@ def usual_dots() -> Dots:
 
 def load(home: Path) -> tuple[Preferences, list[str]]:
     """Return what is remembered, and in sentences what of it cannot be used."""
-    known = Preferences(look=Look(dots=usual_dots()))
+    known = Preferences(look=ChartView(dots=usual_dots()))
     problems: list[str] = []
     try:
         record = tomllib.loads((home / FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return known, []
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        return known, [f"{home / FILE} cannot be read ({error}). The usual settings are used; mend or delete it."]
+        return known, [f"{home / FILE} cannot be read ({error}). The defaults are used; fix or delete it."]
     table = _tables(record, problems)
     look = replace(
         known.look,
@@ -116,11 +116,11 @@ def save(home: Path, preferences: Preferences) -> None:
     except FileNotFoundError:
         text = "".join(f"# {line}\n" for line in _HEAD.splitlines()) + "\n[look]\n\n[next_run]\n\n[program]\n\n[keys]\n"
     except (OSError, UnicodeDecodeError) as error:
-        raise MnistTuiError(f"{path} cannot be read", "Mend or delete it") from error
+        raise MnistTuiError(f"{path} cannot be read", "Fix or delete it") from error
     try:
         document = tomlkit.parse(text)
     except TOMLKitError as error:
-        raise MnistTuiError(f"{path} cannot be read", "Mend or delete it") from error
+        raise MnistTuiError(f"{path} cannot be read", "Fix or delete it") from error
     look, spec = preferences.look, preferences.spec
     values: dict[str, dict[str, Any]] = {
         "look": {
@@ -158,7 +158,7 @@ def _tables(record: Mapping[str, Any], problems: list[str]) -> dict[str, Mapping
             problems.append(f"{FILE}: [{name}] must be a table.")
             value = {}
         tables[name] = value
-    problems += [f"{FILE}: nothing is called [{name}]." for name in record if name not in tables]
+    problems += [f"{FILE}: there is no section [{name}]." for name in record if name not in tables]
     return tables
 
 

@@ -1,4 +1,4 @@
-"""Loads what training needs before a key asks for it."""
+"""Preloads what training needs before it is used."""
 
 from __future__ import annotations
 
@@ -35,6 +35,6 @@ class Preload:
         return time.monotonic() - self._began
 
     def _work(self, load: Callable[[], None]) -> None:
-        # What is missing is told when training asks for it.
+        # Anything missing is reported when training needs it.
         with suppress(Exception):
             load()

@@ -1,4 +1,4 @@
-"""What other processes train in the same home: seen as it happens, and steered from here. Never waits for them."""
+"""Runs of other processes in the same home: followed live and controlled from here, without ever blocking."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from mnist_tui.core.events import (
 )
 from mnist_tui.core.orders import Order, Steering, Wishes
 from mnist_tui.core.state import RunState, SessionState
-from mnist_tui.report.words import printable
+from mnist_tui.report.formatting import printable
 from mnist_tui.wire.client import Link, check_hello
 from mnist_tui.wire.lines import read_event
 from mnist_tui.wire.place import sockets
 
 LOOK_S: Final = 0.2
-"""How often it is looked whether somebody new trains."""
+"""How often to look for new training processes."""
 
 
 class RemoteControl(Steering):
@@ -161,7 +161,7 @@ class RemoteRuns:
                 news += self._lose(process)
         self.runs.clear()
         for process in self._processes.values():
-            # Until all of its story was told, the store knows more about its runs.
+            # Until its whole story has arrived, the store knows more about its runs.
             if process.is_told:
                 self.runs.update((name, process.state.runs[name]) for name in process.controls)
         return news
@@ -206,4 +206,4 @@ class RemoteRuns:
         names = ", ".join(process.controls)
         for name in process.controls:
             process.state.runs[name].status = Status.INTERRUPTED
-        return [f"The process that trained {names} exited unexpectedly. Press 2, then g, to resume the run."]
+        return [f"The process training {names} exited unexpectedly. Press 2, then g, to resume the run."]

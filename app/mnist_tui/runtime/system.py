@@ -1,4 +1,4 @@
-"""What the computer is doing: processor, memory, GPU. A probe never stops or stalls the app."""
+"""System load: processor, memory, GPU. A probe never blocks or crashes the app."""
 
 from __future__ import annotations
 

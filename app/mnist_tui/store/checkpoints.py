@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from mnist_tui.durable import sync_folder
 from mnist_tui.errors import StoreError
-from mnist_tui.store.home import is_safe_name, make_private_folder, sync_folder
+from mnist_tui.store.home import is_safe_name, make_private_folder
 
 
 def folder_of(home: Path, run: str) -> Path:

@@ -1,12 +1,14 @@
-"""What waits, handed out run by run to who trains it."""
+"""Claims queued runs one by one for this process, so that no other process trains them too."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from mnist_tui.core.events import Notice
+from mnist_tui.core.events import Notice, Status
 from mnist_tui.core.queue import QueuedRun
-from mnist_tui.errors import MnistTuiError
+from mnist_tui.core.state import patience_ended
+from mnist_tui.errors import MnistTuiError, UsageError
 from mnist_tui.store.database import Store
 
 
@@ -44,7 +46,7 @@ class Claims:
         return None
 
     def again(self, queued: QueuedRun) -> QueuedRun | None:
-        """Claim a run, also one that this process has already; `None` where that cannot be, which is told."""
+        """Claim a run, also one that this process already has; `None` where that fails, which is reported."""
         try:
             claimed = self._store.claim(queued)
         except MnistTuiError as error:
@@ -59,3 +61,30 @@ class Claims:
     def give_up(self, run: str) -> None:
         """Let a run go that did not begin; after one that did, nothing is left to do."""
         self._store.give_up(run)
+
+
+def continuing(store: Store, name: str, epochs: int | None = None) -> QueuedRun:
+    """Return a past run as one that waits to go on.
+
+    Args:
+        store: Where it lies.
+        name: As for `Store.run`.
+        epochs: Epochs to reach; `None`: as many as before.
+
+    Raises:
+        UsageError: There is nothing to go on with.
+        StoreError: The run, or the store, is damaged.
+    """
+    run = store.run(name)
+    if not run.status.is_over:
+        raise UsageError(f"the run {run.run} is in progress", "Attach to it with `mnist-tui attach`")
+    if run.status is Status.DIVERGED:
+        raise UsageError(f"the run {run.run} diverged", "Start a new one with a smaller learning rate")
+    done, patience = run.epochs_done, run.spec.patience
+    if run.status is Status.FINISHED and patience_ended(run.history, patience):
+        message = f"the run {run.run} ended after {done} epochs, when its patience of {patience} ran out"
+        raise UsageError(message, "Start a new one with a larger patience")
+    reach = epochs or run.epochs
+    if reach < run.epochs_done or (reach == run.epochs_done and run.status is Status.FINISHED):
+        raise UsageError(f"the run {run.run} already has {run.epochs_done} epochs", "Ask for more with --epochs")
+    return QueuedRun(run.run, replace(run.spec, epochs=reach), continues=True, epochs=reach)

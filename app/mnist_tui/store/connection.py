@@ -10,8 +10,9 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
+from mnist_tui.durable import sync_folder
 from mnist_tui.errors import StoreError
-from mnist_tui.store.home import make_home, make_private, sync_folder
+from mnist_tui.store.home import make_home, make_private
 from mnist_tui.store.schema import MIGRATIONS, TABLES, VERSION
 
 DATABASE: Final = "runs.db"

@@ -33,25 +33,25 @@ from mnist_tui.core.events import (
 )
 from mnist_tui.core.labels import Labels
 from mnist_tui.core.queue import Continuation, QueuedRun
-from mnist_tui.core.state import Mark, patience_ended
+from mnist_tui.core.state import Annotation
 from mnist_tui.errors import MnistTuiError, StoreError, UsageError
-from mnist_tui.store import checkpoints, waiting
+from mnist_tui.store import checkpoints, sql, waiting
 from mnist_tui.store.connection import Connection
 from mnist_tui.store.lock import Locks, is_held
 from mnist_tui.store.reading import RunReader
 from mnist_tui.store.schema import EPOCH_COLUMNS, to_column
 
-OfRun: TypeAlias = Checkpoint | EpochDone | Progress | RunDone | Mark
-"""What a run in progress says; its lock is looked at with it."""
+OfRun: TypeAlias = Checkpoint | EpochDone | Progress | RunDone | Annotation
+"""Events of a run in progress; recording one also re-checks the run's lock."""
 LOOK_S: Final = 0.1
-"""How often at most that is done for news, which write nothing."""
+"""Minimum seconds between such checks for mergeable events, which are not stored."""
 
 
 class Store(RunReader):
     """Runs, their epochs and checkpoints, and what waits. Use one `Store` per thread.
 
-    What `record` was given is on the disk when it returns, so a listener that is told afterwards never knows of an
-    epoch that could still be lost.
+    What `record` was given is on the disk when it returns, so a listener that hears of it afterwards never knows of
+    an epoch that could still be lost.
     """
 
     def __init__(self, connection: Connection, home: Path) -> None:
@@ -149,9 +149,9 @@ class Store(RunReader):
             case RateChanged():
                 self._write(_mark(event))
             case RunPaused():
-                self._write(_mark(event), (_SET_STATUS, (Status.PAUSED, event.run)))
+                self._write(_mark(event), (sql.SET_STATUS, (Status.PAUSED, event.run)))
             case RunResumed():
-                self._write(_mark(event), (_SET_STATUS, (Status.RUNNING, event.run)))
+                self._write(_mark(event), (sql.SET_STATUS, (Status.RUNNING, event.run)))
             case RunDone():
                 done = dumps(event.to_json())
                 end = ("UPDATE runs SET status = ?, done = ? WHERE run = ?", (event.status, done, event.run))
@@ -169,7 +169,7 @@ class Store(RunReader):
         if self._exists(event.run):
             raise StoreError(f"the run {event.run} already exists", "Start a new one with the same settings")
         values = (event.run, Status.RUNNING, event.spec.epochs, event.started_at, dumps(event.to_json()))
-        self._write((_INSERT_RUN, values), (waiting.DELETE, (event.run,)))
+        self._write((sql.INSERT_RUN, values), (waiting.DELETE, (event.run,)))
 
     def _exists(self, run: str) -> bool:
         return bool(self._connection.query("SELECT 1 FROM runs WHERE run = ?", run))
@@ -186,10 +186,10 @@ class Store(RunReader):
             if statements:
                 self._write(*statements)
             return
-        clear: tuple[str, Mapping[str, object]] = (_DELETE_OLD_CHECKPOINTS, {"run": run, "epoch": epoch})
-        insert = (_INSERT_CHECKPOINT, row)
+        clear: tuple[str, Mapping[str, object]] = (sql.DELETE_OLD_CHECKPOINTS, {"run": run, "epoch": epoch})
+        insert = (sql.INSERT_CHECKPOINT, row)
         if batch:
-            self._write(*statements, (_DELETE_PAUSES, (run,)), insert)
+            self._write(*statements, (sql.DELETE_PAUSES, (run,)), insert)
         else:
             self._write(*statements, insert, clear)
         self._sweep(run)
@@ -204,7 +204,7 @@ class Store(RunReader):
             return None
         if run in self._without_checkpoints:
             self._without_checkpoints.remove(run)
-            self._notices.append(Notice(level="information", message="Checkpoints of this run are written again."))
+            self._notices.append(Notice(level="information", message="Checkpoints of this run can be written again."))
         return run, epoch, batch, name, sha256
 
     def _tell_no_checkpoint(self, run: str, error: OSError | StoreError) -> None:
@@ -215,7 +215,7 @@ class Store(RunReader):
         reason = error.strerror if isinstance(error, OSError) else str(error)
         message = (
             f"Checkpoints of this run cannot be written ({reason}): finished epochs are kept, "
-            "but after a crash the run would go on from an earlier epoch. Free some space on the disk."
+            "but after a crash the run would resume from an earlier epoch. Free some space on the disk."
         )
         self._notices.append(Notice(level="warning", message=message))
 
@@ -260,7 +260,7 @@ class Store(RunReader):
                 if labels.deleted_at and is_held(self._home, run):
                     raise UsageError(f"the run {run} is in progress", "Stop it first")
                 values = (run, labels.name, " ".join(labels.tags), labels.note, labels.deleted_at)
-                connection.execute(_SET_LABELS, values)
+                connection.execute(sql.SET_LABELS, values)
         return changed
 
     def purge(self, before: str) -> int:
@@ -367,67 +367,18 @@ class Store(RunReader):
         return waiting.orphans(self._connection, self._home)
 
     def _hold_session(self, session: str) -> None:
-        self._locks.hold(waiting.lock_name(session), "this session's name is taken")
-
-
-def continuing(store: Store, name: str, epochs: int | None = None) -> QueuedRun:
-    """Return a past run as one that waits to go on.
-
-    Args:
-        store: Where it lies.
-        name: As for `Store.run`.
-        epochs: Epochs to reach; `None`: as many as before.
-
-    Raises:
-        UsageError: There is nothing to go on with.
-        StoreError: The run, or the store, is damaged.
-    """
-    run = store.run(name)
-    if not run.status.is_over:
-        raise UsageError(f"the run {run.run} is in progress", "Watch it in the process that trains it")
-    if run.status is Status.DIVERGED:
-        raise UsageError(f"the run {run.run} diverged", "Start a new one with a smaller learning rate")
-    done, patience = run.epochs_done, run.spec.patience
-    if run.status is Status.FINISHED and patience_ended(run.history, patience):
-        message = f"the run {run.run} ended after {done} epochs, when its patience of {patience} was over"
-        raise UsageError(message, "Start a new one with a larger patience")
-    reach = epochs or run.epochs
-    if reach < run.epochs_done or (reach == run.epochs_done and run.status is Status.FINISHED):
-        raise UsageError(f"the run {run.run} has {run.epochs_done} epochs already", "Ask for more with --epochs")
-    return QueuedRun(run.run, replace(run.spec, epochs=reach), continues=True, epochs=reach)
+        self._locks.hold(waiting.lock_name(session), "another session has this name")
 
 
 def _epoch(event: EpochDone) -> Iterator[tuple[str, Sequence[object]]]:
     """Yield what writes an epoch, and its insight where it has one."""
-    yield _INSERT_EPOCH, (event.run, event.epoch, *(to_column(getattr(event, name)) for name in EPOCH_COLUMNS))
+    yield (
+        sql.INSERT_EPOCH,
+        (event.run, event.epoch, *(to_column(getattr(event, name)) for name in EPOCH_COLUMNS)),
+    )
     if event.insight is not None:
-        yield _INSERT_INSIGHT, (event.run, event.epoch, event.insight.to_bytes())
+        yield sql.INSERT_INSIGHT, (event.run, event.epoch, event.insight.to_bytes())
 
 
-def _mark(event: Mark) -> tuple[str, Sequence[object]]:
-    return _INSERT_MARK, (event.run, event.run, dumps(event.to_json()))
-
-
-_SET_LABELS: Final = "INSERT OR REPLACE INTO labels (run, name, tags, note, deleted_at) VALUES (?, ?, ?, ?, ?)"
-_SET_STATUS: Final = "UPDATE runs SET status = ? WHERE run = ?"
-_INSERT_RUN: Final = "INSERT INTO runs (run, status, epochs, started_at, started) VALUES (?, ?, ?, ?, ?)"
-# An epoch is trained again only after its checkpoint was lost, and then the newer numbers fit the weights.
-_INSERT_EPOCH: Final = (
-    f"INSERT OR REPLACE INTO epochs (run, epoch, {', '.join(EPOCH_COLUMNS)}) "  # noqa: S608 - our own column names
-    f"VALUES (?, ?, {', '.join('?' * len(EPOCH_COLUMNS))})"
-)
-_INSERT_INSIGHT: Final = "INSERT OR REPLACE INTO insights (run, epoch, data) VALUES (?, ?, ?)"
-_INSERT_CHECKPOINT: Final = (
-    "INSERT OR REPLACE INTO checkpoints (run, epoch, batch, file, sha256) VALUES (?, ?, ?, ?, ?)"
-)
-_DELETE_OLD_CHECKPOINTS: Final = """
-DELETE FROM checkpoints WHERE run = :run AND (batch > 0 OR epoch > :epoch OR (
-    epoch NOT IN (SELECT epoch FROM checkpoints WHERE run = :run AND epoch <= :epoch AND batch = 0
-        ORDER BY epoch DESC LIMIT 2)
-    AND epoch IS NOT (SELECT epoch FROM epochs JOIN checkpoints USING (run, epoch)
-        WHERE run = :run AND batch = 0 AND typeof(val_accuracy) = 'real' ORDER BY val_accuracy DESC, epoch LIMIT 1)))
-"""
-_DELETE_PAUSES: Final = "DELETE FROM checkpoints WHERE run = ? AND batch > 0"
-_INSERT_MARK: Final = (
-    "INSERT INTO marks (run, after_epoch, event) VALUES (?, (SELECT count(*) FROM epochs WHERE run = ?), ?)"
-)
+def _mark(event: Annotation) -> tuple[str, Sequence[object]]:
+    return sql.INSERT_MARK, (event.run, event.run, dumps(event.to_json()))

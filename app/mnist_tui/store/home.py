@@ -11,6 +11,7 @@ from typing import Final
 
 import platformdirs
 
+from mnist_tui.durable import sync_folder
 from mnist_tui.errors import StoreError
 
 LOGS_KEPT: Final = 20
@@ -29,7 +30,7 @@ def home() -> Path:
         return Path(named).absolute() if named else platformdirs.user_data_path("mnist-tui")
     except FileNotFoundError as error:
         raise StoreError(
-            f"the folder {named} for runs cannot be found: the present folder was deleted",
+            f"the folder {named} for runs cannot be resolved: the current directory no longer exists",
             "Give MNIST_TUI_HOME a full path",
         ) from error
 
@@ -118,12 +119,3 @@ def tables_folder(home: Path) -> Path:
     """
     make_private_folder(home / "tables")
     return home / "tables"
-
-
-def sync_folder(folder: Path) -> None:
-    """Make new and renamed entries of a folder outlive a power cut."""
-    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -96,7 +96,7 @@ class Locks:
             problem: What to say when another process has it.
 
         Raises:
-            StoreError: Another process has it, or it cannot be had.
+            StoreError: Another process holds it, or it cannot be taken.
         """
         if name in self._held:
             return
@@ -127,7 +127,7 @@ class Locks:
             raise StoreError(f"{name} cannot be locked in {self._home}: {error.strerror or error}") from error
         if not renewed:
             raise StoreError(
-                f"the lock of {name} was removed, and another process has taken it over", "It goes on there"
+                f"the lock of {name} was removed, and another process has taken it over", "It continues there"
             )
 
     def let_go(self, name: str) -> None:

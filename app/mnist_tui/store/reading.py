@@ -23,7 +23,7 @@ from mnist_tui.core.events import (
 from mnist_tui.core.insight import Insight, insight_from_bytes
 from mnist_tui.core.labels import Labels, as_tags
 from mnist_tui.core.parsing import event_from_json
-from mnist_tui.core.state import Mark, RunState, apply_to_run, start_run, summarise
+from mnist_tui.core.state import Annotation, RunState, apply_to_run, start_run, summarise
 from mnist_tui.errors import StoreError, UsageError
 from mnist_tui.store import checkpoints
 from mnist_tui.store.connection import Connection
@@ -108,9 +108,9 @@ class RunReader:
                 found[named] = Labels(name, as_tags([tags]), note, deleted_at)
         return found
 
-    def _inexact_marks(self) -> dict[str, list[Mark]]:
+    def _inexact_marks(self) -> dict[str, list[Annotation]]:
         """Return what a list of runs must know of their marks: other conditions and other learning rates."""
-        marks: dict[str, list[Mark]] = {}
+        marks: dict[str, list[Annotation]] = {}
         query = (
             "SELECT run, event FROM marks WHERE event LIKE '%\"run_continued\"%' "
             "OR event LIKE '%\"learning_rate_changed\"%' ORDER BY id"
@@ -197,14 +197,14 @@ class RunReader:
         if done is None and (result := self.run(run).result) is not None:
             yield result
 
-    def _middle(self, run: str) -> Iterator[EpochDone | Mark]:
+    def _middle(self, run: str) -> Iterator[EpochDone | Annotation]:
         query = "SELECT after_epoch, event FROM marks WHERE run = ? ORDER BY id"
         marks = [(after, event_from_json(json.loads(text))) for after, text in self._connection.query(query, run)]
         for done, epoch in enumerate([None, *self._history(run)]):
             if epoch is not None:
                 yield epoch
             for after, mark in marks:
-                if after == done and isinstance(mark, Mark):
+                if after == done and isinstance(mark, Annotation):
                     yield mark
 
     def _history(self, run: str) -> list[EpochDone]:
@@ -300,7 +300,7 @@ class RunReader:
             raise UsageError(f"there is no run {name!r}", "`mnist-tui runs` lists all runs")
         if len(found) > 1:
             some = ", ".join(found[:_SOME]) + (" …" if len(found) > _SOME else "")
-            raise UsageError(f"{name!r} fits {len(found)} runs: {some}", "Give more of the id")
+            raise UsageError(f"{name!r} matches {len(found)} runs: {some}", "Give more characters of the id")
         return found[0]
 
 

@@ -1,4 +1,4 @@
-"""Runs that wait, written down so that they outlive their process; a session's lock tells whether theirs lives."""
+"""The stored queue: it outlives its process, and a session's lock shows whether that process is alive."""
 
 from __future__ import annotations
 

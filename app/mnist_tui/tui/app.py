@@ -21,15 +21,15 @@ from textual.widgets import DataTable, TabbedContent
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import SessionState
 from mnist_tui.errors import MnistTuiError
+from mnist_tui.report.formatting import printable
 from mnist_tui.report.strokes import drawing
-from mnist_tui.report.words import printable
 from mnist_tui.runtime.backends import Backends
 from mnist_tui.runtime.session import TrainingSession
 from mnist_tui.runtime.system import SystemProbe
 from mnist_tui.signals import has_job_control, install_signal_handlers
 from mnist_tui.tui import layout
 from mnist_tui.tui.collection import Collection
-from mnist_tui.tui.commands import COMMANDS, OWN_ACTIONS, TABS_OF, places
+from mnist_tui.tui.commands import COMMANDS, OWN_ACTIONS
 from mnist_tui.tui.insight import InsightTabs
 from mnist_tui.tui.leaving import Leaving
 from mnist_tui.tui.looking import Looking
@@ -38,6 +38,7 @@ from mnist_tui.tui.queueing import Queueing
 from mnist_tui.tui.remembering import Remembering
 from mnist_tui.tui.screens.help import HelpScreen
 from mnist_tui.tui.steering import Steering
+from mnist_tui.tui.tabs import TABS_OF, places
 from mnist_tui.tui.watching import Watching
 from mnist_tui.tui.widgets.draw import DrawView
 from mnist_tui.tui.widgets.keys import KeyBar
@@ -55,7 +56,7 @@ SYSTEM_TICK_S: Final = 1.0
 REMEMBER_TICK_S: Final = 1.0
 """How soon a changed setting is written down."""
 STORE_TICK_S: Final = 2.0
-"""How often it is looked whether other processes wrote to the store."""
+"""How often to check whether other processes wrote to the store."""
 NOTICE_S: Final = 5.0
 """How long a short notice stays."""
 

@@ -1,4 +1,4 @@
-"""Steers how charts are looked at: one look for all, so that they stay in step."""
+"""The chart view: one for all charts, so that they stay in step."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from mnist_tui.core.state import RunState
-from mnist_tui.report.look import Look, next_of
+from mnist_tui.report.chartview import ChartView, next_of
 from mnist_tui.report.xaxis import limits, places
 
 ZOOM: Final = 0.6
@@ -19,8 +19,8 @@ PAN: Final = 0.25
 class ChartDesk:
     """The look, and the runs that it is about: `show` them before anything else."""
 
-    def __init__(self, look: Look | None = None) -> None:
-        self.look = look or Look()
+    def __init__(self, look: ChartView | None = None) -> None:
+        self.look = look or ChartView()
         self._runs: Sequence[RunState] = ()
         self._names: tuple[str, ...] = ()
 

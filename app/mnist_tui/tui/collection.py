@@ -10,11 +10,11 @@ from typing import Final
 from mnist_tui.core.labels import Labels, now
 from mnist_tui.core.numerals import count
 from mnist_tui.core.state import RunState
-from mnist_tui.core.table import ComparisonTable
+from mnist_tui.core.table import FORMATS, ComparisonTable
 from mnist_tui.errors import MnistTuiError
-from mnist_tui.report.export import FORMATS, render, run_as_csv
+from mnist_tui.report.export import render, run_as_csv
 from mnist_tui.report.files import saved_text
-from mnist_tui.report.words import printable
+from mnist_tui.report.formatting import printable
 from mnist_tui.tui.screens.compare import CompareScreen
 from mnist_tui.tui.screens.confirm import ConfirmScreen
 from mnist_tui.tui.screens.label import LabelScreen
@@ -122,7 +122,7 @@ class Collection:
         one = printable(runs[0].labels.name) or runs[0].spec.title
         which, it = (f"{len(runs)} marked runs", "them") if len(runs) > 1 else (one, "it")
         self._ui.ask(
-            ConfirmScreen("Delete", f"Delete {which}? Z brings {it} back.", "Delete"),
+            ConfirmScreen("Delete", f"Delete {which}? Z restores {it}.", "Delete"),
             lambda yes: self._delete(runs) if yes else None,
         )
 

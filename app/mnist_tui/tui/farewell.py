@@ -1,4 +1,4 @@
-"""The line that the shell shows after the app: what was kept, and how to go on."""
+"""The line printed after the app: what was kept, and how to continue."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection
 from mnist_tui.core.events import Status
 from mnist_tui.core.numerals import count
 from mnist_tui.core.state import RunState
-from mnist_tui.report.words import format_percent, printable, still_waiting
+from mnist_tui.report.formatting import format_percent, printable, still_waiting
 
 _GOES_ON = (Status.STOPPED, Status.INTERRUPTED, Status.FAILED, Status.OUT_OF_MEMORY)
 
@@ -22,7 +22,7 @@ def farewell(runs: Collection[RunState], waiting: int, handed_over: int = 0) -> 
     """
     parts = []
     if handed_over:
-        goes = "A run goes on" if handed_over == 1 else f"{handed_over} runs go on"
+        goes = "A run continues" if handed_over == 1 else f"{handed_over} runs continue"
         parts.append(f"{goes} in the background: `mnist-tui attach` shows {'it' if handed_over == 1 else 'them'}")
     epochs = sum(run.epochs_done for run in runs)
     if epochs:
@@ -37,7 +37,7 @@ def farewell(runs: Collection[RunState], waiting: int, handed_over: int = 0) -> 
     )
     unfinished = [run for run in runs if run.status in _GOES_ON or not run.status.is_over]
     if unfinished:
-        parts.append(f"`mnist-tui resume {unfinished[-1].run}` continues the run that was stopped")
+        parts.append(f"`mnist-tui resume {unfinished[-1].run}` continues the stopped run")
     elif epochs:
         parts.append("`mnist-tui show last` shows the last one")
     if waiting:

@@ -1,4 +1,4 @@
-"""Which epoch of a run is looked at: the newest, one that was chosen, or one after the other like a film."""
+"""Which epoch is shown: the newest, a chosen one, or one after another as a film."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ ASK_S: Final = 0.25
 """How often at most a drawing is shown to the network."""
 TABS: Final = ("live", "errors", "features", "draw")
 
-Told: TypeAlias = Callable[[Callable[[], Any]], Any]
+Attempt: TypeAlias = Callable[[Callable[[], Any]], Any]
 """Does something; tells an error and returns `None` instead."""
 
 
@@ -39,7 +39,7 @@ class InsightTabs:
         told: What tells errors.
     """
 
-    def __init__(self, app: App[None], library: Library, load: Load | None, told: Told) -> None:
+    def __init__(self, app: App[None], library: Library, load: Load | None, told: Attempt) -> None:
         self.film, self.scene = Film(), Scene()
         self._app, self._library, self._told = app, library, told
         self._classifier = DrawingClassifier(load, library) if load is not None else None
@@ -116,7 +116,7 @@ class InsightTabs:
         if drawing.is_empty:
             view.tell(None)
         elif self._classifier is None or not side:
-            view.tell(None, "This run's network cannot be asked.")
+            view.tell(None, "This run's network cannot classify drawings.")
         else:
             self._is_asking = True
             question = partial(self._answer, view, self._classifier, run.run, drawing.copy(), side)
@@ -129,7 +129,7 @@ class InsightTabs:
         except MnistTuiError as error:
             why = str(error)
         except Exception as error:  # noqa: BLE001 - a drawing must not take training with it
-            why = f"The network cannot be asked: {type(error).__name__}: {error}"
+            why = f"The network cannot classify it: {type(error).__name__}: {error}"
         # From another thread, and never waiting for the screen: it may be on its way out.
         view.post_message(DrawView.Answered(answer, why))
 

@@ -26,7 +26,7 @@ _LABELS = {
 
 
 def rebound(keys: Mapping[str, str]) -> tuple[tuple[Command, ...], list[str]]:
-    """Return the commands with keys of one's own, and in sentences which of those cannot be had.
+    """Return the commands with keys of one's own, and a sentence for each key that cannot be used.
 
     Args:
         keys: Keys by action, as Textual names them; several with commas between them.
@@ -42,8 +42,8 @@ def rebound(keys: Mapping[str, str]) -> tuple[tuple[Command, ...], list[str]]:
         for key in command.key.split(","):
             if key in owners:
                 problems.append(
-                    f"{FILE}: {_label(key)} would do two things, {owners[key]} and {command.action}; "
-                    "the usual keys are used."
+                    f"{FILE}: {_label(key)} is bound to two actions, {owners[key]} and {command.action}; "
+                    "the default keys are used."
                 )
                 return COMMANDS, problems
             owners[key] = command.action

@@ -9,9 +9,9 @@ from textual.app import App
 from textual.widget import Widget
 from textual.widgets import DataTable, TabbedContent
 
-from mnist_tui.tui.commands import TABS_OF
 from mnist_tui.tui.insight import InsightTabs
 from mnist_tui.tui.screens.log import LogScreen
+from mnist_tui.tui.tabs import TABS_OF
 from mnist_tui.tui.themes import THEMES
 from mnist_tui.tui.ui import Ui
 from mnist_tui.tui.widgets.digits import DigitsView

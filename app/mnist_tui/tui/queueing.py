@@ -12,7 +12,7 @@ from mnist_tui.core.estimate import DAY_S, sweep_s
 from mnist_tui.core.events import Status
 from mnist_tui.core.queue import QueuedRun, enqueue
 from mnist_tui.core.spec import MAX_EPOCHS, MAX_FEATURES, REPORT_PRESET, RunSpec
-from mnist_tui.report.words import format_duration
+from mnist_tui.report.formatting import format_duration
 from mnist_tui.tui.screens.confirm import ConfirmScreen
 from mnist_tui.tui.screens.new_runs import NewRuns, NewRunsScreen
 from mnist_tui.tui.screens.number import NumberScreen

@@ -10,7 +10,7 @@ from mnist_tui.core.orders import Wishes
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState
-from mnist_tui.report.look import Look
+from mnist_tui.report.chartview import ChartView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,4 +60,4 @@ class ScreenModel:
     queue_done: int
     queue_total: int
     queue_to_go_s: float | None
-    view: Look
+    view: ChartView

@@ -9,7 +9,7 @@ from typing import Final
 from mnist_tui.core import orders
 from mnist_tui.core.spec import MAX_EPOCHS
 from mnist_tui.core.state import RunState
-from mnist_tui.report.words import format_duration
+from mnist_tui.report.formatting import format_duration
 from mnist_tui.tui.screens.confirm import ConfirmScreen
 from mnist_tui.tui.screens.rate import RateScreen
 from mnist_tui.tui.ui import Ui

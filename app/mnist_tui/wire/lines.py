@@ -1,4 +1,4 @@
-"""What goes over a socket: one JSON object per line.
+"""The wire format: one JSON object per line.
 
 From the process that trains: `hello`, the story so far, `told`, then every event as it happens, answers to orders,
 and `bye` when it ends in order. To it: orders.
@@ -44,7 +44,7 @@ def read_line(data: bytes) -> dict[str, Any]:
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if not isinstance(record, dict):
-        raise ValueError("this is no JSON object")  # noqa: TRY004 - what came is damaged, not of a wrong type
+        raise ValueError("this is not a JSON object")  # noqa: TRY004 - what came is damaged, not of a wrong type
     return record
 
 
@@ -52,7 +52,7 @@ def read_event(record: Mapping[str, Any]) -> Event:
     """Read what `event_line` wrote.
 
     Raises:
-        ValueError: It is no event.
+        ValueError: It is not an event.
     """
     event = event_from_json(record)
     if not isinstance(event, RunContinued):

@@ -43,7 +43,7 @@ def listen(home: Path, session: str) -> socket.socket:
     """Return a socket that listens under the name of a session, for this user alone.
 
     Raises:
-        OSError: It cannot be had.
+        OSError: The socket cannot be created.
         StoreError: Its folder cannot be made.
     """
     make_private_folder(home / FOLDER)

@@ -1,4 +1,4 @@
-"""Lets others watch and steer what this process trains. Its thread sleeps until there is something to say."""
+"""Publishes this process's events on a socket and takes orders from it, in a thread that sleeps in between."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Broadcast:
             self._listener = listen(home, session)
         except (OSError, StoreError) as error:
             reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
-            self.problem = f"Other terminals can watch this run through the store alone, and not steer it: {reason}."
+            self.problem = f"Other terminals can read this run from the store but not control it: {reason}."
             return
         self._inode = self._path.stat().st_ino
         self._thread = threading.Thread(target=self._serve, name="wire", daemon=True)
@@ -164,7 +164,7 @@ class Broadcast:
             watcher.to_say += line({**hello, "pid": os.getpid(), "runs": list(self._story.in_progress)})
 
     def _has_room(self, selector: selectors.BaseSelector) -> bool:
-        """Make room for one more where many do not read what they are told; False where all of them do."""
+        """Drop a watcher that does not read, to make room for another; False where all of them read."""
         if len(self._watchers) < MOST:
             return True
         asleep = [number for number, watcher in self._watchers.items() if watcher.is_asleep]
@@ -204,7 +204,7 @@ class Broadcast:
         except (ValueError, MnistTuiError) as error:
             self._refuse(watcher, " ".join(str(error).split())[:200])
             return
-        reason = "" if obeyed else f"the run {order.run[:100]} is not in progress here, or is being tested already"
+        reason = "" if obeyed else f"the run {order.run[:100]} is not in progress here, or is already being tested"
         watcher.to_say += line({"type": "answer", "obeyed": obeyed, "reason": reason})
 
     def _refuse(self, watcher: _Watcher, reason: str) -> None:

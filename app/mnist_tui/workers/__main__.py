@@ -9,5 +9,5 @@ from mnist_tui.workers.link import work
 
 if __name__ == "__main__":
     work(int(sys.argv[1]))
-    # PyTorch's own way out takes up to a second, and all is told.
+    # PyTorch's own exit takes up to a second, and everything has been sent.
     os._exit(0)

@@ -7,7 +7,7 @@ import threading
 import traceback
 from queue import Empty, SimpleQueue
 
-from mnist_tui.workers.worker import Engine, Said, Told, Worker
+from mnist_tui.workers.worker import Engine, Reply, Request, Worker
 
 
 class Remote:
@@ -18,7 +18,7 @@ class Remote:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._said = SimpleQueue[Said | None]()
+        self._said = SimpleQueue[Reply | None]()
         self._worker = Worker(self._said.put)
         threading.Thread(target=self._train, args=(engine,), name="training", daemon=True).start()
 
@@ -26,13 +26,13 @@ class Remote:
         """Return the id of the process."""
         return os.getpid()
 
-    def take_in(self, told: Told) -> None:
+    def take_in(self, told: Request) -> None:
         """As for a worker."""
         self._worker.take_in(told)
 
-    def hear(self, within_s: float) -> list[Said | None]:
+    def hear(self, within_s: float) -> list[Reply | None]:
         """Wait for something to be said and return all that has gathered; last of all `None`, where it failed."""
-        said: list[Said | None] = []
+        said: list[Reply | None] = []
         try:
             said.append(self._said.get(timeout=within_s))
             while True:

@@ -28,7 +28,7 @@ REMOTE: Final = "ray://"
 _ADDRESS: Final = re.compile(rf"({REMOTE})?[^/\s]+:[0-9]{{1,5}}/?")
 HELPER: Final = "mnist_tui.workers.helper"
 PATIENCE_S: Final = 180.0
-"""How long it may take to answer: it starts within half a minute on a busy machine; a dead address it asks for ever."""
+"""How long Ray may take: it starts within half a minute on a busy machine; a dead address it would retry forever."""
 CONNECT_S: Final = 10.0
 """How long an address may take to answer."""
 _SAYS_S: Final = 0.1
@@ -106,7 +106,7 @@ class Cluster:
 
     @property
     def _settings(self) -> dict[str, str]:
-        """What Ray is told by its environment: to report to nobody, and to listen to this machine alone if it can."""
+        """Ray's environment: no usage reports, and if possible no connections from other machines."""
         alone = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"} if is_own(self.place) else {}
         return {"RAY_USAGE_STATS_ENABLED": "0", **alone}
 
@@ -162,7 +162,7 @@ class Cluster:
         """Return whether the helper has said that it is ready."""
         line = self._line
         if line is None:
-            raise self._lost("Ray was left")
+            raise self._lost("the connection to Ray was closed")
         line.settimeout(within_s)
         try:
             said = line.recv(_MOST)
@@ -184,7 +184,7 @@ class Cluster:
         return True
 
     def _check_address(self) -> None:
-        """Look whether anybody listens at the address: Ray itself asks a dead one for more than a minute."""
+        """ChartView whether anybody listens at the address: Ray itself asks a dead one for more than a minute."""
         place = os.environ.get("RAY_ADDRESS", "") if self.place == LOCAL else self.place
         if not _ADDRESS.fullmatch(place):
             # Such as `auto`, which Ray itself looks up.
@@ -198,4 +198,4 @@ class Cluster:
             raise ClusterError(what, "Check the address, or train on this machine without --on") from None
 
     def _lost(self, what: str) -> ClusterError:
-        return ClusterError(what, f"What Ray says about it is kept in {self.log}")
+        return ClusterError(what, f"Ray's own output is in {self.log}")

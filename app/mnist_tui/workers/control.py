@@ -1,4 +1,4 @@
-"""What people ask of several runs in parallel."""
+"""Controls several runs that train in parallel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process of its own that trains a queue to its end, whatever becomes of the terminal it was started from."""
+"""Detached training: a process that works through a queue and outlives the terminal it was started from."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def begin(home: Path, queue: Sequence[QueuedRun], jobs: int = 1, on: str = "") -
             process.wait()
             last = [text for text in log.read_text(errors="replace").splitlines() if text.strip()][-1:]
             reason = f" ({last[0].removeprefix('mnist-tui: ').rstrip('.')})" if last else ""
-            raise MnistTuiError(f"the process that was to go on has ended{reason}", f"Its log is {log}")
+            raise MnistTuiError(f"the process that was to continue has ended{reason}", f"Its log is {log}")
     return Detached(process, log)
 
 

@@ -23,12 +23,12 @@ from mnist_tui.core.events import Notice
 from mnist_tui.core.orders import HAND_OVER, Order
 from mnist_tui.workers.actor import Remote
 from mnist_tui.workers.cluster import LOCAL, is_own
-from mnist_tui.workers.worker import OVER, Engine, Said, Told
+from mnist_tui.workers.worker import OVER, Engine, Reply, Request
 
 ASK_S: Final = 2.0
-"""How long a worker that has nothing to say is listened to before it is asked anew."""
+"""How long to wait for a silent worker before asking it again."""
 ROOM_S: Final = 10.0
-"""After how long it is told that the cluster has no room."""
+"""After how long to report that the cluster has no room."""
 STORE_BYTES: Final = 256 * 1024**2
 """Of memory that a Ray of this machine's own shares between its processes: some hundred checkpoints."""
 _ENDINGS: Final = ("stop", "skip", HAND_OVER)
@@ -40,7 +40,7 @@ def main() -> None:
     try:
         _connect(sys.argv[2])
         demand, room = share(ray.cluster_resources())
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is told to who waits for it
+    except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits must hear of it
         traceback.print_exc()
         token = "" if is_own(sys.argv[2]) else " (one that asks for a token needs RAY_AUTH_MODE=token)"
         problem = f"Ray cannot be reached: {_reason(error)}{token}"
@@ -131,7 +131,7 @@ class _Carrier:
     def _carry_orders(self) -> None:
         while True:
             try:
-                told: Told = self._pipe.recv()
+                told: Request = self._pipe.recv()
             except (EOFError, OSError):
                 # Whoever asked for it is gone.
                 told = None
@@ -146,14 +146,14 @@ class _Carrier:
                     return
             self._actor.take_in.remote(told)
 
-    def _say(self, said: Said) -> None:
+    def _say(self, said: Reply) -> None:
         try:
             self._pipe.send(said)
         except OSError:
             self._is_over = True
 
     def _let_go(self) -> None:
-        # Both ends of it: the other one is told by that.
+        # Close both ends: that tells the other side.
         with socket.socket(fileno=os.dup(self._pipe.fileno())) as end:
             end.shutdown(socket.SHUT_RDWR)
         # It may be dead, and Ray with it.

@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from typing import Final
 
 from mnist_tui.core.queue import QueuedRun
-from mnist_tui.workers.worker import Engine, Told, Worker
+from mnist_tui.workers.worker import Engine, Request, Worker
 
 LEAVING_S: Final = 2.0
 """How long a process may take to its end before it is made to."""
@@ -22,7 +22,7 @@ class Link:
 
     Args:
         ours: This end of it.
-        engine: What trains there; it must be known by its name, since the process starts anew.
+        engine: What trains there; it must be importable by name, since the process starts fresh.
 
     Attributes:
         run: What it trains; `None` while it is idle.
@@ -39,7 +39,7 @@ class Link:
         self.run = queued
         self._send(queued)
 
-    def tell(self, told: Told) -> None:
+    def tell(self, told: Request) -> None:
         """Give it an order; may be called in any thread."""
         self._send(told)
 
@@ -48,7 +48,7 @@ class Link:
         self._send(None)
         self.pipe.close()
 
-    def _send(self, what: Engine | Told) -> None:
+    def _send(self, what: Engine | Request) -> None:
         with self._lock:
             try:
                 self.pipe.send(what)
@@ -119,8 +119,8 @@ def work(handle: int) -> None:
 def _listen(pipe: Connection, worker: Worker) -> None:
     while True:
         try:
-            told: Told = pipe.recv()
+            told: Request = pipe.recv()
         except (EOFError, OSError):
-            # Nobody is left to train for; what was told is in the store.
+            # Nobody is left to train for; what was sent is in the store.
             os._exit(1)
         worker.take_in(told)

@@ -1,4 +1,4 @@
-"""Several runs at once, each in a process of its own, as one stream of events."""
+"""Trains several runs in parallel, each in its own process, as one stream of events."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from mnist_tui.workers.worker import OVER, Engine
 LIVES: Final = 2
 """Workers that a run may lose before it fails."""
 LOOK_S: Final = 0.1
-"""How often it is looked whether anything was asked for, when no event comes."""
+"""How often to check for orders while no event arrives."""
 
 
 def many(
@@ -204,7 +204,7 @@ class _Pool:
         if self._control.queue_stopped or self._lost[run] < LIVES:
             self._again.append(queued)
             yield Notice(
-                level="warning", message=f"The process that trained {run} was killed; the run goes on in another."
+                level="warning", message=f"The process training {run} was killed; the run continues in another."
             )
         elif run in self.begun:
             yield self._end(queued, Status.FAILED, f"its process was killed {LIVES} times")

@@ -1,4 +1,4 @@
-"""What trains in a process of its own, whoever started that and however runs and events travel."""
+"""The worker side: trains the runs it receives and sends their events, over any transport."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from mnist_tui.core.orders import Order
 from mnist_tui.core.queue import QueuedRun
 
 Engine: TypeAlias = Callable[[Iterable[QueuedRun], RunControl], Iterator[Event]]
-Told: TypeAlias = QueuedRun | Order | None
-"""What a worker is told: a run to train, an order, or `None` for the end."""
-Said: TypeAlias = Event | str
-"""What it says: events, `IDLE`, `OVER`."""
+Request: TypeAlias = QueuedRun | Order | None
+"""What a worker receives: a run to train, an order, or `None` to end."""
+Reply: TypeAlias = Event | str
+"""What a worker sends: events, `IDLE`, `OVER`."""
 IDLE: Final = "idle"
 """What a worker says when it is done with a run, begun or not."""
 OVER: Final = "over"
@@ -29,11 +29,11 @@ class Worker:
         say: Called with events and words, in the thread that trains.
     """
 
-    def __init__(self, say: Callable[[Said], None]) -> None:
+    def __init__(self, say: Callable[[Reply], None]) -> None:
         self._say = say
         self._control, self._queue = RunControl(), SimpleQueue[QueuedRun | None]()
 
-    def take_in(self, told: Told) -> None:
+    def take_in(self, told: Request) -> None:
         """Take a run or an order; called in another thread than the one that trains."""
         if isinstance(told, Order):
             self._control.give(told)
@@ -41,7 +41,7 @@ class Worker:
             self._queue.put(told)
 
     def train(self, engine: Engine) -> None:
-        """Train what comes, until the end is told."""
+        """Train what arrives, until the end is requested."""
         for event in engine(self._runs(), self._control):
             if not isinstance(event, SweepStarted | SweepDone):
                 self._say(event)

@@ -16,9 +16,9 @@ from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.engine.session import run_sweep
 from mnist_tui.store import checkpoints
-from mnist_tui.store.claims import Claims
+from mnist_tui.store.claims import Claims, continuing
 from mnist_tui.store.connection import DATABASE
-from mnist_tui.store.database import Store, continuing
+from mnist_tui.store.database import Store
 
 RUN = "run-1"
 NARROW = RunSpec(epochs=4, features=2, dataset="digits", device="cpu", threads=1)

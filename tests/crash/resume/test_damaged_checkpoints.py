@@ -122,7 +122,7 @@ def test_code_in_a_checkpoint_is_never_run_although_its_hash_is_right(home, tmp_
     told = go_on(home)
     assert not (tmp_path / "was-run").exists()
     (notice,) = of(told, Notice)
-    assert "the checkpoint is not one of this version" in notice.message
+    assert "the checkpoint was not written by this version" in notice.message
     assert notice.exit_code == 4
     assert kept(home) == before
 

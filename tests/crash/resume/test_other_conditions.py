@@ -18,8 +18,8 @@ from mnist_tui.core.events import (
 from mnist_tui.engine import session
 from mnist_tui.engine.session import run_sweep
 from mnist_tui.errors import UsageError
-from mnist_tui.store.claims import Claims
-from mnist_tui.store.database import Store, continuing
+from mnist_tui.store.claims import Claims, continuing
+from mnist_tui.store.database import Store
 from tests.crash.resume.helpers import (
     NARROW,
     RUN,

@@ -89,7 +89,7 @@ def test_epochs_without_a_checkpoint_of_their_own_are_kept_and_trained_again_to_
     rows(home, "DELETE FROM checkpoints WHERE epoch = 4")
     assert [e.val_loss for e in kept(home).history] == val_losses(begun)
     told = go_on(home)
-    assert warnings(told) == ["The last 2 epochs are trained again, from the checkpoint before."]
+    assert warnings(told) == ["The last 2 epochs are trained again from the previous checkpoint."]
     assert val_losses(told) == val_losses(begun)[2:]
     assert numbers(home)[:2] == uninterrupted(NARROW)[:2]
 

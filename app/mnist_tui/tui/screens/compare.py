@@ -13,8 +13,8 @@ from textual.widgets import DataTable, Static
 
 from mnist_tui.core.compare import common_target
 from mnist_tui.core.state import RunState
+from mnist_tui.report.chartview import ChartView
 from mnist_tui.report.comparing import side_by_side
-from mnist_tui.report.look import Look
 from mnist_tui.report.overlay import overlay_chart, short_name
 from mnist_tui.tui.screens.dialog import Dialog
 from mnist_tui.tui.widgets.plot import PlotView
@@ -43,7 +43,7 @@ class CompareScreen(Dialog[None]):
     CompareScreen PlotView { height: 1fr; min-height: 4; }
     """
 
-    def __init__(self, runs: dict[int, RunState], look: Look) -> None:
+    def __init__(self, runs: dict[int, RunState], look: ChartView) -> None:
         super().__init__()
         self._runs, self._look = runs, look.whole()
         self._target = common_target(list(runs.values()))

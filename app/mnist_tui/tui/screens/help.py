@@ -68,7 +68,7 @@ class HelpScreen(Dialog[None]):
         self.set_focus(self.query_one(VerticalScroll))
 
     def on_resize(self) -> None:
-        """Break the lines anew."""
+        """Wrap the lines again."""
         width = self.query_one(VerticalScroll).scrollable_content_region.width
         word = self.query_one(Input).value.strip().lower()
         self.query_one("#page", Static).update(_page_of(tuple(self._commands), width, word))

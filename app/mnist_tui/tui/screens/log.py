@@ -12,10 +12,10 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from mnist_tui.report.words import harmless
+from mnist_tui.report.formatting import harmless
 from mnist_tui.terminal import Guard
 from mnist_tui.tui.screens.dialog import Dialog
-from mnist_tui.tui.widgets.notices import SIGNS, Said
+from mnist_tui.tui.widgets.notices import SIGNS, PastNotice
 
 TAIL: Final = 200
 """Lines of the log that are shown."""
@@ -35,7 +35,7 @@ class LogScreen(Dialog[None]):
     LogScreen > .dialog { width: 96%; height: 90%; }
     """
 
-    def __init__(self, said: Sequence[Said], log: Path) -> None:
+    def __init__(self, said: Sequence[PastNotice], log: Path) -> None:
         super().__init__()
         self._said, self._log = said, log
 

@@ -15,7 +15,7 @@ from mnist_tui.core.numerals import count
 from mnist_tui.core.setting import Setting, in_words, parse_number
 from mnist_tui.core.spec import MAX_JOBS, SETTINGS, RunSpec, SweepSpec, parse_numbers
 from mnist_tui.errors import UsageError
-from mnist_tui.report.words import format_duration
+from mnist_tui.report.formatting import format_duration
 from mnist_tui.tui.screens.dialog import Dialog
 
 

@@ -15,7 +15,7 @@ from textual.widgets import Button, Static
 
 from mnist_tui.core.table import ComparisonTable
 from mnist_tui.report.files import saved_text
-from mnist_tui.report.words import printable
+from mnist_tui.report.formatting import printable
 from mnist_tui.tui.screens.dialog import Dialog
 from mnist_tui.tui.widgets.runs import comparison_rows
 from mnist_tui.tui.widgets.tables import SortableTable

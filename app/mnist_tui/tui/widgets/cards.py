@@ -10,8 +10,7 @@ from textual.widgets import Static
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.metrics import spread
 from mnist_tui.core.state import RunState
-from mnist_tui.report.sparkline import changes
-from mnist_tui.report.words import (
+from mnist_tui.report.formatting import (
     format_device,
     format_duration,
     format_loss,
@@ -20,6 +19,7 @@ from mnist_tui.report.words import (
     format_reduction,
     printable,
 )
+from mnist_tui.report.sparkline import changes
 from mnist_tui.runtime.system import SystemLoad
 from mnist_tui.tui.widgets.progress import bar
 

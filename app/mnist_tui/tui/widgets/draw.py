@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from mnist_tui.core.numerals import count
 from mnist_tui.core.state import RunState
-from mnist_tui.report.words import format_percent, printable
+from mnist_tui.report.formatting import format_percent, printable
 from mnist_tui.runtime.classifier import Answer
 from mnist_tui.tui.film import Scene
 from mnist_tui.tui.widgets.cards import Card
@@ -31,7 +31,7 @@ class GuessCard(Card):
             run: Whose network it is.
             names: Of the classes.
             answer: What it says; `None` before anything is drawn.
-            why: What is told instead where there is none.
+            why: What is shown instead where there is none.
         """
         if run is None:
             self.border_title = ""

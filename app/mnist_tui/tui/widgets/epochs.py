@@ -14,7 +14,7 @@ from textual.strip import Strip
 
 from mnist_tui.core.events import EpochDone
 from mnist_tui.core.state import RunState
-from mnist_tui.report.words import format_loss, format_percent, format_points, format_reduction, format_seconds
+from mnist_tui.report.formatting import format_loss, format_percent, format_points, format_reduction, format_seconds
 
 _COLUMNS: Final = (
     ("epoch", "Epoch", 5),
@@ -57,7 +57,7 @@ class EpochTable(ScrollView, can_focus=True):
     }
     """
 
-    # Textual would lay out the whole screen anew for each epoch; only a scrollbar that comes or goes needs that.
+    # Textual would lay out the whole screen again for each epoch; only a scrollbar that comes or goes needs that.
     virtual_size: Reactive[Size] = Reactive(Size(0, 0), layout=False)
 
     def __init__(self) -> None:

@@ -18,8 +18,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from mnist_tui.core.insight import Insight
+from mnist_tui.report.formatting import format_percent
 from mnist_tui.report.matrix import Cell, Kind, View, images_of, in_words, matrix
-from mnist_tui.report.words import format_percent
 from mnist_tui.tui.film import Scene
 from mnist_tui.tui.widgets.digits import DigitsView, Tile
 from mnist_tui.tui.widgets.filmbar import FilmBar

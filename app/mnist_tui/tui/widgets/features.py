@@ -21,8 +21,8 @@ from textual.widget import Widget
 
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.numerals import fixed
+from mnist_tui.report.formatting import format_percent
 from mnist_tui.report.scatter import Dot, Limits, Plane, Turn, aligned, limits_of
-from mnist_tui.report.words import format_percent
 from mnist_tui.tui.film import Scene
 from mnist_tui.tui.widgets.cards import Card
 from mnist_tui.tui.widgets.digits import DigitsView, Tile
@@ -111,7 +111,7 @@ class MapView(Widget, can_focus=True):
         self.refresh()
 
     def on_resize(self) -> None:
-        """Lay the map out anew."""
+        """Lay the map out again."""
         self._lay_out()
         self.refresh()
 

@@ -9,7 +9,7 @@ from textual.widgets import Static
 
 from mnist_tui.core.numerals import count
 from mnist_tui.core.state import RunState
-from mnist_tui.report.words import format_percent
+from mnist_tui.report.formatting import format_percent
 from mnist_tui.tui.film import Scene
 from mnist_tui.tui.widgets.progress import bar
 from mnist_tui.tui.widgets.status import Part, fit

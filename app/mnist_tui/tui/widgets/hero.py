@@ -8,8 +8,8 @@ from textual.content import Content
 from textual.widgets import Digits, Static
 
 from mnist_tui.core.state import RunState
+from mnist_tui.report.formatting import format_percent, format_points
 from mnist_tui.report.sparkline import sparkline
-from mnist_tui.report.words import format_percent, format_points
 
 
 def clock(seconds: float | None) -> str:
@@ -39,7 +39,7 @@ class Figure(Vertical):
         yield Digits("")
 
     def show(self, name: str, text: str) -> None:
-        """Show a number; nothing is drawn anew where it is the same."""
+        """Show a number; an unchanged one is not redrawn."""
         title, digits = self.query_one(Static), self.query_one(Digits)
         if name != self._title:
             self._title = name

@@ -16,7 +16,7 @@ from mnist_tui.tui.footer import Offer, offers
 class KeyBar(Static):
     """The most used keys, as many as fit; each can be clicked.
 
-    Not Textual's footer: that one cuts a key in two at the edge, and builds all its widgets anew at each change.
+    Not Textual's footer: that one cuts a key in two at the edge, and rebuilds all its widgets at each change.
     """
 
     DEFAULT_CSS = """

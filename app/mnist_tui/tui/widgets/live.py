@@ -8,8 +8,8 @@ from textual.content import Content
 
 from mnist_tui.core.state import RunState
 from mnist_tui.report.curves import accuracy_chart, loss_chart
+from mnist_tui.report.formatting import format_duration, format_loss, format_percent, status_text
 from mnist_tui.report.sparkline import sparkline
-from mnist_tui.report.words import format_duration, format_loss, format_percent, status_text
 from mnist_tui.report.xaxis import MIN_STEPS, has_only_steps
 from mnist_tui.runtime.system import SystemLoad
 from mnist_tui.tui.film import Scene

@@ -26,8 +26,8 @@ LINES: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """A notice, and when it was told.
+class PastNotice:
+    """A notice, and when it was shown.
 
     Attributes:
         at: Local time of day.
@@ -55,8 +55,8 @@ class Notices(Static):
 
     def __init__(self) -> None:
         super().__init__(id="notices")
-        self._notices: dict[str, Said] = {}
-        self.said: deque[Said] = deque(maxlen=MOST_KEPT)
+        self._notices: dict[str, PastNotice] = {}
+        self.said: deque[PastNotice] = deque(maxlen=MOST_KEPT)
         """All notices of this session, the oldest first."""
 
     def tell(self, subject: str, message: str, severity: Severity, seconds: float) -> None:
@@ -68,7 +68,7 @@ class Notices(Static):
             severity: How grave it is.
             seconds: How long it stays; time under a dialog does not count.
         """
-        notice = Said(time.strftime("%H:%M:%S"), message, severity)
+        notice = PastNotice(time.strftime("%H:%M:%S"), message, severity)
         self.said.append(notice)
         self._notices.pop(subject, None)
         self._notices[subject] = notice
@@ -82,7 +82,7 @@ class Notices(Static):
         self._redraw()
         return had_any
 
-    def _forget_later(self, subject: str, notice: Said, seconds: float) -> None:
+    def _forget_later(self, subject: str, notice: PastNotice, seconds: float) -> None:
         def forget() -> None:
             if self._notices.get(subject) is not notice:
                 return

@@ -67,7 +67,7 @@ class PadView(Widget, can_focus=True):
         self._tell()
 
     def on_resize(self) -> None:
-        """Draw everything anew at the new size."""
+        """Redraw everything at the new size."""
         self._redraw()
 
     def notify_style_update(self) -> None:

@@ -6,7 +6,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from mnist_tui.core.events import Status
-from mnist_tui.report.words import format_duration
+from mnist_tui.report.formatting import format_duration
 from mnist_tui.tui.screenmodel import ScreenModel
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"

@@ -23,11 +23,11 @@ from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import Column, ComparisonTable, Unit, Value, format_value
 from mnist_tui.errors import UsageError
+from mnist_tui.report.chartview import ChartView
 from mnist_tui.report.curves import MARK_INKS
-from mnist_tui.report.look import Look
+from mnist_tui.report.formatting import printable, status_style, status_text
 from mnist_tui.report.overlay import overlay_chart
 from mnist_tui.report.runlist import RunColumn, arrange, grouped
-from mnist_tui.report.words import printable, status_style, status_text
 from mnist_tui.tui.widgets.inks import ink
 from mnist_tui.tui.widgets.plot import PlotView
 from mnist_tui.tui.widgets.tables import MAX_ROWS, SortableTable, TableRow
@@ -35,7 +35,7 @@ from mnist_tui.tui.widgets.tables import MAX_ROWS, SortableTable, TableRow
 MAX_MARKED: Final = 8
 """More curves than this cannot be told apart."""
 MAX_WAITING_SHOWN: Final = 200
-"""A long queue is not drawn anew in full whenever a run leaves it."""
+"""A long queue is not redrawn in full whenever a run leaves it."""
 
 
 class RunsView(Container):
@@ -223,7 +223,7 @@ class RunsView(Container):
         self._tell_what_is_shown()
         self._show_comparison(self.comparison(runs))
 
-    def show_curves(self, curves: Sequence[RunState], preview: RunState | None, look: Look) -> None:
+    def show_curves(self, curves: Sequence[RunState], preview: RunState | None, look: ChartView) -> None:
         """Draw the marked runs with their epochs, and one more that is only looked at."""
         colours = {run.run: self.marked[run.run] for run in curves}
         self.query_one("#overlay", PlotView).show(overlay_chart(curves, colours, preview, look=look))

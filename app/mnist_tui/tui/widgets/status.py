@@ -14,7 +14,7 @@ from mnist_tui.core.events import Phase, Preparing
 from mnist_tui.core.numerals import count
 from mnist_tui.core.orders import Wishes
 from mnist_tui.core.state import RunState
-from mnist_tui.report.words import format_device, format_duration, format_rate, printable, status_text
+from mnist_tui.report.formatting import format_device, format_duration, format_rate, printable, status_text
 from mnist_tui.tui.screenmodel import ScreenModel
 
 Part = tuple[int, str, str]

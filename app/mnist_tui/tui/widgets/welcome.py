@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from mnist_tui.core.numerals import count
-from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.spec import HIDDEN, RunSpec
 
 _WIDTH: Final = 48
 _CHOICES: Final = (
@@ -50,7 +50,7 @@ def _words(features: int, height: int) -> Content:
         ("conv 3x3", f"{maps}, max-pool, ReLU"),
         ("conv 3x3", f"{maps}, max-pool, ReLU"),
         ("average", f"{numbers}: the bottleneck"),
-        ("linear", "1,024, ReLU"),
+        ("linear", f"{HIDDEN:,}, ReLU"),
         ("linear", "a probability for each digit"),
     )
     lines = [

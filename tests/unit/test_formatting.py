@@ -5,7 +5,7 @@ import pytest
 from rich.cells import cell_len
 
 from mnist_tui.core.events import Status
-from mnist_tui.report.words import (
+from mnist_tui.report.formatting import (
     format_duration,
     format_loss,
     format_moment,

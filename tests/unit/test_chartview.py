@@ -4,24 +4,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_tui.report.look import Look, Scale, Smoothing, XAxis, next_of
+from mnist_tui.report.chartview import ChartView, Scale, Smoothing, XAxis, next_of
 
 PLACES = [float(epoch) for epoch in range(1, 101)]
 WHOLE = (1.0, 100.0)
 
 
 def test_the_cursor_begins_at_the_newest_point_and_stays_on_points():
-    look = Look().moved(PLACES, -1)
+    look = ChartView().moved(PLACES, -1)
     assert look.cursor == 100.0
     assert look.moved(PLACES, -1).cursor == 99.0
     assert look.moved(PLACES, -1000).cursor == 1.0
     assert look.moved(PLACES, 5).cursor == 100.0
-    assert Look().moved([], 1) == Look()
-    assert Look().at(PLACES, 41.6).cursor == 42.0
+    assert ChartView().moved([], 1) == ChartView()
+    assert ChartView().at(PLACES, 41.6).cursor == 42.0
 
 
 def test_looking_closer_keeps_the_cursor_where_it_is_in_view():
-    look = Look(cursor=50.0)
+    look = ChartView(cursor=50.0)
     for _ in range(5):
         low, high = look.view(WHOLE, 100.0)
         closer = look.zoomed(WHOLE, 100.0, 0.5)
@@ -36,17 +36,17 @@ def test_looking_closer_keeps_the_cursor_where_it_is_in_view():
 
 
 def test_without_a_cursor_the_newest_epoch_stays_in_view_and_is_followed():
-    look = Look().zoomed(WHOLE, 40.0, 0.2)
+    look = ChartView().zoomed(WHOLE, 40.0, 0.2)
     low, high = look.view(WHOLE, 40.0)
     assert low < 40.0 <= high
     assert look.end is None or high == pytest.approx(look.end)
-    look = Look(span=10.0)
+    look = ChartView(span=10.0)
     assert look.view(WHOLE, 40.0) == (30.0, 40.0)
     assert look.view(WHOLE, 41.0) == (31.0, 41.0)
 
 
 def test_moving_back_lets_go_of_the_newest_epoch_and_moving_on_takes_it_up_again():
-    look = Look(span=10.0).panned(WHOLE, 40.0, -0.5)
+    look = ChartView(span=10.0).panned(WHOLE, 40.0, -0.5)
     assert look.view(WHOLE, 40.0) == look.view(WHOLE, 41.0) == (25.0, 35.0)
     again = look.panned(WHOLE, 41.0, 5.0)
     assert again.end is None
@@ -54,7 +54,7 @@ def test_moving_back_lets_go_of_the_newest_epoch_and_moving_on_takes_it_up_again
 
 
 def test_a_cursor_that_leaves_the_view_takes_it_along():
-    look = Look(span=10.0, end=50.0, cursor=41.0).moved(PLACES, -5)
+    look = ChartView(span=10.0, end=50.0, cursor=41.0).moved(PLACES, -5)
     assert look.cursor == 36.0
     low, high = look.view(WHOLE, 100.0)
     assert low <= 36.0 <= high
@@ -64,15 +64,15 @@ def test_a_cursor_that_leaves_the_view_takes_it_along():
 
 
 def test_looking_at_more_than_there_is_shows_the_whole():
-    look = Look(span=80.0).zoomed(WHOLE, 100.0, 2.0)
+    look = ChartView(span=80.0).zoomed(WHOLE, 100.0, 2.0)
     assert look.span is None
     assert look.view(WHOLE, 100.0) == WHOLE
     assert not look.is_moved
-    assert Look(span=5.0, end=7.0, cursor=6.0).whole() == Look()
+    assert ChartView(span=5.0, end=7.0, cursor=6.0).whole() == ChartView()
 
 
 def test_another_x_axis_shows_the_whole_of_it():
-    assert Look(span=5.0, end=7.0, cursor=6.0).with_x(XAxis.SECONDS) == Look(x=XAxis.SECONDS)
+    assert ChartView(span=5.0, end=7.0, cursor=6.0).with_x(XAxis.SECONDS) == ChartView(x=XAxis.SECONDS)
 
 
 @pytest.mark.parametrize("kind", [Scale, XAxis, Smoothing])
@@ -89,7 +89,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(["move", "zoom", "pan", "grow"]), st.
 
 @given(STEPS, st.sampled_from(list(XAxis)))
 def test_whatever_is_done_something_is_in_view_and_inside_the_axis(steps, x):
-    look, newest = Look(x=x), 40.0
+    look, newest = ChartView(x=x), 40.0
     for what, amount in steps:
         match what:
             case "move":
@@ -105,7 +105,7 @@ def test_whatever_is_done_something_is_in_view_and_inside_the_axis(steps, x):
 
 
 def test_a_cursor_inside_the_view_leaves_it_and_the_newest_epoch_is_followed_still():
-    look = Look(span=10.0).moved(PLACES, -1).moved(PLACES, -3)
+    look = ChartView(span=10.0).moved(PLACES, -1).moved(PLACES, -3)
     assert look.cursor == 97.0
     assert look.end is None
     assert look.moved(PLACES, -20).view(WHOLE, 100.0) == (77.0, 87.0)

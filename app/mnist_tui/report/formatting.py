@@ -1,4 +1,4 @@
-"""Words, signs and numbers as people read them, the same in the app and on the console."""
+"""Formats statuses, numbers and texts for people, the same in the app and on the console."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ LEAST_SPAN: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ChartView:
     """How charts are looked at.
 
     Attributes:
@@ -75,11 +75,11 @@ class Look:
         """True when less than the whole is in view, or a cursor is set."""
         return self.span is not None or self.cursor is not None
 
-    def whole(self) -> Look:
+    def whole(self) -> ChartView:
         """Look at everything, without a cursor."""
         return replace(self, span=None, end=None, cursor=None)
 
-    def with_x(self, x: XAxis) -> Look:
+    def with_x(self, x: XAxis) -> ChartView:
         """Let x count something else; what was in view would be somewhere else."""
         return replace(self.whole(), x=x)
 
@@ -95,7 +95,7 @@ class Look:
         end = min(max(newest if self.end is None else self.end, limits[0] + self.span), limits[1])
         return max(limits[0], end - self.span), end
 
-    def moved(self, places: Sequence[float], steps: int) -> Look:
+    def moved(self, places: Sequence[float], steps: int) -> ChartView:
         """Move the cursor by so many points; the first move sets it on the newest one in view, or the first.
 
         Args:
@@ -114,11 +114,11 @@ class Look:
             end = min(max(newest if end is None else end, cursor), cursor + self.span)
         return replace(self, cursor=cursor, end=None if end is None or end >= newest else end)
 
-    def at(self, places: Sequence[float], x: float) -> Look:
+    def at(self, places: Sequence[float], x: float) -> ChartView:
         """Set the cursor on the point nearest to an x."""
         return replace(self, cursor=places[nearest(places, x)]) if places else self
 
-    def zoomed(self, limits: tuple[float, float], newest: float, factor: float, at: float | None = None) -> Look:
+    def zoomed(self, limits: tuple[float, float], newest: float, factor: float, at: float | None = None) -> ChartView:
         """Look at more or less, around a place that stays where it is.
 
         Args:
@@ -137,13 +137,13 @@ class Look:
         end = around + (high - around) / (high - low) * span if high > low else around
         return self._ending(span, end, limits, newest)
 
-    def panned(self, limits: tuple[float, float], newest: float, share: float) -> Look:
+    def panned(self, limits: tuple[float, float], newest: float, share: float) -> ChartView:
         """Move what is in view by a share of its length; at the newest point it is followed again."""
         if self.span is None:
             return self
         return self._ending(self.span, self.view(limits, newest)[1] + share * self.span, limits, newest)
 
-    def _ending(self, span: float, end: float, limits: tuple[float, float], newest: float) -> Look:
+    def _ending(self, span: float, end: float, limits: tuple[float, float], newest: float) -> ChartView:
         """Return a look at so much of the axis, which ends there or follows the newest point."""
         least = limits[0] + span
         end = min(max(end, least), max(newest, least))
