@@ -130,7 +130,7 @@ def _wait(watch: Watch, order: Order, state: SessionState) -> str:
                 case RunPaused() if order.kind == "pause":
                     return f"paused in epoch {event.epoch}"
                 case RunResumed() if order.kind == "resume":
-                    return f"goes on in epoch {event.epoch}"
+                    return f"resumed in epoch {event.epoch}"
                 case EpochsChanged() if order.kind == "epochs":
                     return f"has {event.epochs} epochs to reach"
                 case RunDone():

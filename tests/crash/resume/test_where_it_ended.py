@@ -234,7 +234,7 @@ def test_the_time_spent_before_a_pause_is_part_of_its_epoch(home):
 
 def test_more_epochs_for_a_finished_run_make_it_the_longer_run(home, uninterrupted):
     begin(home, replace(NARROW, epochs=2))
-    with pytest.raises(UsageError, match="has 2 epochs already"):
+    with pytest.raises(UsageError, match="already has 2 epochs"):
         go_on(home)
     go_on(home, epochs=4)
     assert numbers(home) == uninterrupted(NARROW)
