@@ -76,7 +76,7 @@ def loses_a_worker_and_nothing_else(cluster, home, tmp_path):
     _, events = train(home, specs, delay_s=0.02, on_event=kill, cluster=cluster, jobs=0)
     assert cluster.room == 2
     assert len(of(events, RunContinued)) == 1
-    assert "was killed; the run goes on" in of(events, Notice)[0].message
+    assert "was killed; the run continues" in of(events, Notice)[0].message
     train(tmp_path / "alone", specs, jobs=1)
     alone = by_spec(tmp_path / "alone")
     for spec, run in by_spec(home).items():

@@ -135,7 +135,7 @@ def test_a_run_whose_worker_is_killed_goes_on_in_another_one_and_loses_nothing(h
     train(tmp_path / "alone", specs, jobs=1)
     (went_on,) = of(events, RunContinued)
     assert went_on.run == killing.run
-    assert "was killed; the run goes on" in of(events, Notice)[0].message
+    assert "was killed; the run continues" in of(events, Notice)[0].message
     alone = by_spec(tmp_path / "alone")
     for spec, run in by_spec(home).items():
         assert run.status is Status.FINISHED

@@ -52,7 +52,7 @@ def test_a_run_that_its_patience_ended_does_not_go_on(home):
     begin(home, IMPATIENT)
     before = kept(home)
     for epochs in (None, 300):
-        with pytest.raises(UsageError, match="patience of 3 was over"):
+        with pytest.raises(UsageError, match="patience of 3 ran out"):
             go_on(home, epochs)
     assert kept(home) == before
 
@@ -62,7 +62,7 @@ def test_a_run_whose_patience_was_over_with_its_last_epoch_does_not_go_on_either
     begin(home, replace(IMPATIENT, epochs=epochs))
     before = kept(home)
     assert before.epochs_done == before.epochs
-    with pytest.raises(UsageError, match="patience of 3 was over"):
+    with pytest.raises(UsageError, match="patience of 3 ran out"):
         go_on(home, epochs + 5)
     assert kept(home) == before
 
