@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets import Static
 
@@ -45,9 +46,11 @@ class Card(Static):
     def put(self, content: Content) -> None:
         """Show this content."""
         if content != self._shown:
-            taller = content.plain.count("\n") != self._shown.plain.count("\n")
+            before, lines = self._shown.plain.split("\n"), content.plain.split("\n")
+            # A line that is folded makes the card taller than its lines tell.
+            folds = any(cell_len(line) > self.content_size.width for line in (*before, *lines))
             self._shown = content
-            self.update(content, layout=taller)
+            self.update(content, layout=folds or len(lines) != len(before))
 
 
 class RunCard(Card):
