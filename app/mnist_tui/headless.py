@@ -216,8 +216,9 @@ def _train(
                         # Nobody can see it any more: end the run as if asked to, so that it is kept in order.
                         lost = error
                         control.stop()
-            # An orderly end, so what still waits was given up.
-            store.remove_all_waiting(session)
+            if taken is None or not control.queue_stopped:
+                # An orderly end, so what still waits was given up. A detached process that was stopped leaves it.
+                store.remove_all_waiting(session)
     table = build_table(state.runs.values())
     if table.rows:
         paths = save_comparison(table, tables_folder(place), comparison_stem())

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from mnist_tui.core.events import EpochsChanged, Event, RunDone, RunPaused, RunResumed, Status
+from mnist_tui.core.events import EpochDone, EpochsChanged, Event, RunDone, RunPaused, RunResumed, Status
 from mnist_tui.core.orders import WITH_VALUE, Order, order_from_json
 from mnist_tui.core.setting import shown
 from mnist_tui.core.state import SessionState
@@ -58,9 +58,17 @@ def _show(watch: Watch, state: SessionState, view: ConsoleView) -> bool:
             return bool(record.get("goes_on"))
         if (event := _event(record)) is not None:
             state.apply(event)
-            view.show(event, state)
+            view.show(_completed(event, state), state)
     left = state.current or "RUN"
     raise RunError("the training process exited unexpectedly", f"`mnist-tui resume {left}` continues the run")
+
+
+def _completed(event: Event, state: SessionState) -> Event:
+    """Return an epoch with what follows from the one before it, which does not travel; other events as they are."""
+    run = state.runs.get(event.run) if isinstance(event, EpochDone) else None
+    if run is None or not isinstance(event, EpochDone) or not 0 < event.epoch <= len(run.history):
+        return event
+    return run.history[event.epoch - 1]
 
 
 def _successor(state: SessionState) -> Watch:
@@ -216,5 +224,6 @@ def _not_there(place: Path, run: str | None) -> UsageError:
     if run is None:
         return UsageError("nothing is in progress", "`mnist-tui run` trains, `mnist-tui runs` lists past runs")
     if is_held(place, run):
-        return UsageError(f"the run {run} is in progress, but its process cannot be reached", "Steer it there")
+        message = f"the run {run} is in progress, but its process cannot be reached"
+        return UsageError(message, "Control it from its own terminal")
     return UsageError(f"the run {run} is not in progress", f"`mnist-tui show {run}` shows it")

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from dataclasses import fields, replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from mnist_tui.cli.parser import build_parser, settings_of
 from mnist_tui.core.compare import differing_settings
 from mnist_tui.core.comparison import build_table
 from mnist_tui.core.fields import ALL, COLUMNS, REPORT, REPORT_COLUMNS, SETTING_FIELDS
-from mnist_tui.core.filtering import FIELDS
+from mnist_tui.core.filtering import FIELDS, parse_filter
 from mnist_tui.core.spec import SETTINGS, RunSpec
 from mnist_tui.errors import UsageError
 from mnist_tui.report.export import run_as_csv
@@ -86,3 +87,30 @@ def test_the_epochs_of_a_run_are_copied_with_the_names_of_the_events():
     ]  # fmt: skip
     assert first["improvement_points"] == ""
     assert float(second["improvement_points"]) == pytest.approx(10)
+
+
+def test_what_only_older_versions_stored_cannot_be_typed():
+    rate = next(setting for setting in SETTINGS if setting.key == "learning_rate")
+    for text in ("inf", "1e999", "nan", "-1"):
+        with pytest.raises(UsageError, match="finite number above 0"):
+            rate.parse(text)
+    assert RunSpec(learning_rate=math.inf).learning_rate == math.inf
+
+
+@pytest.mark.parametrize("seed", [2**53 + 1, 2**60 + 1, 2**63 - 1])
+def test_a_large_seed_is_stepped_by_one(seed):
+    assert stepped(RunSpec(seed=seed), "seed", -1).seed == seed - 1
+    assert stepped(RunSpec(seed=seed), "seed", 1).seed == min(seed + 1, 2**63 - 1)
+
+
+def test_off_is_a_value_where_it_is_shown_as_one():
+    patience = next(setting for setting in SETTINGS if setting.key == "patience")
+    assert patience.parse("off") is patience.parse("") is None
+    runs = [run_state("run-1"), run_state("run-2", spec=RunSpec(epochs=3, patience=2))]
+    assert [run.run for run in runs if parse_filter("patience=off")(run)] == ["run-1"]
+    assert [run.run for run in runs if parse_filter("patience!=off")(run)] == ["run-2"]
+
+
+def test_a_word_alone_is_looked_for_in_what_people_say_and_not_in_every_setting():
+    assert not parse_filter("torch")(run_state())
+    assert parse_filter("backend=torch")(run_state())

@@ -441,7 +441,7 @@ def test_runs_are_named_found_deleted_and_brought_back(places):
     by_features = run(places, "runs", "--sort", "features", "--reverse", "--limit", "1", "--json", check=0).stdout
     assert [json.loads(line)["run"] for line in by_features.splitlines()] == [second]
     assert "None of 2 runs matches the filter" in run(places, "runs", "--filter", "features=3", check=0).stderr
-    assert "runs have no 'colour'" in run(places, "runs", "--filter", "colour=red", check=2).stderr
+    assert "unknown field 'colour'" in run(places, "runs", "--filter", "colour=red", check=2).stderr
     assert f"`mnist-tui restore {first}`" in run(places, "rm", "two features", check=0).stderr
     assert first not in run(places, "runs", check=0).stdout
     assert first in run(places, "runs", "--deleted", check=0).stdout

@@ -97,6 +97,14 @@ def test_a_detached_queue_is_trained_without_its_terminal(places, home):
     until(lambda: "Finished epochs are kept." in log.read_text())
 
 
+def test_what_waits_in_a_detached_queue_that_is_stopped_waits_for_another_process(places, home):
+    told = run(places, "run", "--detach", *DIGITS, "--epochs", "5000", "--features", "2,4,8", check=0)
+    run(places, "tell", told.stdout.split()[0], "stop", check=0)
+    until(lambda: sockets(home) == [])
+    with Store.open_readonly(home) as store:
+        assert store.orphans == 2
+
+
 def test_a_detached_process_that_finds_no_data_says_so_and_leaves_nothing_waiting(places, home):
     told = run(places, "run", "--detach", "--epochs", "1", check=3)
     assert "MNIST" in told.stderr

@@ -100,6 +100,9 @@ def test_the_stream_is_followed_to_its_end_in_both_forms(places, tmp_path):
     records = [json.loads(line) for line in [first, *told.splitlines()]]
     assert [record["epoch"] for record in records if record["type"] == "epoch_done"] == list(range(1, 301))
     assert records[-1] == events_in(out)[-1]
+    epochs = [record for record in records if record["type"] == "epoch_done"]
+    assert epochs == [record for record in events_in(out) if record["type"] == "epoch_done"]
+    assert None not in [record["improvement_points"] for record in epochs[1:]]
     assert "epoch 300/300" in shown
     assert "Test Accuracy" in said
     assert "nothing is in progress" in run(places, "events", check=2).stderr

@@ -1,6 +1,8 @@
 """The engine on the built-in digits: an epoch takes a fraction of a second."""
 
+import gc
 import math
+import weakref
 from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
@@ -290,6 +292,21 @@ def test_the_outputs_are_looked_at_after_fixed_batches():
     seen = batches_until_it_diverges(looks=False)
     assert 0 < len(seen) < 1_197 // 8
     assert seen == batches_until_it_diverges(looks=True)
+
+
+def test_the_network_of_a_run_is_let_go_before_the_next_one_is_built(monkeypatch):
+    alive, most = weakref.WeakSet[Trainer](), []
+    original = Trainer.__init__
+
+    def counted(self, *arguments):
+        gc.collect()
+        alive.add(self)
+        most.append(len(alive))
+        original(self, *arguments)
+
+    monkeypatch.setattr(Trainer, "__init__", counted)
+    train(*(replace(SPEC, epochs=1, seed=seed) for seed in range(3)))
+    assert most == [1, 1, 1]
 
 
 def test_a_failure_ends_the_run_with_its_reason_and_the_queue_goes_on(monkeypatch):

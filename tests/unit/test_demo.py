@@ -204,6 +204,19 @@ def test_the_number_of_epochs_can_be_changed_on_the_way():
     assert (of(events, RunDone)[0].status, of(events, RunDone)[0].epochs_done) == (Status.FINISHED, 4)
 
 
+def test_a_run_that_was_stopped_after_its_epoch_takes_no_more_wishes_while_it_is_tested():
+    control, taken = RunControl(), []
+
+    def wish(event):
+        if isinstance(event, RunStarted):
+            control.stop(after_epoch=True)
+        if isinstance(event, Progress) and event.phase is Phase.TEST:
+            taken.extend([control.set_epochs(9), control.set_learning_rate(0.5)])
+
+    play_and(wish, control=control)
+    assert taken == [False, False]
+
+
 def test_runs_added_while_others_play_are_played():
     waiting = [QueuedRun("run-1", SPEC)]
     runs = iter(lambda: waiting.pop(0) if waiting else None, None)

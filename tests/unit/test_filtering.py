@@ -61,7 +61,7 @@ def test_what_fits_all_terms_is_found(runs, text, found):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("colour=red", "runs have no 'colour'"),
+        ("colour=red", "unknown field 'colour'"),
         ("val>high", "val must be a number, not 'high'"),
         ("val>", "val must be a number"),
         ("failed not", "`not` must be followed by a term"),
@@ -81,5 +81,5 @@ def test_runs_are_sorted_by_any_field_and_those_without_a_value_come_last(runs):
     assert sort_runs(runs, "name", reverse=True)[0].run.endswith("b")
     for field in FIELDS:
         assert len(sort_runs(runs, field)) == 3
-    with pytest.raises(UsageError, match="runs have no 'colour'"):
+    with pytest.raises(UsageError, match="unknown field 'colour'"):
         sort_runs(runs, "colour")

@@ -233,3 +233,12 @@ def test_of_very_many_news_inside_an_epoch_only_some_are_kept():
     places = [place for place, _ in run.steps]
     assert places == sorted(places)
     assert places[-1] > 0.99
+
+
+def test_numbers_that_no_training_gives_end_nothing():
+    state = SessionState()
+    state.apply(run_events()[0])
+    state.apply(progress(1, 0, batches=0, loss=1.0))
+    state.apply(EpochsChanged(run="run-1", epoch=1, epochs=0))
+    run = state.runs["run-1"]
+    assert (run.epoch_fraction, run.fraction, run.steps) == (0.0, 0.0, [])

@@ -151,7 +151,7 @@ def _run(args: argparse.Namespace) -> int:
     sweep = SweepSpec(
         epochs=parse_numbers(args.epochs, "epochs") if args.epochs else preset.epochs,
         features=parse_numbers(args.features, "features") if args.features else preset.features,
-        seeds=parse_numbers(args.seeds or "0", "seeds"),
+        seeds=parse_numbers("0" if args.seeds is None else args.seeds, "seeds"),
         base=RunSpec(**settings_of(args)),
     )
     strict = args.dataset in (None, "auto") and not args.allow_fallback
@@ -179,7 +179,7 @@ def _resume(args: argparse.Namespace) -> int:
     on = _place(args)
     if args.waiting:
         if args.run or args.epochs:
-            raise UsageError("--waiting takes all runs that wait, as they are", "Leave out RUN and --epochs")
+            raise UsageError("--waiting resumes all queued runs unchanged", "Leave out RUN and --epochs")
         return resume_waiting(_jobs(args.jobs, on), on, as_json=args.json)
     if args.epochs is not None:
         replace(RunSpec(), epochs=args.epochs)

@@ -158,7 +158,7 @@ def build_parser() -> argparse.ArgumentParser:
     attach = commands.add_parser(
         "attach",
         help="open the app on a run of another process",
-        description="Open open the app on a run of another process, to watch and steer it with the same keys.",
+        description="Open the app on a run of another process, to watch and steer it with the same keys.",
     )
     attach.add_argument("run", metavar="RUN", nargs="?", help=f"{_RUN} (default: what is in progress)")
 
@@ -179,7 +179,7 @@ def build_parser() -> argparse.ArgumentParser:
     insight = commands.add_parser("insight", help="show what a run's network confuses, after its last epoch or another")
     insight.add_argument("run", metavar="RUN", help=_RUN)
     insight.add_argument("--epoch", type=_int, metavar="N", help="default: the last one that has an insight")
-    insight.add_argument("--json", action="store_true", help="the event itself, one JSON object")
+    insight.add_argument("--json", action="store_true", help="one JSON object")
 
     report = commands.add_parser("report", help="write a report on runs: data, network, protocol, curves, confusions")
     report.add_argument("runs", metavar="RUN", nargs="*", help="ids, beginnings of ids, or `last` (default: all runs)")
@@ -252,7 +252,7 @@ def _add_settings(parser: argparse.ArgumentParser, *, grid: bool = False) -> Non
             )
             continue
         usual = getattr(RunSpec(), setting.key)
-        said = setting.help or (f"default: {usual}" if grid else "default: as the last time")
+        said = setting.help or (f"default: {usual}" if grid else "default: same as last time")
         if setting.choices:
             group.add_argument(setting.option, dest=setting.key, choices=setting.choices, help=said)
         else:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from mnist_tui.core.labels import KEPT_DAYS, Labels, as_tags, now
+from mnist_tui.core.setting import check_int
 from mnist_tui.core.table import FORMATS
 from mnist_tui.errors import UsageError
 from mnist_tui.streams import say
@@ -31,6 +32,7 @@ def runs_command(args: argparse.Namespace) -> int:
         elif args.reverse:
             runs.reverse()
         if args.limit is not None:
+            check_int("--limit", args.limit, 1, sys.maxsize)
             # By time the newest come last, so that they stand above the prompt.
             runs = runs[: args.limit] if args.sort or args.reverse else runs[max(0, len(runs) - args.limit) :]
         if known and not runs and not args.json:

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from mnist_tui.core.events import Status
 from mnist_tui.core.metrics import Spread, spread
-from mnist_tui.core.setting import Setting, in_words
+from mnist_tui.core.setting import OFF, Setting, in_words
 from mnist_tui.core.spec import SETTINGS
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import Column, Direction, Unit, Value
@@ -124,7 +124,7 @@ def _field_of(setting: Setting) -> Field:
         # An abbreviation is not a word that begins a heading.
         "short": (word if len(word) < 3 else word.capitalize()) if setting.is_remembered else "",
         "word": word,
-        "unset": "off" if setting.is_optional else "",
+        "unset": OFF if setting.is_optional else "",
         "same": get if setting.separates else None,
     }
     return Field(**declared | _ACTUAL.get(setting.key, {}))

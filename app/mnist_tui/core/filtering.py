@@ -57,6 +57,8 @@ TEXTS: Final[Mapping[str, Text]] = {
 }
 """Fields that hold text: `=` asks whether it holds the value, in small or capital letters."""
 FIELDS: Final = (*NUMBERS, *TEXTS)
+_SEARCHED: Final = ("name", "tag", "note", "status", "dataset", "device", "id")
+"""Where a word alone is looked for."""
 
 
 def parse_filter(text: str) -> Test:
@@ -65,7 +67,7 @@ def parse_filter(text: str) -> Test:
     Args:
         text: Terms with spaces between them, all of which must hold; `not` turns the next one round. A term is a field
             of `FIELDS`, one of `=`, `!=`, `>`, `>=`, `<`, `<=` and a value, or a word that the run's name, tags,
-            note, status, dataset or id holds. Without a term every run fits.
+            note, status, dataset, device or id holds. Without a term every run fits.
 
     Raises:
         UsageError: A term cannot be read.
@@ -80,7 +82,7 @@ def parse_filter(text: str) -> Test:
         tests.append(_turned(test) if negated else test)
         negated = False
     if negated:
-        raise UsageError("`not` must be followed by a term", "Such as: not failed")
+        raise UsageError("`not` must be followed by a term", "For example: not failed")
     return lambda run: all(test(run) for test in tests)
 
 
@@ -102,7 +104,7 @@ def sort_runs(runs: Iterable[RunState], field: str, *, reverse: bool = False) ->
         known.sort(key=lambda run: numbers[run.run] or 0.0, reverse=(field in ACCURACIES) != reverse)
         return [*known, *(run for run in runs if run not in known)]
     if field not in TEXTS:
-        raise UsageError(f"runs have no {field!r}", f"Known are: {', '.join(FIELDS)}")
+        raise UsageError(f"unknown field {field!r}", f"Fields: {', '.join(FIELDS)}")
     named = sorted(
         (run for run in runs if TEXTS[field](run)), key=lambda run: TEXTS[field](run).lower(), reverse=reverse
     )
@@ -121,21 +123,23 @@ def _term(word: str) -> Test:
     if field in NUMBERS:
         return _number(NUMBERS[field], field, sign, value)
     if field not in TEXTS:
-        raise UsageError(f"runs have no {field!r}", f"Known are: {', '.join(FIELDS)}")
+        raise UsageError(f"unknown field {field!r}", f"Fields: {', '.join(FIELDS)}")
     if sign in ("=", ":", "!="):
         held = _holds(TEXTS[field], value.lower())
         return _turned(held) if sign == "!=" else held
     if field == "date":
         compare = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}[sign]
         return lambda run: compare(run.started_at[:10], value)
-    raise UsageError(f"{field} is text; {sign} does not apply to it", f"Such as: {field}={value or 'word'}")
+    raise UsageError(f"{field} is text; {sign} does not apply to it", f"For example: {field}={value or 'word'}")
 
 
 def _number(of: Number, field: str, sign: str, value: str) -> Test:
+    if value.lower() == _ASKED[field].unset != "" and sign in ("=", ":", "!="):
+        return _turned(lambda run: of(run) is None) if sign == "!=" else lambda run: of(run) is None
     try:
         wanted = float(value.removesuffix("%"))
     except ValueError:
-        raise UsageError(f"{field} must be a number, not {value[:40]!r}", f"Such as: {field}>10") from None
+        raise UsageError(f"{field} must be a number, not {value[:40]!r}", f"For example: {field}>10") from None
     compare = _COMPARISONS[sign]
 
     def test(run: RunState) -> bool:
@@ -150,4 +154,4 @@ def _holds(of: Text, value: str) -> Test:
 
 
 def _anywhere(word: str) -> Test:
-    return lambda run: any(word in TEXTS[field](run).lower() for field in TEXTS if field != "date")
+    return lambda run: any(word in TEXTS[field](run).lower() for field in _SEARCHED)

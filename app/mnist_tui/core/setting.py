@@ -16,6 +16,8 @@ from mnist_tui.errors import UsageError
 T = TypeVar("T")
 SettingValue: TypeAlias = int | float | str | None
 
+OFF: Final = "off"
+"""What stands for no value of a setting that may have none."""
 MAX_DIGITS: Final = 19
 """Digits of the largest seed; no other number has more."""
 MAX_SHOWN: Final = 40
@@ -39,6 +41,7 @@ class Setting:
         choices: The values of a text.
         is_optional: `None` is a value, shown as `off`.
         check: Raises `UsageError` for a wrong value, where range and choices do not say it.
+        stored: Values that nobody may ask for any more, but that older versions stored.
         steps: Values that a key steps through; without them a number goes up and down by one.
         example: What may be typed, for the form.
         is_remembered: It is on the settings line, in the form, and kept for the next start.
@@ -58,6 +61,7 @@ class Setting:
     choices: tuple[str, ...] = ()
     is_optional: bool = False
     check: Callable[[object], None] | None = None
+    stored: tuple[float, ...] = ()
     steps: Sequence[float] = ()
     example: str = ""
     is_remembered: bool = False
@@ -65,7 +69,7 @@ class Setting:
 
     def validate(self, value: object) -> None:
         """Raise `UsageError` for a value that this setting cannot have."""
-        if value is None and self.is_optional:
+        if (value is None and self.is_optional) or value in self.stored:
             return
         if self.check is not None:
             self.check(value)
@@ -80,7 +84,7 @@ class Setting:
         Raises:
             UsageError: It cannot have that value.
         """
-        if self.is_optional and not text.strip():
+        if self.is_optional and text.strip().lower() in ("", OFF):
             return None
         if self.choices:
             self.validate(text)
@@ -98,9 +102,10 @@ class Setting:
         """Return the value one step higher or lower; the same at either end."""
         if self.choices:
             return self.choices[(self.choices.index(str(value)) + step) % len(self.choices)]
-        number = 0 if value is None else float(value)
         if not self.steps:
-            return min(max(int(number) + step, self.low), self.high)
+            # Whole numbers: a large one has no exact neighbour among floats.
+            return min(max(int(value or 0) + step, self.low), self.high)
+        number = 0 if value is None else float(value)
         ordered = self.steps if step > 0 else self.steps[::-1]
         next_one = next((one for one in ordered if (one - number) * step > 0), None)
         if next_one is None:
@@ -121,7 +126,7 @@ def settings_of(spec: type[Any]) -> tuple[Setting, ...]:
 
 def in_words(value: SettingValue) -> str:
     """Return a value as people read it: `0.001`, `off`, `auto`."""
-    return f"{value:g}" if isinstance(value, float) else "off" if value is None else str(value)
+    return f"{value:g}" if isinstance(value, float) else OFF if value is None else str(value)
 
 
 def check_int(name: str, value: object, low: int, high: int) -> None:

@@ -30,12 +30,6 @@ MAX_LISTED: Final = 1_000
 """Numbers of one list or range."""
 
 
-def _check_stored_rate(rate: object) -> None:
-    # Older versions accepted infinity, and stored it.
-    if rate != math.inf:
-        check_rate(rate)
-
-
 def check_epochs(epochs: int) -> None:
     """Check a number of epochs.
 
@@ -103,7 +97,8 @@ class RunSpec:
         title="Learning Rate",
         short="lr",
         option="--lr",
-        check=_check_stored_rate,
+        check=check_rate,
+        stored=(math.inf,),
         steps=(1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0),
         example="0.001",
         is_remembered=True,

@@ -214,7 +214,7 @@ class RunState:
         """Share of the run that is done, in [0, 1]; the last epoch's test does not count."""
         if self.status is Status.FINISHED:
             return 1.0
-        return min(1.0, (self.epochs_done + self.epoch_fraction) / self.epochs)
+        return min(1.0, (self.epochs_done + self.epoch_fraction) / max(1, self.epochs))
 
     @property
     def epoch_fraction(self) -> float:
@@ -388,7 +388,7 @@ def apply_to_run(run: RunState, event: Progress | EpochDone | Annotation | RunDo
 
 
 def _take_step(run: RunState, event: Progress) -> None:
-    if event.loss is None or event.epoch <= len(run.history):
+    if event.loss is None or event.epoch <= len(run.history) or not event.batches:
         return
     run.steps.append((event.epoch - 1 + event.batch / event.batches, event.loss))
     if len(run.steps) > MAX_STEPS:

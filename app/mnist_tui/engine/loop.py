@@ -182,6 +182,7 @@ class RunLoop:
                 continue
             yield (yield from self._epoch(len(self._history) + 1))
             if self._requests.after_epoch() is Next.STOP_RUN:
+                self._requests.close()
                 break
         if self._is_patience_at_an_end:
             self._requests.close()

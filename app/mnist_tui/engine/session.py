@@ -7,6 +7,8 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Final, cast
 
+import torch
+
 from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import Event, Notice, RunStarted, SweepDone, SweepStarted, now
 from mnist_tui.core.queue import QueuedRun
@@ -74,19 +76,26 @@ def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event
             done.append(queued.run)
             threads = choose_threads(spec.threads, spec.features, free)
             prepare_backend(device, threads)
-            try:
-                trainer = Trainer(spec, dataset, device, backend, threads)
-            except (RuntimeError, MemoryError) as error:
-                message = f"The network could not be built: {in_one_line(error)}"
-                yield Notice(level="error", message=message, exit_code=RunError.exit_code)
-            else:
-                machine = describe_machine(device, threads, backend)
-                setup = Setup(spec=spec, sweep=sweep, dataset=dataset.info, machine=machine)
-                yield from RunLoop(queued, setup, trainer, control.requests, intervals=INTERVALS).events()
+            machine = describe_machine(device, threads, backend)
+            setup = Setup(spec=spec, sweep=sweep, dataset=dataset.info, machine=machine)
+            yield from _trained(queued, setup, dataset, device, control)
             control.requests.end_run()
     except MnistTuiError as error:
         yield Notice(level="error", message=str(error), exit_code=error.exit_code)
     yield SweepDone(sweep=sweep, runs=tuple(done), stopped=control.queue_stopped)
+
+
+def _trained(
+    queued: QueuedRun, setup: Setup, dataset: Dataset, device: torch.device, control: RunControl
+) -> Iterator[Event]:
+    """Train one run. What it needs is let go with this generator, before the next run is built."""
+    try:
+        trainer = Trainer(setup.spec, dataset, device, setup.machine.backend, setup.machine.threads)
+    except (RuntimeError, MemoryError) as error:
+        message = f"The network could not be built: {in_one_line(error)}"
+        yield Notice(level="error", message=message, exit_code=RunError.exit_code)
+        return
+    yield from RunLoop(queued, setup, trainer, control.requests, intervals=INTERVALS).events()
 
 
 def _until_stopped(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[QueuedRun]:

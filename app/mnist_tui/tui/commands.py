@@ -356,7 +356,7 @@ COMMANDS: Final = (
         "Remove a waiting run from the queue, or delete the marked or chosen runs after a confirmation.",
         _RUNS,
     ),
-    Command("undelete", "Z", "Z", "Bring back", "Restore the runs that were deleted last.", _RUNS),
+    Command("undelete", "Z", "Z", "Restore", "Restore the runs that were deleted last.", _RUNS),
     Command(
         "export",
         "u",

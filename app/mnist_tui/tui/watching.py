@@ -16,6 +16,7 @@ from mnist_tui.tui.looking import Looking
 from mnist_tui.tui.painter import Painter
 from mnist_tui.tui.screens.result import ResultScreen
 from mnist_tui.tui.ui import Ui
+from mnist_tui.tui.widgets.notices import Severity
 from mnist_tui.tui.workspace import Workspace
 
 
@@ -88,7 +89,8 @@ class Watching:
                 self._work.forget_factor()
                 if event.reason and event.status is not Status.STOPPED:
                     message = f"Run {event.run} {event.status}: {event.reason}."
-                    self._ui.tell(message, severity="warning", subject="end of a run", long=True)
+                    severity: Severity = "information" if event.status is Status.FINISHED else "warning"
+                    self._ui.tell(message, severity=severity, subject="end of a run", long=True)
             case SweepDone() if not event.stopped:
                 self._show_result(event)
 

@@ -44,7 +44,7 @@ def check_place(place: str) -> str:
         UsageError: It names no cluster, or Ray is not installed.
     """
     if place != LOCAL and not (place.startswith(REMOTE) and _ADDRESS.fullmatch(place)):
-        raise UsageError(f"runs cannot be trained on {place[:80]!r}", "Say `ray`, or `ray://HOST:PORT`")
+        raise UsageError(f"runs cannot be trained on {place[:80]!r}", "Use `ray`, or `ray://HOST:PORT`")
     if find_spec("ray") is None:
         raise UsageError("Ray is not installed", "Install the extra `mnist-tui[ray]`, from a checkout `.[ray]`")
     return place
@@ -184,7 +184,7 @@ class Cluster:
         return True
 
     def _check_address(self) -> None:
-        """ChartView whether anybody listens at the address: Ray itself asks a dead one for more than a minute."""
+        """Check whether anybody listens at the address: Ray itself asks a dead one for more than a minute."""
         place = os.environ.get("RAY_ADDRESS", "") if self.place == LOCAL else self.place
         if not _ADDRESS.fullmatch(place):
             # Such as `auto`, which Ray itself looks up.

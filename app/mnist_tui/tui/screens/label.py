@@ -22,7 +22,7 @@ class LabelScreen(Dialog[Labels]):
         labels: What it is called now.
     """
 
-    KEYS = "Enter keep · Tab next · Esc back"
+    KEYS = "Enter save · Tab next · Esc back"
     DEFAULT_CSS = """
     LabelScreen .row { height: 1; }
     LabelScreen Label { width: 8; }

@@ -69,7 +69,7 @@ class NewRunsScreen(Dialog[NewRuns]):
     NewRunsScreen .buttons { margin-top: 1; }
     """
 
-    KEYS = "Tab on · Enter start · Esc back"
+    KEYS = "Tab next · Enter start · Esc back"
 
     def __init__(self, spec: RunSpec, factor: float = 1.0, jobs: int | None = None) -> None:
         super().__init__()

@@ -22,7 +22,7 @@ class NumberScreen(Dialog[int]):
         low, high: The range allowed, both ends included.
     """
 
-    KEYS = "Enter take · Esc back"
+    KEYS = "Enter OK · Esc back"
 
     def __init__(self, title: str, name: str, value: int, low: int, high: int) -> None:
         super().__init__()

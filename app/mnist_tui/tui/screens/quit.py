@@ -33,7 +33,7 @@ class QuitScreen(Dialog[Leave]):
         """Four answers."""
         with Vertical(classes="dialog") as box:
             box.border_title = "A run is in progress"
-            yield Static("Finished epochs are saved already, whatever you choose.")
+            yield Static("Finished epochs are already saved.")
             yield Button("f    Finish this epoch and quit", id="finish", compact=True)
             yield Button("s    Stop now and quit", id="stop", compact=True)
             yield Button("d    Leave it training and quit", id="detach", compact=True)

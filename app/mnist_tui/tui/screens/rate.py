@@ -19,7 +19,7 @@ class RateScreen(Dialog[float]):
         rate: The present one.
     """
 
-    KEYS = "Enter take · Esc back"
+    KEYS = "Enter OK · Esc back"
 
     def __init__(self, rate: float) -> None:
         super().__init__()

@@ -11,7 +11,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.widgets import Button, Static
+from textual.widgets import Button, DataTable, Static
 
 from mnist_tui.core.table import ComparisonTable
 from mnist_tui.report.files import saved_text
@@ -31,7 +31,7 @@ class ResultScreen(Dialog[None]):
     """
 
     KEYS = "↑ ↓ move · Esc back"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,q", "leave", "Back")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "leave", "Back")]
     DEFAULT_CSS = """
     ResultScreen > .dialog { width: 96%; }
     ResultScreen SortableTable { height: auto; max-height: 60vh; }
@@ -59,5 +59,6 @@ class ResultScreen(Dialog[None]):
         table.focus()
 
     @on(Button.Pressed)
+    @on(DataTable.RowSelected)
     def _close(self) -> None:
         self.dismiss(None)
