@@ -197,5 +197,5 @@ def test_without_ray_the_way_to_it_is_told(monkeypatch):
 
 @pytest.mark.parametrize("place", ["", "ray:/", "ray://", "slurm"])
 def test_a_place_that_is_no_cluster_is_refused(place):
-    with pytest.raises(UsageError, match="Say `ray`, or `ray://HOST:PORT`"):
+    with pytest.raises(UsageError, match="Use `ray`, or `ray://HOST:PORT`"):
         check_place(place)
