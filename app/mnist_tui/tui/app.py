@@ -86,7 +86,7 @@ class MnistTuiApp(App[None]):
         self.painter = Painter(self, self.work, self.insight)
         self.leaving = Leaving(self.work, self, backends.detach, lambda code: self.exit(return_code=code))
         self.remembering = Remembering(self, self, self.work)
-        self.looking = Looking(self, self, self.work, self.insight)
+        self.looking = Looking(self, self, self.work, self.painter)
         collection = Collection(self.work, self, lambda: self.painter.runs, self.copy_to_clipboard)
         self._parts = self.looking, self.leaving, Steering(self.work, self), Queueing(self.work, self), collection
         """Where the actions are found, beside those of the app itself."""

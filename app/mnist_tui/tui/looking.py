@@ -9,7 +9,7 @@ from textual.app import App
 from textual.widget import Widget
 from textual.widgets import DataTable, TabbedContent
 
-from mnist_tui.tui.insight import InsightTabs
+from mnist_tui.tui.painter import Painter
 from mnist_tui.tui.screens.log import LogScreen
 from mnist_tui.tui.tabs import TABS_OF
 from mnist_tui.tui.themes import THEMES
@@ -46,11 +46,11 @@ class Looking:
         app: Whose widgets these are.
         ui: Its screen.
         work: What the app works with.
-        insight: The tabs that show what a network learned.
+        painter: What draws it.
     """
 
-    def __init__(self, app: App[None], ui: Ui, work: Workspace, insight: InsightTabs) -> None:
-        self._app, self._ui, self._work, self._insight = app, ui, work, insight
+    def __init__(self, app: App[None], ui: Ui, work: Workspace, painter: Painter) -> None:
+        self._app, self._ui, self._work, self._painter = app, ui, work, painter
         self._focused_before: Widget | None = None
         self._turned_at = 0.0
 
@@ -199,22 +199,22 @@ class Looking:
 
     def action_epoch(self, steps: int) -> None:
         """Show an earlier or a later epoch."""
-        self._insight.film.plays = False
-        self._insight.film.step(steps)
-        self._ui.redraw()
+        self._painter.insight.film.plays = False
+        self._painter.insight.film.step(steps)
+        self._painter.show_insight()
 
     def action_film(self) -> None:
         """Play the epochs one after the other, or hold."""
-        self._insight.film.play()
+        self._painter.insight.film.play()
         self._turned_at = time.monotonic()
-        self._ui.redraw()
+        self._painter.show_insight()
 
     def play_on(self) -> bool:
         """Turn to the next epoch of a film when the last one was seen for long enough; True where that is so."""
-        if not self._insight.film.plays or time.monotonic() - self._turned_at < FILM_S:
+        if not self._painter.insight.film.plays or time.monotonic() - self._turned_at < FILM_S:
             return False
         self._turned_at = time.monotonic()
-        self._insight.film.tick()
+        self._painter.insight.film.tick()
         return True
 
     def action_matrix_view(self) -> None:

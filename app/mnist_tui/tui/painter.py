@@ -24,10 +24,13 @@ class Painter:
         app: Where the widgets are.
         work: What is known.
         insight: The tabs that show what a network learned.
+
+    Attributes:
+        insight: Likewise.
     """
 
     def __init__(self, app: App[None], work: Workspace, insight: InsightTabs) -> None:
-        self._app, self._work, self._insight = app, work, insight
+        self._app, self._work, self.insight = app, work, insight
         self._turns = False
 
     # Found again ten times a second, these would be half of what an idle app costs.
@@ -75,7 +78,7 @@ class Painter:
     def show_insight(self) -> None:
         """Show what the network learned; the Live tab has a map where there is room for one."""
         in_sight = self.tab != "live" or self._app.screen_stack[0].has_class("-huge")
-        self._insight.show(self.tab if in_sight else "", self._work.shown, next(iter(self.runs.marked), None))
+        self.insight.show(self.tab if in_sight else "", self._work.shown, next(iter(self.runs.marked), None))
 
     def turn(self, loading: float | None) -> None:
         """Show in the status line that something is going on.
