@@ -52,7 +52,7 @@ def test_comments_order_and_keys_of_ones_own_stay(tmp_path):
         ('[look]\nscale = "cubic"\n', "scale must be one of linear, error, log"),
         ("[next_run]\nepochs = 0\n", "epochs must be a whole number from 1 to 100,000, not 0"),
         ('[next_run]\ndataset = "cats"\n', "dataset must be one of"),
-        ("[colours]\n", r"there is no section [colours]"),
+        ("[colours]\n", r"unknown section [colours]"),
         ("look = 3\n", "[look] must be a table"),
     ],
 )

@@ -40,7 +40,7 @@ def to_json_value(value: Any) -> Any:
 
 
 def dumps(record: Mapping[str, Any]) -> str:
-    """Return one line of strict JSON; bytes of a name that are no UTF-8 become escapes and read back as they were."""
+    """Return one line of strict JSON; bytes that are not UTF-8 are escaped and survive a round trip."""
     text = json.dumps(to_json_value(record), allow_nan=False, ensure_ascii=False)
     return text.encode("utf-8", "backslashreplace").decode()
 

@@ -326,7 +326,7 @@ class ValidationSet(Event):
     images: bytes = field(repr=False, metadata={"json": False})
 
     def image(self, at: int) -> bytes:
-        """Return the grey values of one image, row by row; all white where there is no such image."""
+        """Return the grey values of one image, row by row; blank for an index out of range."""
         size = self.side * self.side
         return self.images[at * size : (at + 1) * size].ljust(size, b"\0")
 

@@ -55,7 +55,7 @@ class Field:
     def in_words(self, run: RunState) -> str:
         """Return the value of a run as text."""
         value = self.get(run)
-        return self.unset if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+        return self.unset if value is None or isinstance(value, Spread) else in_words(value)
 
     def of(self, group: Sequence[RunState]) -> Value:
         """Return the value of runs that are averaged."""

@@ -1,4 +1,4 @@
-"""A scripted engine: the same loop as the real one, with numbers from formulas and a clock of its own.
+"""A scripted engine: the real loop with numbers from formulas and its own clock.
 
 Nothing is learned. For looking around without PyTorch, for tests and for pictures. The same settings always give the
 same events.

@@ -234,7 +234,7 @@ class Trainer:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    # PyTorch's allocator for the CPU has no error class of its own.
+    # PyTorch's CPU allocator does not have its own error class.
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "DefaultCPUAllocator" in str(error)
 
 

@@ -31,7 +31,7 @@ class Step:
 
     Attributes:
         done, total: Batches.
-        score: The result, in a last step of its own; `None` before.
+        score: The result, in one extra last step; `None` before.
     """
 
     done: int

@@ -14,14 +14,14 @@ from mnist_tui.errors import MnistTuiError
 from mnist_tui.runtime.session import Detach, TrainingSession
 
 Beside: TypeAlias = Callable[[Callable[[], MnistTuiError | None], Callable[[MnistTuiError | None], None]], None]
-"""Does something in a thread of its own; then, in the thread of the caller, something with its result."""
+"""Runs the first function in a new thread, then the second one with its result in the calling thread."""
 
 
 class HandOver:
     """Ends the run at an exact place and lets another process resume it.
 
     Args:
-        beside: Does something in a thread of its own, then something else in the thread of the caller.
+        beside: Runs a function in a new thread, then another one with its result in the calling thread.
         session: What trains here.
         state: What it has trained.
         detach: Leaves a queue to a process of its own; `None`: there is none to be had.

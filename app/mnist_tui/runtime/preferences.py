@@ -158,7 +158,7 @@ def _tables(record: Mapping[str, Any], problems: list[str]) -> dict[str, Mapping
             problems.append(f"{FILE}: [{name}] must be a table.")
             value = {}
         tables[name] = value
-    problems += [f"{FILE}: there is no section [{name}]." for name in record if name not in tables]
+    problems += [f"{FILE}: unknown section [{name}]." for name in record if name not in tables]
     return tables
 
 

@@ -235,7 +235,7 @@ class MnistTuiApp(App[None]):
         self.push_screen(screen, answer)
 
     def beside(self, work: Callable[[], T], then: Callable[[T], None]) -> None:
-        """Do something in a thread of its own, then something with its result in this one."""
+        """Run `work` in a new thread, then `then` with its result in this one."""
         self.run_worker(lambda: self.call_from_thread(then, work()), thread=True)
 
     def tell(

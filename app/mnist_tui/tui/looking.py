@@ -86,7 +86,7 @@ class Looking:
         elif (errors := app.query_one(ErrorsView)).is_open:
             errors.close_images()
         elif tab in TABS_OF["cursor"] and self._work.charts.whole():
-            self._ui.redraw()
+            self._painter.redraw_charts()
         elif self._work.sight.leave():
             if self._work.sight.came_from == "runs-pane" and tab == "live":
                 self.action_tab("runs")
@@ -165,27 +165,27 @@ class Looking:
 
     def _say_and_redraw(self, said: str) -> None:
         self._ui.tell(said)
-        self._ui.redraw()
+        self._painter.redraw_charts()
 
     def action_cursor(self, steps: int) -> None:
         """Move the cursor of the charts."""
         self._work.charts.move(steps)
-        self._ui.redraw()
+        self._painter.redraw_charts()
 
     def action_chart_zoom(self, steps: int) -> None:
         """Look closer at the charts, or at more."""
         self._work.charts.zoom(steps)
-        self._ui.redraw()
+        self._painter.redraw_charts()
 
     def action_chart_pan(self, steps: int) -> None:
         """Move what the charts show."""
         self._work.charts.pan(steps)
-        self._ui.redraw()
+        self._painter.redraw_charts()
 
     def action_whole(self) -> None:
         """Show the whole of the charts again."""
         self._work.charts.whole()
-        self._ui.redraw()
+        self._painter.redraw_charts()
 
     def point_at(self, pointed: PlotView.Pointed) -> None:
         """Take in what the mouse did to a chart."""
@@ -193,7 +193,7 @@ class Looking:
             self._work.charts.zoom(pointed.zoom, pointed.x)
         else:
             self._work.charts.point(pointed.x)
-        self._ui.redraw()
+        self._painter.redraw_charts()
 
     # What the network learned ---------------------------------------------------------------------
 

@@ -56,6 +56,14 @@ class Painter:
     def redraw(self) -> None:
         """Draw all that is in sight."""
         with self._app.batch_update():
+            if self.tab == "runs-pane":
+                self.runs.show_queue(self._work.session.queue.waiting)
+                self.runs.show(self._work.library.runs())
+            self.redraw_charts()
+
+    def redraw_charts(self) -> None:
+        """Draw the lines and charts in sight, but no table of runs, which may be long."""
+        with self._app.batch_update():
             model = self._work.screen(self.runs.marked, draws_charts=self.tab == "live")
             self._app.query_one(StatusLine).show(model)
             self._app.query_one(LiveView).show(model)
@@ -63,8 +71,6 @@ class Painter:
             self._app.query_one(ProgressStrip).show(model)
             self.show_insight()
             if self.tab == "runs-pane":
-                self.runs.show_queue(self._work.session.queue.waiting)
-                self.runs.show(self._work.library.runs())
                 self.show_curves()
 
     def show_curves(self) -> None:

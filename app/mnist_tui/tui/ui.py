@@ -53,7 +53,7 @@ class Ui(Protocol):
         """Show a tab."""
 
     def beside(self, work: Callable[[], T], then: Callable[[T], None]) -> None:
-        """Do something in a thread of its own, then something with its result in this one."""
+        """Run `work` in a new thread, then `then` with its result in this one."""
 
     def ask(self, screen: Screen[T], answer: Callable[[T | None], None]) -> None:
         """Open a dialog; call `answer` with its result, `None` where it was left without one."""
