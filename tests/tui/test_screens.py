@@ -5,7 +5,14 @@ import time
 import pytest
 
 from mnist_tui.core.events import Phase, Progress
+from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.table import ComparisonTable
 from mnist_tui.demo import run_sweep
+from mnist_tui.report.chartview import ChartView
+from mnist_tui.tui.screens.compare import CompareScreen
+from mnist_tui.tui.screens.help import HelpScreen
+from mnist_tui.tui.screens.new_runs import NewRunsScreen
+from mnist_tui.tui.screens.result import ResultScreen
 from tests.builders import check_golden
 from tests.tui.helpers import run_to_the_end, screen_text, settle, until
 
@@ -52,3 +59,25 @@ async def test_the_end_of_a_queue_and_past_runs(make_app, width, height):
         await pilot.press("c")
         await settle(pilot)
         check_golden(f"screens/runs-next-{width}x{height}.txt", screen_text(app))
+
+
+@pytest.mark.parametrize(
+    "dialog",
+    [
+        lambda: ResultScreen(ComparisonTable((), (), frozenset(), ()), []),
+        lambda: CompareScreen({}, ChartView()),
+        lambda: NewRunsScreen(RunSpec()),
+        HelpScreen,
+    ],
+)
+async def test_a_dialog_that_is_closed_before_it_is_built_breaks_nothing(make_app, dialog):
+    app = make_app()
+    async with app.run_test() as pilot:
+        app.push_screen(dialog())
+        # In the same turn of the loop, as when the app is left just when a queue ends.
+        await app.pop_screen()
+        await pilot.pause()
+        assert app.is_running
+        app.push_screen(dialog())
+        app.exit()
+    assert app.return_code == 0

@@ -61,19 +61,19 @@ class CompareScreen(Dialog[None]):
                 classes="hint",
             )
 
-    def on_mount(self) -> None:
+    def fill(self) -> None:
         """Fill the table and draw the curves."""
         runs = list(self._runs.values())
-        self._fill(runs)
+        self._fill_table(runs)
         slots = {run.run: slot for slot, run in self._runs.items()}
         self.query_one(PlotView).show(overlay_chart(runs, slots, look=self._look))
 
     def action_target(self, steps: int) -> None:
         """Ask for another accuracy."""
         self._target = min(max(round(self._target + STEP * steps, 2), 0.0), 1.0)
-        self._fill(list(self._runs.values()))
+        self._fill_table(list(self._runs.values()))
 
-    def _fill(self, runs: Sequence[RunState]) -> None:
+    def _fill_table(self, runs: Sequence[RunState]) -> None:
         table = self.query_one(DataTable)
         row = table.cursor_row
         table.clear(columns=True)

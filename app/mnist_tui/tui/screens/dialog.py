@@ -63,8 +63,13 @@ class Dialog(ModalScreen[T | None]):
         return Backdrop(behind.screen, behind.color) if isinstance(behind, BackgroundScreen) else behind
 
     def on_mount(self) -> None:
-        """Say in the frame which keys there are."""
-        self.query_one(".dialog").border_subtitle = self.KEYS
+        """Say in the frame which keys there are, and fill the box, unless it was closed before it was built."""
+        if any(box.children for box in self.query(".dialog")):
+            self.query_one(".dialog").border_subtitle = self.KEYS
+            self.fill()
+
+    def fill(self) -> None:
+        """Put into the box what it shows at first; a dialog that is complete when composed has nothing to do."""
 
     def action_leave(self) -> None:
         """Go back without an answer."""

@@ -69,9 +69,10 @@ class HelpScreen(Dialog[None]):
 
     def on_resize(self) -> None:
         """Wrap the lines again."""
-        width = self.query_one(VerticalScroll).scrollable_content_region.width
-        word = self.query_one(Input).value.strip().lower()
-        self.query_one("#page", Static).update(_page_of(tuple(self._commands), width, word))
+        for page in self.query("#page").results(Static):
+            width = self.query_one(VerticalScroll).scrollable_content_region.width
+            word = self.query_one(Input).value.strip().lower()
+            page.update(_page_of(tuple(self._commands), width, word))
 
 
 @lru_cache(maxsize=16)

@@ -101,7 +101,7 @@ class NewRunsScreen(Dialog[NewRuns]):
                 yield Button("Queue", id="queue", compact=True)
                 yield Button("Back", id="back", compact=True)
 
-    def on_mount(self) -> None:
+    def fill(self) -> None:
         """Say how many runs the form stands for."""
         self._count()
 

@@ -52,7 +52,7 @@ class ResultScreen(Dialog[None]):
             yield Static(Text(printable(self._problem)), classes="error")
             yield Button("Close", variant="primary", compact=True)
 
-    def on_mount(self) -> None:
+    def fill(self) -> None:
         """Fill the table."""
         table = self.query_one(SortableTable)
         table.set_rows(self._table.columns, comparison_rows(self._table))

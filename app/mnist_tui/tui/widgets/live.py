@@ -74,11 +74,14 @@ class LiveView(Container):
         with Horizontal(id="live-body"):
             with Vertical(id="left"):
                 with Container(id="charts"):
-                    yield PlotView(id="accuracy")
-                    yield PlotView(id="loss")
+                    accuracy, loss = PlotView(id="accuracy"), PlotView(id="loss")
+                    accuracy.in_step, loss.in_step = (loss,), (accuracy,)
+                    yield from (accuracy, loss)
                 with Horizontal(id="below"):
                     yield EpochTable()
-                    yield MapView(id="live-map", still=True)
+                    features = MapView(id="live-map", still=True)
+                    features.border_title = "What the bottleneck keeps"
+                    yield features
             with VerticalScroll(id="right", can_focus=False):
                 yield HeroCard()
                 yield RunCard()
@@ -87,12 +90,6 @@ class LiveView(Container):
                 yield SystemCard()
         yield WelcomeCard()
         yield StatusCard()
-
-    def on_mount(self) -> None:
-        """Keep the charts in step."""
-        self.query_one("#live-map").border_title = "What the bottleneck keeps"
-        accuracy, loss = self.query_one("#accuracy", PlotView), self.query_one("#loss", PlotView)
-        accuracy.in_step, loss.in_step = (loss,), (accuracy,)
 
     def show(self, model: ScreenModel) -> None:
         """Show a run; charts and table are touched only when an epoch came or the run changed."""

@@ -81,19 +81,16 @@ class RunsView(Container):
         """Queue on top, past runs, then comparison and chart."""
         queue: DataTable[Text] = DataTable(id="queue", cursor_type="row", show_header=False, cell_padding=1)
         queue.border_title = "Waiting"
+        queue.add_columns("Status", "Settings", "Id")
         yield queue
         yield Input(id="filter", placeholder="features=8 val>90 not failed", compact=True)
         yield SortableTable(id="runs", required=2)
         with Container(id="lower"):
-            with Vertical(id="comparison-pane"):
+            with Vertical(id="comparison-pane") as pane:
+                pane.border_title = "Comparison"
                 yield SortableTable(id="comparison")
                 yield Static(id="footnotes")
             yield PlotView(id="overlay")
-
-    def on_mount(self) -> None:
-        """Name the panes."""
-        self.query_one("#queue", DataTable).add_columns("Status", "Settings", "Id")
-        self.query_one("#comparison-pane").border_title = "Comparison"
 
     def next_pane(self) -> None:
         """Show the next pane where there is no room for all; see app.tcss for what fits when."""
