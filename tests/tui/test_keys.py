@@ -126,10 +126,10 @@ async def test_the_last_run_is_shown_at_the_start_and_the_run_under_the_cursor_i
         assert "20 of 20" in text
         await pilot.press("2")
         await settle(pilot)
-        assert "▸ 20 ep x 2 f s0" in screen_text(second)
+        assert "epochs    20" in screen_text(second)
         await pilot.press("j")
         await settle(pilot)
-        assert "▸ 10 ep x 2 f s0" in screen_text(second)
+        assert "epochs    10" in screen_text(second)
 
 
 async def test_stopping_asks_where_much_of_an_epoch_would_be_lost(make_app):

@@ -16,7 +16,7 @@ COLUMNS = [
 
 class TableApp(App[None]):
     def compose(self):
-        yield SortableTable(id="table", required=2)
+        yield SortableTable(id="table", required={"name", "val"})
 
 
 def row(name, val, label=""):

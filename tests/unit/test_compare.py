@@ -23,7 +23,7 @@ def titles(columns):
 def test_what_differs_is_a_column_and_what_is_equal_is_said_once():
     few, many = run("a", 0.3, 0.4, features=2), run("b", 0.8, 0.9, features=8, seed=3)
     columns, common = arrange([few, many])
-    assert titles(columns)[:4] == ["Epochs", "Features", "Val", "Seed"]
+    assert titles(columns)[:5] == ["Id", "Epochs", "Features", "Val", "Seed"]
     assert "lr" not in titles(columns)
     assert "lr 0.001" in common
     assert "batch 64" in common
@@ -37,13 +37,13 @@ def test_names_and_tags_are_columns_where_a_run_has_some():
     one, other = run("a", 0.3), run("b", 0.4)
     assert not {"Name", "Tags"} & set(titles(arrange([one, other])[0]))
     one.labels = Labels(name="first", tags=("good",))
-    assert titles(arrange([one, other])[0])[0] == "Name"
+    assert titles(arrange([one, other])[0])[4] == "Name"
     assert "Tags" in titles(arrange([one, other])[0])
 
 
 def test_one_run_has_nothing_in_common_with_others():
     assert arrange([run("a", 0.3)])[1] == ""
-    assert titles(arrange([])[0])[:3] == ["Epochs", "Features", "Val"]
+    assert titles(arrange([])[0])[:4] == ["Id", "Epochs", "Features", "Val"]
 
 
 def test_runs_that_differ_in_their_seed_alone_stand_together():

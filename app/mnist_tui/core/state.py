@@ -149,6 +149,11 @@ class RunState:
         self.epochs = self.epochs or self.spec.epochs
 
     @property
+    def title(self) -> str:
+        """Its settings in a few words, as `RunSpec.title`, with the epochs that it was to reach in the end."""
+        return replace(self.spec, epochs=self.epochs).title
+
+    @property
     def epochs_done(self) -> int:
         """Finished epochs."""
         return len(self.history) if self.history or self.result is None else self.result.epochs_done

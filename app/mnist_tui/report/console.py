@@ -219,7 +219,7 @@ def _live_view(state: SessionState, total_runs: int) -> RenderableType:
 
 def _head(run: RunState, number: int, total_runs: int) -> Text:
     which = f"Run {number} of {total_runs}" if total_runs else f"Run {number}"
-    head = Text.assemble((which, "bold"), f"  {run.spec.title}  ", no_wrap=True)
+    head = Text.assemble((which, "bold"), f"  {run.title}  ", no_wrap=True)
     return head + _status(run.status)
 
 

@@ -7,6 +7,8 @@ import unicodedata
 from datetime import datetime
 from typing import Final
 
+from rich.cells import cell_len, set_cell_size
+
 from mnist_tui.core.conditions import Machine
 from mnist_tui.core.events import Status
 from mnist_tui.core.numerals import MINUS, count, fixed, percent, signed, time_digits
@@ -41,7 +43,12 @@ _UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 def status_text(status: Status) -> str:
     """Return a status with its sign, such as `✔ finished`; each sign is one cell wide."""
-    return f"{_GLYPHS[status]} {status}"
+    return f"{status_sign(status)} {status}"
+
+
+def status_sign(status: Status) -> str:
+    """Return the sign of a status, one cell wide."""
+    return _GLYPHS[status]
 
 
 def status_style(status: Status) -> str:
@@ -62,6 +69,17 @@ def harmless(text: str) -> str:
     if text.isprintable():
         return text
     return "".join("\ufffd" if unicodedata.category(sign) in _UNSAFE else sign for sign in text)
+
+
+def short_id(run: str) -> str:
+    """Return the end of a run's id, which commands take for the whole of it."""
+    return printable(run.rpartition("-")[2])
+
+
+def shortened(text: str, cells: int) -> str:
+    """Return a text that takes at most so many cells, with an ellipsis where it was cut."""
+    text = printable(text)
+    return text if cell_len(text) <= cells else f"{set_cell_size(text, cells - 1).rstrip()}…"
 
 
 def still_waiting(number: int) -> str:

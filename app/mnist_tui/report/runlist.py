@@ -10,7 +10,7 @@ from typing import Final
 from mnist_tui.core.fields import ALL, SETTING_FIELDS, Field
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import Column, Direction, Unit, Value
-from mnist_tui.report.formatting import format_moment, status_text
+from mnist_tui.report.formatting import format_moment, short_id, shortened, status_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,10 @@ def _column(key: str) -> RunColumn:
     unit = field.column.unit if field.brief is None else Unit.TEXT
     if key == "status":
         return RunColumn(_heading(field, unit), _status)
+    if key == "run":
+        return RunColumn(_heading(field, unit), lambda run: short_id(run.run), field.get)
+    if key == "name":
+        return RunColumn(_heading(field, unit), lambda run: shortened(run.labels.name, MOST_NAME))
     if key == "started":
         return RunColumn(_heading(field, unit), lambda run: format_moment(run.started_at), field.get)
     return RunColumn(_heading(field, unit), value)
@@ -44,34 +48,35 @@ def _heading(field: Field, unit: Unit) -> Column:
 
 
 def _status(run: RunState) -> str:
-    """Return how a run stands, and how far it came where that is not its end."""
+    """Return a run's status, and how many epochs it has where these are not all."""
     return status_text(run.status) + ("" if run.epochs_done == run.epochs else f" {run.epochs_done}/{run.epochs}")
 
 
-_NAME, _TAGS = _column("name"), _column("tags")
+_ID, _NAME, _VAL, _STATUS, _TAGS = map(_column, ("run", "name", "last_val_accuracy", "status", "tags"))
 _SETTINGS: Final = tuple(_column(field.key) for field in SETTING_FIELDS if field.short)
+MOST_NAME: Final = 16
+"""Cells that a name may take; the preview has it in full."""
 _ALWAYS: Final = frozenset({"epochs", "features"})
 """Settings that are a column also where all runs share them."""
 _RESULTS: Final = tuple(
     map(
         _column,
         (
-            "last_val_accuracy",
-            "status",
-            "best_val_accuracy",
             "test_accuracy",
+            "best_val_accuracy",
             "total_training_time_s",
             "started",
-            "run",
             "last_epoch_accuracy",
             "last_epoch_time_s",
         ),
     )
 )
+REQUIRED: Final = frozenset({_ID.column.key, _VAL.column.key})
+"""Keys of the columns that a list always has, however narrow it is."""
 
 
 def arrange(runs: Sequence[RunState]) -> tuple[list[RunColumn], str]:
-    """Return the columns for these runs, the most telling first, and in words what they have in common."""
+    """Return the columns for these runs, in order, and in words what the runs have in common."""
     differing, common = [], []
     for setting in _SETTINGS:
         values = {setting.value(run) for run in runs}
@@ -81,13 +86,21 @@ def arrange(runs: Sequence[RunState]) -> tuple[list[RunColumn], str]:
         elif len(runs) > 1 and (value := values.pop()) not in (None, "off"):
             name = "" if key in ("dataset", "device") else f"{setting.column.title.lower()} "
             common.append(f"{name}{value}")
-    labels = [label for label in (_NAME, _TAGS) if any(label.value(run) for run in runs)]
-    val, *results = _RESULTS
-    named, tagged = labels[:1], labels[1:]
-    # What is always a column, then the result that matters most, then what else differs.
+    names, tags = ([label] if any(label.value(run) for run in runs) else [] for label in (_NAME, _TAGS))
+    # The sign in front of each run says how it stands; in words only where that is not the same for all.
+    status = [_STATUS] if len({_status(run) for run in runs}) > 1 else []
     first = len(_ALWAYS)
-    columns = [*named, *differing[:first], val, *differing[first:], *results[:4], *tagged, *results[4:]]
+    columns = [_ID, *differing[:first], _VAL, *names, *differing[first:], *status, *_RESULTS, *tags]
     return columns, ", ".join(common)
+
+
+def differences(run: RunState, runs: Sequence[RunState]) -> list[tuple[str, str]]:
+    """Return the settings of a run, in words, that are not the same for all these runs: titles and values."""
+    return [
+        (setting.column.title.lower(), "" if (value := setting.value(run)) is None else str(value))
+        for setting in _SETTINGS
+        if setting.column.key in _ALWAYS or len({setting.value(other) for other in runs}) > 1
+    ]
 
 
 def grouped(runs: Sequence[RunState]) -> list[tuple[RunState, str]]:

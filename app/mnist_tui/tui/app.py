@@ -74,6 +74,7 @@ class MnistTuiApp(App[None]):
     TITLE = "mnist-tui"
     CSS_PATH = "app.tcss"
     AUTO_FOCUS = "#epochs, Dialog *"
+    ALLOW_IN_MAXIMIZED_VIEW = "KeyBar, Notices"
     HORIZONTAL_BREAKPOINTS = layout.WIDTHS
     VERTICAL_BREAKPOINTS = layout.HEIGHTS
     ENABLE_COMMAND_PALETTE = True
@@ -258,7 +259,7 @@ class MnistTuiApp(App[None]):
 
     @on(DataTable.RowHighlighted, "#runs")
     def _look_at_chosen(self) -> None:
-        self.painter.show_curves()
+        self.painter.show_preview()
 
     @on(DataTable.RowSelected, "#runs")
     def _open_chosen(self, event: DataTable.RowSelected) -> None:

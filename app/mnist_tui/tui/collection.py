@@ -119,7 +119,7 @@ class Collection:
         if not runs:
             self._ui.tell("There is no run to delete.")
             return
-        one = printable(runs[0].labels.name) or runs[0].spec.title
+        one = printable(runs[0].labels.name) or runs[0].title
         which, it = (f"{len(runs)} marked runs", "them") if len(runs) > 1 else (one, "it")
         self._ui.ask(
             ConfirmScreen("Delete", f"Delete {which}? Z restores {it}.", "Delete"),

@@ -71,15 +71,15 @@ class Painter:
             self._app.query_one(ProgressStrip).show(model)
             self.show_insight()
             if self.tab == "runs-pane":
-                self.show_curves()
+                self.show_preview()
 
-    def show_curves(self) -> None:
-        """Draw the marked runs and the run under the cursor."""
+    def show_preview(self) -> None:
+        """Show the curves of the marked runs, and the run under the cursor."""
         view, work = self.runs, self._work
-        curves, chosen = list(work.marked(view.marked).values()), view.chosen
-        preview = work.with_epochs(chosen) if chosen is not None and chosen not in view.marked else None
-        work.charts.show([*curves, *([preview] if preview is not None else [])])
-        view.show_curves(curves, preview, work.charts.look)
+        marked = list(work.marked(view.marked).values())
+        chosen = work.with_epochs(view.chosen) if view.chosen is not None else None
+        work.charts.show([*marked, *([chosen] if chosen is not None and chosen.run not in view.marked else [])])
+        view.show_preview(marked, chosen, work.last_insight(chosen), work.charts.look)
 
     def show_insight(self) -> None:
         """Show what the network learned; the Live tab has a map where there is room for one."""

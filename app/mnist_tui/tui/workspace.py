@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from mnist_tui.core.estimate import machine_factor, run_s
 from mnist_tui.core.events import Preparing, Status
+from mnist_tui.core.insight import Insight
 from mnist_tui.core.orders import Steering, Wishes
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState, SessionState
@@ -121,6 +122,12 @@ class Workspace:
     def with_epochs(self, run: str) -> RunState | None:
         """Return a run with its epochs; `None` where it cannot be read, which was reported."""
         return self.attempt(partial(self.library.with_epochs, run))
+
+    def last_insight(self, run: RunState | None) -> Insight | None:
+        """Return what the last epoch of a run tells about its network; `None` where that is not stored."""
+        if run is None or not run.epochs_done:
+            return None
+        return self.attempt(partial(self.library.insight, run.run, run.epochs_done))
 
     def known(self, run: str | None) -> RunState | None:
         """Return a run without its epochs, if there is one."""

@@ -29,7 +29,8 @@ MOST_CLASSES = 12
 """Classes that are shown."""
 
 
-def _lines(pairs: Iterable[tuple[str, str | Content]]) -> Content:
+def two_columns(pairs: Iterable[tuple[str, str | Content]]) -> Content:
+    """Return titles and values in two columns, a pair per line."""
     rows = [Content.assemble((f"{name:<10}", "$text-muted"), value) for name, value in pairs]
     return Content("\n").join(rows)
 
@@ -93,7 +94,7 @@ class RunCard(Card):
         if result is not None and result.reason:
             pairs.append(("reason", printable(result.reason)))
         pairs.append(("id", printable(run.run)))
-        self.put(_lines(pairs))
+        self.put(two_columns(pairs))
 
 
 def _rates(run: RunState) -> str:
@@ -124,7 +125,7 @@ class ImprovementCard(Card):
             (f"last {len(recent)}", f"{format_points(mean.mean if mean else None)} points an epoch"),
         ]
         course = [Content.styled(block, "$text-error" if lost else "$primary") for block, lost in changes(points)]
-        self.put(Content("\n").join([Content("").join(course), _lines(pairs)]))
+        self.put(Content("\n").join([Content("").join(course), two_columns(pairs)]))
 
 
 class RecognisedCard(Card):
@@ -195,4 +196,4 @@ class SystemCard(Card):
                 ("gpu", Content.assemble(bar(gpu.load, room), f" {gpu.load:4.0%}")),
                 ("", f"{printable(gpu.name)}, {used}"),
             ]
-        self.put(_lines(rows))
+        self.put(two_columns(rows))

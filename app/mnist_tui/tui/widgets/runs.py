@@ -1,4 +1,4 @@
-"""The Runs tab: what waits, what ran, how it compares."""
+"""The Runs tab: the queue and past runs on the left, what one of them came to, or how some compare, on the right."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from rich.style import Style
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Container, Vertical
+from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import DataTable, Input, Static
 
 from mnist_tui.core.comparison import build_table
 from mnist_tui.core.events import Status
 from mnist_tui.core.filtering import Test, parse_filter
+from mnist_tui.core.insight import Insight
 from mnist_tui.core.numerals import count
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.state import RunState
@@ -25,12 +26,13 @@ from mnist_tui.core.table import Column, ComparisonTable, Unit, Value, format_va
 from mnist_tui.errors import UsageError
 from mnist_tui.report.chartview import ChartView
 from mnist_tui.report.curves import MARK_INKS
-from mnist_tui.report.formatting import printable, status_style, status_text
+from mnist_tui.report.formatting import printable, short_id, status_sign, status_style, status_text
 from mnist_tui.report.overlay import overlay_chart
-from mnist_tui.report.runlist import RunColumn, arrange, grouped
+from mnist_tui.report.runlist import REQUIRED, RunColumn, arrange, grouped
 from mnist_tui.tui.widgets.inks import ink
 from mnist_tui.tui.widgets.plot import PlotView
-from mnist_tui.tui.widgets.tables import MAX_ROWS, SortableTable, TableRow
+from mnist_tui.tui.widgets.preview import PreviewCard
+from mnist_tui.tui.widgets.tables import MAX_ROWS, REPORT_KEYS, SortableTable, TableRow
 
 MAX_MARKED: Final = 8
 """More curves than this cannot be told apart."""
@@ -38,22 +40,28 @@ MAX_WAITING_SHOWN: Final = 200
 """A long queue is not redrawn in full whenever a run leaves it."""
 
 
-class RunsView(Container):
-    """Queue, past runs, comparison table and the curves of marked runs."""
+class RunsView(Horizontal):
+    """The list of runs, and beside it a preview: curves, the run under the cursor, the comparison of marked runs.
+
+    Which of them are in sight depends on the size of the screen, on the pane that was chosen and on the marks; see
+    app.tcss.
+    """
 
     DEFAULT_CSS = """
     RunsView {
-        DataTable, PlotView, #comparison-pane {
+        DataTable, PlotView, PreviewCard, #comparison-pane {
             border: round $panel-lighten-1; border-title-color: $text-muted; border-subtitle-color: $text-muted;
         }
         DataTable:focus, PlotView:focus { border: round $primary; }
+        #past { width: 100%; height: 100%; }
         #queue { height: auto; max-height: 7; display: none; }
         #queue.-waiting { display: block; }
-        #runs { height: 1fr; min-height: 5; }
-        #lower { height: 1fr; min-height: 5; }
-        #comparison { height: auto; max-height: 100%; border: none; }
+        #runs { height: 1fr; scrollbar-size-vertical: 1; }
+        #preview { width: 1fr; height: 100%; }
+        PreviewCard { max-height: 60%; padding: 0 1; }
+        #comparison { height: auto; max-height: 100%; border: none; scrollbar-size-vertical: 1; }
         #comparison:focus { border: none; }
-        #comparison-pane { height: 1fr; }
+        #comparison-pane { height: auto; max-height: 60%; display: none; }
         #footnotes { height: auto; max-height: 3; color: $text-muted; padding: 0 1; }
         #overlay { height: 1fr; }
         #filter { display: none; background: $panel; }
@@ -72,32 +80,42 @@ class RunsView(Container):
         self._pane = 0
         self._rows: dict[str, tuple[object, TableRow]] = {}
         self._seen: Sequence[RunState] = ()
+        self._shown: Sequence[RunState] = ()
         self._theme = ""
         self._fits: Test = parse_filter("")
         self._common = self._unclear = ""
         self._counts = (0, 0)
 
     def compose(self) -> ComposeResult:
-        """Queue on top, past runs, then comparison and chart."""
+        """The list with the queue on top; curves, the chosen run and the comparison."""
         queue: DataTable[Text] = DataTable(id="queue", cursor_type="row", show_header=False, cell_padding=1)
         queue.border_title = "Waiting"
         queue.add_columns("Status", "Settings", "Id")
-        yield queue
-        yield Input(id="filter", placeholder="features=8 val>90 not failed", compact=True)
-        yield SortableTable(id="runs", required=2)
-        with Container(id="lower"):
+        with Vertical(id="past"):
+            yield queue
+            yield Input(id="filter", placeholder="features=8 val>90 not failed", compact=True)
+            yield SortableTable(id="runs", required=REQUIRED)
+        with Vertical(id="preview"):
+            yield PlotView(id="overlay")
+            yield PreviewCard()
             with Vertical(id="comparison-pane") as pane:
                 pane.border_title = "Comparison"
-                yield SortableTable(id="comparison")
+                yield SortableTable(id="comparison", required=REPORT_KEYS)
                 yield Static(id="footnotes")
-            yield PlotView(id="overlay")
 
     def next_pane(self) -> None:
-        """Show the next pane where there is no room for all; see app.tcss for what fits when."""
-        panes = 3 if self.screen.has_class("-short") or self.screen.has_class("-flat") else 2
-        self._pane = (self._pane + 1) % panes
-        for number in (1, 2):
-            self.set_class(self._pane == number, f"-pane-{number}")
+        """Show the comparison in full width, or the list again; on a narrow screen the preview comes in between."""
+        self._pane = (self._pane + (1 if self._has_one_pane or self._pane else 2)) % 3
+        self.set_class(self._pane == 1, "-preview")
+        self.set_class(self._pane == 2, "-comparison")
+        self.show(self._seen)
+        # Not focus(), which comes later than the next key may.
+        self.screen.set_focus(self.query_one("#comparison" if self._pane == 2 else "#runs"))
+
+    @property
+    def _has_one_pane(self) -> bool:
+        """There is no room for list and preview side by side."""
+        return any(map(self.screen.has_class, ("-tiny", "-narrow", "-flat")))
 
     @property
     def chosen(self) -> str | None:
@@ -135,7 +153,7 @@ class RunsView(Container):
             queue.add_row(
                 Text(status_text(Status.QUEUED)),
                 Text(queued.spec.title + ("  (resumed)" if queued.continues else "")),
-                Text(printable(queued.run)),
+                Text(short_id(queued.run)),
                 key=queued.run,
             )
 
@@ -183,22 +201,27 @@ class RunsView(Container):
 
     @on(SortableTable.Refilled, "#runs")
     def _tell_what_is_shown(self) -> None:
-        """Say in the frame what all runs share, and what does not fit."""
+        """Say in the frame how many runs there are, and what does not fit."""
         pane = self.query_one("#runs", SortableTable)
         shown, known = self._counts
-        count = f"{shown:,} of {known:,}" if shown < known else ""
+        numbers = f"{shown:,} of {known:,}" if shown < known else f"{known:,}"
         limit = f"the first {MAX_ROWS} of {shown:,} shown" if shown > MAX_ROWS else ""
-        common = f"all: {self._common}" if self._common else ""
-        pane.border_title = " · ".join(filter(None, ("Runs", count, limit, common)))
-        hidden = f"no room for {', '.join(pane.hidden)}" if pane.hidden else ""
-        pane.border_subtitle = self._unclear or hidden
+        pane.border_title = f"Runs · {limit or numbers}" if known else "Runs"
+        pane.border_subtitle = self._unclear or self._hidden(pane, "c: preview")
 
     @on(SortableTable.Refilled, "#comparison")
     def _tell_hidden_columns(self) -> None:
         table = self.query_one("#comparison", SortableTable)
         more = "← → more" if table.max_scroll_x > 0 else ""
-        hidden = f"no room for {', '.join(table.hidden)}" if table.hidden else ""
-        self.query_one("#comparison-pane").border_subtitle = more or hidden
+        self.query_one("#comparison-pane").border_subtitle = more or self._hidden(table)
+
+    def _hidden(self, table: SortableTable, elsewhere: str = "") -> str:
+        """Say how many columns do not fit, and where they are to be seen."""
+        if not table.hidden:
+            return ""
+        hidden = f"{count(len(table.hidden), 'column')} hidden"
+        where = elsewhere if self._has_one_pane else "z: zoom" if self._pane != 2 else ""
+        return ", ".join(filter(None, (hidden, where)))
 
     def comparison(self, runs: Sequence[RunState]) -> ComparisonTable:
         """Return the comparison of the marked runs, or of all that fit the filter."""
@@ -209,7 +232,7 @@ class RunsView(Container):
         """Show runs (newest first, without their epochs) that fit the filter, and their comparison."""
         self._seen = runs
         table = self.query_one("#runs", SortableTable)
-        shown = [run for run in runs if self._fits(run)]
+        self._shown = shown = [run for run in runs if self._fits(run)]
         columns, self._common = arrange(shown)
         self._counts = len(shown), len(runs)
         ordered = grouped(shown) if self.is_grouped else [(run, "") for run in shown]
@@ -218,12 +241,26 @@ class RunsView(Container):
             [column.column for column in columns], [self._known_row(run, sign, columns, keys) for run, sign in ordered]
         )
         self._tell_what_is_shown()
+        self.set_class(len(self.marked) > 1, "-several")
+        comparison = self.query_one("#comparison", SortableTable)
+        comparison.required = REPORT_KEYS if self._pane == 2 else REQUIRED
         self._show_comparison(self.comparison(runs))
 
-    def show_curves(self, curves: Sequence[RunState], preview: RunState | None, look: ChartView) -> None:
-        """Draw the marked runs with their epochs, and one more that is only looked at."""
-        colours = {run.run: self.marked[run.run] for run in curves}
-        self.query_one("#overlay", PlotView).show(overlay_chart(curves, colours, preview, look=look))
+    def show_preview(
+        self, marked: Sequence[RunState], chosen: RunState | None, insight: Insight | None, look: ChartView
+    ) -> None:
+        """Draw the curves of the marked runs and of the run under the cursor, and say what came of that.
+
+        Args:
+            marked: The marked runs, with their epochs.
+            chosen: The run under the cursor, likewise.
+            insight: Its last one.
+            look: How curves are looked at.
+        """
+        beside = chosen if chosen is not None and chosen.run not in self.marked else None
+        colours = {run.run: self.marked[run.run] for run in marked}
+        self.query_one("#overlay", PlotView).show(overlay_chart(marked, colours, beside, look=look))
+        self.query_one(PreviewCard).show(chosen, self._shown, self._common, insight)
 
     def _show_comparison(self, table: ComparisonTable) -> None:
         self.query_one("#comparison", SortableTable).set_rows(table.columns, comparison_rows(table))
@@ -256,15 +293,16 @@ class RunsView(Container):
     def _run_row(self, run: RunState, sign: str, columns: Sequence[RunColumn]) -> TableRow:
         values = {column.column.key: column.value(run) for column in columns}
         cells = {column.column.key: _cell(column.column, values[column.column.key]) for column in columns}
-        cells["status"].stylize(status_style(run.status))
+        if "status" in cells:
+            cells["status"].stylize(status_style(run.status))
         order = {
             column.column.key: _order(column.order(run) if column.order else values[column.column.key], None)
             for column in columns
         }
         slot = self.marked.get(run.run)
-        label = Text(sign)
+        label = Text.assemble(sign, (status_sign(run.status), status_style(run.status)))
         if slot is not None:
-            label.append(f"●{slot + 1}", self._ink(slot))
+            label.append(f" ●{slot + 1}", self._ink(slot))
         return TableRow(run.run, label, cells, order)
 
     def _ink(self, slot: int) -> Style:

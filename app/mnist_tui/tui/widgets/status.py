@@ -108,7 +108,7 @@ class StatusLine(Static):
         if self._loading is not None:
             parts.append((3, "$text-muted", f"{_spinner()} loading PyTorch {self._loading:.0f} s"))
         if last is not None:
-            parts += [(1, "$text-muted", f"last run: {last.spec.title}")]
+            parts += [(1, "$text-muted", f"last run: {last.title}")]
         return parts
 
     def _run_parts(self, run: RunState, wishes: Wishes) -> list[Part]:

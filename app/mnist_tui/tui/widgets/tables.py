@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
-from typing import Final
+from typing import Final, NamedTuple, TypeAlias
 
 from rich.segment import Segment
 from rich.style import Style
@@ -19,6 +19,23 @@ from mnist_tui.core.table import Column, Unit, sort_rows
 
 MAX_ROWS: Final = 500
 """Rows that are drawn: the first ones in the chosen order. Nobody reads more, and each costs time."""
+
+
+REPORT_KEYS: Final = frozenset(column.key for column in REPORT_COLUMNS)
+_Measured: TypeAlias = tuple[Column, Text, int]
+"""A column, its heading, and how many cells it takes."""
+
+
+class _Way(NamedTuple):
+    """One way to fill a table.
+
+    Attributes:
+        columns: Those that are shown.
+        spare: Cells that are left; below 0 where even the required ones do not fit.
+    """
+
+    columns: Sequence[_Measured]
+    spare: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +60,7 @@ class SortableTable(DataTable[Text]):
 
     Args:
         id: Its id.
-        required: So many columns are always there; others are left out from the first that does not fit.
+        required: Keys of the columns that are always shown; of the others, each that fits, in their order.
     """
 
     ALLOW_MAXIMIZE = True
@@ -68,14 +85,14 @@ class SortableTable(DataTable[Text]):
             """The table, for selectors."""
             return self.table
 
-    def __init__(self, *, id: str, required: int = len(REPORT_COLUMNS)) -> None:  # noqa: A002 - Textual's own name
+    def __init__(self, *, id: str, required: Collection[str] = REPORT_KEYS) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id, cursor_type="row", zebra_stripes=True, cell_padding=1)
         self._shown: tuple[Column, ...] = ()
         self._rows: tuple[TableRow, ...] = ()
         self._drawn: list[TableRow] = []
         self._sort: str | None = None
         self._reverse = False
-        self._required = required
+        self.required = required
         self.hidden: tuple[str, ...] = ()
         """Titles of the columns that did not fit."""
 
@@ -174,29 +191,35 @@ class SortableTable(DataTable[Text]):
         self.show_row_labels = any(row.label for row in rows)
         labels = 2 * self.cell_padding + max((row.label.cell_len for row in rows), default=0)
         room = self.size.width - (labels if self.show_row_labels else 0) - self.scrollbar_size_vertical
-        # Few rows can have high headings; most of all, all that must be there must fit.
-        ways = [[(column, *self._measured(column, rows, n)) for column in self._shown] for n in (1, 2, 3)]
-        needs = [sum(width for *_, width in way[: self._required]) + 2 * self._required for way in ways]
-        lines = next((n for n, need in enumerate(needs) if need <= room), needs.index(min(needs)))
-        measured = ways[lines]
-        self.header_height = lines + 1
-        used, shown = 0, []
-        for number, (column, title, width) in enumerate(measured):
-            used += width + 2 * self.cell_padding
-            if number >= self._required and used > room:
-                break
+        # A heading takes as many lines as make room for the most columns, and no more.
+        ways = [self._fitting([(c, *self._measured(c, rows, n)) for c in self._shown], room) for n in (1, 2, 3)]
+        found = max(ways, key=lambda way: (min(0, way.spare), len(way.columns)))
+        self.header_height = ways.index(found) + 1
+        for column, title, width in found.columns:
             self.add_column(title, key=column.key, width=width)
-            shown.append(column)
-        self.hidden = tuple(column.title for column in self._shown[len(shown) :])
+        keys = [column.key for column, *_ in found.columns]
+        self.hidden = tuple(column.title for column in self._shown if column.key not in keys)
         for row in rows:
-            self.add_row(*(row.cells[c.key] for c in shown), key=row.key, label=row.label.copy())
+            self.add_row(*(row.cells[key] for key in keys), key=row.key, label=row.label.copy())
         if current is not None and current in self.rows:
             self.move_cursor(row=self.get_row_index(current), animate=False)
         self.post_message(self.Refilled(self))
 
+    def _fitting(self, measured: Sequence[_Measured], room: int) -> _Way:
+        """Return the columns that fit into so many cells: those that are required, then each of the others."""
+        spare = room - sum(width + 2 * self.cell_padding for c, _, width in measured if c.key in self.required)
+        chosen = []
+        for column, title, width in measured:
+            if column.key not in self.required:
+                if width + 2 * self.cell_padding > spare:
+                    continue
+                spare -= width + 2 * self.cell_padding
+            chosen.append((column, title, width))
+        return _Way(chosen, spare)
+
     def _measured(self, column: Column, rows: Sequence[TableRow], lines: int) -> tuple[Text, int]:
-        """Return a title in so many lines, with room for the sign of its order, and the width of the column."""
-        arrow = " " if column.key != self._sort else "▼" if self._reverse else "▲"
+        """Return a title in so many lines, with the sign of its order, and the width of the column."""
+        arrow = "" if column.key != self._sort else "▼" if self._reverse else "▲"
         is_text = column.unit is Unit.TEXT
         title = Text(_broken(column.title, lines) + arrow, justify="left" if is_text else "right")
         # Measured here: a table that is refilled while it is hidden keeps drawing with the widths of its titles.

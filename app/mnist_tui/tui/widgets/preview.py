@@ -1,0 +1,68 @@
+"""What a run is and what came of it, in a few lines beside the list of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from mnist_tui.core.events import Status
+from mnist_tui.core.insight import Insight
+from mnist_tui.core.numerals import count
+from mnist_tui.core.state import RunState
+from mnist_tui.report.formatting import (
+    format_duration,
+    format_moment,
+    format_percent,
+    printable,
+    short_id,
+    status_sign,
+)
+from mnist_tui.report.insights import class_names, confusions
+from mnist_tui.report.runlist import differences
+from mnist_tui.tui.widgets.cards import Card, two_columns
+
+
+class PreviewCard(Card):
+    """The run under the cursor: the settings in which it differs from the others, its result, its worst confusion."""
+
+    def show(self, run: RunState | None, among: Sequence[RunState], common: str, insight: Insight | None) -> None:
+        """Show a run.
+
+        Args:
+            run: The run, with its epochs; `None` where there is none.
+            among: The runs of the list.
+            common: What these have in common, in words.
+            insight: What its last epoch tells about the network, where that is stored.
+        """
+        if run is None:
+            self.border_title = "Run"
+            self.put(Content.styled("No run to show.", "$text-muted"))
+            return
+        name = printable(run.labels.name) or f"Run {short_id(run.run)}"
+        self.border_title = f"{status_sign(run.status)} {name}"
+        best, last, result = run.best, run.last, run.result
+        pairs: list[tuple[str, str | Content]] = []
+        if run.status is not Status.FINISHED:
+            pairs.append(("status", f"{run.status}, {run.epochs_done} of {count(run.epochs, 'epoch')}"))
+        if result is not None and result.reason:
+            pairs.append(("reason", printable(result.reason)))
+        pairs += differences(run, among)
+        if last is not None:
+            pairs.append(("val", format_percent(last.val_accuracy)))
+        if best is not None and best is not last:
+            pairs.append(("best", f"{format_percent(best.val_accuracy)} @{best.epoch}"))
+        if result is not None and result.test_accuracy is not None:
+            pairs.append(("test", format_percent(result.test_accuracy)))
+        if insight is not None and (found := confusions(insight)):
+            names, worst = class_names(run, insight), found[0]
+            share = f"{names[worst.label]} as {names[worst.predicted]} ({worst.share:.1%})"
+            pairs.append(("confusion", share))
+        pairs.append(("time", format_duration(run.elapsed_s)))
+        if run.labels.tags:
+            pairs.append(("tags", " ".join(map(printable, run.labels.tags))))
+        if run.labels.note:
+            pairs.append(("note", printable(run.labels.note)))
+        if self.screen.has_class("-tall"):
+            pairs += [("started", format_moment(run.started_at)), ("all runs", common)]
+        self.put(two_columns(pairs))
