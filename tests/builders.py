@@ -38,7 +38,7 @@ MNIST = DatasetInfo(
 )
 DIGITS = DatasetInfo(
     name="digits",
-    label="digits 8x8, not MNIST",
+    label="8x8 digits (not MNIST)",
     n_train=1_197,
     n_validation=300,
     n_test=300,

@@ -1,4 +1,4 @@
-"""`mnist-tui doctor`: what is on this machine, and what would keep a run from working."""
+"""`mnist-tui doctor`: describes this machine, and reports what would keep a run from working."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _examine() -> tuple[dict[str, Any], list[str], int]:
             findings["runs"] = len(store.runs())
             problems += [f"run {run} cannot be read: {reason}" for run, reason in store.unreadable]
         if free < LITTLE_SPACE_BYTES:
-            problems.append(f"little space is left on the disk of {place}.")
+            problems.append(f"the disk of {place} is almost full.")
     except MnistTuiError as error:
         problems.append(str(error))
         code = error.exit_code

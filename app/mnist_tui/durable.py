@@ -1,4 +1,4 @@
-"""What outlives a power cut."""
+"""Durable file operations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def sync_folder(folder: Path) -> None:
-    """Make new and renamed entries of a folder outlive a power cut."""
+    """Make new and renamed entries of a folder survive a power failure."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -1,12 +1,12 @@
-"""One tree of errors: what happened, what to do next, and the exit code that says so.
+"""The hierarchy of errors: what happened, what to do next, and the exit code.
 
 MnistTuiError      1   anything else that went wrong
-├── UsageError     2   a value that cannot be used
+├── UsageError     2   an invalid value
 ├── DataError      3   a dataset that is not available
 ├── RunError       4   a run that failed or diverged
 ├── StoreError     5   the store of past runs is locked or damaged
 ├── OrderError     6   an order to a run in another process that was not obeyed
-└── ClusterError   7   a cluster that is out of reach
+└── ClusterError   7   a cluster that cannot be reached
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import ClassVar
 
 
 class MnistTuiError(Exception):
-    """An error to show to a person: one sentence, then the next step.
+    """An error to show to the user: one sentence, then the next step.
 
     Args:
         what: What happened, as one sentence without a final full stop.
-        next_step: What the person can do about it, likewise; empty when there is nothing to do.
+        next_step: What the user can do about it, likewise; empty if there is nothing to do.
     """
 
     exit_code: ClassVar[int] = 1
@@ -34,13 +34,13 @@ class MnistTuiError(Exception):
 
 
 class UsageError(MnistTuiError):
-    """A value given by a person that cannot be used."""
+    """An invalid value from the user."""
 
     exit_code = 2
 
 
 class DataError(MnistTuiError):
-    """A dataset that is missing, damaged or out of reach."""
+    """A dataset that is missing, damaged or unreachable."""
 
     exit_code = 3
 
@@ -64,6 +64,6 @@ class OrderError(MnistTuiError):
 
 
 class ClusterError(MnistTuiError):
-    """A cluster to train on that is out of reach."""
+    """A cluster that cannot be reached."""
 
     exit_code = 7

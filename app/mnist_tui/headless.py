@@ -1,4 +1,4 @@
-"""The commands without the app: train, and manage the data."""
+"""The commands that work without the app: train, and manage the data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mnist_tui.core.state import SessionState
 from mnist_tui.engine import compile_early
 from mnist_tui.errors import DataError, RunError, UsageError
 from mnist_tui.report.console import ConsoleView
-from mnist_tui.report.files import comparison_stem, save_comparison, saved_text
+from mnist_tui.report.files import save_comparison, saved_text, stem_of
 from mnist_tui.report.formatting import format_duration, still_waiting
 from mnist_tui.runtime.recorder import Recorder, Training
 from mnist_tui.signals import interruptible, nothing_to_lose
@@ -46,14 +46,14 @@ def train(
 
     Args:
         sweep: What to train.
-        as_json: Write for machines.
-        sure: Start also what will take longer than a day.
-        detach: Leave it to a process of its own.
-        jobs: Parallel runs, each in a process with one thread; 0, on a cluster alone: as many as have room there.
-        on: The cluster to train on, as for `workers.cluster.Cluster`; empty: this machine.
+        as_json: Write JSON lines.
+        sure: Start it even if it will take longer than a day.
+        detach: Train in a detached process.
+        jobs: Parallel runs, each in a process with one thread; 0, only with a cluster: as many as fit there.
+        on: The cluster to train on, as for `workers.cluster.Cluster`; empty for this machine.
 
     Raises:
-        UsageError: It will, and nobody said that this is meant.
+        UsageError: It would take longer than a day, and `sure` is not set.
     """
     if sweep.n_runs > 1:
         with Store.open_readonly(home()) as store:
@@ -70,7 +70,7 @@ def train(
 
 
 def _detach(queue: Sequence[QueuedRun], jobs: int, on: str, *, as_json: bool) -> int:
-    """Leave a queue to a process of its own; print the ids of its runs once the first one is being trained."""
+    """Hand a queue to a detached process; print the ids of its runs once the first one is training."""
     place = home()
     detached = begin(place, queue, jobs, on)
     code = _until_it_trains(place, detached.process)
@@ -87,7 +87,7 @@ def _detach(queue: Sequence[QueuedRun], jobs: int, on: str, *, as_json: bool) ->
 
 
 def _until_it_trains(place: Path, process: Popen[str]) -> int:
-    """Show how a detached process gets ready; return 0 once its first run has begun, or the exit code of its end."""
+    """Show a detached process's preparation; return 0 once its first run has started, or the code it exits with."""
     while process.poll() is None:
         for watch in watches(place):
             with closing(watch):
@@ -112,15 +112,15 @@ def _has_begun(watch: Watch) -> bool:
 
 
 def work() -> int:
-    """Train what another process hands over; return the exit code. For `workers.detached.begin` alone."""
+    """Train what another process hands over; return the exit code. Only for `workers.detached.begin`."""
     return _train(*take(), as_json=False, taken=tell_taken)
 
 
 def resume(name: str | None, epochs: int | None, *, as_json: bool, on: str = "") -> int:
-    """Go on with a past run; without a name, with the newest one that was interrupted or stopped.
+    """Resume a past run; without a name, the newest unfinished one.
 
     Raises:
-        UsageError: There is no such run, or nothing to go on with.
+        UsageError: There is no such run, or it cannot be resumed.
     """
     with Store.open_readonly(home()) as store:
         if name is None:
@@ -139,10 +139,10 @@ def resume(name: str | None, epochs: int | None, *, as_json: bool, on: str = "")
 
 
 def resume_waiting(jobs: int = 1, on: str = "", *, as_json: bool) -> int:
-    """Train what still waits after its process was killed, so many runs in parallel.
+    """Train the queued runs whose process was killed, `jobs` of them in parallel.
 
     Raises:
-        UsageError: Nothing waits.
+        UsageError: No run is waiting.
     """
     session = new_run_id()
     with Store.open(home()) as store:
@@ -160,19 +160,19 @@ def _train(
     as_json: bool,
     taken: Callable[[], None] | None = None,
 ) -> int:
-    """Train what is queued.
+    """Train a queue.
 
-    The first Ctrl+C ends the run after its batch and keeps what is finished; a second one leaves immediately.
+    The first Ctrl+C ends the run after its batch and keeps what is finished; a second one exits immediately.
 
     Args:
-        queue: In order.
+        queue: The runs, in order.
         jobs: Parallel runs.
-        on: The cluster to train on; empty: this machine.
-        as_json: Write for machines.
-        taken: Called once the queue belongs to this process, before anything that takes long.
+        on: The cluster to train on; empty for this machine.
+        as_json: Write JSON lines.
+        taken: Called once the queue belongs to this process, before anything slow.
 
     Raises:
-        OSError: The output can no longer be written; the run was stopped in order.
+        OSError: The output can no longer be written; the run was stopped cleanly.
     """
     place = home()
     is_alone = jobs == 1 and not on
@@ -184,11 +184,11 @@ def _train(
     def end() -> None:
         control.stop()
         if state.preparing is not None and state.preparing.fraction is not None:
-            # Downloading: no run has begun, and a mirror that says nothing would be waited for.
+            # Downloading: no run has started, and a silent mirror would delay the exit.
             raise KeyboardInterrupt
 
     with Store.open(place, TRAINING_PATIENCE_S) as store:
-        # Nothing yet where it was asked for here: an interrupt while PyTorch is loaded leaves nothing waiting.
+        # Not stored yet unless it was handed over: an interrupt while PyTorch is loading leaves nothing waiting.
         store.add_waiting(queue if taken is not None else (), session)
         if taken is not None:
             taken()
@@ -213,15 +213,15 @@ def _train(
                     try:
                         view.show(event, state)
                     except OSError as error:
-                        # Nobody can see it any more: end the run as if asked to, so that it is kept in order.
+                        # Nobody can see the output any more: stop the run cleanly, as if requested.
                         lost = error
                         control.stop()
             if taken is None or not control.queue_stopped:
-                # An orderly end, so what still waits was given up. A detached process that was stopped leaves it.
+                # A clean exit drops the runs that still wait; a detached process that was stopped leaves them queued.
                 store.remove_all_waiting(session)
     table = build_table(state.runs.values())
     if table.rows:
-        paths = save_comparison(table, tables_folder(place), comparison_stem())
+        paths = save_comparison(table, tables_folder(place), stem_of("comparison"))
         say(saved_text(paths))
     if state.run is not None and state.run.status is Status.STOPPED:
         say("Finished epochs are kept. `mnist-tui resume` continues this run.")
@@ -234,7 +234,7 @@ def _train(
 def _engine_loaded(
     queue: Sequence[QueuedRun], control: RunControl, view: ConsoleView, state: SessionState, recorder: Recorder
 ) -> Iterator[Training]:
-    """Load PyTorch, and say so; an interrupt in the middle of a library's imports would leave it in pieces."""
+    """Load PyTorch, and report it; an interrupt exits, since it would leave a library half imported."""
     loading = Preparing(message="loading PyTorch")
     recorder.publish(loading)
     state.apply(loading)
@@ -247,7 +247,7 @@ def _engine_loaded(
 
 @contextmanager
 def _workers(jobs: int, on: str, control: PoolControl) -> Iterator[Training]:
-    """Let processes of their own train, and PyTorch be loaded there alone."""
+    """Train in worker processes; PyTorch is loaded only there."""
     from mnist_tui.engine import run_sweep
 
     if not on:
@@ -258,7 +258,7 @@ def _workers(jobs: int, on: str, control: PoolControl) -> Iterator[Training]:
 
 
 def print_data_status(*, as_json: bool) -> int:
-    """Print what lies where MNIST is looked for; 0 when one place is good, else 3."""
+    """Print the state of MNIST in each place; return 0 if one is good, else 3."""
     from mnist_tui.engine.data import data_status, download_place, mirrors
     from mnist_tui.engine.fetch import without_password
 
@@ -278,7 +278,7 @@ def print_data_status(*, as_json: bool) -> int:
 
 
 def verify_data(*, as_json: bool) -> int:
-    """As `print_data_status`, and 3 as well when any place is damaged."""
+    """Like `print_data_status`, but also return 3 if any place is damaged."""
     from mnist_tui.engine.data import data_status
 
     code = print_data_status(as_json=as_json)
@@ -286,7 +286,7 @@ def verify_data(*, as_json: bool) -> int:
 
 
 def fetch_data(*, as_json: bool) -> int:
-    """Download MNIST where it is not there yet; tell the folder on stdout."""
+    """Download MNIST if it is missing; print the folder to stdout."""
     from mnist_tui.engine.data import fetch_data as fetch
 
     steps = fetch()

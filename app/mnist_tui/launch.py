@@ -16,16 +16,16 @@ from mnist_tui.terminal import guarded_terminal
 from mnist_tui.tui.farewell import farewell
 
 LAST_WORDS_S: Final = 5.0
-"""How long leaving waits for the training thread to write down the end of its run."""
+"""How long to wait at exit for the training thread to record the end of its run."""
 
 
 def launch(backends: Backends, spec: RunSpec, home: Path, attach: str = "") -> int:
     """Run the app; return its exit code.
 
     Args:
-        backends: Who trains.
-        spec: The settings to begin with.
-        home: Where runs, tables and logs are kept.
+        backends: The engine, and the services around it.
+        spec: The initial settings.
+        home: The folder of runs, tables and logs.
         attach: Id of a run in another process to show first.
 
     Raises:
@@ -47,7 +47,7 @@ def launch(backends: Backends, spec: RunSpec, home: Path, attach: str = "") -> i
         app.session.close()
     code = app.return_code or 0
     if said := farewell(app.state.runs.values(), len(app.session.queue.waiting), app.leaving.handover.count):
-        # After a hang-up nobody can read it.
+        # After a hangup, the terminal is gone.
         with suppress(OSError):
             say(said, out=True)
     if code == 1:

@@ -1,4 +1,4 @@
-"""What the commands do that watch and steer a run of another process."""
+"""The commands that watch and control a run of another process."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from mnist_tui.wire.lines import read_event
 TAKEN_S: Final = 60.0
 """How long to wait for the process that takes a run over: PyTorch is loaded there first."""
 LOOK_S: Final = 0.2
-"""How often it is looked for."""
+"""How often to look for it."""
 OBEYED_S: Final = 30.0
-"""How long to wait until an order that was taken shows: a batch, or the end of a validation."""
+"""How long to wait until an accepted order takes effect, after a batch or a validation."""
 
 
 def follow(name: str | None, *, as_json: bool) -> int:
-    """Show what another process trains until it ends, also where yet another one takes it over; return the exit code.
+    """Follow the training of another process to its end, even if a third one takes it over; return the exit code.
 
     Args:
-        name: What the run is called; `None`: whatever is in progress.
-        as_json: Write for machines.
+        name: Id or name of the run; `None` for the one in progress.
+        as_json: Write JSON lines.
 
     Raises:
         UsageError: It is not in progress, or several are.
-        RunError: The process exited unexpectedly, or nobody took over.
+        RunError: The process exited unexpectedly, or no process took over.
     """
     state = SessionState()
     with ConsoleView(0, as_json=as_json) as view:
@@ -52,7 +52,7 @@ def follow(name: str | None, *, as_json: bool) -> int:
 
 
 def _show(watch: Watch, state: SessionState, view: ConsoleView) -> bool:
-    """Show all that a process says to its end; return whether its runs are to go on in another one."""
+    """Show all events of a process to its end; return whether its runs continue in another one."""
     for record in watch.records():
         if record.get("type") == "bye":
             return bool(record.get("goes_on"))
@@ -64,7 +64,7 @@ def _show(watch: Watch, state: SessionState, view: ConsoleView) -> bool:
 
 
 def _completed(event: Event, state: SessionState) -> Event:
-    """Return an epoch with what follows from the one before it, which does not travel; other events as they are."""
+    """Return an epoch with the values derived from the previous one, which are not sent; other events unchanged."""
     run = state.runs.get(event.run) if isinstance(event, EpochDone) else None
     if run is None or not isinstance(event, EpochDone) or not 0 < event.epoch <= len(run.history):
         return event
@@ -72,7 +72,7 @@ def _completed(event: Event, state: SessionState) -> Event:
 
 
 def _successor(state: SessionState) -> Watch:
-    """Wait for the process that takes over what was ended for it."""
+    """Wait for the process that takes over the runs that were stopped for it."""
     ended = {name for name, run in state.runs.items() if run.status is Status.STOPPED}
     last = time.monotonic() + TAKEN_S
     while time.monotonic() < last:
@@ -94,17 +94,17 @@ def in_progress(name: str | None) -> str:
 
 
 def tell(name: str, kind: str, value: str | None, *, after_epoch: bool) -> int:
-    """Ask one thing of a run, wait until it shows, and return the exit code.
+    """Send one order to a run, wait until it takes effect, and return the exit code.
 
     Args:
-        name: What the run is called.
+        name: Id or name of the run.
         kind: One of `core.orders.KINDS`.
         value: With `epochs` and `rate` the number, else `None`.
-        after_epoch: Stop or skip at the end of the epoch, for which nothing is waited.
+        after_epoch: Stop or skip at the end of the epoch; do not wait for that.
 
     Raises:
-        UsageError: There is no such run in progress, or the order makes no sense.
-        OrderError: It was too late.
+        UsageError: There is no such run in progress, or the order is invalid.
+        OrderError: The order was rejected, or nothing confirmed it in time.
     """
     with _watched(name) as (watch, run):
         order = _order(run, kind, value, after_epoch=after_epoch)
@@ -117,7 +117,7 @@ def tell(name: str, kind: str, value: str | None, *, after_epoch: bool) -> int:
         if order.kind == "epochs" and (known := state.runs.get(run)) is not None:
             begun = max(known.epochs_done, known.progress.epoch if known.progress is not None else 0)
             if order.value < begun:
-                raise OrderError(f"the run {run} is in epoch {begun:,} already", f"Ask for {begun:,} or more")
+                raise OrderError(f"the run {run} is already in epoch {begun:,}", f"Ask for {begun:,} or more")
         watch.tell(order)
         said = _wait(watch, order, state)
     say(f"{run}: {said}.", out=True)
@@ -125,7 +125,7 @@ def tell(name: str, kind: str, value: str | None, *, after_epoch: bool) -> int:
 
 
 def _wait(watch: Watch, order: Order, state: SessionState) -> str:
-    """Return what became of an order, in words."""
+    """Return the effect of an order, as text."""
     for record in watch.records(OBEYED_S):
         if record.get("type") == "answer":
             if not record.get("obeyed"):
@@ -140,14 +140,14 @@ def _wait(watch: Watch, order: Order, state: SessionState) -> str:
                 case RunResumed() if order.kind == "resume":
                     return f"resumed in epoch {event.epoch}"
                 case EpochsChanged() if order.kind == "epochs":
-                    return f"has {event.epochs} epochs to reach"
+                    return f"now trains to {event.epochs} epochs"
                 case RunDone():
                     return f"{event.status} after {event.epochs_done} epochs"
     raise OrderError("the order was received, but nothing confirms it yet", "Check again in a moment")
 
 
 def _said_at_once(order: Order, state: SessionState) -> str | None:
-    """Return what can be said when an order was taken: it waits for an epoch to end, or changes nothing."""
+    """Return the reply to an accepted order that waits for the end of an epoch, or changes nothing; else `None`."""
     run = state.runs.get(order.run)
     match order.kind:
         case "stop" | "skip" if order.after_epoch:
@@ -159,17 +159,17 @@ def _said_at_once(order: Order, state: SessionState) -> str | None:
         case "resume" if run is not None and run.status is Status.RUNNING:
             return "is not paused"
         case "epochs" if run is not None and run.epochs == order.value:
-            return f"already has {run.epochs} epochs to reach"
+            return f"already trains to {run.epochs} epochs"
     return None
 
 
 def _order(run: str, kind: str, value: str | None, *, after_epoch: bool) -> Order:
-    """Return the order that a person typed."""
+    """Return the order given on the command line."""
     if (value is not None) != (kind in WITH_VALUE):
         example = f"mnist-tui tell RUN {kind} {'20' if kind == 'epochs' else '0.0003'}"
         raise UsageError(
             f"{kind} needs a number" if kind in WITH_VALUE else f"{kind} takes no number",
-            f"For example: {example}" if kind in WITH_VALUE else f"Say `mnist-tui tell RUN {kind}`",
+            f"For example: {example}" if kind in WITH_VALUE else f"Use `mnist-tui tell RUN {kind}`",
         )
     if after_epoch and kind not in ("stop", "skip"):
         raise UsageError("--after-epoch goes with stop and skip")
@@ -183,7 +183,7 @@ def _order(run: str, kind: str, value: str | None, *, after_epoch: bool) -> Orde
 
 
 def _event(record: dict[str, Any]) -> Event | None:
-    """Return the event in a record; `None` for what is none, or is of a newer version."""
+    """Return the event in a record; `None` if it is not an event, or from a newer version."""
     try:
         return read_event(record)
     except ValueError:
@@ -192,7 +192,7 @@ def _event(record: dict[str, Any]) -> Event | None:
 
 @contextmanager
 def _watched(name: str | None) -> Iterator[tuple[Watch, str]]:
-    """Connect to the process that trains a run; without a name, to the one that trains anything."""
+    """Connect to the process that trains a run; without a name, to the only training process."""
     place = home()
     run = None
     if name is not None:

@@ -1,4 +1,4 @@
-"""Signals: one orderly way out for all of them, and a hard one for whoever does not want to wait."""
+"""Signal handling: a clean exit for all signals, and an immediate one for those who do not want to wait."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ ENDING: Final = (
     signal.SIGUSR1,
     signal.SIGUSR2,
 )
-"""What ends a process by itself, and would leave the terminal, or a run, as it happens to be. Ctrl+C comes on top."""
+"""Signals that kill a process by default, without restoring the terminal or ending a run; besides Ctrl+C."""
 GRACE_S: Final = 15.0
-"""How long an orderly end may take after a signal: the batch, the last transaction, a terminal that no longer reads."""
+"""How long a clean exit may take after a signal: the batch, the last transaction, a terminal that no longer reads."""
 
 
 def install_signal_handlers(loop: AbstractEventLoop, on_signal: Callable[[int], None]) -> None:
-    """Let an app leave the terminal in order after any signal; by itself Textual would leave it as it is.
+    """Let the app exit cleanly after any signal; Textual alone would not restore the terminal.
 
     Args:
-        loop: The loop that the app runs in; its end brings back the usual handlers.
+        loop: The app's event loop; closing it restores the default handlers.
         on_signal: Called in the loop with the exit code, 128 plus the number of the signal.
     """
-    # After a real abort only the stacks are left, so what writes them must run before our handlers.
+    # After a real abort only the stack traces are left, so faulthandler must run before our handlers.
     stacks = faulthandler.is_enabled()
     faulthandler.disable()
     for number in ENDING:
@@ -46,20 +46,20 @@ def install_signal_handlers(loop: AbstractEventLoop, on_signal: Callable[[int], 
 
 
 def end_within(seconds: float, code: int) -> None:
-    """End the process by then, whatever still holds it: a terminal that is gone can block for ever."""
+    """Force the process to exit after some seconds: writing to a lost terminal can block forever."""
     watch = threading.Timer(seconds, os._exit, (code,))
     watch.daemon = True
     watch.start()
 
 
 def has_job_control() -> bool:
-    """Return whether a shell waits that could bring a stopped process back; without one it would be lost."""
+    """Return whether a shell could resume this process after it is suspended; without one it would be lost."""
     parent = os.getppid()
     return os.getsid(parent) == os.getsid(0) and os.getpgid(parent) != os.getpgrp()
 
 
 class Interruption:
-    """Whether a person, or the system, asked the command to end.
+    """Whether the user or the system asked the command to exit.
 
     Attributes:
         exit_code: 0, or 128 plus the number of the signal: 130 after Ctrl+C, 143 after SIGTERM.
@@ -71,10 +71,10 @@ class Interruption:
 
 @contextmanager
 def interruptible(on_first: Callable[[], None]) -> Iterator[Interruption]:
-    """Let the first signal ask for an orderly end, and a second one end the process immediately.
+    """Let the first signal request a clean exit, and a second one exit immediately.
 
-    Ending immediately is safe: what was shown is on the disk already. A signal that the parent process chose to
-    ignore, as `nohup` or a shell's background jobs do, stays ignored. For the main thread alone.
+    Exiting immediately is safe: what was shown is already on disk. A signal that the parent process chose to ignore, as
+    `nohup` or a shell's background jobs do, stays ignored. Only for the main thread.
 
     Args:
         on_first: Called in the signal handler, so between any two instructions of the main thread; it may raise.
@@ -100,7 +100,7 @@ def interruptible(on_first: Callable[[], None]) -> Iterator[Interruption]:
 
 @contextmanager
 def nothing_to_lose() -> Iterator[None]:
-    """Let Ctrl+C end the process immediately and without a word, as while modules are loaded: nothing has begun."""
+    """Let Ctrl+C exit immediately and silently, for example while modules load and nothing has started."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
         yield
         return

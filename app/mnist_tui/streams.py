@@ -1,4 +1,4 @@
-"""Standard input, output and errors as a shell may leave them: closed, full, in another encoding, with no reader."""
+"""Standard streams in any state that a shell may leave them in: closed, full, in another encoding, unread."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Final, NoReturn
 from mnist_tui.report.formatting import harmless
 
 BROKEN_PIPE: Final = 141
-"""Exit code when nobody reads the output any more: 128 + SIGPIPE, as shells have it."""
+"""Exit code for a closed output pipe: 128 + SIGPIPE, as in shells."""
 
 
 class _Closed(io.TextIOBase):
@@ -23,14 +23,14 @@ class _Closed(io.TextIOBase):
 
 
 def prepare_streams() -> None:
-    """Make all three streams usable; what a closed output would have taken is an error when it is written."""
+    """Make all three streams usable; writing to a closed standard output raises an error."""
     for fd in range(3):
         try:
             os.fstat(fd)
         except OSError:
-            # Or the next file that is opened, such as the database, would become standard output.
+            # Otherwise the next file opened, such as the database, would become standard output.
             os.open(os.devnull, os.O_RDWR)
-    # Typed as if they were always there, but Python leaves None where a shell closed them.
+    # Typed as if they always existed, but Python sets them to None if a shell closed them.
     if sys.stdin is None:
         sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 - for the life of the process
     if sys.stdout is None:
@@ -44,7 +44,7 @@ def prepare_streams() -> None:
 
 
 def give_up_what_cannot_be_written() -> None:
-    """Let what is left of an output that is gone go nowhere, so that the end of the process does not fail on it."""
+    """Discard the buffered output of a broken stream, so that flushing it at exit does not fail."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -54,10 +54,10 @@ def give_up_what_cannot_be_written() -> None:
 
 
 def say(text: str, *, out: bool = False) -> None:
-    """Write one line for people, on stderr unless it is what was asked for. Text from outside steers no terminal.
+    """Print one line, on stderr, or on stdout if `out`, for requested results. Control sequences are made harmless.
 
     Raises:
-        OSError: It is what was asked for, and cannot be written. What cannot be told on stderr is lost.
+        OSError: Stdout cannot be written. Errors on stderr are ignored.
     """
     with nullcontext() if out else suppress(OSError):
         print(harmless(text), file=sys.stdout if out else sys.stderr, flush=True)

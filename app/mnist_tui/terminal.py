@@ -1,4 +1,4 @@
-"""Guards the terminal: nothing but the app writes to it. Also says what it can show."""
+"""Guards the terminal, so that only the app writes to it, and detects its capabilities."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 TAIL_BYTES: Final = 64 * 1024
-"""How much of the log's end is read back at most."""
+"""Maximum number of bytes read back from the end of the log."""
 
 
 # Stray output -------------------------------------------------------------------------------------
@@ -33,14 +33,14 @@ class Guard:
 
     Attributes:
         log: Where stray output goes; the null device when nothing is guarded or no log can be written.
-        start: Where this session's part of the log begins, in bytes.
+        start: Offset of this session's part of the log, in bytes.
     """
 
     log: Path
     start: int = 0
 
     def tail(self, lines: int = 20) -> list[str]:
-        """Return the last lines that this session left in the log, also after the terminal was given back."""
+        """Return the last lines that this session wrote to the log; works after the terminal is released, too."""
         with suppress(OSError), self.log.open("rb") as file:
             file.seek(max(self.start, file.seek(0, os.SEEK_END) - TAIL_BYTES))
             return file.read().decode("utf-8", "replace").splitlines()[-lines:]
@@ -49,14 +49,14 @@ class Guard:
 
 @contextmanager
 def guarded_terminal(log_path: Path) -> Iterator[Guard]:
-    """Send what is written to file descriptors 1 and 2, except by the app itself, to a log.
+    """Redirect file descriptors 1 and 2 to a log, except for the output of the app itself.
 
     A print, a warning or a C library's message would land in the middle of the screen. Textual draws through
-    `sys.__stderr__` and measures through `sys.__stdout__`, so these get a descriptor of their own for the real
-    terminal. `sys.stdout` and `sys.stderr` stay on 1 and 2: the traceback of a crash goes to the log.
+    `sys.__stderr__` and measures through `sys.__stdout__`, so these get a separate descriptor for the real terminal.
+    `sys.stdout` and `sys.stderr` stay on 1 and 2: the traceback of a crash goes to the log.
 
-    A descriptor that is not a terminal stays as it is. Nothing changes where neither is a terminal, or where
-    `TEXTUAL_DRIVER` chooses another way to draw.
+    A descriptor that is not a terminal stays as it is. Nothing changes if neither is a terminal, or if
+    `TEXTUAL_DRIVER` selects another driver.
     """
     terminals = [fd for fd in (2, 1) if os.isatty(fd)]
     if not terminals or os.environ.get("TEXTUAL_DRIVER"):
@@ -84,7 +84,7 @@ def guarded_terminal(log_path: Path) -> Iterator[Guard]:
 
 
 class _Terminal(io.FileIO):
-    """A terminal that may hang up: what it can no longer show is dropped.
+    """A terminal that may hang up: output that can no longer be written is dropped.
 
     An error would end Textual's writer thread, and the app would wait for it forever.
     """
@@ -137,7 +137,7 @@ def _log_faults(log: TextIO, undo: ExitStack) -> None:
 
 
 def _log_warnings(log: TextIO, undo: ExitStack) -> None:
-    # On the root, so that what libraries log as a warning or an error is kept as well.
+    # On the root logger, so that warnings and errors of libraries are logged as well.
     handler = logging.StreamHandler(log)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.getLogger().addHandler(handler)
@@ -146,7 +146,7 @@ def _log_warnings(log: TextIO, undo: ExitStack) -> None:
     undo.callback(logging.captureWarnings, False)
 
 
-# Abilities ----------------------------------------------------------------------------------------
+# Capabilities -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +155,9 @@ class Capabilities:
 
     Attributes:
         columns, rows: Its size in cells; 80 x 24 where there is none.
-        colours: How many it is known to show.
+        colours: Number of colours that it is known to support.
         unicode: True when braille and box drawing can be written in the locale's encoding.
-        term: What it calls itself; empty when it does not say.
+        term: The value of `TERM`; empty if it is not set.
     """
 
     columns: int
@@ -173,10 +173,10 @@ class Capabilities:
 
 
 def capabilities() -> Capabilities:
-    """Return what the environment, the locale and the terminal's size tell."""
+    """Return the capabilities, derived from the environment, the locale and the terminal's size."""
     size = shutil.get_terminal_size()
     term = os.environ.get("TERM", "")
-    # A stream that is closed has none.
+    # A closed stream has no encoding.
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     unicode = codecs.lookup(encoding).name.startswith("utf")
     return Capabilities(size.columns, size.lines, _colours(term), unicode, term)

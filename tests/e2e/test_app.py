@@ -28,7 +28,7 @@ def test_a_whole_session_start_change_run_export_quit(places, tmp_path):
         app.wait_for("4 features")
         app.send("r")
         app.wait_for("The queue is done")
-        assert "digits 8x8, not MNIST" in app.display
+        assert "8x8 digits (not MNIST)" in app.display
         app.send("\x1b")
         app.wait_for(lambda: "The queue is done" not in app.display)
         assert "finished" in app.display
@@ -105,7 +105,7 @@ def test_without_a_network_it_trains_on_the_digits_and_says_so(places):
         app.wait_for("READY")
         app.send("r")
         app.wait_for("The queue is done")
-        assert "digits 8x8, not MNIST" in app.display
+        assert "8x8 digits (not MNIST)" in app.display
 
 
 def test_quitting_a_live_run_asks_first(places, tmp_path):

@@ -70,7 +70,7 @@ def test_people_get_a_table_and_words(swept):
     result = run(swept, *SMALLEST, "--only", "charts", check=0)
     assert "charts of 2,000 epochs" in result.stdout
     assert "Machine: " in result.stdout
-    assert "Reached " in result.stdout
+    assert "Met " in result.stdout
     assert not result.stderr
 
 

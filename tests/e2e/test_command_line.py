@@ -45,7 +45,7 @@ def test_run_tells_events_as_json_lines_and_the_table_last(places):
     ]
     done = next(record for record in records if record["type"] == "run_done")
     assert rows[0]["test_accuracy"] == done["test_accuracy"]
-    assert rows[0]["dataset"] == "digits 8x8, not MNIST"
+    assert rows[0]["dataset"] == "8x8 digits (not MNIST)"
 
 
 def test_what_was_run_can_be_listed_shown_and_exported(places, tmp_path):
@@ -57,7 +57,7 @@ def test_what_was_run_can_be_listed_shown_and_exported(places, tmp_path):
     assert len(listed) == 2
     assert "finished" in run(places, "runs", check=0).stdout
     shown = run(places, "show", "last", check=0).stdout
-    assert "digits 8x8, not MNIST" in shown
+    assert "8x8 digits (not MNIST)" in shown
     table = run(places, "export", check=0).stdout
     assert table.splitlines()[0].startswith("| Epochs | Features | Last Epoch Accuracy |")
     assert "±" in table
@@ -83,7 +83,7 @@ def test_what_a_network_confuses_can_be_asked_for_and_reported(places, tmp_path)
     assert right / sum(map(sum, matrix)) == history[-1]["val_accuracy"]
     told = run(places, "insight", "last", "--epoch", "2", check=0).stdout
     assert "epoch 2 of 2" in told
-    assert "Most often confused" in told
+    assert "Most frequent confusions" in told
     for row in matrix:
         assert " ".join(str(count) if count else "·" for count in row) in " ".join(told.split())
     refused = run(places, "insight", "last", "--epoch", "7", check=2)
@@ -92,7 +92,7 @@ def test_what_a_network_confuses_can_be_asked_for_and_reported(places, tmp_path)
     page = tmp_path / "report.html"
     run(places, "report", "-o", str(page), check=0)
     assert f"{100 * history[-1]['val_accuracy']:.2f}%" in page.read_text()
-    assert "What it confuses" in run(places, "report", "last", check=0).stdout
+    assert "Confusion matrix after" in run(places, "report", "last", check=0).stdout
     assert "--force" in run(places, "report", "-o", str(page), check=2).stderr
     assert "HTML or Markdown" in run(places, "report", "-o", str(tmp_path / "report.pdf"), check=2).stderr
 
@@ -205,7 +205,7 @@ def test_where_mnist_is_missing_auto_ends_with_3_unless_the_digits_are_allowed(p
     assert "--allow-fallback" in refused.stderr
     assert run(places, "runs", "--json", check=0).stdout == ""
     allowed = run(places, "run", "--epochs", "1", "--allow-fallback", check=0)
-    assert "digits 8x8, not MNIST" in allowed.stdout
+    assert "8x8 digits (not MNIST)" in allowed.stdout
 
 
 @pytest.mark.parametrize(
@@ -429,7 +429,7 @@ def test_any_signal_ends_the_run_in_order(places, number):
 def test_runs_are_named_found_deleted_and_brought_back(places):
     run(places, "run", "--dataset", "digits", "--epochs", "1", "--features", "2,4", check=0)
     first, second = (json.loads(line)["run"] for line in run(places, "runs", "--json", check=0).stdout.splitlines())
-    assert "is called 'two features' now" in run(places, "rename", first, "two", "features", check=0).stderr
+    assert "is now called 'two features'" in run(places, "rename", first, "two", "features", check=0).stderr
     run(places, "tag", first[-6:], "good", "paper", check=0)
     assert "Tags" in (said := run(places, "tag", "two features", "paper", "--remove", check=0).stderr)
     assert "paper" not in said

@@ -57,7 +57,7 @@ def test_a_run_is_steered_from_another_terminal(places, tmp_path):
         assert "paused in epoch" in run(places, "tell", name, "pause", check=0).stdout
         assert "already paused" in run(places, "tell", name, "pause", check=0).stdout
         assert "resumed in epoch" in run(places, "tell", "last", "resume", check=0).stdout
-        assert "has 6000 epochs to reach" in run(places, "tell", name[-6:], "epochs", "6000", check=0).stdout
+        assert "now trains to 6000 epochs" in run(places, "tell", name[-6:], "epochs", "6000", check=0).stdout
         assert "0.0003" in run(places, "tell", name, "rate", "3e-4", check=0).stdout
         assert "stopped after" in run(places, "tell", name, "stop", check=0).stdout
         assert process.wait(PATIENCE_S) == 0

@@ -168,14 +168,14 @@ def without(name):
         (without(TEST_LABELS), "the test labels are missing"),
         (
             packed(GOOD) | {f"{TRAIN_IMAGES}.gz": b"<html>"},
-            "train-images-idx3-ubyte.gz cannot be used: it is not the right file",
+            "train-images-idx3-ubyte.gz cannot be used: its MD5 does not match",
         ),
         (GOOD | {TRAIN_IMAGES: b""}, "train-images-idx3-ubyte cannot be used: it is empty"),
         (packed(GOOD) | {f"{TRAIN_IMAGES}.gz": b""}, "train-images-idx3-ubyte.gz cannot be used: it is empty"),
         (GOOD | {TRAIN_IMAGES: GOOD[TRAIN_LABELS]}, "the train images are not an IDX file"),
-        (GOOD | {TEST_IMAGES: GOOD[TEST_IMAGES][:-1]}, "the test images are cut short"),
+        (GOOD | {TEST_IMAGES: GOOD[TEST_IMAGES][:-1]}, "the test images are truncated"),
         (GOOD | {TEST_IMAGES: GOOD[TEST_IMAGES][:10]}, "the test images"),
-        (GOOD | {TEST_IMAGES: GOOD[TEST_IMAGES] + b"x"}, "the test images are cut short or too long"),
+        (GOOD | {TEST_IMAGES: GOOD[TEST_IMAGES] + b"x"}, "the test images are truncated or too long"),
         (GOOD | {TRAIN_LABELS: idx_labels(N_TRAIN - 1)}, "the train labels do not hold 60 items"),
         (GOOD | {TEST_LABELS: idx_labels(N_TEST, highest=10)}, "the test labels hold labels other than 0 to 9"),
     ],
@@ -319,7 +319,7 @@ def test_auto_trains_on_the_digits_and_says_so(roots):
     (notice,) = notices(told)
     assert notice.level == "warning"
     assert notice.exit_code == 0
-    assert "Training on digits 8x8, not MNIST" in notice.message
+    assert "Training on 8x8 digits (not MNIST)" in notice.message
     assert "mnist-tui data fetch" in notice.message
     assert dataset.info.name == "digits"
     assert "mnist-tui data fetch" in dataset.info.note

@@ -238,9 +238,9 @@ def test_right_files_are_not_asked_for_again_and_a_wrong_one_is_replaced(mirror,
         (partial(send, content=b"something else"), "sent a file with the wrong content"),
         (partial(send, content=b""), "sent a file with the wrong content"),
         (partial(send, content=PAGE), "sent a web page instead of the file"),
-        (partial(send_half, content=CONTENTS["images.gz"]), "broke off"),
-        (partial(refuse, code=404), "answered 404"),
-        (partial(refuse, code=500), "answered 500"),
+        (partial(send_half, content=CONTENTS["images.gz"]), "closed the connection"),
+        (partial(refuse, code=404), "returned HTTP status 404"),
+        (partial(refuse, code=500), "returned HTTP status 500"),
     ],
 )
 def test_a_bad_answer_is_told_leaves_no_file_and_the_next_mirror_is_asked(make_mirror, folder, answer, reason):
@@ -316,8 +316,8 @@ def test_a_mirror_that_cannot_be_reached_is_told_and_the_next_one_is_asked(close
     ("answer", "reason"),
     [
         (say_nothing, "did not answer in time"),
-        (send_headers_only, "fell silent"),
-        (partial(send_when_released, content=CONTENTS["images.gz"]), "fell silent"),
+        (send_headers_only, "stopped responding"),
+        (partial(send_when_released, content=CONTENTS["images.gz"]), "stopped responding"),
     ],
 )
 def test_a_mirror_that_falls_silent_is_given_up(mirror, folder, monkeypatch, answer, reason):
@@ -360,7 +360,7 @@ def test_every_mirror_is_named_with_its_own_reason(make_mirror, closed_address, 
     second.answer_all(partial(send, content=PAGE))
     what = failed(folder, first, second, closed_address).what
     for reason in (
-        f"{first.address} answered 404",
+        f"{first.address} returned HTTP status 404",
         f"{second.address} sent a web page",
         f"{closed_address} cannot be reached",
     ):
@@ -400,8 +400,8 @@ def test_an_answer_without_a_usable_length_is_still_a_download(mirror, folder, a
     [
         (errno.ENOSPC, "is full"),
         (errno.EDQUOT, "is full"),
-        (errno.EACCES, "cannot be written"),
-        (errno.EROFS, "cannot be written"),
+        (errno.EACCES, "is not writable"),
+        (errno.EROFS, "is not writable"),
         (errno.EIO, "Input/output error"),
     ],
 )

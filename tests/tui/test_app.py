@@ -320,7 +320,7 @@ async def test_the_form_makes_a_grid_and_refuses_what_it_cannot_use(make_app):
         assert len(app.state.runs) == 4
         text = screen_text(app)
         assert "±" in text
-        assert "mean ± sample deviation" in text
+        assert "mean ± sample standard deviation" in text
 
 
 async def test_a_grid_of_any_size_is_answered_at_once_and_one_of_days_is_asked_about(make_app):
@@ -331,10 +331,10 @@ async def test_a_grid_of_any_size_is_answered_at_once_and_one_of_days_is_asked_a
         for field, text in (("epochs", "1-1000"), ("features", "1-512"), ("seeds", "0-999")):
             form.query_one(f"#{field}", Input).value = text
         await settle(pilot)
-        assert "at most 10,000 runs, and this one has 512,000,000" in str(form.query_one(".error", Static).render())
+        assert "at most 10,000 runs, and this one has 512,000,000" in str(form.query_one("#error", Static).render())
         form.query_one("#epochs", Input).value = "9" * 5000
         await settle(pilot)
-        assert "epochs cannot be as large as" in str(form.query_one(".error", Static).render())
+        assert "Epochs cannot be as large as" in str(form.query_one("#epochs-error", Static).render())
         form.query_one("#epochs", Input).value = "5000"
         form.query_one("#features", Input).value = "2-101"
         form.query_one("#seeds", Input).value = "0"

@@ -49,7 +49,7 @@ async def test_as_many_train_at_once_as_the_cluster_has_room_for(app, home):
     async with opened(app) as pilot:
         assert "on ray" in screen_text(app)
         await pilot.press("J")
-        await until(pilot, lambda: "as there is room for on ray" in " ".join(screen_text(app).split()))
+        await until(pilot, lambda: "depends on the free capacity of ray" in " ".join(screen_text(app).split()))
         await run_to_the_end(pilot, "n", "n", "n", "r")
         assert statuses(app) == [Status.FINISHED] * 3
         await pilot.press("escape")

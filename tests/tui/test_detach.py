@@ -172,12 +172,12 @@ async def test_whatever_kills_the_app_meanwhile_the_run_waits_for_the_next_start
 
 
 async def test_where_nobody_takes_over_the_run_waits_here_and_nothing_is_lost(app, other, home):
-    other.error = MnistTuiError("the process that was to continue has ended (no space)", "Its log is there")
+    other.error = MnistTuiError("the process that was to take over has exited (no space)", "Its log is there")
     async with opened(app) as pilot:
         await train(pilot)
         run, epochs = app.state.current, app.state.run.epochs_done
         await pilot.press("q", "d")
-        await until(pilot, lambda: "has ended (no space)" in screen_text(app))
+        await until(pilot, lambda: "has exited (no space)" in screen_text(app))
         assert app.return_code is None
         assert [queued.run for queued in app.session.queue.waiting] == [run]
         assert kept(home)[run].epochs_done >= epochs
@@ -195,7 +195,7 @@ async def test_what_is_elsewhere_or_nowhere_cannot_be_handed_over(app, other, ma
         await until(pilot, lambda: "IN ANOTHER PROCESS" in screen_text(app))
         await pilot.press("D")
         await settle(pilot)
-        assert "already in a process of its own" in screen_text(app)
+        assert "already in another process" in screen_text(app)
         assert len(other.queues) == 1
 
 

@@ -66,7 +66,7 @@ async def test_changes_are_those_since_the_epoch_before(make_app, home):
         await pilot.press("i", "i")
         await settle(pilot)
         text = screen_text(app)
-        assert "since the epoch before" in text
+        assert "vs previous epoch" in text
         now, before = insight_of(home, 4).confusion, insight_of(home, 3).confusion
         change = now[0][0] - before[0][0]
         assert re.search(rf"^ 0 +{re.escape(f'{change:+}'.replace('-', '−'))}\b", text, re.MULTILINE)
@@ -76,7 +76,7 @@ async def test_a_cell_shows_its_own_images_the_surest_first(make_app, home):
     app = make_app(insights=True)
     async with app.run_test(size=(120, 40)) as pilot:
         await trained(pilot)
-        matrix, images = app.query_one(MatrixView), app.query_one("#cell-images", DigitsView)
+        matrix, images = app.query_one("#matrix", MatrixView), app.query_one("#cell-images", DigitsView)
         insight = insight_of(home, 4)
         await pilot.press(*["up"] * 10, *["left"] * 10, *["down"] * 3, *["right"] * 2)
         await settle(pilot)
@@ -102,14 +102,14 @@ async def test_enter_gives_the_images_the_whole_tab_and_escape_takes_it_back(mak
         await trained(pilot)
         await pilot.press("enter")
         await settle(pilot)
-        assert not app.query_one(MatrixView).display
+        assert not app.query_one("#matrix", MatrixView).display
         first = screen_text(app)
         await pilot.press("pagedown")
         await settle(pilot)
         assert screen_text(app) != first
         await pilot.press("escape")
         await settle(pilot)
-        assert app.query_one(MatrixView).has_focus
+        assert app.query_one("#matrix", MatrixView).has_focus
         assert "taken for" in screen_text(app)
 
 
@@ -133,9 +133,9 @@ async def test_the_mouse_chooses_a_cell_and_a_second_click_opens_it(make_app):
     app = make_app(insights=True)
     async with app.run_test(size=(120, 40)) as pilot:
         await trained(pilot)
-        matrix = app.query_one(MatrixView)
+        matrix = app.query_one("#matrix", MatrixView)
         first, room, height, _ = matrix._places(app.insight.scene.insight)
-        place = (matrix.region.x + 1 + first + 4 * room, matrix.region.y + 2 + 9 * height)
+        place = (matrix.region.x + 1 + first + 4 * room, matrix.region.y + 3 + 9 * height)
         await pilot.click(offset=place)
         assert matrix.cursor == (9, 4)
         await pilot.click(offset=place, times=2)
@@ -182,7 +182,7 @@ async def test_changes_can_be_measured_against_a_marked_run(make_app, home):
         await trained(pilot)
         await pilot.press("2", "down", "space", "3", "i", "i", "i")
         await settle(pilot)
-        assert "against the marked run" in screen_text(app)
+        assert "vs marked run" in screen_text(app)
         assert baseline is not None
         change = insight_of(home, 4).confusion[0][0] - baseline.confusion[0][0]
         assert re.search(rf"^ 0 +{re.escape(f'{change:+}'.replace('-', '−'))}\b", screen_text(app), re.MULTILINE)
@@ -194,10 +194,10 @@ async def test_c_and_z_give_a_pane_the_room_of_all(make_app):
         await trained(pilot)
         await pilot.press("c")
         await settle(pilot)
-        assert not app.query_one(MatrixView).display
+        assert not app.query_one("#matrix", MatrixView).display
         await pilot.press("c", "z")
         await settle(pilot)
-        assert app.screen.maximized is app.query_one(MatrixView)
+        assert app.screen.maximized is app.query_one("#matrix", MatrixView)
         await pilot.press("z", "4", "c")
         await settle(pilot)
         assert app.query_one("#point-image").is_on_screen

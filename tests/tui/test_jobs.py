@@ -107,7 +107,7 @@ async def test_the_form_says_how_many_at_once(make_app):
         assert "Parallel runs" in screen_text(app)
         app.screen.query_one("#jobs").value = "0"
         await settle(pilot)
-        assert "parallel runs must be" in screen_text(app)
+        assert "Parallel runs must be" in screen_text(app)
         app.screen.query_one("#jobs").value = "3"
         app.screen.query_one("#seeds").value = "0-3"
         app.screen.query_one("#epochs").value = "2"

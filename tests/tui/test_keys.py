@@ -44,7 +44,7 @@ async def test_the_footer_offers_what_can_be_done_in_the_tab_and_now(make_app):
         await pilot.press("question_mark")
         await settle(pilot)
         assert "Pause" not in footer(app)
-        assert "Esc back" in screen_text(app)
+        assert "Esc Back" in screen_text(app)
         app.session.control.stop()
 
 
@@ -97,7 +97,7 @@ async def test_brackets_step_epochs_and_features_and_the_last_step_is_told(make_
         assert (app.work.spec.epochs, app.work.spec.features) == (15, 4)
         await pilot.press("d", "d")
         await settle(pilot)
-        assert "2 is the smallest step. Press F to type any number." in screen_text(app)
+        assert "2 is the lowest preset. Press F to type any number." in screen_text(app)
 
 
 async def test_escape_leads_back_to_the_row_that_was_opened(make_app):
@@ -297,3 +297,18 @@ async def test_the_next_run_is_looked_at_without_the_cursor_of_the_one_before(ma
         await settle(pilot)
         assert app.work.charts.look.cursor is None
         app.session.control.stop()
+
+
+async def test_help_and_palette_begin_with_the_commands_of_the_tab(make_app):
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("2", "question_mark")
+        await settle(pilot)
+        lines = screen_text(app).splitlines()
+        title = next(number for number, line in enumerate(lines) if "Keys and glossary" in line)
+        assert "│ Runs tab" in lines[title + 1]
+        await pilot.press("escape", "ctrl+p")
+        await until(pilot, lambda: "Mark (Space)" in screen_text(app))
+        text = screen_text(app)
+        assert "Open (Enter)" in text
+        assert "Pause (p)" not in text

@@ -160,7 +160,7 @@ async def test_every_ink_can_be_read(theme, background):
         seen = colours(app) - {
             (part.style.color.triplet, part.style.bgcolor.triplet) for part in segments(app) if "┈" in part.text
         }
-        assert len(seen) >= INKS + 3, "curves, axes, labels and title each have a colour"
+        assert len(seen) >= INKS + 2, "each curve and the title differ; axes and labels may be alike"
         assert len({behind for _, behind in seen}) == 1
         assert min(contrast(*pair) for pair in seen) >= READABLE
 

@@ -196,7 +196,7 @@ async def test_while_a_run_is_live_another_one_is_told_its_place_in_the_queue(ma
         await until(pilot, lambda: app.state.run is not None)
         await pilot.press("2", "end", "g")
         await settle(pilot)
-        assert "Queued as number 1 of 2. It follows the run in progress." in screen_text(app)
+        assert "Queued as 1 of 2. It will start after the current run." in screen_text(app)
         assert app.session.queue.waiting[0].run == "run-1"
 
 

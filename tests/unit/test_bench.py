@@ -110,7 +110,7 @@ def test_what_cannot_be_told_from_noise_is_called_so():
 
 def test_what_was_not_reached_is_named():
     *_, words = explain([*app_to_engine(1.2), Measurement("help_s", "mnist-tui --help", (0.1,), reach=0.3)])
-    assert words == "Reached 1 of 2; not: app : engine at 2 features."
+    assert words == "Met 1 of 2 targets; missed: app : engine at 2 features."
 
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 120])
@@ -126,4 +126,4 @@ def test_the_report_fits_the_terminal(columns):
 def test_a_busy_machine_is_told(load, told):
     out = io.StringIO()
     print_report(MACHINE | {"load": load}, app_to_engine(1.0), Console(file=out))
-    assert ("Other programs were at work" in out.getvalue()) is told
+    assert ("Other programs were running" in out.getvalue()) is told

@@ -98,7 +98,7 @@ def test_a_pipe_gets_one_plain_line_per_epoch_on_stderr_and_the_table_on_stdout(
         "[1/2] epoch 1/2  loss 1.8000  train 29.00%  val 30.00%      –  4.00 s",
         "[1/2] epoch 2/2  loss 1.7000  train 41.11%  val 42.11% +12.11  4.00 s",
         "[1/2] ✔ finished  val 42.11%  test 45.00%  8 s",
-        "[2/2] 1 epoch x 2 features, seed 1  digits 8x8, not MNIST  cpu  run-2",
+        "[2/2] 1 epoch x 2 features, seed 1  8x8 digits (not MNIST)  cpu  run-2",
         "[2/2] epoch 1/1  loss 1.8000  train 39.00%  val 40.00%      –  4.00 s",
         "[2/2] ✔ finished  val 40.00%  test 45.00%  4 s",
     ]
@@ -242,7 +242,7 @@ def test_the_comparison_has_the_report_titles_and_marks_the_best():
     assert several[5] == "46.00 ± 1.00%"
     assert several[6] == "* 12.30 ± 0.30 s"
     assert one[5] == "* 90.00 ± 0.00%"
-    assert "* Best of its column." in lines
+    assert "* Best in its column." in lines
 
 
 def test_the_best_is_bold_on_a_terminal():
@@ -360,7 +360,7 @@ def test_one_run_is_shown_with_settings_machine_epochs_and_result():
         "Status ✔ finished",
         "Epochs 2 of 2",
         "Learning rate 0.001",
-        "Dataset MNIST: 50,000 / 10,000 / 10,000 images to train, validate, test",
+        "Dataset MNIST: 50,000 / 10,000 / 10,000 training, validation and test images",
         "Device Example CPU: cpu, 2 threads",
         "Versions torch 2.14.0, torchvision 0.29.2",
         "Best Val Accuracy 42.11% in epoch 2",

@@ -136,14 +136,14 @@ def test_runs_without_insight_epochs_or_pictures_are_told_all_the_same():
     old = replace(told(), insight=None, pictures=None)
     nothing = told("run-3", val_accuracies=(), status=Status.STOPPED, test_accuracy=None, test_loss=None)
     text = " ".join(read(written(old, nothing)).texts)
-    assert "No epoch of it ended." in text
-    assert "What it confuses" not in text
-    assert "What it confuses" in " ".join(read(written(replace(told(), pictures=None))).texts)
+    assert "No epoch was completed." in text
+    assert "Confusion matrix" not in text
+    assert "Confusion matrix" in " ".join(read(written(replace(told(), pictures=None))).texts)
 
 
 def test_many_runs_stand_in_the_table_and_the_rest_is_counted():
     page = written(*(told(f"run-{number}") for number in range(MAX_RUNS + 3)))
-    assert "3 more runs stand in the table alone." in page
+    assert "3 more runs appear only in the table." in page
 
 
 def test_markdown_has_tables_of_equal_rows():

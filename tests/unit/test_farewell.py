@@ -22,7 +22,7 @@ def test_a_stopped_run_is_named_with_the_command_that_goes_on():
     said = farewell([run_state("run-1", status=Status.STOPPED, val_accuracies=(0.4,))], 2)
     assert "1 epoch of 1 run kept" in said
     assert "`mnist-tui resume run-1` continues" in said
-    assert said.endswith("2 runs are still waiting and will be there next time.")
+    assert said.endswith("2 runs are still waiting and will be there next time you start.")
 
 
 def test_a_run_stopped_before_its_first_epoch_can_go_on_too():
@@ -34,7 +34,7 @@ def test_that_these_were_the_digits_is_told_with_the_reason_and_the_way_to_mnist
     digits = replace(DIGITS, note="MNIST is not available (no network). Get it with `mnist-tui data fetch`")
     runs = [replace(run_state(f"run-{seed}"), dataset=digits) for seed in range(2)]
     said = farewell(runs, 0)
-    assert said.count("digits 8x8, not MNIST") == 1
+    assert said.count("8x8 digits (not MNIST)") == 1
     assert "MNIST is not available (no network). Get it with `mnist-tui data fetch`" in said
 
 

@@ -131,7 +131,7 @@ def test_a_run_in_progress_cannot_be_deleted(home):
     ("values", "said"),
     [
         ({"name": "x" * (MAX_NAME + 1)}, "at most 60 characters"),
-        ({"name": "a\x1b[31mb"}, "no control characters"),
+        ({"name": "a\x1b[31mb"}, "must not contain control characters"),
         ({"tags": ("two words",)}, "one word"),
         ({"tags": ("a>b",)}, "one word"),
         ({"tags": tuple(map(str, range(21)))}, "at most 20 tags"),

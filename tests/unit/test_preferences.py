@@ -81,7 +81,7 @@ def test_keys_of_ones_own_take_the_place_of_the_usual_ones():
 
 @pytest.mark.parametrize(
     ("keys", "said"),
-    [({"fly": "f"}, "no action is called 'fly'"), ({"stop": "p"}, "p is bound to two actions, pause and stop")],
+    [({"fly": "f"}, "unknown action 'fly'"), ({"stop": "p"}, "p is bound to two actions, pause and stop")],
 )
 def test_keys_that_cannot_be_had_are_told(keys, said):
     commands, problems = rebound(keys)

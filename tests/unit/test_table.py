@@ -105,7 +105,7 @@ def test_a_clear_lead_is_marked_in_the_direction_of_its_column():
     table = build_table([*quick, *(setting(8, 0.95, epoch_s=8.0 + 0.1 * seed, seed=seed) for seed in range(3))])
     assert best_keys(table, 0) == {"last_epoch_time_s", "total_training_time_s"}
     assert best_keys(table, 1) == {"last_epoch_accuracy", "last_val_accuracy", "best_val_accuracy", "test_accuracy"}
-    assert any("larger than the noise" in note for note in table.footnotes)
+    assert any("exceeds the noise" in note for note in table.footnotes)
 
 
 def test_one_time_alone_wins_nothing():
@@ -116,7 +116,7 @@ def test_one_time_alone_wins_nothing():
 def test_repeated_runs_are_told_and_the_newest_counts():
     table = build_table([setting(2, 0.48, run="run-1"), setting(2, 0.50, run="run-2")])
     assert [row.runs for row in table.rows] == [("run-2",)]
-    assert any("newest counts" in note for note in table.footnotes)
+    assert any("Only the newest run" in note for note in table.footnotes)
 
 
 def several(features: int, test_accuracy: float, count: int = 3, **changes) -> list[RunState]:
@@ -185,17 +185,17 @@ def test_equal_settings_have_a_winner_in_one_table_of_twenty_at_most(seeds, rows
 def test_an_unfinished_row_that_is_better_than_the_marked_one_is_named():
     better = setting(8, 0.99, run="early", val_accuracies=(0.99,), status=Status.STOPPED)
     table = build_table([*several(2, 0.48), *several(4, 0.60), better])
-    (note,) = [note for note in table.footnotes if "ahead of" in note]
-    assert note.startswith("3 epochs x 8 features, stopped at 1/3: ahead of the marked")
+    (note,) = [note for note in table.footnotes if "better than the marked" in note]
+    assert note.startswith("3 epochs x 8 features, stopped at 1/3: better than the marked")
     assert "Last Val Accuracy" in note
-    assert not any("ahead of" in n for n in build_table([*several(2, 0.48), *several(4, 0.60)]).footnotes)
+    assert not any("better than the marked" in n for n in build_table([*several(2, 0.48), *several(4, 0.60)]).footnotes)
 
 
 def test_from_eight_seeds_on_median_and_range_are_told_and_a_collapsed_seed_is_named():
     accuracies = [0.48, 0.49, 0.47, 0.50, 0.485, 0.495, 0.318, 0.49]
     table = build_table([setting(2, accuracy, seed=seed) for seed, accuracy in enumerate(accuracies)])
-    assert "3 epochs x 2 features: test accuracy of 8 seeds, median 48.75%, from 31.80% to 50.00%." in table.footnotes
-    assert any("seed 6 lies far below the others, with a test accuracy of 31.80%" in note for note in table.footnotes)
+    assert "3 epochs x 2 features: test accuracy of 8 seeds: median 48.75%, range 31.80% to 50.00%." in table.footnotes
+    assert any("seed 6 is far below the others, with a test accuracy of 31.80%" in note for note in table.footnotes)
     (record,) = table.to_json()["rows"]
     assert (record["test_accuracy_median"], record["test_accuracy_min"], record["test_accuracy_max"]) == (
         pytest.approx(0.4875),
@@ -239,7 +239,7 @@ def test_nothing_is_marked_where_datasets_are_mixed():
     table = build_table([*several(2, 0.48), *several(8, 0.95, dataset=DIGITS)])
     assert not table.best
     assert any("cannot be compared" in note for note in table.footnotes)
-    assert any("digits 8x8, not MNIST" in note for note in table.footnotes)
+    assert any("8x8 digits (not MNIST)" in note for note in table.footnotes)
 
 
 def test_a_seed_that_was_run_again_counts_once_with_its_newest_run():
@@ -275,7 +275,7 @@ def test_an_unfinished_run_stands_alone_comes_last_and_is_never_best(status):
     assert table.rows[0].values["last_val_accuracy"] == Spread(0.48, 0.0, 3), "it entered no mean"
     assert not best_keys(table, 2)
     assert best_keys(table, 1) >= {"last_val_accuracy", "test_accuracy"}
-    assert any("did not finish" in note for note in table.footnotes)
+    assert any("Unfinished runs" in note for note in table.footnotes)
 
 
 def test_lost_values_are_kept_and_win_nothing():
@@ -363,7 +363,7 @@ def test_runs_that_their_patience_ended_are_told_with_the_epochs_they_had():
     early = run_state("a", val_accuracies=(0.3, 0.4), spec=RunSpec(epochs=60, patience=3))
     whole = run_state("b", val_accuracies=(0.3, 0.4), spec=RunSpec(epochs=2))
     table = build_table([early, whole])
-    assert "60 epochs x 2 features: ended after 2 by a patience of 3." in table.footnotes
+    assert "60 epochs x 2 features: stopped early after 2 (patience 3)." in table.footnotes
     assert not any("2 epochs x" in note for note in table.footnotes)
     assert "epochs_done" in {column.key for column in table.columns}
     assert "epochs_done" not in {column.key for column in build_table([whole]).columns}

@@ -336,7 +336,7 @@ def test_an_order_for_an_epoch_that_has_passed_is_refused_and_names_its_run(trai
     training = train(RunSpec(epochs=5000))
     while not any(isinstance(event, EpochDone) and event.epoch == 2 for event in training.events):
         time.sleep(0.01)
-    with pytest.raises(OrderError, match=f"{training.runs[0]} is in epoch .* already"):
+    with pytest.raises(OrderError, match=f"{training.runs[0]} is already in epoch"):
         remote.tell("last", "epochs", "1", after_epoch=False)
     assert not any(isinstance(event, EpochsChanged) for event in training.events)
 
@@ -346,7 +346,7 @@ def test_a_process_that_speaks_nonsense_after_its_greeting_gives_one_sentence(tm
     hello = {"type": "hello", "protocol": PROTOCOL, "version": "0", "session": SESSION, "pid": 1, "runs": ["run-1"]}
     with listening(tmp_path / "home", line(hello) + damage):
         (watch,) = watches(tmp_path / "home")
-        with closing(watch), pytest.raises(RunError, match="sent something unreadable"):
+        with closing(watch), pytest.raises(RunError, match="sent unreadable data"):
             list(watch.records())
 
 

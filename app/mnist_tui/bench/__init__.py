@@ -1,6 +1,6 @@
-"""`mnist-tui bench`: what this machine does, side by side with a plain loop, and why.
+"""`mnist-tui bench`: measures this machine, compares the engine with a plain loop, and explains the results.
 
-The parent loads no PyTorch: a child's peak memory counts from that of its parent, and quick things stay quick.
+The parent does not import PyTorch: it would raise the peak memory reported for its children and slow down startup.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Options:
 
     Attributes:
         parts: Which of `PARTS`.
-        features: Widths of the bottleneck.
-        repeats: How often each is measured.
+        features: Bottleneck widths.
+        repeats: Number of repeats of each measurement.
         spec: The other settings of the runs.
     """
 
@@ -49,7 +49,7 @@ class Options:
         unknown = [part for part in self.parts if part not in PARTS]
         if unknown or not self.parts:
             raise UsageError(
-                f"there is no part {unknown[0]!r} to measure" if unknown else "no part is named",
+                f"unknown part {unknown[0]!r}" if unknown else "no part given",
                 f"Choose from {', '.join(PARTS)}",
             )
         if not 1 <= self.repeats <= MAX_REPEATS:
@@ -59,7 +59,7 @@ class Options:
 
 
 def bench(options: Options, *, as_json: bool) -> int:
-    """Measure, and print a table and its explanation, or JSON as soon as it is known; return the exit code.
+    """Measure and print a table with an explanation, or stream JSON lines; return the exit code.
 
     Raises:
         MnistTuiError: Something could not be measured.
@@ -85,7 +85,7 @@ def bench(options: Options, *, as_json: bool) -> int:
 
 @contextmanager
 def _ending_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM unwind as Ctrl+C does, so that children end and temporary folders go."""
+    """Make SIGTERM unwind the stack as Ctrl+C does, so that children are stopped and temporary folders removed."""
 
     def leave(number: int, _frame: FrameType | None) -> NoReturn:
         raise SystemExit(128 + number)
@@ -107,7 +107,7 @@ def _machine(options: Options) -> dict[str, Any]:
 def _measure(options: Options, machine: dict[str, Any], say: Callable[[str], None]) -> Iterator[Measurement]:
     spec = options.spec
     if "dataset" in machine:
-        # What was found once is asked for by name from now on, so that all parts train on the same.
+        # Pin the data set that was found, so that all parts train on the same one.
         spec = replace(spec, dataset=machine["dataset"]["name"], features=options.features[0])
     training = tuple(part for part in TRAINING_PARTS if part in options.parts)
     if training:

@@ -1,4 +1,4 @@
-"""Runs in other processes: how many an hour, how soon one is handed over, how soon others see what happens."""
+"""Runs in other processes: throughput in runs per hour, time to hand a run over, delay to attached apps."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from mnist_tui.wire.client import Watch, watches
 RUNS: Final = 4
 JOBS: Final = 2
 EPOCHS: Final = 20
-"""Long enough that loading PyTorch, which each process does, does not decide."""
+"""Long enough that loading PyTorch in each process does not dominate."""
 FEATURES: Final = 8
 PAUSES: Final = 4
-"""A repeat."""
+"""Pauses per repeat."""
 JOBS_RATIO: Final = 1.8
 ELSEWHERE: Final = "IN ANOTHER PROCESS"
 
 
 def measure_anywhere(repeats: int, spec: RunSpec, say: Callable[[str], None]) -> Iterator[Measurement]:
-    """Measure runs per hour one at a time and two in parallel, handing over, and the delay to an attached app."""
+    """Measure runs per hour (serial and two in parallel), the hand-over time, and the delay to an attached app."""
     grid = replace(spec, features=FEATURES, epochs=EPOCHS * spec.epochs, threads=1)
     hours: dict[int, list[float]] = {1: [], JOBS: []}
     for repeat in range(repeats):
         for jobs, found in hours.items():
             found.append(_runs_per_hour(grid, jobs))
             say(f"repeat {repeat + 1} of {repeats}, {jobs} in parallel: {found[-1]:.0f} runs per hour")
-    what = f"runs of {grid.epochs} epochs per hour, a thread each"
+    what = f"runs of {grid.epochs} epochs per hour, one thread each"
     each = {
         n: Measurement(f"jobs_{n}_runs_per_h", f"{what}, {n} in parallel", tuple(found), FEATURES)
         for n, found in hours.items()
@@ -48,9 +48,9 @@ def measure_anywhere(repeats: int, spec: RunSpec, say: Callable[[str], None]) ->
     yield ratio("jobs_ratio", f"the same, {JOBS} in parallel : 1", each[JOBS], each[1], JOBS_RATIO, at_least=True)
     long = replace(spec, epochs=LONG_ENOUGH)
     yield Measurement(
-        "hand_over_s", "D until the other process trains", tuple(_hand_over_s(long) for _ in range(repeats))
+        "hand_over_s", "from D until the other process trains", tuple(_hand_over_s(long) for _ in range(repeats))
     )
-    yield Measurement("event_to_attached_s", "event until an attached app shows it", _delays_s(long, PAUSES * repeats))
+    yield Measurement("event_to_attached_s", "from event to attached app", _delays_s(long, PAUSES * repeats))
 
 
 def _runs_per_hour(spec: RunSpec, jobs: int) -> float:
@@ -62,7 +62,7 @@ def _runs_per_hour(spec: RunSpec, jobs: int) -> float:
 
 @contextmanager
 def _training_app(spec: RunSpec) -> Iterator[tuple[Terminal, Path]]:
-    """Give an app in which a run has begun, and its home."""
+    """Yield an app that is training a run, and its home folder."""
     with (
         TemporaryDirectory(prefix="mnist-tui-bench-") as home,
         Terminal(app_command(spec), {"MNIST_TUI_HOME": home}) as terminal,
@@ -86,7 +86,7 @@ def _hand_over_s(spec: RunSpec) -> float:
 
 
 def _delays_s(spec: RunSpec, pauses: int) -> tuple[float, ...]:
-    """Return how long it takes from the pause event to the screen of an attached app."""
+    """Return the delays from a pause event until an attached app shows it."""
     with (
         _training_app(spec) as (_, home),
         Terminal(app_command(spec), {"MNIST_TUI_HOME": str(home)}) as attached,
@@ -105,7 +105,7 @@ def _delay_s(watch: Watch, attached: Terminal, number: int) -> float:
     delay = attached.wait_for("paused") - told
     watch.tell(Order(kind="resume", run=run))
     _until(watch, "run_resumed")
-    # Uneven, so as not to keep step with the app's clock.
+    # Vary the wait, so that it does not synchronise with the app's timer.
     attached.watch(0.5 + 0.013 * number)
     return delay
 
@@ -114,17 +114,17 @@ def _until(watch: Watch, kind: str) -> float:
     for record in watch.records(30.0):
         if record.get("type") == kind:
             return time.perf_counter()
-    raise RunError("the run could not be steered")
+    raise RunError("the run did not respond")
 
 
 def _watch(home: Path) -> Watch:
     for watch in watches(home):
         return watch
-    raise RunError("the run cannot be watched")
+    raise RunError("the run's process cannot be reached")
 
 
 def _end(home: Path) -> None:
-    """Let the detached process end: nothing outlives the bench."""
+    """Stop the detached process: nothing may outlive the benchmark."""
     with closing(_watch(home)) as watch:
         for run in watch.runs:
             watch.tell(Order(kind="stop", run=run))

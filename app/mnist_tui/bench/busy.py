@@ -1,4 +1,4 @@
-"""How fast the app answers under load: many runs queued, a thousand events a second."""
+"""Responsiveness under load: many queued runs and a thousand events per second."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from mnist_tui.workers.pool import many
 
 QUEUED: Final = 200
 STEPS: Final = 250
-"""In an epoch of the script."""
+"""Steps per scripted epoch."""
 DELAY_S: Final = 0.001
-"""Of each of them; two runs are played in parallel."""
+"""Delay per step; two runs are simulated in parallel."""
 EVENTS_PER_S: Final = 1000
 
 
 def measure_busy(repeats: int, say: Callable[[str], None]) -> Iterator[Measurement]:
-    """Measure keys in an app that receives two scripted runs in parallel, with many more queued."""
+    """Measure key latency in an app with two scripted runs in parallel and many more queued."""
     with (
         TemporaryDirectory(prefix="mnist-tui-bench-") as folder,
         Terminal([sys.executable, "-m", "mnist_tui.bench.busy", folder]) as terminal,
@@ -48,11 +48,11 @@ def measure_busy(repeats: int, say: Callable[[str], None]) -> Iterator[Measureme
         delays = press_keys(terminal, KEY_PRESSES * repeats)
         rate = (_epochs(home) - before) * _events_per_epoch() / (time.perf_counter() - began)
     what = f"2 of {QUEUED} scripted runs in parallel"
-    yield Measurement("busy_events_per_s", f"{what}, events a second", (rate,), reach=EVENTS_PER_S, at_least=True)
+    yield Measurement("busy_events_per_s", f"{what}, events per second", (rate,), reach=EVENTS_PER_S, at_least=True)
     yield Measurement("busy_key_to_paint_s", f"{what}, key to paint", delays)
     p95 = (percentile_95(delays),)
     yield Measurement("busy_key_to_paint_p95_s", "the same, 95th percentile", p95, reach=KEY_TO_PAINT_S)
-    say(f"key to paint while {rate:,.0f} events a second come: {1000 * p95[0]:.0f} ms at most in 95 % of cases")
+    say(f"key to paint at {rate:,.0f} events per second: 95th percentile {1000 * p95[0]:.0f} ms")
 
 
 def _epochs(home: Path) -> int:
@@ -68,7 +68,7 @@ def _events_per_epoch() -> int:
 
 
 def open_app(home: Path) -> int:
-    """Open the app that is measured; return its exit code."""
+    """Open the app to measure; return its exit code."""
     engine = partial(run_sweep, delay_s=DELAY_S, steps=STEPS)
     return launch(Backends(engine, workers=partial(many, engine=engine)), RunSpec(epochs=LONG_ENOUGH), home)
 

@@ -1,4 +1,4 @@
-"""What is measured in a process of its own: `python -m mnist_tui.bench.child REQUEST`, both ways one line of JSON."""
+"""Measurements in a separate process: `python -m mnist_tui.bench.child REQUEST`; request and reply are JSON lines."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ LOOKS: Final = 9
 
 
 def describe(dataset: str | None, device: str, threads: int | None) -> dict[str, Any]:
-    """Return the machine and the data; MNIST is fetched here where it is wanted and missing."""
+    """Return facts about the machine and the data; downloads MNIST if it is requested and missing."""
     chosen = choose_device(device)
     machine = describe_machine(chosen, threads or 1)
     found: dict[str, Any] = {
@@ -61,7 +61,7 @@ def describe(dataset: str | None, device: str, threads: int | None) -> dict[str,
 
 
 def prepared(name: str, split_seed: int) -> Dataset:
-    """Return a dataset; MNIST is fetched where it is missing."""
+    """Return a dataset; downloads MNIST if it is missing."""
     steps = prepare_dataset(name, split_seed)
     while True:
         try:
@@ -72,8 +72,8 @@ def prepared(name: str, split_seed: int) -> Dataset:
 
 
 def plain(spec: RunSpec, source: str, n_validation: int) -> dict[str, Any]:
-    """Measure the plain loop, with the wished number of threads, or as many as PyTorch chooses by itself."""
-    # Here and not above: the engine does without torchvision, and its memory is measured as well.
+    """Measure the plain loop, with the requested number of threads or PyTorch's default."""
+    # Imported here, because the engine does not use torchvision and its memory is measured too.
     from mnist_tui.bench.plain import open_parts, train_plainly
 
     if spec.threads is not None:
@@ -86,7 +86,7 @@ def plain(spec: RunSpec, source: str, n_validation: int) -> dict[str, Any]:
 
 
 def plain_loading_ms(spec: RunSpec, source: str, n_validation: int) -> float:
-    """Measure how long the plain loop waits for one batch, nothing else done."""
+    """Measure how long the plain loop takes to load one batch."""
     from mnist_tui.bench.plain import loading_s, open_parts
 
     with ExitStack() as resources:
@@ -95,7 +95,7 @@ def plain_loading_ms(spec: RunSpec, source: str, n_validation: int) -> float:
 
 
 def engine(spec: RunSpec) -> dict[str, Any]:
-    """Measure the engine with nobody listening."""
+    """Measure the engine without any consumer of its events."""
     times, begin, end, way = [], "", "", ""
     for event in run_sweep(enqueue((spec,)), RunControl()):
         match event:
@@ -113,7 +113,7 @@ def engine(spec: RunSpec) -> dict[str, Any]:
 
 
 def engine_one_image_step_ms(spec: RunSpec) -> float:
-    """Measure a step with a single image: what a step costs before there is much to compute."""
+    """Measure a step with a single image, which is nearly all fixed cost."""
     device = choose_device(spec.device)
     backend = choose_backend(spec.backend, device, spec.features)
     if backend == "compiled":
@@ -131,7 +131,7 @@ def engine_one_image_step_ms(spec: RunSpec) -> float:
 
 
 def insight_s(spec: RunSpec) -> float:
-    """Measure what an insight adds to an epoch: looking at what the validation gave, and packing it for the store."""
+    """Measure what an insight adds to an epoch: computing it from the validation results, and serialising it."""
     device = choose_device(spec.device)
     backend = choose_backend(spec.backend, device, spec.features)
     if backend == "compiled":
@@ -149,7 +149,7 @@ def insight_s(spec: RunSpec) -> float:
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """Do what is asked for; the request holds the name of the part and its arguments."""
+    """Run the requested part; the request holds its name and its arguments."""
     part = request.pop("part")
     if part == "describe":
         return describe(**request)

@@ -1,4 +1,4 @@
-"""What the bench found: numbers with their spread, and what they should reach."""
+"""Benchmark measurements: samples, their spread, and targets."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One thing measured several times.
+    """A quantity measured several times.
 
     Attributes:
-        name: For machines, with the unit at its end: `_s`, `_ms`, `_bytes`, `_per_s`, `_per_h`, `_share`, `_ratio`.
-        what: For people.
+        name: Identifier ending in the unit: `_s`, `_ms`, `_bytes`, `_per_s`, `_per_h`, `_share`, `_ratio`.
+        what: Description.
         samples: One value per repeat, in order.
-        features: Width of the bottleneck, `None` where it plays no part.
-        reach: What the median should reach; `None` where nothing is asked.
-        at_least: True when more is better.
+        features: Bottleneck width; `None` if not applicable.
+        reach: Target for the median; `None` for no target.
+        at_least: The target is a minimum instead of a maximum.
     """
 
     name: str
@@ -31,12 +31,12 @@ class Measurement:
 
     @property
     def median(self) -> float:
-        """The value in the middle."""
+        """Median of the samples."""
         return statistics.median(self.samples)
 
     @property
     def reached(self) -> bool | None:
-        """Whether the median is good enough; `None` where nothing is asked."""
+        """Whether the median meets the target; `None` without a target."""
         if self.reach is None:
             return None
         return self.median >= self.reach if self.at_least else self.median <= self.reach
@@ -66,7 +66,7 @@ def ratio(
     *,
     at_least: bool = False,
 ) -> Measurement:
-    """Return `above / below`, repeat by repeat: what ran side by side is compared."""
+    """Return `above / below`, paired by repeat."""
     samples = tuple(a / b for a, b in zip(above.samples, below.samples, strict=True))
     return Measurement(name, what, samples, above.features, reach, at_least)
 

@@ -1,6 +1,6 @@
-"""The loop that the engine is compared with: the report's network as tutorials write it.
+"""The baseline for the engine: the report's network in a standard tutorial training loop.
 
-Only what every tutorial has: torchvision's data set, a `DataLoader`, Adam, loss and hits read after each batch.
+It uses torchvision's dataset, a `DataLoader` and Adam, and reads loss and accuracy after each batch.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Pair = tuple[Tensor, Tensor]
 
 
 def plain_model(features: int) -> nn.Sequential:
-    """Return the network of `engine.model.BottleneckCNN` from ready-made layers, its parameters in the same order."""
+    """Return the network of `engine.model.BottleneckCNN` built from standard layers, parameters in the same order."""
     return nn.Sequential(
         nn.Conv2d(1, features, 3, padding=1),
         nn.ReLU(),
@@ -51,8 +51,8 @@ def open_parts(name: str, source: str, n_validation: int, resources: ExitStack) 
     Args:
         name: `mnist` or `digits`.
         source: MNIST's folder, `<root>/MNIST/raw`.
-        n_validation: How many images are set aside.
-        resources: Closes what is opened.
+        n_validation: Number of images to hold out.
+        resources: Cleans up what is opened.
     """
     if name == "digits":
         digits = load_digits(0)
@@ -66,7 +66,7 @@ def open_parts(name: str, source: str, n_validation: int, resources: ExitStack) 
 
 
 def _unpacked(folder: Path, resources: ExitStack) -> Path:
-    """Return a root where the files lie unpacked, as torchvision reads them."""
+    """Return a root folder with uncompressed files, as torchvision reads them."""
     names = [name.removesuffix(".gz") for name, _ in MNIST.resources]
     if all((folder / name).exists() for name in names):
         return folder.parent.parent
@@ -84,7 +84,7 @@ def _unpacked(folder: Path, resources: ExitStack) -> Path:
 def train_plainly(
     features: int, epochs: int, train: Dataset[Pair], validation: Dataset[Pair], device: torch.device
 ) -> list[tuple[float, float]]:
-    """Train and validate; return the seconds of both for every epoch."""
+    """Train and validate; return the training and validation seconds of every epoch."""
     model = plain_model(features).to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
     train_loader = DataLoader(train, batch_size=BATCH, shuffle=True)
@@ -122,7 +122,7 @@ def _pass(
 
 
 def loading_s(train: Dataset[Pair]) -> float:
-    """Return how long it takes to load one batch, nothing else done."""
+    """Return how long it takes to load one batch."""
     loader = DataLoader(train, batch_size=BATCH, shuffle=True)
     start = time.perf_counter()
     count = sum(1 for _ in islice(loader, BATCHES_LOADED))

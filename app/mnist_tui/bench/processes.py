@@ -1,6 +1,6 @@
-"""Children of the bench: run to their end, or used in a pseudo-terminal. None outlives the bench.
+"""Child processes of the benchmark: run to completion or driven through a pseudo-terminal. None outlives it.
 
-The bench itself stays small: a child's peak memory counts from that of the process it was born from.
+The benchmark itself stays small, because a child's reported peak memory starts at that of its parent.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from mnist_tui.errors import DataError, MnistTuiError, RunError, StoreError, Usa
 
 ROWS, COLUMNS = 40, 120
 PATIENCE_S: Final = 120.0
-"""How long a command in a terminal may be silent."""
+"""How long a command in a terminal may produce no output."""
 LEAVING_S: Final = 15.0
 _RECENT_BYTES: Final = 1 << 18
 _ERRORS: Final[dict[int, type[MnistTuiError]]] = {2: UsageError, 3: DataError, 5: StoreError}
@@ -35,12 +35,12 @@ _ERRORS: Final[dict[int, type[MnistTuiError]]] = {2: UsageError, 3: DataError, 5
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A command that ran to its end.
+    """A command that has finished.
 
     Attributes:
-        out: What it wrote to stdout.
-        wall_s: From its start to its end.
-        peak_bytes: The most memory it held, its end included.
+        out: Its stdout.
+        wall_s: Wall-clock time from start to exit.
+        peak_bytes: Peak memory.
     """
 
     out: str
@@ -49,7 +49,7 @@ class Ended:
 
 
 def peak_bytes(usage: resource.struct_rusage) -> int:
-    """Return the largest resident memory; the system counts it in KiB, macOS in bytes."""
+    """Return the peak resident memory; Linux reports it in KiB, macOS in bytes."""
     return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
@@ -59,19 +59,19 @@ def seconds_between(begin: str, end: str) -> float:
 
 
 def run_to_end(what: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> Ended:
-    """Run a command.
+    """Run a command to completion.
 
     Args:
-        what: Its name for people.
+        what: Its name in error messages.
         command: Program and arguments.
-        environment: Added to that of this process.
+        environment: Added to the environment of this process.
 
     Raises:
-        MnistTuiError: It failed; with the last line that it wrote to stderr.
+        MnistTuiError: It failed; the message has the last line of its stderr.
     """
     with TemporaryFile() as out, TemporaryFile() as err:
         start = time.perf_counter()
-        # A session of its own: Ctrl+C reaches the bench alone, which then ends its child.
+        # A separate session: Ctrl+C reaches only the benchmark, which then kills its child.
         process = subprocess.Popen(
             list(command),
             stdin=subprocess.DEVNULL,
@@ -103,15 +103,15 @@ def _kill_group(pid: int) -> None:
 
 
 class Terminal:
-    """A command in a pseudo-terminal of 120x40, its output always taken immediately. Use as a context manager.
+    """A command in a 120x40 pseudo-terminal whose output is read immediately. Use as a context manager.
 
     Args:
-        command: Program, with its path, and arguments.
-        environment: Added to that of this process.
+        command: Full path of the program, and arguments.
+        environment: Added to the environment of this process.
 
     Attributes:
-        started_s: When it was started, on the clock of `time.perf_counter`.
-        peak_bytes: The most memory it held; known after it has ended.
+        started_s: Start time on the `time.perf_counter` clock.
+        peak_bytes: Peak memory; set after it has exited.
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
@@ -133,7 +133,7 @@ class Terminal:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
-        # In order when all went well; what it leaves undone lies in a temporary folder.
+        # Exit cleanly on success; on errors just kill it, as all its files are in a temporary folder.
         with suppress(ProcessLookupError):
             os.kill(self._pid, signal.SIGTERM if kind is None else signal.SIGKILL)
         deadline = time.monotonic() + LEAVING_S
@@ -148,22 +148,22 @@ class Terminal:
         os.close(self._fd)
 
     def send(self, keys: str) -> None:
-        """Type; what was written so far is not looked at again."""
+        """Send keys; earlier output is discarded."""
         self._recent = b""
         os.write(self._fd, keys.encode())
 
     def wait_for(self, text: str) -> float:
-        """Wait until a text is written in one piece; return when it was there.
+        """Wait until a text appears contiguously in the output; return the time.
 
         Raises:
-            RunError: The command ended, or was silent for too long.
+            RunError: The command exited, or produced no output for too long.
         """
         wanted = text.encode()
         self.wait_until(lambda: wanted in self._recent, look_every_s=0.0)
         return time.perf_counter()
 
     def wait_until(self, met: Callable[[], bool], look_every_s: float = 0.5) -> None:
-        """Take in output until `met()` is true; errors as for `wait_for`."""
+        """Read output until `met()` is true; errors as for `wait_for`."""
         silent_since = last_look = time.monotonic()
         while True:
             now = time.monotonic()
@@ -172,17 +172,18 @@ class Terminal:
                 if met():
                     return
             if not self._running or now - silent_since > PATIENCE_S:
-                raise RunError("the app could not be measured: it " + ("hangs" if self._running else "ended"))
+                what = "stopped responding" if self._running else "exited"
+                raise RunError(f"the app could not be measured: it {what}")
             if self._take(0.1):
                 silent_since = now
 
     def cpu_share(self, seconds: float, *, screen_alone: bool = False) -> float:
-        """Take in output for a while; return how much of a core the command needed, or its first thread alone."""
+        """Read output for a while; return the CPU share of the command (or only its main thread), 1 for a full core."""
 
         def used_s() -> float:
             process = psutil.Process(self._pid)
             if not screen_alone:
-                # Of the threads that have ended as well.
+                # Includes threads that have exited.
                 times = process.cpu_times()
                 return times.user + times.system
             return sum(t.user_time + t.system_time for t in process.threads() if t.id == self._pid)
@@ -192,13 +193,13 @@ class Terminal:
         return (used_s() - before) / (time.perf_counter() - start)
 
     def watch(self, seconds: float) -> None:
-        """Take in output for a while."""
+        """Read output for a while."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self._take(left)
 
     def _take(self, wait_s: float) -> bool:
-        """Take in what is there, or comes soon; return whether there was anything."""
+        """Read available output, waiting up to `wait_s` for it; return whether there was any."""
         if not self._running:
             time.sleep(min(wait_s, 0.02))
             return False
@@ -207,7 +208,7 @@ class Terminal:
         try:
             data = os.read(self._fd, 1 << 16)
         except OSError:
-            # Linux says so when the other side is closed.
+            # Linux raises an error when the other end is closed.
             data = b""
         self._running = bool(data)
         self._recent = (self._recent + data)[-_RECENT_BYTES:]

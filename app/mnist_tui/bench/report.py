@@ -1,4 +1,4 @@
-"""What the bench tells: a table, or a line of JSON each; then the machine, and in words what limits it."""
+"""Benchmark output: a table followed by a description of the machine and an explanation, or JSON lines."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from mnist_tui.report.formatting import NOTHING, format_percent, format_rate, pr
 from mnist_tui.report.listing import unfolded
 
 BUSY_LOAD: Final = 0.5
-"""Load per core from which other programs take part in what is measured."""
+"""Load per core above which other programs distort the measurements."""
 MOSTLY: Final = 0.5
 
 
 def write_json(record: Mapping[str, Any], out: Console) -> None:
-    """Write one line for machines."""
+    """Write one JSON line."""
     out.file.write(dumps(record) + "\n")
     out.file.flush()
 
@@ -38,11 +38,11 @@ def print_report(machine: Mapping[str, Any], measurements: Sequence[Measurement]
 def _columns(measurements: Sequence[Measurement]) -> list[TextColumn]:
     widths = [NOTHING if m.features is None else str(m.features) for m in measurements]
     return [
-        TextColumn("What", [Text(m.what) for m in measurements]),
+        TextColumn("Measurement", [Text(m.what) for m in measurements]),
         TextColumn("Features", [Text(width) for width in widths], right=True, gives_way=1),
-        TextColumn("Measured", [Text(_value(m, m.median)) for m in measurements], right=True),
-        TextColumn("From – to", [Text(_spread(m)) for m in measurements], right=True, gives_way=2),
-        TextColumn("Reach", [_reach(m) for m in measurements]),
+        TextColumn("Median", [Text(_value(m, m.median)) for m in measurements], right=True),
+        TextColumn("Range", [Text(_spread(m)) for m in measurements], right=True, gives_way=2),
+        TextColumn("Target", [_reach(m) for m in measurements]),
     ]
 
 
@@ -80,54 +80,54 @@ def _milliseconds(seconds: float) -> str:
 
 
 def describe(machine: Mapping[str, Any]) -> Iterator[str]:
-    """Say where and with what it was measured."""
+    """Describe the machine, device, versions and data of the measurements."""
     yield f"Machine: {machine['processor']}, {machine['cores']} cores usable, {machine['system']}."
-    device = "the processor" if machine["device"] == "cpu" else f"{machine['device']} ({machine['device_name']})"
+    device = "the CPU" if machine["device"] == "cpu" else f"{machine['device']} ({machine['device_name']})"
     free = f"{count(machine['free_cores'], 'core')} free"
-    yield f"Trained on {device}, with {free}; the plain loop with its best number of threads."
+    yield f"Trained on {device}, with {free}; the plain loop with its best thread count."
     yield f"Versions: {', '.join(f'{name} {version}' for name, version in machine['versions'].items())}."
     if "dataset" in machine:
         data = machine["dataset"]
-        yield f"Data: {data['label']}, {data['n_train']:,} images to train, {data['n_validation']:,} to validate."
+        yield f"Data: {data['label']}, {data['n_train']:,} training and {data['n_validation']:,} validation images."
         if data["note"]:
             yield f"{data['note']}."
     if machine["load"] > BUSY_LOAD * machine["cores"]:
         yield (
-            f"Other programs were at work when this began (load {machine['load']:.1f} on {machine['cores']} cores): "
-            "times are longer than on an idle machine, ratios less sure; threads that wait for each other lose most."
+            f"Other programs were running at the start (load {machine['load']:.1f} on {machine['cores']} cores): times "
+            "are longer than on an idle machine and ratios less reliable; multithreaded work suffers most."
         )
 
 
 def explain(measurements: Sequence[Measurement]) -> Iterator[str]:
-    """Say what takes the time and the memory, and what was not reached."""
+    """Explain where the time goes, and which targets were missed."""
     for features in dict.fromkeys(m.features for m in measurements if m.features is not None):
         found = {m.name: m for m in measurements if m.features == features}
         yield from (f"At {features} features {sentence}" for sentence in _limits(found))
     asked = [m for m in measurements if m.reached is not None]
     missed = [m.what + (f" at {m.features} features" if m.features else "") for m in asked if not m.reached]
     if missed:
-        yield f"Reached {len(asked) - len(missed)} of {len(asked)}; not: {'; '.join(missed)}."
+        yield f"Met {len(asked) - len(missed)} of {len(asked)} targets; missed: {'; '.join(missed)}."
     elif asked:
-        yield f"Reached all {len(asked)}."
+        yield f"Met all {len(asked)} targets."
 
 
 def _limits(found: Mapping[str, Measurement]) -> Iterator[str]:
-    """Say what limits the training at one width, as far as its parts were measured."""
+    """Explain what limits training at one width, from the parts that were measured."""
     if "engine_images_per_s" in found:
         batch = 64 / found["engine_images_per_s"].median
         step = min(found["engine_one_image_step_ms"].median / 1000, batch)
         share = step / batch
-        limit = "what every step costs, not the images, is the limit" if share > MOSTLY else "the images are the limit"
+        limit = "fixed overhead" if share > MOSTLY else "computation"
         yield (
-            f"a batch of 64 takes the engine {_milliseconds(batch)}; a step with one image {_milliseconds(step)}, "
-            f"so {format_percent(share, 0)} of it do not depend on the images: {limit}."
+            f"a batch of 64 takes the engine {_milliseconds(batch)} and a step with one image {_milliseconds(step)}, "
+            f"so {format_percent(share, 0)} of the time is fixed overhead: {limit} is the bottleneck."
         )
     if "plain_images_per_s" in found:
         batch = 64 / found["plain_images_per_s"].median
         load = min(found["plain_loading_ms"].median / 1000, batch)
         yield (
-            f"the plain loop takes {_milliseconds(batch)} for a batch, {_milliseconds(load)} "
-            f"({format_percent(load / batch, 0)}) of it to fetch 64 images one by one."
+            f"the plain loop takes {_milliseconds(batch)} per batch, {_milliseconds(load)} "
+            f"({format_percent(load / batch, 0)}) of it to load 64 images one by one."
         )
     for part in ("headless", "app"):
         if f"{part}_to_engine_ratio" in found:
@@ -138,12 +138,12 @@ def _limits(found: Mapping[str, Measurement]) -> Iterator[str]:
 
 
 def _added(m: Measurement) -> str:
-    """Return what something adds, as far as it can be told from noise."""
+    """Return the added time in percent, or that it is within noise."""
     low, high = min(m.samples), max(m.samples)
     if len(m.samples) == 1:
         return f"{_percent(m.median)} (measured once)"
     spread = f"{_percent(low)} to {_percent(high)}"
-    return f"{_percent(m.median)} ({spread})" if low > 1 else f"nothing that can be told from noise ({spread})"
+    return f"{_percent(m.median)} ({spread})" if low > 1 else f"nothing beyond noise ({spread})"
 
 
 def _percent(quotient: float) -> str:

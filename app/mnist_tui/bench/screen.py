@@ -1,4 +1,4 @@
-"""What a person waits for: the first frame, a key, a chart, a list of many runs, the help."""
+"""Interactive latency: the first frame, a key press, charts, a list of many runs, `--help`."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class Bare(App):
         yield Static({BARE_FRAME!r})
 Bare().run()
 """
-HELP_TITLE: Final = "Keys and words"
+HELP_TITLE: Final = "Keys and glossary"
 KEY_PRESSES: Final = 10
-"""A repeat."""
+"""Key presses per repeat."""
 SETTLE_S: Final = 2.0
 LOOK_S: Final = 8.0
 LONG_ENOUGH: Final = 100_000
-"""Epochs that do not end before all keys are pressed."""
+"""Enough epochs that the run does not end before all keys are pressed."""
 CHART_CELLS: Final = (76, 12)
 DRAWINGS: Final = 10
 TIMES_AT_LEAST: Final = 5
@@ -51,9 +51,9 @@ STORED_RUNS: Final = 1000
 STORED_EPOCHS: Final = 20
 
 WARM_UP_S: Final = 120
-"""How long loading PyTorch and compiling may take."""
+"""Maximum time for loading PyTorch and compiling."""
 BUSY: Final = 0.2
-"""Share of a core above which something is still being loaded."""
+"""CPU share above which something is still loading."""
 FIRST_FRAME_TO_BARE: Final = 1.5
 KEY_TO_PAINT_S: Final = 0.1
 IDLE_SHARE: Final = 0.01
@@ -64,24 +64,24 @@ MANY_RUNS_S: Final = 0.5
 
 
 def measure_screen(repeats: int, spec: RunSpec, say: Callable[[str], None]) -> Iterator[Measurement]:
-    """Measure first frames, of the app and of a bare Textual app in turn, and keys while the app trains."""
+    """Measure the first frame of the app and of a bare Textual app in turn, CPU use, and key latency in training."""
     ours, bare = [], []
     for repeat in range(repeats):
         with TemporaryDirectory(prefix="mnist-tui-bench-") as home:
             ours.append(_first_frame_s(app_command(spec), FIRST_FRAME, home))
             bare.append(_first_frame_s([sys.executable, "-c", BARE_APP], BARE_FRAME, home))
-        say(f"repeat {repeat + 1} of {repeats}, first frame: {ours[-1]:.2f} s, of a bare app {bare[-1]:.2f} s")
+        say(f"repeat {repeat + 1} of {repeats}, first frame: {ours[-1]:.2f} s, bare app {bare[-1]:.2f} s")
     app = Measurement("first_frame_s", "app, first frame", tuple(ours))
     textual = Measurement("bare_first_frame_s", "bare Textual app, first frame", tuple(bare))
     yield app
     yield textual
     yield ratio("first_frame_ratio", "first frame, app : bare", app, textual, FIRST_FRAME_TO_BARE)
     idle = tuple(_idle_share(spec) for _ in range(repeats))
-    yield Measurement("idle_cpu_share", "app with nothing to do, of a core", idle, reach=IDLE_SHARE)
+    yield Measurement("idle_cpu_share", "CPU of the idle app, share of a core", idle, reach=IDLE_SHARE)
     share, delays = _while_training(spec, KEY_PRESSES * repeats)
-    what = "screen while training, of a core"
+    what = "CPU of the screen while training, share of a core"
     yield Measurement("screen_cpu_share", what, (share,), spec.features, reach=SCREEN_SHARE)
-    say(f"key to paint while training: {1000 * percentile_95(delays):.0f} ms at most in 95 % of cases")
+    say(f"key to paint while training: 95th percentile {1000 * percentile_95(delays):.0f} ms")
     yield Measurement("key_to_paint_s", "key to paint while training", delays)
     p95 = (percentile_95(delays),)
     yield Measurement("key_to_paint_p95_s", "key to paint, 95th percentile", p95, reach=KEY_TO_PAINT_S)
@@ -93,14 +93,14 @@ def _first_frame_s(command: list[str], text: str, home: str) -> float:
 
 
 def _idle_share(spec: RunSpec) -> float:
-    """Return how much of a core the app needs while nothing happens."""
+    """Return the CPU share of the idle app."""
     with (
         TemporaryDirectory(prefix="mnist-tui-bench-") as home,
         Terminal(app_command(spec), {"MNIST_TUI_HOME": home}) as terminal,
     ):
         terminal.wait_for(FIRST_FRAME)
         terminal.watch(SETTLE_S)
-        # PyTorch loads behind the first frame.
+        # PyTorch loads in the background after the first frame.
         for _ in range(WARM_UP_S):
             if terminal.cpu_share(1.0) < BUSY:
                 break
@@ -108,7 +108,7 @@ def _idle_share(spec: RunSpec) -> float:
 
 
 def _while_training(spec: RunSpec, presses: int) -> tuple[float, tuple[float, ...]]:
-    """Return how much of a core the screen needs, and how long keys took."""
+    """Return the CPU share of the screen while training, and the key latencies."""
     with (
         TemporaryDirectory(prefix="mnist-tui-bench-") as home,
         Terminal(app_command(replace(spec, epochs=LONG_ENOUGH)), {"MNIST_TUI_HOME": home}) as terminal,
@@ -122,20 +122,20 @@ def _while_training(spec: RunSpec, presses: int) -> tuple[float, tuple[float, ..
 
 
 def press_keys(terminal: Terminal, presses: int) -> tuple[float, ...]:
-    """Return how long each `?` took to show the help."""
+    """Return how long each press of `?` took to show the help."""
     delays = []
     for press in range(presses):
         start = time.perf_counter()
         terminal.send("?")
         delays.append(terminal.wait_for(HELP_TITLE) - start)
         terminal.send("\x1b")
-        # Long enough for the help to be gone, and uneven, so as not to keep step with the app's clock.
+        # Long enough for the help to close, and varied, so that it does not synchronise with the app's timer.
         terminal.watch(0.6 + 0.013 * (press % 30))
     return tuple(delays)
 
 
 def measure_charts() -> Iterator[Measurement]:
-    """Measure drawing the two charts of the Live tab for a short and a long run."""
+    """Measure how long the two charts of the Live tab take to draw, for a short and a long run."""
     short, long = _played(20), _played(2000)
     times: dict[int, list[float]] = {20: [], 2000: []}
     for _ in range(DRAWINGS):
@@ -167,7 +167,7 @@ def _timed(action: Callable[[], object]) -> float:
 
 
 def measure_commands(repeats: int) -> Iterator[Measurement]:
-    """Measure `--help`, and reading a store with many runs in the app and by `mnist-tui runs --json`."""
+    """Measure `--help`, and how long the app and `mnist-tui runs --json` take to read a store with many runs."""
     times = max(repeats, TIMES_AT_LEAST)
     with TemporaryDirectory(prefix="mnist-tui-bench-") as folder:
         home = Path(folder)
@@ -189,7 +189,7 @@ def _command_s(arguments: str, home: Path) -> float:
 
 
 def _fill(home: Path) -> None:
-    """Record one scripted run and copy it: recording a thousand would take a thousand times twenty disk syncs."""
+    """Record one scripted run and copy it in SQL: recording 1,000 runs would take 20,000 disk syncs."""
     with Store.open(home) as store:
         for _ in store.recorded(run_sweep(enqueue((RunSpec(epochs=STORED_EPOCHS),)), RunControl())):
             pass
@@ -203,5 +203,5 @@ def _fill(home: Path) -> None:
 
 
 def _renamed(column: str) -> str:
-    """Return a column's copy: the events kept whole name their run."""
+    """Return the SQL that copies a column; columns with whole events contain the run id, so it is replaced there."""
     return f"replace(r.{column}, ?1, ?2)" if column in ("started", "done") else f"r.{column}"

@@ -1,4 +1,4 @@
-"""The same training four ways, side by side: plain loop, engine, headless command, app."""
+"""The same training in four ways, interleaved: plain loop, engine, headless command, app."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ from mnist_tui.store.database import Store
 TRAINING_PARTS: Final = ("plain", "engine", "headless", "app")
 NAMES: Final = {"plain": "plain loop", "engine": "engine", "headless": "headless command", "app": "app"}
 FIRST_FRAME: Final = "Settings"
-"""A word of the app's first frame, written in one piece."""
+"""A word in the app's first frame that is written contiguously."""
 PLAIN_TO_ENGINE: Final = {2: 12.0, 8: 5.0, 32: 2.7}
-"""How many times faster than the plain loop the engine should be, by features."""
+"""Target speedup of the engine over the plain loop, by number of features."""
 QUICK_UP_TO: Final = 8
-"""Up to this width an epoch of all but the plain loop is so short that one alone would tell how a run begins."""
+"""Up to this width, epochs (except in the plain loop) are so short that one alone would mostly measure startup."""
 QUICK_EPOCHS: Final = 10
 HEADLESS_TO_ENGINE: Final = 1.05
 INSIGHT_S: Final = 0.03
-"""3 % of an epoch of a second."""
+"""3% of a one-second epoch."""
 APP_TO_ENGINE: Final = 1.10
-"""What store and screen may add, also to epochs of a third of a second."""
+"""Maximum overhead of store and screen, even for epochs of a third of a second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What one process did.
+    """Timings of one process.
 
     Attributes:
-        epoch_s: Training and validation, mean over its epochs.
-        images_per_s: Training images per second of training.
-        peak_bytes: The most memory it held.
-        way: How it was trained: `compiled, 2 threads`.
-        run_s: The whole run, with test and checkpoints; NaN for the plain loop, which has neither.
+        epoch_s: Mean time per epoch, training and validation.
+        images_per_s: Training throughput.
+        peak_bytes: Peak memory.
+        way: Backend and threads, such as `compiled, 2 threads`.
+        run_s: Whole run, with test and checkpoints; NaN for the plain loop, which has neither.
     """
 
     epoch_s: float
@@ -58,20 +58,20 @@ class Trained:
 
 
 def ask_child(what: str, **request: Any) -> tuple[dict[str, Any], int]:
-    """Let a child measure; return its answer and its peak memory in bytes. Errors as for `run_to_end`."""
+    """Measure in a child process; return its answer and its peak memory in bytes. Errors as for `run_to_end`."""
     ended = run_to_end(what, [sys.executable, "-m", "mnist_tui.bench.child", json.dumps(request)])
     return json.loads(ended.out.splitlines()[-1]), ended.peak_bytes
 
 
 def settings(spec: RunSpec) -> list[str]:
-    """Return a run's settings as the command line takes them."""
+    """Return a run's settings as command-line arguments."""
     chosen = {"epochs": spec.epochs, "features": spec.features, "dataset": spec.dataset, "device": spec.device}
     threads = [] if spec.threads is None else ["--threads", str(spec.threads)]
     return [*(part for name, value in chosen.items() for part in (f"--{name}", str(value))), *threads]
 
 
 def way_of(machine: Machine) -> str:
-    """Return in words how a run was trained."""
+    """Return how a run was trained, such as `compiled, 2 threads`."""
     threads = count(machine.threads, "thread")
     return f"{machine.backend}, {threads}" if machine.device == "cpu" else f"{machine.backend}, {machine.device}"
 
@@ -82,7 +82,7 @@ def app_command(spec: RunSpec) -> list[str]:
 
 
 def has_begun(home: Path) -> bool:
-    """Return whether the store of the app holds a run yet."""
+    """Return whether the store contains a run yet."""
     with Store.open_readonly(home) as store:
         return bool(store.runs())
 
@@ -95,15 +95,15 @@ def measure_training(
     data: dict[str, Any],
     say: Callable[[str], None],
 ) -> Iterator[Measurement]:
-    """Train every part at every width, the parts taking turns, and say what came out.
+    """Train with every part at every width, alternating between parts, and yield the measurements.
 
     Args:
         parts: Which of `TRAINING_PARTS`.
-        features: Widths of the bottleneck.
-        repeats: How often.
+        features: Bottleneck widths.
+        repeats: Number of repeats.
         spec: The other settings.
-        data: The facts of the data set, as the child that found it gave them.
-        say: Is told how far it is.
+        data: Description of the dataset, as returned by the child process that found it.
+        say: Called with progress messages.
     """
     ways: dict[str, Callable[[RunSpec], Trained]] = {
         "plain": partial(_plain, data=data),
@@ -128,14 +128,14 @@ def measure_training(
 
 
 def _limits(spec: RunSpec, data: dict[str, Any]) -> Iterator[Measurement]:
-    """Measure what a batch costs before anything is computed."""
+    """Measure the fixed costs: loading a batch, a one-image step, and an insight."""
     answer, _ = ask_child("the cost of a batch", part="limits", spec=to_json_value(spec), **_place(data))
     for name, what in (
         ("plain_loading_ms", "plain loop, loading a batch"),
-        ("engine_one_image_step_ms", "engine, step of one image"),
+        ("engine_one_image_step_ms", "engine, one-image step"),
     ):
         yield Measurement(name, what, (answer[name],), spec.features)
-    what = "insight: what an epoch of 1 s pays for it"
+    what = "time to compute an insight"
     yield Measurement("insight_s", what, (answer["insight_s"],), spec.features, reach=INSIGHT_S)
 
 
@@ -156,7 +156,7 @@ def _trained(answer: dict[str, Any], peak_bytes: int, n_train: int) -> Trained:
 
 
 def _plain(spec: RunSpec, data: dict[str, Any]) -> Trained:
-    """Train with one thread and with as many as PyTorch chooses by itself; return the faster one."""
+    """Train with one thread and with PyTorch's default number; return the faster result."""
     tried = []
     for threads in (1, None) if spec.device in ("auto", "cpu") else (None,):
         request = {"spec": to_json_value(replace(spec, threads=threads)), **_place(data)}
@@ -192,7 +192,7 @@ def _is_over(home: Path) -> bool:
 
 
 def _from_store(home: Path, peak_bytes: int) -> Trained:
-    """Return what the only run of a home says of itself."""
+    """Return the timings of the only run in a home folder."""
     with Store.open_readonly(home) as store:
         run = store.run("last")
     if run.status is not Status.FINISHED or run.result is None or run.dataset is None:

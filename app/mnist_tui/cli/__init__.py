@@ -1,4 +1,4 @@
-"""The command line: reads arguments, opens one front end. Each branch imports what it needs, and only then."""
+"""The command line: parses arguments and runs one command. Each branch imports only what it needs."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     code = 0
     try:
         code = _answer(argv)
-        # Here and not at the end of the process, where an error would be a traceback.
+        # Flushed here and not at exit, where an error would print a traceback.
         sys.stdout.flush()
     except KeyboardInterrupt:
-        # Before training began, or after it ended: nothing is left to write down.
+        # Before training started, or after it ended: there is nothing left to save.
         code = 130
     except BrokenPipeError:
-        # The reader of our output has gone, as `| head` does; nothing is left to say to it.
+        # The reader of our output has closed it, as `| head` does.
         code = code or BROKEN_PIPE
     except OSError as error:
         _complain(MnistTuiError(f"{error.filename or 'the output'} cannot be used: {error.strerror or error}"))
@@ -78,7 +78,7 @@ def _app(args: argparse.Namespace, attach: str = "") -> int:
     place, on = home(), _place(args)
     cluster = Cluster(on, place) if on else None
     workers = partial(many, engine=run_sweep, cluster=cluster)
-    # On a cluster PyTorch is loaded there.
+    # With a cluster, PyTorch is loaded there.
     warm = warm_up if cluster is None else cluster.start
     with nullcontext() if cluster is None else closing(cluster):
         backends = Backends(run_sweep, load_classifier, warm, workers, cluster, detach)
@@ -88,16 +88,16 @@ def _app(args: argparse.Namespace, attach: str = "") -> int:
 def _attach(args: argparse.Namespace) -> int:
     from mnist_tui.remote import in_progress
 
-    # Asked before the screen is taken: where nothing is in progress, one sentence is enough.
+    # Checked before the app opens: if nothing is in progress, an error message is enough.
     return _app(args, in_progress(args.run))
 
 
 def _app_spec(args: argparse.Namespace, place: Path) -> RunSpec:
-    """Return the settings that the app begins with: those of the last time, and what was said now."""
+    """Return the app's initial settings: the saved ones, overridden by the command line."""
     from mnist_tui.runtime.preferences import load
 
     remembered, _ = load(place)
-    # What is not remembered begins as usual.
+    # Settings that are not saved start with their defaults.
     return replace(remembered.spec, **settings_of(args))
 
 
@@ -129,7 +129,7 @@ def _place(args: argparse.Namespace) -> str:
 
 
 def _jobs(text: str | None, on: str) -> int:
-    """Return how many runs to train in parallel; 0: as many as a cluster has room for."""
+    """Return how many runs to train in parallel; 0 for as many as fit on the cluster."""
     if on and text in (None, "auto"):
         return 0
     if text is None:
@@ -156,12 +156,12 @@ def _run(args: argparse.Namespace) -> int:
     )
     strict = args.dataset in (None, "auto") and not args.allow_fallback
     if strict:
-        # Nobody watches: numbers of other data must not pass for those of MNIST.
+        # Runs unattended: results on other data must not pass for results on MNIST.
         sweep = replace(sweep, base=replace(sweep.base, dataset="mnist"))
     on = _place(args)
     code = train(sweep, as_json=args.json, sure=args.yes, detach=args.detach, jobs=_jobs(args.jobs, on), on=on)
     if strict and code == DataError.exit_code:
-        say("--allow-fallback trains on the digits of scikit-learn where MNIST is not available.")
+        say("--allow-fallback trains on scikit-learn's digits if MNIST is not available.")
     return code
 
 

@@ -1,6 +1,6 @@
-"""Which commands and options there are.
+"""Declares the commands and their options.
 
-argparse and not a larger parser: it is in the standard library, costs 4 ms, and the commands are few.
+argparse and not a larger parser: it is in the standard library, costs 4 ms, and there are only a few commands.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mnist_tui.core.table import FORMATS
 from mnist_tui.errors import UsageError
 
 GRID: Final = {"epochs": ("--epochs", "10"), "features": ("--features", "2"), "seed": ("--seeds", "0")}
-"""Settings of which a run of the command line takes several values: the option, and what it is without one."""
+"""Settings for which `run` accepts several values: the option, and its default."""
 EPILOG: Final = """\
 exit codes: 0 done, 1 crash, 2 usage, 3 data not available, 4 a run failed or diverged,
             5 store locked or damaged, 6 an order was not obeyed, 7 the cluster cannot be reached,
@@ -29,11 +29,11 @@ places:     MNIST_TUI_HOME   runs, tables and logs
 """
 
 
-_RUN: Final = "its id, the beginning or the end of it, its name, or `last`"
+_RUN: Final = "its id, a prefix or suffix of it, its name, or `last`"
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that takes no option for another: `--epoch` is not `--epochs`."""
+    """A parser that accepts no abbreviations: `--epoch` is not `--epochs`."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **settings)
@@ -80,7 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_settings(run, grid=True)
     run.add_argument("--preset", choices=("report",), help="the report's runs: 10 and 20 epochs at 2 features")
     run.add_argument(
-        "--allow-fallback", action="store_true", help="with --dataset auto: train on the digits where MNIST is missing"
+        "--allow-fallback", action="store_true", help="with --dataset auto: train on the digits if MNIST is missing"
     )
     run.add_argument("--yes", action="store_true", help="do not ask before starting more than a day of work")
     run.add_argument(
@@ -106,7 +106,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--json", action="store_true", help="one JSON object per line on stdout: events, then the table"
     )
 
-    # What `run --detach` starts; nobody types it.
+    # Started by `run --detach`; not for users.
     commands.add_parser("work")
 
     demo = commands.add_parser(
@@ -127,10 +127,10 @@ def build_parser() -> argparse.ArgumentParser:
     runs.add_argument(
         "--sort", metavar="FIELD", help="sort by one of these fields instead of by time; accuracies best first"
     )
-    runs.add_argument("--reverse", action="store_true", help="in the opposite order")
+    runs.add_argument("--reverse", action="store_true", help="reverse the order")
     runs.add_argument("--limit", type=_int, metavar="N", help="show at most N runs")
     runs.add_argument("--deleted", action="store_true", help="list deleted runs that can still be restored")
-    runs.add_argument("--json", action="store_true", help="one JSON object per run and line")
+    runs.add_argument("--json", action="store_true", help="one JSON object per run, each on a line")
 
     rename = commands.add_parser("rename", help="give a run a name")
     rename.add_argument("run", metavar="RUN", help=_RUN)
@@ -153,12 +153,12 @@ def build_parser() -> argparse.ArgumentParser:
         description="Follow a run of another process: its events so far, then each new one as it happens.",
     )
     events.add_argument("run", metavar="RUN", nargs="?", help=f"{_RUN} (default: what is in progress)")
-    events.add_argument("--json", action="store_true", help="one JSON object per event and line")
+    events.add_argument("--json", action="store_true", help="one JSON object per event, each on a line")
 
     attach = commands.add_parser(
         "attach",
         help="open the app on a run of another process",
-        description="Open the app on a run of another process, to watch and steer it with the same keys.",
+        description="Open the app on a run of another process, to watch and control it with the same keys.",
     )
     attach.add_argument("run", metavar="RUN", nargs="?", help=f"{_RUN} (default: what is in progress)")
 
@@ -174,22 +174,22 @@ def build_parser() -> argparse.ArgumentParser:
 
     show = commands.add_parser("show", help="show one run with its epochs")
     show.add_argument("run", metavar="RUN", help=_RUN)
-    show.add_argument("--json", action="store_true", help="one JSON object per event and line")
+    show.add_argument("--json", action="store_true", help="one JSON object per event, each on a line")
 
-    insight = commands.add_parser("insight", help="show what a run's network confuses, after its last epoch or another")
+    insight = commands.add_parser("insight", help="show which classes a run's network confuses, after any epoch")
     insight.add_argument("run", metavar="RUN", help=_RUN)
     insight.add_argument("--epoch", type=_int, metavar="N", help="default: the last one that has an insight")
     insight.add_argument("--json", action="store_true", help="one JSON object")
 
     report = commands.add_parser("report", help="write a report on runs: data, network, protocol, curves, confusions")
-    report.add_argument("runs", metavar="RUN", nargs="*", help="ids, beginnings of ids, or `last` (default: all runs)")
+    report.add_argument("runs", metavar="RUN", nargs="*", help="ids, prefixes of ids, or `last` (default: all runs)")
     report.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="FILE.html, or FILE.md (default: Markdown on stdout)"
     )
     report.add_argument("--force", action="store_true", help="replace FILE if it exists")
 
     export = commands.add_parser("export", help="write the comparison table of past runs")
-    export.add_argument("runs", metavar="RUN", nargs="*", help="ids, beginnings of ids, or `last` (default: all runs)")
+    export.add_argument("runs", metavar="RUN", nargs="*", help="ids, prefixes of ids, or `last` (default: all runs)")
     export.add_argument("--format", choices=FORMATS, default=None, help="default: from the file name, else md")
     export.add_argument("-o", "--output", type=Path, metavar="FILE", help="write here instead of stdout")
     export.add_argument("--force", action="store_true", help="replace FILE if it exists")
@@ -202,7 +202,7 @@ def build_parser() -> argparse.ArgumentParser:
         "bench",
         help="benchmark this machine and name the bottleneck",
         description="Train side by side: a plain PyTorch loop, the engine, the headless command and the app; "
-        "measure what a person waits for; say what limits it. Takes minutes; runs are kept nowhere.",
+        "measure response times; report the bottleneck. Takes minutes; no runs are saved.",
     )
     bench.add_argument("--dataset", choices=DATASETS, default="auto", help="default: %(default)s")
     bench.add_argument("--device", choices=DEVICES, default="auto", help="default: %(default)s")
@@ -217,7 +217,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="PART,PART",
         help="of plain, engine, headless, app, screen, charts, commands, anywhere, busy (default: all)",
     )
-    bench.add_argument("--json", action="store_true", help="one JSON object per measurement and line")
+    bench.add_argument("--json", action="store_true", help="one JSON object per measurement, each on a line")
 
     doctor = commands.add_parser("doctor", help="check this machine and report problems")
     doctor.add_argument("--json", action="store_true", help="one JSON object")
@@ -237,8 +237,8 @@ def _add_settings(parser: argparse.ArgumentParser, *, grid: bool = False) -> Non
     """Add the options of all settings.
 
     Args:
-        parser: Where to.
-        grid: Some take several values; else the app begins as it was left, where nothing is said.
+        parser: The parser to add them to.
+        grid: Some options accept several values; otherwise, options left out default to the saved settings.
     """
     group = parser.add_argument_group("settings")
     for setting in SETTINGS:
@@ -263,7 +263,7 @@ def _add_settings(parser: argparse.ArgumentParser, *, grid: bool = False) -> Non
 def settings_of(args: argparse.Namespace) -> dict[str, Any]:
     """Return the settings that were given, by their names in `RunSpec`; those of a grid are left out."""
     given = {setting.key: getattr(args, setting.key, None) for setting in SETTINGS}
-    # Of a grid they are texts that name several values.
+    # The options of a grid are texts that list several values.
     return {
         key: value for key, value in given.items() if value is not None and not (key in GRID and isinstance(value, str))
     }

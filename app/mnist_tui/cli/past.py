@@ -15,7 +15,7 @@ from mnist_tui.streams import say
 
 
 def runs_command(args: argparse.Namespace) -> int:
-    """List past runs: those that fit the filter, in the order asked for."""
+    """List the past runs that match the filter, in the requested order."""
     from mnist_tui.core.filtering import parse_filter, sort_runs
     from mnist_tui.report.formatting import still_waiting
     from mnist_tui.report.listing import print_runs
@@ -24,7 +24,7 @@ def runs_command(args: argparse.Namespace) -> int:
 
     fits = parse_filter(args.filter)
     with Store.open_readonly(home()) as store:
-        # All is asked before anything is said: a store that is damaged gets one sentence.
+        # Read everything before printing: a damaged store must give a single error message.
         known, waiting = store.runs(deleted=args.deleted), store.orphans
         runs = [run for run in known if fits(run)]
         if args.sort is not None:
@@ -33,7 +33,7 @@ def runs_command(args: argparse.Namespace) -> int:
             runs.reverse()
         if args.limit is not None:
             check_int("--limit", args.limit, 1, sys.maxsize)
-            # By time the newest come last, so that they stand above the prompt.
+            # Sorted by time, the newest come last, right above the prompt.
             runs = runs[: args.limit] if args.sort or args.reverse else runs[max(0, len(runs) - args.limit) :]
         if known and not runs and not args.json:
             say(f"None of {len(known)} runs matches the filter.")
@@ -42,7 +42,7 @@ def runs_command(args: argparse.Namespace) -> int:
         for run, reason in store.unreadable:
             say(f"mnist-tui: run {run} cannot be read: {reason}")
         if waiting:
-            say(f"{still_waiting(waiting)}: `mnist-tui resume --waiting` trains them, the app offers them.")
+            say(f"{still_waiting(waiting)}: `mnist-tui resume --waiting` trains them, and so can the app.")
     return 0
 
 
@@ -58,7 +58,7 @@ def show_command(args: argparse.Namespace) -> int:
 
 
 def insight_command(args: argparse.Namespace) -> int:
-    """Show what a network confuses."""
+    """Show which classes a network confuses."""
     from mnist_tui.report.insights import print_insight
     from mnist_tui.store.database import Store
     from mnist_tui.store.home import home
@@ -81,27 +81,19 @@ def insight_command(args: argparse.Namespace) -> int:
 
 def report_command(args: argparse.Namespace) -> int:
     """Write a report on runs."""
-    from datetime import UTC, datetime
-
-    from mnist_tui.report.document import RunEvidence, write_report
     from mnist_tui.report.files import write_atomically
+    from mnist_tui.runtime.reports import evidence, report_text
     from mnist_tui.store.database import Store
     from mnist_tui.store.home import home
 
     suffix = args.output.suffix.lower() if args.output else ".md"
     if suffix not in (".html", ".htm", ".md"):
-        raise UsageError(f"a report is HTML or Markdown, not {suffix or 'a file without an ending'}", "-o report.html")
+        raise UsageError(f"a report is HTML or Markdown, not {suffix or 'a file without a suffix'}", "-o report.html")
     with Store.open_readonly(home()) as store:
-        runs = [store.run(name) for name in args.runs or [run.run for run in store.runs()]]
-        told = []
-        for run in {run.run: run for run in runs}.values():
-            epochs = store.insight_epochs(run.run)
-            insight = store.insight(run.run, epochs[-1]) if epochs else None
-            told.append(RunEvidence(run, insight, store.validation_set(run)))
-    if not told:
+        runs = evidence(store, args.runs or [run.run for run in store.runs()])
+    if not runs:
         raise UsageError("there is no run to report on yet", "Train one with mnist-tui or mnist-tui run")
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    text = write_report(told, as_html=suffix != ".md", generated_at=now)
+    text = report_text(runs, as_html=suffix != ".md")
     if args.output is None:
         sys.stdout.write(text)
     else:
@@ -134,29 +126,29 @@ def export_command(args: argparse.Namespace) -> int:
 
 
 def rename_command(args: argparse.Namespace) -> int:
-    """Give a run a name, or take it away."""
+    """Set or remove the name of a run."""
 
     def name(labels: Labels) -> Labels:
         return replace(labels, name=" ".join(args.name))
 
     for run, labels in _relabelled([args.run], name).items():
-        say(f"The run {run} is called {labels.name!r} now." if labels.name else f"The run {run} no longer has a name.")
+        say(f"The run {run} is now called {labels.name!r}." if labels.name else f"The run {run} no longer has a name.")
     return 0
 
 
 def note_command(args: argparse.Namespace) -> int:
-    """Write a note on a run, or take it away."""
+    """Set or remove the note of a run."""
 
     def note(labels: Labels) -> Labels:
         return replace(labels, note=" ".join(args.text))
 
     for run, labels in _relabelled([args.run], note).items():
-        say(f"Noted on the run {run}." if labels.note else f"The run {run} no longer has a note.")
+        say(f"Saved the note of the run {run}." if labels.note else f"The run {run} no longer has a note.")
     return 0
 
 
 def tag_command(args: argparse.Namespace) -> int:
-    """Put tags on a run, or take them off."""
+    """Add or remove tags of a run."""
 
     def tag(labels: Labels) -> Labels:
         tags = as_tags(args.tags)
@@ -169,18 +161,18 @@ def tag_command(args: argparse.Namespace) -> int:
 
 
 def rm_command(args: argparse.Namespace) -> int:
-    """Delete runs; for a while they can be brought back."""
+    """Delete runs; they can be restored for a while."""
 
     def delete(labels: Labels) -> Labels:
         return replace(labels, deleted_at=now())
 
     for run in _relabelled(args.runs, delete):
-        say(f"Deleted {run}; for {KEPT_DAYS} days `mnist-tui restore {run}` brings it back.")
+        say(f"Deleted {run}; `mnist-tui restore {run}` restores it within {KEPT_DAYS} days.")
     return 0
 
 
 def restore_command(args: argparse.Namespace) -> int:
-    """Bring deleted runs back."""
+    """Restore deleted runs."""
 
     def restore(labels: Labels) -> Labels:
         return replace(labels, deleted_at="")
@@ -191,7 +183,7 @@ def restore_command(args: argparse.Namespace) -> int:
 
 
 def _relabelled(names: Sequence[str], change: Callable[[Labels], Labels]) -> Mapping[str, Labels]:
-    """Change what runs are called: all of them, or none where one cannot be found; return their new labels by id."""
+    """Change the labels of all these runs, or of none if one is not found; return their new labels by id."""
     from mnist_tui.store.database import Store
     from mnist_tui.store.home import home
 

@@ -1,1 +1,1 @@
-"""The language of the program: frozen values, standard library only, no input or output."""
+"""The domain layer: settings, events and state; standard library only, no I/O."""

@@ -1,7 +1,7 @@
-"""Plain JSON values from dataclasses and back, strictly: what is damaged or hostile is met here and nowhere else.
+"""Converts dataclasses to plain JSON values and back; the only place where untrusted input is validated.
 
-Not msgspec or cattrs: a number that is not finite is a text in JSON (`nan`), which the first refuses where a number
-belongs and the second takes for any text; and fields that stay in the process must not be readable from outside.
+Not msgspec or cattrs: NaN and infinities are written as strings (`nan`), which msgspec rejects for a number, while
+cattrs accepts any numeric string; also, fields that stay in the process must not be set from outside.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import Any, Final, Literal, TypeVar, Union, cast, get_args, get_orig
 
 NONFINITE: Final = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 LARGEST: Final = 2**63
-"""Whole numbers up to this are read."""
+"""Largest magnitude of an integer that is accepted."""
 
 T = TypeVar("T")
 Reader = Callable[[Any], Any]
 
 
 def to_json_value(value: Any) -> Any:
-    """Return `value` as plain JSON: numbers JSON cannot hold become texts, dataclasses become objects."""
+    """Return `value` as plain JSON values: NaN and infinities become strings, dataclasses become objects."""
     kind = type(value)
     if value is None or kind is str or kind is int or kind is bool or (kind is float and math.isfinite(value)):
         return value
@@ -40,23 +40,23 @@ def to_json_value(value: Any) -> Any:
 
 
 def dumps(record: Mapping[str, Any]) -> str:
-    """Return one line of strict JSON; bytes that are not UTF-8 are escaped and survive a round trip."""
+    """Return one line of strict JSON; undecodable bytes (lone surrogates) are escaped and survive a round trip."""
     text = json.dumps(to_json_value(record), allow_nan=False, ensure_ascii=False)
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 @cache
 def public_fields(cls: Any) -> tuple[str, ...]:
-    """Return the names of the fields of a dataclass that are part of its JSON form."""
+    """Return the names of a dataclass's fields that are part of its JSON form."""
     return tuple(f.name for f in fields(cls) if f.metadata.get("json", True))
 
 
 def from_json_value(cls: type[T], record: object) -> T:
-    """Return a dataclass from what `to_json_value` made of it; keys of a newer version are left out.
+    """Rebuild a dataclass from the output of `to_json_value`; unknown keys are ignored.
 
     Raises:
-        ValueError: A value is missing, or is one that its field cannot hold.
-        UsageError: The dataclass itself refuses a value.
+        ValueError: A value is missing or invalid.
+        UsageError: The dataclass itself rejects a value.
     """
     if not isinstance(record, Mapping):
         raise ValueError(f"expected an object, not {type(record).__name__}")  # noqa: TRY004 - a damaged value
@@ -74,7 +74,7 @@ def _readers_of(cls: Any) -> dict[str, Reader]:
 
 
 def _reader(hint: Any) -> Reader:
-    """Return what reads a value of a type."""
+    """Return the function that reads a value of a type."""
     origin, inner = get_origin(hint), get_args(hint)
     if hint in _PLAIN:
         return _PLAIN[hint]
@@ -96,10 +96,10 @@ def _reader(hint: Any) -> Reader:
 
 
 def number(value: object) -> float:
-    """Return a number, or what stands for one that is not finite.
+    """Read a number; the strings in `NONFINITE` stand for NaN and infinities.
 
     Raises:
-        ValueError: It is something else.
+        ValueError: The value is not a number.
     """
     if type(value) is float:
         return value

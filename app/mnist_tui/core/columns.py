@@ -1,4 +1,4 @@
-"""The numbers of all epochs, a list for each: only epochs that came since the last look are read."""
+"""Per-epoch values as columns, extended incrementally: only new epochs are read."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ STRETCHES: Final = 512
 _SHORT: Final = 4
 """Bucket size below which thinning would drop almost nothing."""
 ELAPSED: Final = "elapsed_s"
-"""The training time until the end of each epoch, as the name of a column."""
+"""Name of the column with the cumulative training time at the end of each epoch."""
 
 
 class Columns:
-    """Numbers of the epochs of one run; `of` tells it which."""
+    """Per-epoch columns of one run; `of` binds them to its history."""
 
     def __init__(self) -> None:
         self._history: Sequence[EpochDone] = ()
@@ -26,18 +26,18 @@ class Columns:
         self._means: dict[tuple[str, float], tuple[float, float]] = {}
 
     def of(self, history: Sequence[EpochDone]) -> Self:
-        """Bring it up to date with a history, which only ever grows."""
+        """Bring the columns up to date with an append-only history."""
         if history is not self._history:
             self._history = history
             self._columns, self._extremes, self._means = {}, {}, {}
         return self
 
     def values(self, name: str, smoothing: float = 0.0) -> Sequence[float]:
-        """Return a number of every epoch; the list grows with the run.
+        """Return one value per epoch; the list grows with the run.
 
         Args:
             name: An attribute of `EpochDone`, or `ELAPSED`.
-            smoothing: Weight of the past in a moving mean, in [0, 1); what is not finite stays out of it.
+            smoothing: Weight of the past in an exponential moving average, in [0, 1); non-finite values are skipped.
         """
         column = self._columns.setdefault((name, smoothing), [])
         new = self._history[len(column) :]
@@ -65,9 +65,9 @@ class Columns:
         self._means[name, weight] = mean, total
 
     def kept(self, name: str, low: int, high: int, smoothing: float = 0.0) -> Sequence[int]:
-        """Return which of the epochs from index `low` to before `high` make a curve that looks as all of them do.
+        """Return the indices in [low, high) to draw, so that the curve looks the same as with all of them.
 
-        Of many, both ends, the lowest and the highest of every stretch, and gaps; arguments as for `values`.
+        A long range is thinned to its ends, each bucket's minimum and maximum, and gaps; arguments as for `values`.
         """
         length = 1 << max((high - low) // STRETCHES, 1).bit_length() - 1
         if length < _SHORT:
@@ -81,13 +81,13 @@ class Columns:
         return sorted(inside.union((low, high - 1), range(low, first * length), range(last * length, high)))
 
     def highest(self, name: str) -> Sequence[float]:
-        """Return finite values of a column: all, or of many at least the highest."""
+        """Return the finite values of a column; a long one is thinned, but keeps its highest values."""
         column = self.values(name)
         return [value for i in self.kept(name, 0, len(column)) if math.isfinite(value := column[i])]
 
 
 def extremes(values: Sequence[float | None], start: int, stop: int) -> set[int]:
-    """Return where the lowest and the highest of some values are, and the first gap if there is one."""
+    """Return the indices of the minimum and maximum of `values[start:stop]`, and of its first gap if it has one."""
     stretch = values[start:stop]
     finite = [value for value in stretch if value is not None and math.isfinite(value)]
     found = {start + stretch.index(value) for value in (min(finite), max(finite))} if finite else set()

@@ -1,4 +1,4 @@
-"""Runs side by side: the settings that differ, what came of them, and how sure the differences are."""
+"""Compares runs side by side: the settings that differ, and differences in accuracy with their confidence intervals."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from mnist_tui.core.state import RunState
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An accuracy against that of the baseline.
+    """An accuracy relative to the baseline's.
 
     Attributes:
-        points: In percentage points.
-        low, high: Its 95 % interval from the number of images alone, in points; other seeds differ by more.
+        points: Difference in percentage points.
+        low, high: Its 95 % interval in points, from the number of images alone; seeds vary by more.
     """
 
     points: float
@@ -26,7 +26,7 @@ class Difference:
 
 
 def differing_settings(runs: Sequence[RunState]) -> list[tuple[str, list[str]]]:
-    """Return title and value per run of each setting in which the runs differ."""
+    """Return the title and each run's value of every setting in which the runs differ."""
     rows = [(field.name, [_in_words(field, run) for run in runs]) for field in SETTING_FIELDS]
     return [(title, values) for title, values in rows if len(set(values)) > 1]
 
@@ -36,7 +36,7 @@ def _in_words(field: Field, run: RunState) -> str:
 
 
 def difference(accuracy: float | None, baseline: float | None, images: int) -> Difference | None:
-    """Return how an accuracy differs from another one measured on as many images; `None` where one is missing.
+    """Return the difference of two accuracies measured on equally many images; `None` if one is missing.
 
     Source: `newcombe_interval`.
     """
@@ -47,7 +47,7 @@ def difference(accuracy: float | None, baseline: float | None, images: int) -> D
 
 
 def reached(run: RunState, val_accuracy: float) -> tuple[int, float] | None:
-    """Return the first epoch with this validation accuracy, and the seconds until its end; `None` if never."""
+    """Return the first epoch that reached this validation accuracy, and the seconds to its end; `None` if none did."""
     seconds = 0.0
     for epoch in run.history:
         seconds += epoch.epoch_s

@@ -1,4 +1,4 @@
-"""Builds the comparison table: groups seeds into rows, marks winners, and says what a reader must know to trust it."""
+"""Builds the comparison table: groups seeds into rows, marks winners, and adds the footnotes needed to interpret it."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from mnist_tui.core.table import (
 )
 
 TIME_NOISE: Final = 0.05
-"""Share by which times differ on a quiet machine; a smaller lead marks no winner."""
+"""Relative variation of times on an idle machine; a smaller lead does not make a winner."""
 _TEST_ACCURACY: Final = ALL["test_accuracy"].column
 _SAME_DATA: Final = ("data_digest", "split_seed")
 _SAME_MACHINE: Final = (*_SAME_DATA, "device", "device_name", "backend", "threads")
 
 
 def build_table(runs: Iterable[RunState]) -> ComparisonTable:
-    """Group runs that differ only in their seed; runs that did not finish stand alone and enter no mean.
+    """Group runs that differ only in their seed; unfinished runs get separate rows and are excluded from means.
 
-    A seed that was run again counts once, with its newest run: repeating a run adds no evidence.
+    If a seed was run more than once, only its newest run counts, as repeating a run adds no evidence.
     """
     groups: dict[tuple[object, ...], list[RunState]] = {}
     for run in runs:
@@ -74,7 +74,7 @@ def _row_order(row: Row) -> tuple[Any, ...]:
 def _winner(rows: Sequence[Row], column: Column) -> int | None:
     """Return the row that leads this column by more than the noise.
 
-    Results on other data compete in nothing, and times from another machine tell nothing about a setting.
+    Results on different data are never compared, nor are times from different machines.
     """
     if column.direction is Direction.NONE:
         return None
@@ -90,7 +90,7 @@ def _winner(rows: Sequence[Row], column: Column) -> int | None:
     running.sort(key=lambda item: sign * item[1].mean, reverse=True)
     first, lead = running[0]
     ours = _half_width(rows[first], column, lead, -sign)
-    # A single seed is neither marked nor beaten: it stands outside, unless it leads.
+    # Single-seed rows are not ranked, as their noise is unknown; but if one leads, nothing is marked.
     rivals = [(rows[i], value) for i, value in running[1:] if value.std is not None]
     leads = [
         abs(lead.mean - value.mean) > math.hypot(ours, _half_width(row, column, value, sign)) for row, value in rivals
@@ -99,15 +99,15 @@ def _winner(rows: Sequence[Row], column: Column) -> int | None:
 
 
 def _half_width(row: Row, column: Column, value: Spread, side: int) -> float:
-    """Return how far the 95 % interval of a mean reaches below (side -1) or above it (1); infinite for one seed.
+    """Return the width of a mean's 95 % interval below (side -1) or above it (side 1); infinite for one seed.
 
-    One seed does not tell how much seeds differ, and they differ by more than the number of images explains.
+    One seed says nothing about the variation between seeds, which exceeds the sampling error of the test images.
     """
     if value.std is None:
         return math.inf
     from_seeds = student_t_95(value.n - 1) * value.std / math.sqrt(value.n)
     if column.unit is Unit.FRACTION:
-        # All seeds share the images, so more seeds do not make this part smaller.
+        # All seeds are scored on the same images, so more seeds do not reduce this part.
         interval = wilson_interval(value.mean, row.images.get(column.images, 0))
         return max(from_seeds, abs(interval[side > 0] - value.mean))
     return max(from_seeds, TIME_NOISE * abs(value.mean))
@@ -120,7 +120,7 @@ def _setting(row: Row) -> str:
 
 
 def _better_but_unfinished(rows: Sequence[Row], best: frozenset[tuple[int, str]]) -> list[str]:
-    """Name the rows that are clearly better than a marked value, and are not marked since they did not finish."""
+    """Return a note for each unfinished row that is clearly better than a marked value."""
     notes = []
     for row in rows:
         titles = [
@@ -131,7 +131,7 @@ def _better_but_unfinished(rows: Sequence[Row], best: frozenset[tuple[int, str]]
         ]
         if titles:
             titled = " and ".join(titles)
-            notes.append(f"{_setting(row)}, {row.values['status']}: ahead of the marked {titled}, but not finished.")
+            notes.append(f"{_setting(row)}, {row.values['status']}: better than the marked {titled}, but not finished.")
     return notes
 
 
@@ -146,7 +146,7 @@ def _is_clearly_better(row: Row, marked: Row, column: Column) -> bool:
 
 
 def _odd_seeds(rows: Sequence[Row], groups: Iterable[Sequence[RunState]]) -> list[str]:
-    """Name the seeds whose test accuracy lies far below the others of their row, by more than the noise of images."""
+    """Return a note for each seed whose test accuracy is an outlier, far below the other seeds of its row."""
     notes = []
     by_runs = {row.runs: row for row in rows}
     for group in groups:
@@ -160,14 +160,14 @@ def _odd_seeds(rows: Sequence[Row], groups: Iterable[Sequence[RunState]]) -> lis
         middle, lowest, n_images = median(values), values[at], row.images.get(_TEST_ACCURACY.images, 0)
         if newcombe_interval(middle, lowest, n_images)[0] > 0:
             notes.append(
-                f"{_setting(row)}: seed {known[at][0].spec.seed} lies far below the others, with a test accuracy of "
+                f"{_setting(row)}: seed {known[at][0].spec.seed} is far below the others, with a test accuracy of "
                 f"{percent(lowest, 2)}%; the median of {len(values)} seeds is {percent(middle, 2)}%."
             )
     return notes
 
 
 def _about_data(rows: Sequence[Row], groups: Iterable[Sequence[RunState]]) -> list[str]:
-    """Name the data, and say why it is not what was wanted and how to get that."""
+    """Return notes on the datasets, including why a fallback was used and how to get the requested one."""
     labels = dict.fromkeys(str(row.values["dataset"]) for row in rows if row.values["dataset"])
     notes = ["Dataset: " + ", ".join(labels) + "."] if labels else []
     data = (run.dataset for group in groups for run in group)
@@ -184,22 +184,22 @@ def _is_mixed(rows: Sequence[Row]) -> bool:
 def _footnotes(rows: Sequence[Row], best: frozenset[tuple[int, str]], repeated: int) -> tuple[str, ...]:
     notes: list[str] = []
     if any(isinstance(row.values["n_seeds"], int) and row.values["n_seeds"] > 1 for row in rows):
-        notes.append("Several seeds of one setting: mean ± sample deviation (n - 1), n in the column Seeds.")
+        notes.append("Rows with several seeds show mean ± sample standard deviation (n - 1); n is in the Seeds column.")
     if repeated:
-        notes.append(f"Of runs with the same settings and seed the newest counts; {repeated} older left out.")
+        notes.append(f"Only the newest run of each setting and seed counts; older runs left out: {repeated}.")
     for row in rows:
         done, tested = row.values["epochs_done"], row.values["test_accuracy"]
         if isinstance(done, Spread):
-            notes.append(f"{_setting(row)}: ended after {done.mean:g} by a patience of {row.values['patience']}.")
+            notes.append(f"{_setting(row)}: stopped early after {done.mean:g} (patience {row.values['patience']}).")
         if isinstance(tested, Spread) and tested.median is not None:
             middle, low, high = (format_value(_TEST_ACCURACY, one) for one in (tested.median, tested.low, tested.high))
-            notes.append(f"{_setting(row)}: test accuracy of {tested.n} seeds, median {middle}, from {low} to {high}.")
+            notes.append(f"{_setting(row)}: test accuracy of {tested.n} seeds: median {middle}, range {low} to {high}.")
     finished = [row for row in rows if is_finished(row)]
     if best:
-        notes.append("Best value of a column marked where its lead is larger than the noise (95 %).")
+        notes.append("The best value of a column is marked if its lead exceeds the noise (95 %).")
     if len(finished) > 1 and not _is_mixed(rows) and any(row.values["n_seeds"] == 1 for row in finished):
-        notes.append("A single seed does not show the noise, so its row is neither marked nor beaten; try --seeds 0-4.")
+        notes.append("Rows with a single seed are not ranked, because their noise is unknown; try --seeds 0-4.")
     notes += _better_but_unfinished(rows, best)
     if len(finished) < len(rows):
-        notes.append("Runs that did not finish stand alone and enter no mean.")
+        notes.append("Unfinished runs have separate rows and are excluded from means.")
     return tuple(notes)

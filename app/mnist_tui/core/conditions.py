@@ -11,14 +11,14 @@ class DatasetInfo:
     """The data of a run.
 
     Attributes:
-        name: `mnist` or `digits`, for machines.
-        label: The name for people, such as `digits 8x8, not MNIST`.
+        name: Identifier: `mnist` or `digits`.
+        label: Display name, such as `8x8 digits (not MNIST)`.
         n_train, n_validation, n_test: Images per part.
-        sha256: Digest of all pixels and labels, the same from whatever file they were read.
+        sha256: Digest of all pixels and labels, whichever files they were read from.
         source: Where it was read from.
-        note: Why this dataset and not another, and how to get MNIST; empty when there is nothing to say.
-        classes: Names of the classes, by number; empty where an older version wrote the run down.
-        side: Width and height of an image; 0 likewise.
+        note: Why this dataset was used instead of MNIST, and how to get MNIST; empty without a fallback.
+        classes: Class names, by number; empty for a run recorded by an older version.
+        side: Width and height of an image; 0 for a run recorded by an older version.
     """
 
     name: str
@@ -35,16 +35,16 @@ class DatasetInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """Where a run was computed.
+    """The machine and software that trained a run.
 
     Attributes:
         device: `cpu`, `cuda` or `mps`.
-        device_name: The processor or GPU by its name.
-        threads: CPU threads of the training.
-        backend: `compiled` or `torch`: what trained it.
-        host: Name of the computer.
+        device_name: Name of the processor or GPU.
+        threads: CPU threads used for training.
+        backend: `compiled` or `torch`.
+        host: Host name.
         system: Operating system.
-        versions: Version of each package that can change a number.
+        versions: Version of each package that can affect results.
     """
 
     device: str
@@ -57,11 +57,11 @@ class Machine:
 
     @property
     def deciding_threads(self) -> int | None:
-        """The number of threads where it can change a number; `None` for the compiled step, where it cannot."""
+        """The number of threads if it can affect results; `None` for the compiled step, where it cannot."""
         return None if self.backend == "compiled" else self.threads
 
     def differences(self, before: Machine) -> tuple[str, ...]:
-        """Return what can change the last bits of a number against another machine: device, threads, versions."""
+        """Return the differences from another machine that can affect results: device, backend, threads, versions."""
         threads = before.deciding_threads, self.deciding_threads
         values = [
             ("device", before.device_name, self.device_name),

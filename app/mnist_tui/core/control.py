@@ -1,4 +1,4 @@
-"""What people ask of the training of this process, and what the training loop reads of it."""
+"""Requests to the training of this process, and the training loop's view of them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from mnist_tui.core.orders import HAND_OVER, Order, Steering, Wishes
 
 
 class Next(Enum):
-    """What the loop has to do next."""
+    """What the training loop does next."""
 
     GO_ON = auto()
     STOP_RUN = auto()
 
 
 class Requests:
-    """What was asked of one run after the other: put in by any thread, read by the training thread between batches."""
+    """Pending requests for the current run: written by any thread, read by the training thread between batches."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -30,10 +30,10 @@ class Requests:
         self._rate: float | None = None
         self._too_late = False
 
-    # Put in ---------------------------------------------------------------------------------------
+    # Written by any thread ------------------------------------------------------------------------
 
     def take(self, order: Order) -> bool:
-        """Take an order; see `Steering.give`. For epochs and rate it is too late while the run is tested."""
+        """Accept an order; see `Steering.give`. It is too late for epochs and rate while the run is being tested."""
         with self._changed:
             if order.run not in ("", self._run) or (order.kind in ("epochs", "rate") and self._too_late):
                 return False
@@ -58,20 +58,20 @@ class Requests:
             return True
 
     def _end_run(self, after_epoch: bool) -> None:
-        # A second, more urgent wish wins over "after the epoch".
+        # A second, more urgent request overrides "after the epoch".
         self._after_epoch = after_epoch and (self._after_epoch or not self._stop_run)
         self._stop_run = True
         self._paused = False
 
     def wishes(self, run: str | None) -> Wishes:
-        """Return what was asked of the run in progress; nothing was asked of another one."""
+        """Return the pending requests for the current run; any other run has none."""
         with self._changed:
             if run not in (None, self._run):
                 return Wishes()
             return Wishes(self._epochs, self._rate, self._paused, self._stop_run)
 
     def hold(self) -> str | None:
-        """Pause the run; return its id, `None` where it is already paused."""
+        """Pause the run; return its id, or `None` if it is already paused."""
         with self._changed:
             if self._paused:
                 return None
@@ -79,14 +79,14 @@ class Requests:
             return self._run
 
     def wait_until_held(self, timeout_s: float) -> bool:
-        """Block until the training thread holds."""
+        """Block until the training thread has paused; return False on timeout."""
         with self._changed:
             return self._changed.wait_for(lambda: self._held, timeout_s)
 
     # Read by the training thread ------------------------------------------------------------------
 
     def begin_run(self, run: str) -> None:
-        """Forget what was asked of the run before."""
+        """Start a run: discard the requests for the previous one."""
         with self._changed:
             self._run = run
             self._epochs, self._epochs_are_new, self._too_late = None, False, False
@@ -95,7 +95,7 @@ class Requests:
                 self._stop_run = self._after_epoch = False
 
     def end_run(self) -> None:
-        """Take no more wishes for the run that is over."""
+        """Accept no more requests for the run that just ended."""
         with self._changed:
             self._run, self._too_late = "", True
 
@@ -106,12 +106,12 @@ class Requests:
 
     @property
     def handing_over(self) -> bool:
-        """True once another process is to go on."""
+        """True once training is being handed over to another process."""
         return self._handing_over
 
     @property
     def paused(self) -> bool:
-        """True while the run should hold."""
+        """True while the run should be paused."""
         return self._paused
 
     @property
@@ -120,15 +120,15 @@ class Requests:
         return self._stop_run
 
     def between_batches(self) -> Next:
-        """Say whether to go on with the next batch."""
+        """Return whether to continue with the next batch."""
         return Next.STOP_RUN if self._stop_run and not self._after_epoch else Next.GO_ON
 
     def after_epoch(self) -> Next:
-        """Say whether to go on with the next epoch."""
+        """Return whether to continue with the next epoch."""
         return Next.STOP_RUN if self._stop_run else Next.GO_ON
 
     def wait_until_resumed(self) -> bool:
-        """Block the training thread while the run is paused; False when it is, but other epochs were asked for."""
+        """Block while the run is paused; return False if it still is and only the requested epochs have changed."""
         with self._changed:
             self._held = True
             self._changed.notify_all()
@@ -137,13 +137,13 @@ class Requests:
             return not self._paused
 
     def take_rate(self) -> float | None:
-        """Return the learning rate that was asked for since the last call, `None` for none."""
+        """Return the learning rate requested since the last call, or `None`."""
         with self._changed:
             rate, self._rate = self._rate, None
             return rate
 
     def epochs(self, current: int, done: int) -> int:
-        """Return the number of epochs to reach: what was asked for last, at least `done`."""
+        """Return the target number of epochs: the latest request, but at least `done`."""
         with self._changed:
             self._epochs_are_new = False
             if self._epochs is None:
@@ -152,19 +152,19 @@ class Requests:
             return self._epochs
 
     def close(self) -> None:
-        """Take no more wishes for this run: it is about to be tested."""
+        """Accept no more requests for epochs or rate: the run is about to be tested."""
         with self._changed:
             self._too_late = True
 
     def close_epochs(self, done: int) -> bool:
-        """Take no more wishes for epochs, as the run is about to be tested; False when more were asked for by now."""
+        """Accept no more epochs, since the run is about to be tested; return False if more were requested meanwhile."""
         with self._changed:
             self._too_late = self._epochs is None or self._epochs <= done
             return self._too_late
 
 
 class TrainingControl(Steering):
-    """Steers the training of this process, which it can also hold for a moment or give away."""
+    """Controls the training of this process, which it can also pause temporarily or hand over."""
 
     @property
     @abstractmethod
@@ -174,41 +174,41 @@ class TrainingControl(Steering):
     @property
     @abstractmethod
     def handing_over(self) -> bool:
-        """True once another process is to go on."""
+        """True once training is being handed over to another process."""
 
     def hand_over(self) -> None:
-        """End what is in progress, and the queue, where they are, so that another process can go on from there."""
+        """Stop the current runs and the queue where they are, so that another process can resume them."""
         self.give(Order(kind=HAND_OVER))
 
     @abstractmethod
     def hold(self) -> frozenset[str]:
-        """Hold for a while what does not hold already; return it, for `let_go`."""
+        """Pause the runs that are not paused; return their ids for `let_go`."""
 
     @abstractmethod
     def let_go(self, held: frozenset[str]) -> None:
-        """Let go on what `hold` returned; what was paused before stays paused."""
+        """Resume the runs that `hold` paused; those paused before stay paused."""
 
     @abstractmethod
     def wait_until_held(self, timeout_s: float) -> bool:
-        """Block until what is in progress holds; False when it has not come so far in time."""
+        """Block until all current runs have paused; return False on timeout."""
 
 
 class RunControl(TrainingControl):
-    """Steers one run after the other.
+    """Controls runs that are trained one after another.
 
     Attributes:
-        requests: What the training loop reads.
+        requests: The pending requests, which the training loop reads.
     """
 
     def __init__(self) -> None:
         self.requests = Requests()
 
     def give(self, order: Order) -> bool:
-        """Put an order in; see `Requests.take`."""
+        """Submit an order; see `Requests.take`."""
         return self.requests.take(order)
 
     def wishes(self, run: str | None = None) -> Wishes:
-        """Return what was asked of the run in progress; nothing was asked of another one."""
+        """Return the pending requests for the current run; any other run has none."""
         return self.requests.wishes(run)
 
     @property
@@ -218,19 +218,19 @@ class RunControl(TrainingControl):
 
     @property
     def handing_over(self) -> bool:
-        """True once another process is to go on."""
+        """True once training is being handed over to another process."""
         return self.requests.handing_over
 
     def hold(self) -> frozenset[str]:
-        """Hold the run unless it is paused."""
+        """Pause the run unless it is already paused."""
         held = self.requests.hold()
         return frozenset() if held is None else frozenset({held})
 
     def let_go(self, held: frozenset[str]) -> None:
-        """Let it go on."""
+        """Resume the run if `hold` paused it."""
         if held:
             self.resume()
 
     def wait_until_held(self, timeout_s: float) -> bool:
-        """Block until the training thread holds."""
+        """Block until the training thread has paused; return False on timeout."""
         return self.requests.wait_until_held(timeout_s)

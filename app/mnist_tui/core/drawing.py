@@ -1,4 +1,4 @@
-"""A drawing of strokes, and the picture that it makes: as it lies on the pad, or centred as MNIST's digits are."""
+"""A drawing made of strokes, and its raster image: as drawn on the pad, or centred like MNIST's digits."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 PEN: Final = 1.3 / 28
-"""Radius of the pen, as a share of the picture's width: lines are as thick as MNIST's usual ones."""
+"""Pen radius as a fraction of the image width; gives lines of MNIST's typical thickness."""
 BOX: Final = 20 / 28
 """MNIST's digits were scaled to fit 20 of 28 pixels, then moved so that their centre of mass is in the middle."""
 _SHORTEST: Final = 0.8 / 28
-"""A pen that moved less than a pixel is where it was."""
+"""Pen movements shorter than this, below one pixel, are ignored."""
 
 Point: TypeAlias = tuple[float, float]
 """x to the right and y downwards, in [0, 1]."""
@@ -23,7 +23,7 @@ class Drawing:
     """Strokes on a square pad.
 
     Attributes:
-        strokes: Each the points that a pen went through; a single one is a dot.
+        strokes: The points of each stroke; a stroke with a single point is a dot.
     """
 
     strokes: list[list[Point]] = field(default_factory=list)
@@ -45,19 +45,19 @@ class Drawing:
             self.strokes[-1].append(point)
 
     def undo(self) -> None:
-        """Take the last stroke away."""
+        """Remove the last stroke."""
         del self.strokes[-1:]
 
     def clear(self) -> None:
-        """Take everything away."""
+        """Remove all strokes."""
         self.strokes.clear()
 
     def copy(self) -> Drawing:
-        """Return one that stays as it is now."""
+        """Return an independent copy."""
         return Drawing([list(stroke) for stroke in self.strokes])
 
     def centred(self, side: int) -> bytes:
-        """Return it as MNIST's pictures were made, side x side grey values, 255 for ink.
+        """Return the drawing normalised as MNIST's images are: side x side grey values, 255 for ink.
 
         Source: the description of MNIST: size normalised to a box of 20 x 20 pixels, centre of mass in the middle.
         """
@@ -74,14 +74,14 @@ class Drawing:
                 canvas.draw([((x - left) * scale + dx, (y - top) * scale + dy) for x, y in stroke])
             return canvas.rows
 
-        # Drawn once to find its weight, once more where that is in the middle.
+        # Drawn once to find the centre of mass, then again with it in the middle.
         x, y = _centre_of_mass(drawn(PEN, PEN))
         rows = drawn(PEN + 0.5 - x, PEN + 0.5 - y)
         return bytes(round(255 * ink) for row in rows for ink in row)
 
 
 class Canvas:
-    """A square of ink that strokes are drawn on.
+    """A square raster that strokes are drawn on.
 
     Attributes:
         rows: Ink in [0, 1], (side, side).
@@ -97,7 +97,7 @@ class Canvas:
 
     def _line(self, begin: Point, end: Point) -> None:
         side = len(self.rows)
-        # On few pixels it is still seen.
+        # Keep the line visible on small rasters.
         pen = max(PEN, 0.75 / side)
         reach = pen + 1 / side
         for j in _pixels(min(begin[1], end[1]) - reach, max(begin[1], end[1]) + reach, side):
@@ -113,7 +113,7 @@ def _pixels(low: float, high: float, count: int) -> range:
 
 
 def _distance(x: float, y: float, begin: Point, end: Point) -> float:
-    """Return the distance of a point from a line between two others."""
+    """Return the distance of a point from a line segment."""
     dx, dy = end[0] - begin[0], end[1] - begin[1]
     length = dx * dx + dy * dy
     share = min(max(((x - begin[0]) * dx + (y - begin[1]) * dy) / length, 0.0), 1.0) if length else 0.0

@@ -1,7 +1,7 @@
-"""The events of training: what the engine says, and all that anyone else listens to.
+"""The events of training: everything the engine reports, and all that the rest of the program listens to.
 
 Accuracies are fractions in [0, 1], times are seconds of a monotonic clock, `*_at` are ISO 8601 times in UTC.
-Every event is frozen, so it may cross threads.
+Every event is frozen, so threads can share it.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from mnist_tui.core.metrics import error_reduction, improvement_points
 from mnist_tui.core.spec import RunSpec
 
 SCHEMA: Final = 1
-"""Number of the JSON form; it rises when a name changes its meaning or goes away."""
+"""Version of the JSON form; incremented when a key changes its meaning or is removed."""
 
 
 class Status(StrEnum):
-    """How a run stands."""
+    """The status of a run."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -36,17 +36,17 @@ class Status(StrEnum):
 
     @property
     def is_over(self) -> bool:
-        """True when no further epoch comes by itself."""
+        """True when the run has ended, finished or not."""
         return self not in (Status.QUEUED, Status.RUNNING, Status.PAUSED)
 
 
 def now() -> str:
-    """Return the time in UTC as events tell it."""
+    """Return the current time in UTC, in the format that events use."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 class Phase(StrEnum):
-    """What is done inside an epoch, or after the last one."""
+    """A phase of an epoch, or the test after the last one."""
 
     TRAIN = "train"
     VALIDATION = "validation"
@@ -58,7 +58,7 @@ class Audience(Enum):
 
     EVERYONE = auto()
     STORE = auto()
-    """The store alone, where all processes of the same home find it."""
+    """Only the store, where all processes with the same home can read it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,23 +67,23 @@ class Event:
 
     type: ClassVar[str]
     mergeable: ClassVar[bool] = False
-    """True where only the newest of several waiting events matters."""
+    """True if only the newest of several pending events matters."""
     audience: ClassVar[Audience] = Audience.EVERYONE
     """Who may see it."""
 
     @property
     def public(self) -> Event:
-        """The event without what is for the store alone."""
+        """The event without the parts meant only for the store."""
         return self
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values, NaN and infinities as the texts `nan`, `inf` and `-inf`."""
+        """Return plain JSON values, with NaN and infinities as the strings `nan`, `inf` and `-inf`."""
         return {"type": self.type, "schema": SCHEMA, **to_json_value(self)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepStarted(Event):
-    """The queue begins to be worked off."""
+    """Training of the queue has started."""
 
     type: ClassVar[str] = "sweep_started"
     sweep: str
@@ -96,7 +96,7 @@ class Preparing(Event):
 
     Attributes:
         message: What is being done.
-        fraction: Share that is done, `None` while unknown.
+        fraction: Fraction done, `None` while unknown.
     """
 
     type: ClassVar[str] = "preparing"
@@ -121,15 +121,15 @@ class RunStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress(Event):
-    """Where a run stands inside an epoch; a few times per second at most.
+    """Progress within an epoch; sent a few times per second at most.
 
     Attributes:
         epoch: The epoch in progress, from 1.
-        phase: What is being done.
-        batch, batches: Batches done and to do in this phase.
-        epoch_elapsed_s: Time spent in this epoch, pauses left out.
+        phase: The current phase.
+        batch, batches: Batches done, and all batches, of this phase.
+        epoch_elapsed_s: Time spent in this epoch, excluding pauses.
         images_per_s: Training images per second in this epoch so far; 0 when not yet known.
-        loss: Mean loss of the batches trained last; `None` outside of training.
+        loss: Mean loss of the most recent batches; `None` outside training.
     """
 
     type: ClassVar[str] = "progress"
@@ -149,15 +149,15 @@ class EpochDone(Event):
     """An epoch is complete: trained and validated.
 
     Attributes:
-        train_loss, train_accuracy: Means over the training images, taken while the weights change.
+        train_loss, train_accuracy: Means over the training images, measured while the weights change.
         val_loss, val_accuracy: Means over the validation images, after the epoch.
-        train_s, val_s: Time of the training and of the validation part.
+        train_s, val_s: Duration of training and of validation.
         images_per_s: Training images per second of `train_s`.
         learning_rate: Adam's step size in this epoch.
-        val_accuracy_before: Validation accuracy of the epoch before; `None` for epoch 1, and in an event that was read
-            from its JSON form and not yet put among the others of its run.
-        insight: What the validation told about the network, for the store alone; fast epochs have none.
-        checkpoint: All that is needed to go on from here, likewise.
+        val_accuracy_before: Validation accuracy of the previous epoch; `None` for epoch 1, and after parsing JSON until
+            `after` fills it in.
+        insight: What validation shows about the network, only for the store; skipped for some fast epochs.
+        checkpoint: Everything needed to resume from here; likewise.
     """
 
     type: ClassVar[str] = "epoch_done"
@@ -191,7 +191,7 @@ class EpochDone(Event):
         return error_reduction(self.val_accuracy_before, self.val_accuracy)
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values, with what follows from the epoch before."""
+        """Return plain JSON values, including those derived from the previous epoch."""
         record = Event.to_json(self)
         rate = record.pop("learning_rate")
         record["improvement_points"] = to_json_value(self.improvement_points)
@@ -200,13 +200,13 @@ class EpochDone(Event):
         return record
 
     def after(self, before: EpochDone | None) -> EpochDone:
-        """Return the epoch as the one after another."""
+        """Return the epoch with `val_accuracy_before` taken from its predecessor."""
         if before is None or self.val_accuracy_before is not None:
             return self
         return replace(self, val_accuracy_before=before.val_accuracy)
 
     def with_parts(self, insight: Insight | None, checkpoint: bytes | None) -> EpochDone:
-        """Return the epoch with what the store keeps beside its numbers."""
+        """Return the epoch with its insight and its checkpoint."""
         return replace(self, insight=insight, checkpoint=checkpoint)
 
     @property
@@ -232,7 +232,7 @@ class EpochsChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateChanged(Event):
-    """The learning rate of the run in progress was changed, for whole epochs.
+    """The learning rate of the run in progress was changed, from the start of an epoch on.
 
     Attributes:
         epoch: The first epoch that is trained with it.
@@ -247,7 +247,7 @@ class RateChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPaused(Event):
-    """The run waits between two batches."""
+    """The run was paused between two batches."""
 
     type: ClassVar[str] = "run_paused"
     run: str
@@ -256,7 +256,7 @@ class RunPaused(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResumed(Event):
-    """The run goes on after a pause of `paused_s` seconds."""
+    """The run was resumed after a pause of `paused_s` seconds."""
 
     type: ClassVar[str] = "run_resumed"
     run: str
@@ -266,13 +266,13 @@ class RunResumed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContinued(Event):
-    """A run that was begun before goes on, in this process or after another one ended.
+    """A run that was started earlier, in this or another process, continues.
 
     Attributes:
-        epoch: Finished epochs that it goes on from.
-        epochs: Epochs to reach.
-        differs: What is not as before, so that the numbers may differ from those of an uninterrupted run.
-        story: The run's events up to here, for those who do not know it; not part of the JSON form.
+        epoch: Finished epochs that it continues from.
+        epochs: Target number of epochs.
+        differs: Conditions that have changed, so that results may differ from those of an uninterrupted run.
+        story: The run's events up to here, for listeners that have not seen them; not part of the JSON form.
     """
 
     type: ClassVar[str] = "run_continued"
@@ -287,12 +287,12 @@ class RunContinued(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint(Event):
-    """All that is needed to go on from here, inside an epoch or after one that was to be followed by another.
+    """Everything needed to resume a run from here, within an epoch or at the end of one.
 
     Attributes:
         epoch: Finished epochs.
-        batch: Batches trained of the epoch after that; 0 at the end of an epoch.
-        data: As the engine writes and reads it.
+        batch: Batches trained of the next epoch; 0 at the end of an epoch.
+        data: Opaque bytes that the engine writes and reads.
     """
 
     type: ClassVar[str] = "checkpoint"
@@ -305,14 +305,14 @@ class Checkpoint(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationSet(Event):
-    """The validation images themselves, to be looked at without the data; the store keeps one copy.
+    """The validation images themselves, so that they can be shown without the dataset; the store keeps one copy.
 
     Attributes:
         sha256: Digest of the dataset.
-        split_seed: Which of its images were set aside.
+        split_seed: Seed of the split that chose them.
         side: Width and height of an image.
-        classes: Names of the classes, by number.
-        labels: Class of each image, a byte each.
+        classes: Class names, by number.
+        labels: Class of each image, one byte each.
         images: Grey values, side x side bytes each, 255 for ink.
     """
 
@@ -333,18 +333,18 @@ class ValidationSet(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunDone(Event):
-    """A run is over; `status` says how, the numbers stand for its finished epochs.
+    """A run has ended; `status` says how, and the numbers cover its finished epochs.
 
     Attributes:
         status: `finished`, `stopped`, `diverged`, `failed`, `out of memory` or `interrupted`.
-        reason: In words why it ended so; empty when it just finished.
+        reason: Why it ended that way, as text; empty if it simply finished.
         epochs_done: Finished epochs.
         last_epoch_accuracy: Training accuracy of the last epoch.
         last_epoch_time_s: Training plus validation time of the last epoch.
         last_val_accuracy: Validation accuracy after the last epoch.
         best_val_accuracy, best_epoch: The best validation accuracy and the first epoch that reached it.
         test_accuracy, test_loss: Measured once, with the weights after the last epoch; `None` if not measured.
-        total_training_time_s: Sum of all epoch times; loading, pauses and the test are not in it.
+        total_training_time_s: Sum of all epoch times, excluding loading, pauses and the test.
     """
 
     type: ClassVar[str] = "run_done"
@@ -369,7 +369,7 @@ class SweepDone(Event):
 
     Attributes:
         runs: Ids of the runs of this sweep, in the order they ran.
-        stopped: True when runs may still wait.
+        stopped: True if it was stopped, so that runs may still be queued.
     """
 
     type: ClassVar[str] = "sweep_done"
@@ -380,12 +380,12 @@ class SweepDone(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice(Event):
-    """Something a person should know that ends no run: a fallback, a warning, an error before any run.
+    """A message to the user that does not end a run: a fallback, a warning, an error before any run.
 
     Attributes:
-        level: How grave it is.
+        level: Its severity.
         message: One sentence, and the next step.
-        exit_code: What the headless command should exit with; 0 when it is not an error.
+        exit_code: Exit code for the headless command; 0 if it is not an error.
     """
 
     type: ClassVar[str] = "notice"

@@ -1,6 +1,6 @@
-"""Every setting and every result of a run, declared once: tables, lists, filters and comparisons read them here.
+"""Every setting and every result of a run, declared once for tables, lists, filters and comparisons.
 
-Settings come from `RunSpec`; where a run had another value than was asked for, as with `auto`, it is given here.
+Settings come from `RunSpec`; if the actual value can differ, as with `auto`, it is defined here.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ Getter: TypeAlias = Callable[[RunState], Value]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One thing that is known of a run.
+    """One property of a run.
 
     Attributes:
         column: Its column in the comparison table, with its key and its titles.
-        get: The value of a run; `None` where it has none.
-        name: Its name among the settings of a run, such as `Batch size`; empty for results.
-        short: Its heading in the list of runs; empty: it has no column there.
-        word: Its name in filters; empty: it cannot be asked for.
-        brief: The value in the list, where that is another one.
-        asked: The value that filters compare, likewise.
-        same: What must be equal for runs to be averaged; `None`: it may differ.
-        of_group: The value of runs that are averaged; `None`: that of the first one.
-        unset: What stands for no value in words.
+        get: Returns a run's value; `None` if it has none.
+        name: Display name of a setting, such as `Batch size`; empty for results.
+        short: Heading in the list of runs; empty if it has no column there.
+        word: Name in filters; empty if runs cannot be filtered by it.
+        brief: Returns the value shown in the list of runs, if it differs.
+        asked: Returns the value that filters compare, if it differs.
+        same: Returns what must be equal for runs to be averaged; `None` if it may differ.
+        of_group: Returns the value of averaged runs; `None` to use the first run's.
+        unset: Text shown for a missing value.
     """
 
     column: Column
@@ -49,16 +49,16 @@ class Field:
 
     @property
     def key(self) -> str:
-        """Its machine name."""
+        """The key of its column."""
         return self.column.key
 
     def in_words(self, run: RunState) -> str:
-        """Return the value of a run as text."""
+        """Return a run's value as text."""
         value = self.get(run)
         return self.unset if value is None or isinstance(value, Spread) else in_words(value)
 
     def of(self, group: Sequence[RunState]) -> Value:
-        """Return the value of runs that are averaged."""
+        """Return the value of a group of averaged runs."""
         return self.of_group(group) if self.of_group is not None else self.get(group[0])
 
 
@@ -79,7 +79,7 @@ _ACTUAL: Final[dict[str, dict[str, Any]]] = {
     "dataset": {
         "get": lambda run: run.dataset.label if run.dataset else None,
         "asked": lambda run: run.dataset.name if run.dataset else run.spec.dataset,
-        # Its label is not what tells data apart: see `data_digest`.
+        # Datasets are told apart by their digest, not by their label: see `data_digest`.
         "same": None,
     },
     "device": {
@@ -97,9 +97,9 @@ _ACTUAL: Final[dict[str, dict[str, Any]]] = {
         "of_group": _threads,
     },
 }
-"""What a run really had, where that is not what its settings say."""
+"""Values that a run actually used, where they can differ from its settings."""
 _REPORTED: Final = ("epochs", "features")
-"""Settings that are a column also where all rows share them."""
+"""Settings that have a column even if all rows share the value."""
 
 
 def _field_of(setting: Setting) -> Field:
@@ -121,7 +121,7 @@ def _field_of(setting: Setting) -> Field:
         "column": column,
         "get": get,
         "name": setting.name,
-        # An abbreviation is not a word that begins a heading.
+        # Abbreviations stay in lower case.
         "short": (word if len(word) < 3 else word.capitalize()) if setting.is_remembered else "",
         "word": word,
         "unset": OFF if setting.is_optional else "",
@@ -140,7 +140,7 @@ _RATE_CHANGES: Final = Field(
         "Rate Changes",
         Unit.TEXT,
         Direction.NONE,
-        "Learning rates set on the way.",
+        "Learning rates set during the run.",
         always=False,
         if_any=True,
     ),
@@ -150,7 +150,7 @@ _RATE_CHANGES: Final = Field(
     same=lambda run: run.rates,
 )
 _PARAMETERS: Final = Field(
-    column=Column("parameters", "Parameters", Unit.COUNT, Direction.NONE, "Trainable numbers in the network."),
+    column=Column("parameters", "Parameters", Unit.COUNT, Direction.NONE, "Trainable parameters of the network."),
     get=lambda run: run.parameters,
     name="Parameters",
 )
@@ -160,7 +160,7 @@ _ORIGIN: Final = (
     _text(
         "data_digest",
         "Data Digest",
-        "Start of the data's SHA-256.",
+        "Start of the dataset's SHA-256.",
         lambda run: run.dataset.sha256[:12] if run.dataset else None,
         same=lambda run: run.dataset.sha256 if run.dataset else None,
     ),
@@ -205,7 +205,7 @@ RESULT_FIELDS: Final = (
         "Last Epoch Accuracy",
         Unit.FRACTION,
         Direction.HIGHER,
-        "Training accuracy of the last epoch, taken while the weights change.",
+        "Training accuracy of the last epoch, measured while the weights change.",
         images="n_train",
         short="Train",
         word="train",
@@ -243,7 +243,7 @@ RESULT_FIELDS: Final = (
         "Test Accuracy",
         Unit.FRACTION,
         Direction.HIGHER,
-        "Test accuracy with the weights after the last epoch; it chooses nothing.",
+        "Test accuracy with the weights after the last epoch; never used for selection.",
         images="n_test",
         short="Test",
         word="test",
@@ -254,7 +254,7 @@ RESULT_FIELDS: Final = (
         "Total Training Time",
         Unit.SECONDS,
         Direction.LOWER,
-        "Sum of all epoch times; loading, pauses and the test are not in it.",
+        "Sum of all epoch times, excluding loading, pauses and the test.",
         short="Time",
         word="time",
     ),
@@ -268,7 +268,7 @@ def _status(group: Sequence[RunState]) -> str:
 
 
 def _ended_early(group: Sequence[RunState]) -> Spread | None:
-    """Return the epochs of runs that their patience ended, with those of their seeds; `None` where all were trained."""
+    """Return the spread of the epochs trained if patience ended any of these runs early, else `None`."""
     if all(run.status is not Status.FINISHED or run.epochs_done == run.epochs for run in group):
         return None
     return spread([float(run.epochs_done) for run in group])
@@ -276,13 +276,13 @@ def _ended_early(group: Sequence[RunState]) -> Spread | None:
 
 _OUTCOME: Final = (
     Field(
-        column=Column("n_seeds", "Seeds", Unit.COUNT, Direction.NONE, "Runs behind the row: mean ± sample deviation."),
+        column=Column("n_seeds", "Seeds", Unit.COUNT, Direction.NONE, "Runs averaged: mean ± sample deviation."),
         get=lambda _: 1,
         of_group=len,
     ),
     Field(
         column=Column(
-            "status", "Status", Unit.TEXT, Direction.NONE, "How the run ended; only finished runs enter a mean."
+            "status", "Status", Unit.TEXT, Direction.NONE, "How the run ended; only finished runs are averaged."
         ),
         get=lambda run: str(run.status),
         short="Status",
@@ -295,7 +295,7 @@ _OUTCOME: Final = (
             "Epochs Done",
             Unit.COUNT,
             Direction.NONE,
-            "Where patience ended it early.",
+            "Epochs trained, if patience ended it early.",
             always=False,
         ),
         get=lambda run: run.epochs_done,
@@ -305,10 +305,10 @@ _OUTCOME: Final = (
 )
 
 LABEL_FIELDS: Final = (
-    _text("name", "Name", "What you call it.", lambda run: run.labels.name or None, short="Name", word="name"),
+    _text("name", "Name", "The name you gave it.", lambda run: run.labels.name or None, short="Name", word="name"),
     _text("note", "Note", "Your note.", lambda run: run.labels.note or None, word="note"),
     _text("tags", "Tags", "Your tags.", lambda run: " ".join(run.labels.tags) or None, short="Tags", word="tag"),
-    _text("run", "Id", "Its name for the command line.", lambda run: run.run, short="Id", word="id"),
+    _text("run", "Id", "Its id for the command line.", lambda run: run.run, short="Id", word="id"),
     _text(
         "started",
         "Started",
@@ -319,7 +319,7 @@ LABEL_FIELDS: Final = (
         asked=lambda run: run.started_at[:10],
     ),
 )
-"""What people call a run, and where it stands among the others: never part of the comparison."""
+"""The user's labels of a run, its id and its start; never part of the comparison."""
 
 ALL: Final = {field.key: field for field in (*SETTING_FIELDS, *_ORIGIN, *RESULT_FIELDS, *_OUTCOME, *LABEL_FIELDS)}
 """All fields by key."""
@@ -356,7 +356,7 @@ _MORE: Final = (
     "patience",
 )
 _COMPARED: Final = dict.fromkeys([*REPORT, *_MORE, *(field.key for field in SETTING_FIELDS if field.key != "seed")])
-"""What follows the report's columns; a setting that is not named here comes last."""
+"""Keys in column order: the report's, then `_MORE`, then the remaining settings."""
 TABLE_FIELDS: Final = tuple(ALL[key] for key in _COMPARED)
 REPORT_COLUMNS: Final = tuple(ALL[key].column for key in REPORT)
 COLUMNS: Final = tuple(field.column for field in TABLE_FIELDS)

@@ -1,4 +1,4 @@
-"""Finds runs: `features=8 val>90 not failed`. All terms must hold; the app and the command line read the same."""
+"""Filters and sorts runs: `features=8 val>90 not failed`. All terms must match. Shared by app and command line."""
 
 from __future__ import annotations
 
@@ -49,28 +49,28 @@ NUMBERS: Final[Mapping[str, Number]] = {
 }
 """Fields that are compared as numbers: accuracies in per cent, times in seconds."""
 ACCURACIES: Final = frozenset(word for word, field in _ASKED.items() if field.column.unit is Unit.FRACTION)
-"""Fields that are sorted from large to small."""
+"""Fields that are sorted in descending order."""
 TEXTS: Final[Mapping[str, Text]] = {
     word: lambda run, field=field: str(_asked(field, run) or "")  # type: ignore[misc]
     for word, field in _ASKED.items()
     if field.column.unit is Unit.TEXT
 }
-"""Fields that hold text: `=` asks whether it holds the value, in small or capital letters."""
+"""Text fields: `=` tests whether the text contains the value, ignoring case."""
 FIELDS: Final = (*NUMBERS, *TEXTS)
 _SEARCHED: Final = ("name", "tag", "note", "status", "dataset", "device", "id")
-"""Where a word alone is looked for."""
+"""Fields that a bare word is searched for in."""
 
 
 def parse_filter(text: str) -> Test:
-    """Return what tells whether a run fits.
+    """Return a predicate that tests whether a run matches.
 
     Args:
-        text: Terms with spaces between them, all of which must hold; `not` turns the next one round. A term is a field
-            of `FIELDS`, one of `=`, `!=`, `>`, `>=`, `<`, `<=` and a value, or a word that the run's name, tags,
-            note, status, dataset, device or id holds. Without a term every run fits.
+        text: Terms separated by spaces, all of which must match; `not` negates the next one. A term is a field of
+            `FIELDS`, one of `=`, `!=`, `>`, `>=`, `<`, `<=` and a value, or a word contained in the run's name, tags,
+            note, status, dataset, device or id. Without terms, every run matches.
 
     Raises:
-        UsageError: A term cannot be read.
+        UsageError: A term is invalid.
     """
     tests: list[Test] = []
     negated = False
@@ -87,12 +87,12 @@ def parse_filter(text: str) -> Test:
 
 
 def sort_runs(runs: Iterable[RunState], field: str, *, reverse: bool = False) -> list[RunState]:
-    """Return runs in the order of a field, the best accuracy first, other fields from small to large.
+    """Return runs sorted by a field: accuracies in descending order, other fields in ascending order.
 
     Args:
         runs: The runs.
         field: One of `FIELDS`.
-        reverse: The other way round; runs without a value come last all the same.
+        reverse: Reverse the order; runs without a value still come last.
 
     Raises:
         UsageError: There is no such field.

@@ -1,4 +1,4 @@
-"""What an epoch tells about the network: which classes it confuses, where the images lie in its bottleneck."""
+"""What an epoch shows about the network: which classes it confuses, and where its bottleneck places the images."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import Any, Final, TypeAlias
 from mnist_tui.core.numerals import percent
 
 CONFIDENCE_STEPS: Final = 255
-"""Confidences are kept as whole numbers up to this."""
+"""Confidences are stored as integers from 0 to this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mistake:
-    """A validation image that was taken for something else.
+    """A misclassified validation image.
 
     Attributes:
-        image: Its place among the validation images, from 0.
-        label, predicted: The true class and the one that was chosen, as numbers.
+        image: Its index among the validation images, from 0.
+        label, predicted: The true class and the predicted one, as numbers.
         probabilities: One per class; they add up to 1.
     """
 
@@ -34,23 +34,23 @@ class Mistake:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Insight:
-    """What the validation after an epoch told, beside loss and accuracy.
+    """What the validation after an epoch showed besides loss and accuracy.
 
     Attributes:
         confusion: Validation images by true class (row) and predicted class (column).
-        class_accuracy: Share of each class that was recognised; `None` for a class without images.
-        mistakes: The most confident ones, the worst first.
+        class_accuracy: Share of each class that was classified correctly; `None` for a class without images.
+        mistakes: The most confident mistakes, worst first.
         labels: True classes of the images on the map.
-        points: Their places on the map, (images, 2): the bottleneck's own values where it has two (one: the second is
-            0), else their projection on the plane that keeps most of the variance.
-        values: The bottleneck's values, (images, features); empty where it is wide.
-        kept: Share of the variance that the map keeps, in [0, 1].
-        center, axes: What the map is a projection from, (features,) and (2, features): point = axes (values - center).
-        stride: Every so many-th validation image, from the first, is on the map.
-        predictions: Class of each validation image, a byte each.
-        confidences: Probability of that class, in steps of 1/255.
-        regions: Where there are at most two features: the class at each place of the map, row by row from the top,
-            a byte each; empty elsewhere.
+        points: Their coordinates on the map, (images, 2): the bottleneck's values if there are two (or one, with 0 as
+            the second), else their projection on the first two principal components.
+        values: Bottleneck values of these images, (images, features); empty for a wide bottleneck.
+        kept: Share of the variance that the map explains, in [0, 1].
+        center, axes: The projection onto the map, (features,) and (2, features): point = axes (values - center).
+        stride: The map shows every `stride`-th validation image, starting with the first.
+        predictions: Predicted class of each validation image, one byte each.
+        confidences: Probability of that class, in steps of 1/255, one byte each.
+        regions: For at most two features: the predicted class at each point of a grid over the map, row by row from
+            the top, one byte each; otherwise empty.
         limits: Left, right, bottom and top of `regions`.
     """
 
@@ -78,22 +78,22 @@ class Insight:
 
     @property
     def dead_features(self) -> tuple[int, ...]:
-        """Numbers, from 1, of the features that are 0 for every image on the map: their ReLU is dead, for now."""
+        """Numbers, from 1, of the features that are 0 for every image on the map (dead ReLUs)."""
         return tuple(number for number, column in enumerate(zip(*self.values, strict=True), 1) if not any(column))
 
     def sureness(self, image: int) -> str:
-        """Return the probability that the network gives its own answer, in words: `93%`."""
-        # The last step begins at 99.8 %, which is not to be rounded to 100 %.
+        """Return the network's confidence in its prediction for an image, as text: `93%`."""
+        # The last step starts at 99.8 %, which must not be rounded to 100 %.
         return f"{percent(min(self.confidences[image], CONFIDENCE_STEPS - 1) / CONFIDENCE_STEPS, 0)}%"
 
     def project(self, values: Sequence[float]) -> tuple[float, float]:
-        """Return the place on the map of an image with these values of the bottleneck, (features,)."""
+        """Return the map coordinates of an image with these bottleneck values, (features,)."""
         away = [value - middle for value, middle in zip(values, self.center, strict=True)]
         x, y = (math.fsum(a * b for a, b in zip(axis, away, strict=True)) for axis in self.axes)
         return x, y
 
     def to_bytes(self) -> bytes:
-        """Return it packed for the store; points and values with 11 significant bits."""
+        """Return the insight packed for the store; points and values in half precision."""
         head = {
             "confusion": self.confusion,
             "mistakes": [(m.image, m.label, m.predicted, m.probabilities) for m in self.mistakes],
@@ -116,10 +116,10 @@ class Insight:
 
 
 def insight_from_bytes(run: str, epoch: int, data: bytes) -> Insight:
-    """Return what `Insight.to_bytes` packed.
+    """Unpack the output of `Insight.to_bytes`.
 
     Raises:
-        ValueError: It is damaged.
+        ValueError: The data is damaged.
     """
     try:
         head, _, body = zlib.decompress(data).partition(b"\n")
@@ -132,7 +132,7 @@ def _unpacked(run: str, epoch: int, head: dict[str, Any], body: bytes) -> Insigh
     images, width, validated = head["sizes"]
     lengths = (images, 4 * images, 2 * width * images, validated, validated)
     if len(body) < sum(lengths):
-        raise ValueError("its end is missing")
+        raise ValueError("it is truncated")
     parts, start = [], 0
     for length in (*lengths, len(body) - sum(lengths)):
         parts.append(body[start : start + length])
@@ -179,11 +179,11 @@ def _rows(data: bytes, width: int) -> tuple[tuple[float, ...], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """What a network makes of one image.
+    """A network's prediction for one image.
 
     Attributes:
         probabilities: One per class.
-        values: The bottleneck's values, (features,).
+        values: Its bottleneck values, (features,).
     """
 
     probabilities: tuple[float, ...]
@@ -191,4 +191,4 @@ class Guess:
 
 
 Classifier: TypeAlias = Callable[[bytes], Guess]
-"""From the grey values of an image, side x side bytes, to what a network makes of it. For one thread at a time."""
+"""Classifies an image, given as side x side grey values; not thread-safe."""

@@ -1,4 +1,4 @@
-"""What people call a run: its name, its tags, a note. Nothing of it changes a number."""
+"""The user's labels of a run: a name, tags and a note. They do not affect its results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from mnist_tui.errors import UsageError
 
 KEPT_DAYS: Final = 30
-"""How long a deleted run can be brought back."""
+"""How long a deleted run can be restored."""
 MAX_NAME: Final = 60
 MAX_NOTE: Final = 1_000
 MAX_TAG: Final = 30
@@ -19,13 +19,13 @@ MAX_TAGS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What people call a run.
+    """The user's labels of a run.
 
     Attributes:
         name: Free text on one line; empty for none.
-        tags: Single words, without repeats, in the order they were given.
+        tags: Single words, without duplicates, in the order they were given.
         note: Free text.
-        deleted_at: When the run was deleted, ISO 8601; empty while it is not. A deleted run is kept for a while.
+        deleted_at: When the run was deleted, ISO 8601; empty if it was not. A deleted run is kept for `KEPT_DAYS`.
     """
 
     name: str = ""
@@ -48,7 +48,7 @@ class Labels:
 
 
 def as_tags(words: Iterable[str]) -> tuple[str, ...]:
-    """Return tags without repeats; commas and spaces divide them, a leading `#` is left out."""
+    """Split words into tags at commas and spaces, without a leading `#` and without duplicates."""
     parts = [part.removeprefix("#") for word in words for part in word.replace(",", " ").split()]
     return tuple(dict.fromkeys(part for part in parts if part))
 
@@ -57,14 +57,14 @@ def _check(what: str, text: str, most: int) -> None:
     if len(text) > most:
         raise UsageError(f"a {what} may have at most {most:,} characters, not {len(text):,}")
     if not text.isprintable():
-        raise UsageError(f"a {what} may hold no control characters")
+        raise UsageError(f"a {what} must not contain control characters")
 
 
 def now() -> str:
-    """Return this moment for `Labels.deleted_at`."""
+    """Return the current time for `Labels.deleted_at`."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def too_old() -> str:
-    """Return the moment before which what was deleted is removed for good."""
+    """Return the time before which deleted runs are purged."""
     return (datetime.now(UTC) - timedelta(days=KEPT_DAYS)).isoformat(timespec="seconds")

@@ -12,10 +12,10 @@ NORMAL_95: Final = 1.959964
 """Two-sided 95 % quantile of the normal distribution."""
 
 RECENT: Final = 5
-"""Epochs that tell how long the next ones will take."""
+"""Number of recent epochs that the remaining time is estimated from."""
 
 MIN_FOR_MEDIAN: Final = 8
-"""From this many values, median and range are reported beside mean and deviation, which one odd value moves."""
+"""From this many values on, median and range are reported too: a single outlier shifts mean and deviation."""
 
 MIN_FOR_OUTLIERS: Final = 5
 _GRUBBS_95: Final = (
@@ -26,16 +26,16 @@ _STUDENT_95: Final = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2
 
 
 def student_t_95(degrees: int) -> float:
-    """Return the two-sided 95 % quantile of Student's t; beyond 10 degrees of freedom that of 10, which is larger."""
+    """Return the two-sided 95 % quantile of Student's t; above 10 degrees of freedom that of 10, which is larger."""
     return _STUDENT_95[min(max(degrees, 1), len(_STUDENT_95)) - 1]
 
 
 def improvement_points(previous: float | None, current: float | None) -> float | None:
-    """Return the change of an accuracy in percentage points; `None` for a first epoch or a lost value.
+    """Return the change of an accuracy in percentage points; `None` for the first epoch or a non-finite value.
 
     Args:
-        previous: The epoch before, as a fraction in [0, 1].
-        current: This epoch, likewise.
+        previous: Accuracy of the previous epoch, as a fraction in [0, 1].
+        current: Accuracy of this epoch, likewise.
     """
     if previous is None or current is None or not (math.isfinite(previous) and math.isfinite(current)):
         return None
@@ -45,7 +45,7 @@ def improvement_points(previous: float | None, current: float | None) -> float |
 def error_reduction(previous: float | None, current: float | None) -> float | None:
     """Return the share of the remaining errors that this epoch removed: (e0 - e1) / e0 with e = 1 - accuracy.
 
-    `None` where it is undefined: a first epoch, a lost value, or no errors left to remove.
+    `None` where it is undefined: the first epoch, a non-finite value, or no errors left to remove.
     """
     if previous is None or current is None or not (math.isfinite(previous) and math.isfinite(current)):
         return None
@@ -56,7 +56,7 @@ def error_reduction(previous: float | None, current: float | None) -> float | No
 def wilson_interval(accuracy: float, n_images: int) -> tuple[float, float]:
     """Return the 95 % interval of an accuracy measured on `n_images` images, as fractions; [0, 1] without images.
 
-    Unlike the normal approximation it has a width at 0 and 1 too.
+    Unlike the normal approximation, it does not shrink to nothing at 0 and 1.
     Source: Wilson, Journal of the American Statistical Association 22 (1927), 209-212.
     """
     if n_images <= 0:
@@ -79,9 +79,9 @@ def newcombe_interval(first: float, second: float, n_images: int) -> tuple[float
 
 
 def low_outlier(values: Sequence[float]) -> int | None:
-    """Return where the lowest value stands if it lies too far below the others to be one of them by chance (5 %).
+    """Return the index of the lowest value if it is an outlier at the 5 % level, else `None`.
 
-    `None` among fewer than five values. Beyond 20 values the quantile is approximated (up to 100 within 0.1).
+    `None` for fewer than five values. Above 20 values the quantile is approximated (within 0.1 up to 100).
 
     Source: Grubbs, Technometrics 11 (1969), 1-21: (mean - lowest) / sample deviation against its 95 % quantile.
     """
@@ -100,7 +100,7 @@ class Spread:
     Attributes:
         mean: The mean of the values.
         std: Sample standard deviation (n - 1 in the denominator); `None` for a single value.
-        n: How many values there are.
+        n: Number of values.
         median, low, high: Median, lowest and highest value; `None` below `MIN_FOR_MEDIAN` values.
     """
 
@@ -113,7 +113,7 @@ class Spread:
 
 
 def spread(values: Sequence[float]) -> Spread | None:
-    """Return mean and sample deviation, NaN where numbers are too large for them; `None` when there is no value."""
+    """Return mean and sample standard deviation, NaN if they overflow; `None` without values."""
     n = len(values)
     if n == 0:
         return None
@@ -133,8 +133,8 @@ def time_to_go_s(epoch_times_s: Sequence[float], epochs_left: int, elapsed_in_ep
     """Return the seconds until the last epoch ends, from the mean of the most recent epochs.
 
     Args:
-        epoch_times_s: Training plus validation time of each finished epoch; pauses are not in it.
-        epochs_left: Epochs that are not finished, the one in progress included.
+        epoch_times_s: Training plus validation time of each finished epoch, excluding pauses.
+        epochs_left: Unfinished epochs, including the one in progress.
         elapsed_in_epoch_s: Time already spent in the epoch in progress.
     """
     recent = epoch_times_s[-RECENT:]

@@ -1,15 +1,15 @@
-"""Measured numbers as text: 99.998 % is not rounded to 100 %, nor a short time to none."""
+"""Formats measured numbers: 99.998 % is not rounded up to 100 %, nor a short time down to 0."""
 
 from __future__ import annotations
 
 import math
 
 MINUS = "−"
-"""The sign that people read; machine formats keep the hyphen."""
+"""Minus sign for display; machine-readable formats keep the hyphen."""
 
 
 def fixed(number: float, digits: int) -> str:
-    """Return a number with so many decimals, very large ones by their exponent; a zero has no sign."""
+    """Return a number with `digits` decimals, or in scientific notation if very large; zero has no sign."""
     if not math.isfinite(number):
         return "NaN" if math.isnan(number) else "∞" if number > 0 else f"{MINUS}∞"
     text = f"{abs(number):.{digits}f}" if abs(number) < 1e7 else f"{abs(number):.3g}"
@@ -23,7 +23,7 @@ def signed(number: float, digits: int) -> str:
 
 
 def percent(fraction: float, digits: int) -> str:
-    """Return a fraction as a percentage without its sign; rounding never makes it 100.
+    """Return a fraction as a percentage without the % sign; never rounded up to 100.
 
     Args:
         fraction: 0.4794 for `47.94`.
@@ -34,10 +34,10 @@ def percent(fraction: float, digits: int) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """Return a number of things: `1 run`, `1,200 runs`."""
+    """Return a count with its noun: `1 run`, `1,200 runs`."""
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def time_digits(time_s: float) -> int:
-    """Return with how many decimals a time in seconds is written: two, or four where two would show nothing."""
+    """Return the number of decimals for a time in seconds: two, or four for times below 0.01 s."""
     return 4 if 0 < time_s < 0.01 else 2

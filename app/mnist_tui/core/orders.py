@@ -1,7 +1,7 @@
-"""What people ask of training, whoever trains and wherever: the twin of the events.
+"""Orders to training, the counterpart of events.
 
-An order is given to a `Steering`: to the training of this process, to its workers, or to a run of another process. It
-crosses processes in the JSON form below.
+An order is given to a `Steering`: the training of this process, its workers, or a run in another process, to which it
+is sent in the JSON form below.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mnist_tui.core.spec import check_epochs
 from mnist_tui.errors import UsageError
 
 KINDS: Final = ("pause", "resume", "stop", "skip", "epochs", "rate")
-"""What another process may ask for."""
+"""Kinds of orders that another process may send."""
 HAND_OVER: Final = "hand_over"
 """Given by a process to its own training only: stop here, so that another process can take over."""
 WITH_VALUE: Final = ("epochs", "rate")
@@ -26,16 +26,16 @@ WITH_VALUE: Final = ("epochs", "rate")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One thing asked of one run.
+    """One order to a run.
 
     Attributes:
         kind: One of `KINDS`, or `HAND_OVER`.
-        run: The run's id; empty for all that are in progress, which only a process itself may say.
-        value: The epochs to reach, or the learning rate; 0 for the others.
+        run: The run's id; empty for all runs in progress, which only the process itself may use.
+        value: The target number of epochs, or the learning rate; 0 for other kinds.
         after_epoch: Stop or skip at the end of the epoch.
 
     Raises:
-        UsageError: The value cannot be used.
+        UsageError: The value is invalid.
     """
 
     kind: str
@@ -57,29 +57,29 @@ class Order:
 
 
 def order_from_json(record: object) -> Order:
-    """Read what `Order.to_json` wrote.
+    """Parse the output of `Order.to_json`.
 
     Raises:
         ValueError: It is not an order.
-        UsageError: It asks for a value that cannot be used.
+        UsageError: Its value is invalid.
     """
     if not isinstance(record, Mapping) or record.get("type") != "order" or record.get("kind") not in KINDS:
         raise ValueError("this is not an order")
     order = from_json_value(Order, record)
     if not order.run:
-        raise ValueError("the order names no run")
+        raise ValueError("the order does not name a run")
     return order
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What was asked of a run last.
+    """The latest requests made of a run.
 
     Attributes:
-        epochs: The number to reach; `None` where none was asked for.
-        rate: The learning rate that is not in use yet; `None` likewise.
-        paused: It should hold.
-        stopping: It should end, now or after its epoch.
+        epochs: The requested target number of epochs, or `None`.
+        rate: The requested learning rate that is not in use yet, or `None`.
+        paused: The run should be paused.
+        stopping: The run should end, now or after its epoch.
     """
 
     epochs: int | None = None
@@ -89,22 +89,22 @@ class Wishes:
 
 
 class Steering(ABC):
-    """Takes orders. Each may name the run that is meant; without a name it is for all that are in progress."""
+    """Accepts orders. An order may name a run; without a name it applies to all runs in progress."""
 
     @abstractmethod
     def give(self, order: Order) -> bool:
-        """Pass an order on; False, and nothing happens, where the run is not in progress or it is too late for it."""
+        """Pass an order on; return False, without effect, if the run is not in progress or it is too late."""
 
     @abstractmethod
     def wishes(self, run: str | None = None) -> Wishes:
-        """Return what was asked of a run; `None` means all that are in progress."""
+        """Return the latest requests made of a run; `None` means all runs in progress."""
 
     def pause(self, run: str | None = None) -> bool:
-        """Hold the run before its next batch."""
+        """Pause the run before its next batch."""
         return self.give(Order(kind="pause", run=run or ""))
 
     def resume(self, run: str | None = None) -> bool:
-        """Let a paused run go on."""
+        """Resume a paused run."""
         return self.give(Order(kind="resume", run=run or ""))
 
     def stop(self, run: str | None = None, *, after_epoch: bool = False) -> bool:
@@ -112,11 +112,11 @@ class Steering(ABC):
         return self.give(Order(kind="stop", run=run or "", after_epoch=after_epoch))
 
     def skip(self, run: str | None = None, *, after_epoch: bool = False) -> bool:
-        """End the run after this batch or this epoch and go on with the next one."""
+        """End the run after this batch or this epoch, and continue with the next run."""
         return self.give(Order(kind="skip", run=run or "", after_epoch=after_epoch))
 
     def set_epochs(self, epochs: int, run: str | None = None) -> bool:
-        """Give the run another number of epochs to reach; the training never goes below what is done.
+        """Change the run's target number of epochs; it cannot fall below the epochs already done.
 
         Raises:
             UsageError: The number of epochs is out of range.
@@ -124,7 +124,7 @@ class Steering(ABC):
         return self.give(Order(kind="epochs", run=run or "", value=epochs))
 
     def set_learning_rate(self, rate: float, run: str | None = None) -> bool:
-        """Train the run with another learning rate, from its next epoch on.
+        """Change the run's learning rate from its next epoch on.
 
         Raises:
             UsageError: The learning rate is not a finite number above 0.

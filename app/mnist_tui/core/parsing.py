@@ -45,14 +45,14 @@ EVENT_TYPES: Final[dict[str, type[Event]]] = {
 
 
 def event_from_json(record: object) -> Event:
-    """Read what `Event.to_json` wrote; keys of a newer version are left out.
+    """Parse the output of `Event.to_json`; unknown keys are ignored.
 
     Raises:
-        ValueError: The record is not an event that this version knows, or a value is invalid.
+        ValueError: The record is not an event known to this version, or a value is invalid.
     """
     cls = EVENT_TYPES.get(str(record.get("type"))) if isinstance(record, Mapping) else None
     if cls is None:
-        raise ValueError(f"no event of type {str(record)[:40]!r}")
+        raise ValueError(f"not a known event: {str(record)[:40]!r}")
     try:
         return from_json_value(cls, record)
     except (ValueError, UsageError, OverflowError) as error:

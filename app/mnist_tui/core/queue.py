@@ -11,14 +11,14 @@ from mnist_tui.core.spec import RunSpec, new_run_id
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """Where a run resumes.
+    """The point that a run resumes from.
 
     Attributes:
         story: Its events up to `epoch`: `RunStarted`, then epochs and marks.
         epoch: Finished epochs in the checkpoint; 0 without one.
-        checkpoint: Weights, optimizer and place in the epoch, as the engine wrote them.
-        notes: What a person should know, such as a damaged checkpoint that was passed over.
-        later: Finished epochs after `epoch`, which are trained again: they stay known until then.
+        checkpoint: Weights, optimizer state and position in the epoch, as the engine wrote them.
+        notes: Messages for the user, such as a damaged checkpoint that was skipped.
+        later: Finished epochs after `epoch`, which are trained again; their numbers are kept until then.
     """
 
     story: tuple[Event, ...]
@@ -29,20 +29,20 @@ class Continuation:
 
     @property
     def started(self) -> RunStarted | None:
-        """How the run was begun."""
+        """The run's first event."""
         return next((event for event in self.story if isinstance(event, RunStarted)), None)
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedRun:
-    """A run that waits for its turn.
+    """A run that waits in the queue.
 
     Attributes:
-        run: The run's id, given before it starts so that it can be named or removed.
+        run: The run's id, assigned before it starts so that it can be named or removed.
         spec: What to train.
-        continues: True for a run that was begun before.
-        epochs: Epochs to reach when it goes on; `None`: as many as before.
-        continuation: Where it goes on; read from the store when its turn comes, and no part of the JSON form.
+        continues: True for a run that was started before and resumes.
+        epochs: Target number of epochs after resuming; `None` to keep the previous target.
+        continuation: Where it resumes; read from the store when its turn comes, and not part of the JSON form.
     """
 
     run: str
@@ -53,10 +53,10 @@ class QueuedRun:
 
 
 def enqueue(specs: Iterable[RunSpec]) -> tuple[QueuedRun, ...]:
-    """Give every spec an id of its own."""
+    """Return a queued run with a unique id for every spec."""
     runs: dict[str, QueuedRun] = {}
     for spec in specs:
-        # Among thousands of ids of one second, two may be alike.
+        # Among thousands of ids from the same second, two may collide.
         while (run := new_run_id()) in runs:
             pass
         runs[run] = QueuedRun(run, spec)

@@ -1,7 +1,7 @@
-"""How a setting of a run is declared: once, with its attribute of `RunSpec`.
+"""Declares a setting of a run once, with its attribute of `RunSpec`.
 
-Its check, its place on the settings line and in the form, its option, its columns and its word in filters follow from
-the declaration.
+Its validation, its place on the settings line and in the form, its command-line option, its columns and its name in
+filters are derived from the declaration.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ T = TypeVar("T")
 SettingValue: TypeAlias = int | float | str | None
 
 OFF: Final = "off"
-"""What stands for no value of a setting that may have none."""
+"""Text for an optional setting without a value."""
 MAX_DIGITS: Final = 19
 """Digits of the largest seed; no other number has more."""
 MAX_SHOWN: Final = 40
-"""How much of a wrong value a message repeats."""
+"""Maximum number of characters of an invalid value that a message quotes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,21 +30,21 @@ class Setting:
 
     Attributes:
         key: Name of the attribute.
-        name: Name for people: `Batch size`.
+        name: Display name: `Batch size`.
         meaning: One sentence for help and exports.
-        title: Heading in tables; empty: the name.
-        short: Its word in filters, and where there is little room; empty: the key.
-        line: Its word on the settings line; empty: the short one.
-        option: On the command line, such as `--batch-size`; empty: it has none.
-        help: What the help says of the option; empty: its default alone.
-        low, high: The range of a whole number.
-        choices: The values of a text.
-        is_optional: `None` is a value, shown as `off`.
-        check: Raises `UsageError` for a wrong value, where range and choices do not say it.
-        stored: Values that nobody may ask for any more, but that older versions stored.
-        steps: Values that a key steps through; without them a number goes up and down by one.
-        example: What may be typed, for the form.
-        is_remembered: It is on the settings line, in the form, and kept for the next start.
+        title: Heading in tables; empty to use the name.
+        short: Name in filters and where space is short; empty to use the key.
+        line: Name on the settings line; empty to use the short one.
+        option: Command-line option, such as `--batch-size`; empty if it has none.
+        help: Help text of the option; empty to show only its default.
+        low, high: The range of an integer.
+        choices: The allowed texts.
+        is_optional: `None` is allowed, shown as `off`.
+        check: Raises `UsageError` for an invalid value, if range and choices are not enough.
+        stored: Values that are no longer accepted from users, but that older versions stored.
+        steps: Values that a key steps through; if empty, integers change by one.
+        example: Example input for the form.
+        is_remembered: It is on the settings line and in the form, and saved for the next start.
         separates: Runs that differ in it are never averaged.
     """
 
@@ -68,7 +68,7 @@ class Setting:
     separates: bool = True
 
     def validate(self, value: object) -> None:
-        """Raise `UsageError` for a value that this setting cannot have."""
+        """Raise `UsageError` for an invalid value."""
         if (value is None and self.is_optional) or value in self.stored:
             return
         if self.check is not None:
@@ -79,10 +79,10 @@ class Setting:
             check_int(self.name.lower(), value, self.low, self.high)
 
     def parse(self, text: str) -> SettingValue:
-        """Return the value that was typed.
+        """Return the value that the text stands for.
 
         Raises:
-            UsageError: It cannot have that value.
+            UsageError: The value is invalid.
         """
         if self.is_optional and text.strip().lower() in ("", OFF):
             return None
@@ -103,7 +103,7 @@ class Setting:
         if self.choices:
             return self.choices[(self.choices.index(str(value)) + step) % len(self.choices)]
         if not self.steps:
-            # Whole numbers: a large one has no exact neighbour among floats.
+            # Stay with integers: floats cannot represent large ones exactly.
             return min(max(int(value or 0) + step, self.low), self.high)
         number = 0 if value is None else float(value)
         ordered = self.steps if step > 0 else self.steps[::-1]
@@ -120,17 +120,17 @@ def setting(default: T, **declared: Any) -> T:
 
 
 def settings_of(spec: type[Any]) -> tuple[Setting, ...]:
-    """Return the settings that a dataclass declares, in its order."""
+    """Return the settings that a dataclass declares, in order."""
     return tuple(replace(f.metadata["setting"], key=f.name) for f in fields(spec) if "setting" in f.metadata)
 
 
 def in_words(value: SettingValue) -> str:
-    """Return a value as people read it: `0.001`, `off`, `auto`."""
+    """Return a value as display text: `0.001`, `off`, `auto`."""
     return f"{value:g}" if isinstance(value, float) else OFF if value is None else str(value)
 
 
 def check_int(name: str, value: object, low: int, high: int) -> None:
-    """Raise `UsageError` for what is not a whole number in a range."""
+    """Raise `UsageError` unless the value is an integer within the range."""
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise UsageError(
             f"{name} must be a whole number from {low} to {high:,}, not {shown(value)}",
@@ -139,13 +139,13 @@ def check_int(name: str, value: object, low: int, high: int) -> None:
 
 
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    """Raise `UsageError` for what is not one of some texts."""
+    """Raise `UsageError` unless the value is one of the choices."""
     if value not in choices:
         raise UsageError(f"{name} must be one of {', '.join(choices)}, not {shown(value)}")
 
 
 def check_rate(rate: object) -> None:
-    """Raise `UsageError` for a value that is not a learning rate."""
+    """Raise `UsageError` unless the value is a valid learning rate."""
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate <= sys.float_info.max:
         raise UsageError(
             f"learning rate must be a finite number above 0, not {shown(rate)}", "0.001 is the usual choice"
@@ -153,7 +153,7 @@ def check_rate(rate: object) -> None:
 
 
 def shown(value: object) -> str:
-    """Return a value as a sentence can hold it, however long it is."""
+    """Return the repr of a value, shortened to fit into a message."""
     if isinstance(value, int) and value.bit_length() > 128:
         return "a number that long"
     text = repr(value)
@@ -161,10 +161,10 @@ def shown(value: object) -> str:
 
 
 def parse_number(text: str, name: str, low: int, high: int) -> int:
-    """Read one whole number.
+    """Parse an integer.
 
     Raises:
-        UsageError: The text is something else, or outside of the range.
+        UsageError: The text is not an integer within the range.
     """
     digits = text.strip()
     # No setting allows longer numbers, and Python refuses to parse thousands of digits.

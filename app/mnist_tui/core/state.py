@@ -32,10 +32,10 @@ from mnist_tui.core.metrics import RECENT, time_to_go_s
 from mnist_tui.core.spec import RunSpec
 
 MAX_STEPS: Final = 400
-"""How many points inside an epoch are kept; beyond that, every other one is dropped."""
+"""Maximum number of points kept within an epoch; beyond that, every other one is dropped."""
 
 Annotation: TypeAlias = EpochsChanged | RateChanged | RunPaused | RunResumed | RunContinued
-"""What happened to a run beside its epochs."""
+"""Marks of a run: pauses, resumes and changed settings."""
 
 
 def summarise(
@@ -48,7 +48,7 @@ def summarise(
     test_accuracy: float | None = None,
     test_loss: float | None = None,
 ) -> RunDone:
-    """Return the end of a run from its finished epochs."""
+    """Return the `RunDone` of a run, computed from its finished epochs."""
     end = _end(run, history, best_epoch(history), math.fsum(e.epoch_s for e in history), status)
     return replace(end, reason=reason, test_accuracy=test_accuracy, test_loss=test_loss, ended_at=ended_at)
 
@@ -73,13 +73,13 @@ def _end(run: str, history: Sequence[EpochDone], best: EpochDone | None, total_s
 
 
 def best_epoch(history: Sequence[EpochDone]) -> EpochDone | None:
-    """Return the first epoch with the highest validation accuracy; one that lost a number is never the best."""
+    """Return the first epoch with the highest validation accuracy; epochs with non-finite numbers do not count."""
     finite = [e for e in history if all(map(math.isfinite, (e.val_accuracy, e.val_loss, e.train_loss)))]
     return max(finite, key=lambda e: (e.val_accuracy, -e.epoch), default=None)
 
 
 def patience_ended(history: Sequence[EpochDone], patience: int | None) -> bool:
-    """Return True where the best epoch is as many epochs ago as the patience allows."""
+    """Return True if patience has run out: the best epoch was that many epochs ago."""
     if patience is None or len(history) <= patience:
         return False
     best = best_epoch(history)
@@ -88,10 +88,10 @@ def patience_ended(history: Sequence[EpochDone], patience: int | None) -> bool:
 
 @dataclass(slots=True)
 class _Summary:
-    """Incremental summary of all epochs: only new ones are looked at.
+    """Incremental summary of all epochs: only new ones are processed.
 
     Attributes:
-        best: As `best_epoch`.
+        best: See `best_epoch`.
         lowest_loss: The first epoch with the lowest validation loss.
     """
 
@@ -101,7 +101,7 @@ class _Summary:
     _count: int = 0
 
     def of(self, history: Sequence[EpochDone]) -> Self:
-        """Bring it up to date with a history, which only ever grows."""
+        """Bring the summary up to date with an append-only history."""
         if history is not self._seen:
             self.best, self.lowest_loss, self._seen, self._count = None, None, history, 0
         for epoch in history[self._count :]:
@@ -118,13 +118,13 @@ class RunState:
     """One run, live or past.
 
     Attributes:
-        epochs: The number of epochs to reach; it may have been changed since the start.
+        epochs: Target number of epochs; it may have changed since the start.
         history: Finished epochs in order. Past runs are listed without it and loaded when opened.
-        marks: Pauses, resumes and changed epochs, in order.
-        progress: The newest news of the epoch in progress.
-        steps: Inside the epoch in progress: places on the axis of epochs, and the loss there.
-        result: The end of the run.
-        labels: What people call it.
+        marks: Pauses, resumes and changes of epochs or learning rate, in order.
+        progress: The latest progress within the current epoch.
+        steps: Points of the current epoch: position on the epoch axis, and loss.
+        result: How the run ended; `None` before.
+        labels: The user's labels.
     """
 
     run: str
@@ -150,7 +150,7 @@ class RunState:
 
     @property
     def title(self) -> str:
-        """Its settings in a few words, as `RunSpec.title`, with the epochs that it was to reach in the end."""
+        """A short summary of its settings, like `RunSpec.title`, but with its current target number of epochs."""
         return replace(self.spec, epochs=self.epochs).title
 
     @property
@@ -160,13 +160,13 @@ class RunState:
 
     @property
     def differs(self) -> tuple[str, ...]:
-        """What differed when the run went on, so that it may not be the uninterrupted run; empty when nothing did."""
+        """Conditions that had changed when the run was resumed, so that results may differ; empty if none had."""
         continued = [mark for mark in self.marks if isinstance(mark, RunContinued)]
         return tuple(dict.fromkeys(what for mark in continued for what in mark.differs))
 
     @property
     def rates(self) -> tuple[tuple[int, float], ...]:
-        """Changes of the learning rate: the first epoch with each, and the rate; without those that changed nothing."""
+        """Learning rate changes as (first epoch, rate), without those after the last epoch."""
         rates: dict[int, float] = {}
         for mark in self.marks:
             if isinstance(mark, RateChanged):
@@ -175,7 +175,7 @@ class RunState:
 
     @property
     def rate_changes(self) -> str:
-        """The changes of the learning rate in words, `0.004 from epoch 4`; empty when there were none."""
+        """The learning rate changes as text, `0.004 from epoch 4`; empty if there were none."""
         return ", ".join(f"{rate:g} from epoch {epoch}" for epoch, rate in self.rates)
 
     @property
@@ -204,26 +204,26 @@ class RunState:
 
     @property
     def columns(self) -> Columns:
-        """The numbers of its epochs."""
+        """Its per-epoch values."""
         return self._columns.of(self.history)
 
     @property
     def so_far(self) -> RunDone | None:
-        """Its result; of a run in progress the one that it would have now, `None` before its first epoch."""
+        """Its result, or for a run in progress its result so far; `None` before the first epoch."""
         if self.result is not None or not self.history:
             return self.result
         return _end(self.run, self.history, self.best, self._epochs_s, self.status)
 
     @property
     def fraction(self) -> float:
-        """Share of the run that is done, in [0, 1]; the last epoch's test does not count."""
+        """Fraction of the run that is done, in [0, 1]; the final test does not count."""
         if self.status is Status.FINISHED:
             return 1.0
         return min(1.0, (self.epochs_done + self.epoch_fraction) / max(1, self.epochs))
 
     @property
     def epoch_fraction(self) -> float:
-        """Share of the epoch in progress that is trained, in [0, 1]."""
+        """Fraction of the current epoch that is trained, in [0, 1]."""
         now = self.progress
         if now is None or now.epoch <= self.epochs_done or not now.batches:
             return 0.0
@@ -251,7 +251,7 @@ class RunState:
 
     @property
     def time_to_go_s(self) -> float | None:
-        """Seconds until the last epoch ends; during the first epoch an estimate from its share so far."""
+        """Seconds until the last epoch ends; during the first epoch, extrapolated from its progress."""
         if self.status.is_over:
             return None
         now = self.progress
@@ -265,12 +265,12 @@ class RunState:
 
 @dataclass(slots=True)
 class SessionState:
-    """All that one session shows; only the thread that shows it may touch it.
+    """Everything that one session shows; may be used only in the thread that shows it.
 
     Attributes:
         runs: Runs of this session by id, in the order they started.
         current: Id of the run in progress, or of the last one.
-        preparing: What is done before training, `None` otherwise.
+        preparing: The current preparation before training, or `None`.
         active: True from the first event of a sweep to its last.
         finished_sweep: The last sweep that ended.
         notices: All notices, oldest first.
@@ -289,7 +289,7 @@ class SessionState:
         return self.runs.get(self.current) if self.current else None
 
     def give_up(self) -> None:
-        """Take in that training ended without a word: its store or its thread is gone."""
+        """Mark training as interrupted: it ended without a final event."""
         self.active = False
         self.preparing = None
         if (run := self.run) is not None and not run.status.is_over:
@@ -297,7 +297,7 @@ class SessionState:
             run.progress = None
 
     def apply(self, event: Event) -> None:
-        """Take in one event."""
+        """Apply one event."""
         match event:
             case SweepStarted():
                 self.active = True
@@ -321,7 +321,7 @@ class SessionState:
                 if (run := self.runs.get(event.run)) is not None:
                     apply_to_run(run, event)
                 if isinstance(event, RunDone) and event.run == self.current:
-                    # Where several are trained in parallel, another one is the one in progress now.
+                    # With parallel runs, switch to another one that is still in progress.
                     others = (name for name, other in self.runs.items() if not other.status.is_over)
                     self.current = next(others, self.current)
             case _:
@@ -329,7 +329,7 @@ class SessionState:
 
 
 def start_run(event: RunStarted) -> RunState:
-    """Return the state of a run that has just begun."""
+    """Return the state of a run that has just started."""
     return RunState(
         run=event.run,
         spec=event.spec,
@@ -343,10 +343,10 @@ def start_run(event: RunStarted) -> RunState:
 
 
 def continue_run(event: RunContinued) -> RunState:
-    """Return the state of a run that goes on, from its story.
+    """Return the state of a resumed run, rebuilt from its story.
 
     Raises:
-        ValueError: The story has no beginning.
+        ValueError: The story does not begin with `RunStarted`.
     """
     start, *rest = event.story or (event,)
     if not isinstance(start, RunStarted):
@@ -360,7 +360,7 @@ def continue_run(event: RunContinued) -> RunState:
 
 
 def apply_to_run(run: RunState, event: Progress | EpochDone | Annotation | RunDone) -> None:
-    """Take in one event of this run; an epoch that is already known is left as it is."""
+    """Apply one event to this run; an epoch that is already known is ignored."""
     match event:
         case Progress():
             run.progress = event

@@ -1,4 +1,4 @@
-"""The comparison table: its columns and rows, and how its values are written. `core.comparison` builds it."""
+"""The comparison table: its columns and rows, and how its values are formatted. `core.comparison` builds it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from mnist_tui.core.numerals import fixed, percent, time_digits
 
 T = TypeVar("T")
 FORMATS: Final = ("md", "csv", "json", "tex", "html")
-"""The formats that a table is exported in, by the ending of their files."""
+"""Export formats of the table, by file extension."""
 STATISTICS: Final = ("std", "median", "min", "max")
-"""What machines get beside a mean, as `<key>_std`, where there are values enough."""
+"""Statistics exported next to a mean, as in `<key>_std`, if there are enough values."""
 
 Value: TypeAlias = Spread | float | str | None
 """What a cell holds: a mean with its spread, a setting, a word, or nothing."""
 
 
 class Unit(StrEnum):
-    """What a column counts."""
+    """The unit of a column."""
 
     COUNT = "count"
     FRACTION = "fraction"
@@ -33,7 +33,7 @@ class Unit(StrEnum):
 
 
 class Direction(StrEnum):
-    """Which end of a column is good."""
+    """Whether higher or lower values of a column are better."""
 
     HIGHER = "higher"
     LOWER = "lower"
@@ -45,14 +45,14 @@ class Column:
     """One column.
 
     Attributes:
-        key: Machine name, with the unit at its end where it has one.
-        title: Name for people.
+        key: Key in exports, ending in the unit if it has one.
+        title: Display name.
         unit: Accuracies are fractions; times are seconds.
-        direction: Which end is good.
+        direction: Whether higher or lower values are better.
         meaning: One sentence for help and exports.
-        images: Which part's images an accuracy was measured on, for its noise.
-        always: False for columns that are shown only where rows differ in them.
-        if_any: True for columns that are shown wherever a row has a value.
+        images: Part of the data that an accuracy was measured on, for its confidence interval.
+        always: False for columns shown only if rows differ in them.
+        if_any: True for columns shown if any row has a value.
     """
 
     key: str
@@ -73,7 +73,7 @@ class Row:
         runs: Ids of the runs behind it.
         values: By column key, in the order of the columns: a `Spread` for measured columns, a plain value for
             settings, `None` where unknown.
-        images: Images per part, for the noise of accuracies.
+        images: Number of images per part, for confidence intervals of accuracies.
     """
 
     runs: tuple[str, ...]
@@ -96,7 +96,7 @@ class ComparisonTable:
         columns: The report's columns first, then the others; settings only where rows differ in them.
         rows: In the order of epochs and features.
         best: The keys (row index, column key) of values that lead by more than the noise.
-        footnotes: What a reader must know to trust the table.
+        footnotes: Notes needed to interpret the table.
     """
 
     columns: tuple[Column, ...]
@@ -105,7 +105,7 @@ class ComparisonTable:
     footnotes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the `comparison` record: means, with those of `STATISTICS` that there are."""
+        """Return the `comparison` record: means, with the available ones of `STATISTICS`."""
         return {"type": "comparison", "schema": SCHEMA, "rows": [_row_to_json(row) for row in self.rows]}
 
 
@@ -115,7 +115,7 @@ def is_finished(row: Row) -> bool:
 
 
 def format_value(column: Column, value: Value) -> str:
-    """Return a value as people read it: `47.94%`, `48.78 ± 2.01%`, `24.44 s`, `–` where there is none."""
+    """Return a value as display text: `47.94%`, `48.78 ± 2.01%`, `24.44 s`, `–` for none."""
     if value is None:
         return "–"
     if isinstance(value, str):

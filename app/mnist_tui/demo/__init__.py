@@ -1,7 +1,7 @@
-"""A scripted engine: the real loop with numbers from formulas and its own clock.
+"""A scripted engine: the real loop with simulated numbers and a simulated clock.
 
-Nothing is learned. For looking around without PyTorch, for tests and for pictures. The same settings always give the
-same events.
+Nothing is trained. It is for trying the app without PyTorch, for tests and for screenshots. The same settings always
+produce the same events.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ MACHINE: Final = Machine(
 MOMENT: Final = "2026-01-01T12:00:00.000+00:00"
 MAX_INSIGHTS: Final = 20
 VAL_S: Final = 0.25
-"""Time of a validation or a test."""
+"""Simulated time of a validation or test pass."""
 ALWAYS: Final = Intervals(progress_s=0.0, checkpoint_s=0.0, insight_s=0.0)
 
 
@@ -55,16 +55,16 @@ def run_sweep(
     started_at: str = MOMENT,
     insights: bool = False,
 ) -> Iterator[Event]:
-    """Play run after run, obeying `control` as the real engine does.
+    """Simulate run after run, obeying `control` as the real engine does.
 
     Args:
-        queue: Pulled one run at a time.
-        control: What people ask for.
+        queue: Runs are taken from it one at a time.
+        control: Requests from the user.
         delay_s: Real time that each step takes.
-        steps: Steps of training per epoch, at most one per batch; each tells its progress.
+        steps: Training steps per epoch, at most one per batch; each emits a progress event.
         sweep: Id of the sweep.
-        started_at: When it begins; all later times follow from it and the script.
-        insights: Tell what the network learns as well, in at most `MAX_INSIGHTS` epochs, and make checkpoints.
+        started_at: Start time; all later times are simulated from it.
+        insights: Also emit insights, in at most `MAX_INSIGHTS` epochs, and checkpoints.
     """
     clock = _ScriptedClock(started_at)
     done: list[str] = []
@@ -84,12 +84,12 @@ def run_sweep(
 
 
 def load_classifier(checkpoint: bytes) -> Classifier:  # noqa: ARG001
-    """Return what takes a drawing for the digit of a font that it is most alike."""
+    """Return a classifier that picks the font digit most similar to a drawing."""
     return guess
 
 
 class _ScriptedClock(Clock):
-    """The script's own time: it goes on only by what the script says, in whole nanoseconds."""
+    """A simulated clock, advanced only by the script, in whole nanoseconds."""
 
     def __init__(self, started_at: str) -> None:
         self._start, self._elapsed_ns = datetime.fromisoformat(started_at), 0
@@ -101,7 +101,7 @@ class _ScriptedClock(Clock):
         return (self._start + timedelta(microseconds=self._elapsed_ns // 1000)).isoformat(timespec="milliseconds")
 
     def steps(self, count: int, seconds: float) -> Iterator[int]:
-        """Go on by some seconds in so many steps; yield the number of each."""
+        """Advance the clock by `seconds` in `count` steps; yield the number of each."""
         start_ns, whole_ns = self._elapsed_ns, round(1e9 * seconds)
         for step in range(1, count + 1):
             self._elapsed_ns = start_ns + whole_ns * step // count
@@ -109,14 +109,14 @@ class _ScriptedClock(Clock):
 
 
 class _Script:
-    """Plays one run; see `engine.loop.Trainer`.
+    """Simulates the trainer of one run; see `engine.trainer.Trainer`.
 
     Args:
-        spec: Its settings, from which all numbers follow.
-        clock: The script's time.
+        spec: Its settings, which determine all numbers.
+        clock: The simulated clock.
         delay_s: Real time that each step takes.
-        steps: Steps of training per epoch, at most one per batch.
-        insights: Give insights and checkpoints.
+        steps: Training steps per epoch, at most one per batch.
+        insights: Produce insights and checkpoints.
     """
 
     def __init__(self, spec: RunSpec, clock: _ScriptedClock, delay_s: float, steps: int, insights: bool) -> None:
@@ -144,7 +144,7 @@ class _Script:
         return True
 
     def set_rate(self, rate: float) -> None:
-        """A script goes on as it began."""
+        """Do nothing: the script does not react to a new learning rate."""
 
     def load(self, checkpoint: bytes) -> tuple[int, int, float]:
         self._epoch, batch, elapsed_s = json.loads(checkpoint)
@@ -197,10 +197,10 @@ class _Script:
 
 
 def _score(spec: RunSpec, epoch: int, part: str, images: int) -> Score:
-    """Return loss and accuracy after an epoch: a smooth rise with a little noise, whatever came before it.
+    """Return loss and accuracy after an epoch: a smooth curve with a little noise, independent of earlier epochs.
 
-    The rise ends near 48 % at 2 features and 96 % at 32. A learning rate of 1 or more gives NaN in epoch 2. Before the
-    first epoch, the loss is that of guessing.
+    Accuracy levels off near 48% at 2 features and 96% at 32. A learning rate of 1 or more gives NaN in epoch 2. Before
+    the first epoch, the loss is that of random guessing.
     """
     if epoch == 0:
         return Score(math.log(CLASSES), 1 / CLASSES)
@@ -211,6 +211,6 @@ def _score(spec: RunSpec, epoch: int, part: str, images: int) -> Score:
     ceiling = 1.0 - min(0.75, 1.02 / spec.features + 0.01)
     speed = min(0.8, 0.4 * math.sqrt(spec.learning_rate / 0.001))
     error = 1.0 - ceiling + 0.6 * (ceiling - 0.1) * math.exp(-speed * epoch)
-    # Noise in proportion: a curve that is nearly at 100 % stays below it.
+    # Proportional noise, so that a curve near 100% stays below it.
     error *= 1.0 + noise / max(0.1, error)
     return Score(2.4 * error**0.9, round((1.0 - error) * images) / images)

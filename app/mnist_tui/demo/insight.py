@@ -1,4 +1,4 @@
-"""What the scripted engine learns: points that drift apart, confusions that grow rare, digits from a small font."""
+"""Insights of the scripted engine: clusters that drift apart, fewer confusions, and digits from a small font."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _DOT: Final = 3
 
 @cache
 def _image(digit: int) -> bytes:
-    """Return a digit in the middle of side x side grey values."""
+    """Return a centred digit as `SIDE` x `SIDE` grey values."""
     rows = _FONT[digit].split()
     top, left = (SIDE - _DOT * len(rows)) // 2, (SIDE - _DOT * len(rows[0])) // 2
     image = bytearray(SIDE * SIDE)
@@ -54,7 +54,7 @@ def _labels(count: int) -> bytes:
 
 @cache
 def _order(seed: int, count: int) -> list[int]:
-    """Return the images from easy to difficult: the same ones are always difficult."""
+    """Return the image indices from easy to hard; the order is fixed by the seed."""
     order = list(range(count))
     random.Random(seed).shuffle(order)  # noqa: S311 - no secret
     return order
@@ -62,7 +62,7 @@ def _order(seed: int, count: int) -> list[int]:
 
 @cache
 def _others(count: int) -> bytes:
-    """Return what each image is taken for where it is not recognised: each digit has its favourites."""
+    """Return the class that each image is mistaken for when it is misclassified."""
     return bytes((label + (3, 5, 3, 9)[at % 4]) % CLASSES for at, label in enumerate(_labels(count)))
 
 
@@ -80,14 +80,14 @@ def validation_set(sha256: str, split_seed: int, count: int) -> ValidationSet:
 
 
 def scripted_insight(run: str, spec: RunSpec, epoch: int, hits: int, count: int) -> Insight:
-    """Return an insight that follows from the settings and the epoch.
+    """Return an insight determined by the settings and the epoch.
 
     Args:
         run: Id of the run.
         spec: Its settings.
-        epoch: From 1.
-        hits: Images that are recognised, which the matrix will show.
-        count: Images.
+        epoch: Epoch number, from 1.
+        hits: Number of correctly classified images.
+        count: Number of images.
     """
     labels, order, others = _labels(count), _order(spec.seed, count), _others(count)
     chance = random.Random(f"{spec.features}/{spec.seed}/{epoch}")  # noqa: S311 - no secret
@@ -95,7 +95,7 @@ def scripted_insight(run: str, spec: RunSpec, epoch: int, hits: int, count: int)
     for at in order[hits:]:
         predictions[at] = others[at]
     for place, (at, luck) in enumerate(zip(order, chance.randbytes(count), strict=True)):
-        # The further away from the line between right and wrong, the surer.
+        # Images further from the boundary between right and wrong get a higher confidence.
         confidences[at] = 115 + min(count, 2 * abs(place - hits)) * luck // (2 * count)
     counts = Counter(zip(labels, predictions, strict=True))
     rows = tuple(tuple(counts[label, predicted] for predicted in range(CLASSES)) for label in range(CLASSES))
@@ -131,7 +131,7 @@ def scripted_insight(run: str, spec: RunSpec, epoch: int, hits: int, count: int)
 
 
 def _half(value: float) -> float:
-    """Return a value that half precision holds: steps of 1/128 are fine enough for a script."""
+    """Round a value to a multiple of 1/128, so that it is exact in half precision."""
     return round(128 * value) / 128
 
 
@@ -144,7 +144,7 @@ def _mistake(at: int, label: int, predicted: int, confidence: int) -> Mistake:
 
 @cache
 def _regions() -> bytes:
-    """Return sectors around the middle."""
+    """Return decision regions: one sector per class around the centre."""
     middle = (REGIONS - 1) / 2
     return bytes(
         round(math.atan2(middle - row, column - middle) / math.tau * CLASSES) % CLASSES
@@ -154,7 +154,7 @@ def _regions() -> bytes:
 
 
 def _coarse(image: bytes) -> list[int]:
-    """Return the ink of squares of 4 x 4 pixels."""
+    """Return the sum of each block of 4 x 4 pixels."""
     step = 4
     return [
         sum(sum(image[y * SIDE + left : y * SIDE + left + step]) for y in range(top, top + step))
@@ -164,7 +164,7 @@ def _coarse(image: bytes) -> list[int]:
 
 
 def guess(image: bytes) -> Guess:
-    """Compare an image with the font: the more alike they are from afar, the more probable the digit."""
+    """Classify an image by cosine similarity with the downscaled font digits."""
     ours = _coarse(image)
     alike = []
     for digit in range(CLASSES):

@@ -1,6 +1,6 @@
-"""The engine: settings in, events out. PyTorch lives here and nowhere else.
+"""The engine: settings in, events out. Apart from the benchmarks, only this package imports PyTorch.
 
-Importing this package is cheap; PyTorch is loaded when the first event after `Preparing` is asked for.
+Importing it is cheap; PyTorch is loaded when the first event after `Preparing` is requested.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from mnist_tui.core.spec import RunSpec
 
 
 def load_classifier(checkpoint: bytes) -> Classifier:
-    """Return the network of a checkpoint; see `mnist_tui.engine.classifier.load_classifier`. Loads PyTorch."""
+    """Return a classifier from a checkpoint; see `mnist_tui.engine.classifier.load_classifier`. Loads PyTorch."""
     from mnist_tui.engine import classifier
 
     return classifier.load_classifier(checkpoint)
 
 
 def warm_up() -> None:
-    """Load what training needs before it is asked for: PyTorch, and the compiled loops beside it."""
+    """Preload what training needs: PyTorch, and in parallel the compiled loops."""
     compile_early([RunSpec()])
     from mnist_tui.engine import session as session
 
 
 def compile_early(specs: Iterable[RunSpec]) -> None:
-    """Begin to compile, if any of these runs may need it; PyTorch, which tells later, takes seconds to load."""
+    """Start compiling if any of these runs may need it; waiting for PyTorch to decide would take seconds."""
     if any(spec.backend != "torch" and spec.device in ("auto", "cpu") for spec in specs):
         from mnist_tui.engine.compiling import compilation
 
@@ -36,7 +36,7 @@ def compile_early(specs: Iterable[RunSpec]) -> None:
 
 
 def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event]:
-    """Train run after run; see `mnist_tui.engine.session.run_sweep`. Says first that PyTorch is being loaded."""
+    """Train runs one after another; see `mnist_tui.engine.session.run_sweep`. First reports that PyTorch is loading."""
     yield Preparing(message="loading PyTorch")
     from mnist_tui.engine import session
 

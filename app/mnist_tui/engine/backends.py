@@ -1,4 +1,4 @@
-"""Which way a run is trained: the compiled step, or PyTorch alone."""
+"""Chooses how a run is trained: with the compiled step, or with PyTorch alone."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from mnist_tui.engine.step import Stepper, TorchStepper
 from mnist_tui.errors import UsageError
 
 COMPILED_UP_TO: Final = 256
-"""Up to this width the compiled step was measured to be the faster one."""
+"""Largest number of features for which the compiled step was measured to be faster."""
 
 
 def choose_backend(wish: str, device: torch.device, features: int) -> str:
-    """Return `compiled` or `torch` for the wish `auto`, `compiled` or `torch`.
+    """Return `compiled` or `torch` for the setting `auto`, `compiled` or `torch`.
 
     Raises:
-        UsageError: The compiled step was asked for where it cannot be.
+        UsageError: The compiled step was requested for a device other than the CPU.
     """
     if wish == "compiled" and device.type != "cpu":
         raise UsageError(f"the compiled step runs on the CPU, not on {device.type}", "Choose --device cpu")
@@ -34,7 +34,7 @@ def choose_backend(wish: str, device: torch.device, features: int) -> str:
 def make_stepper(
     backend: str, model: BottleneckCNN, spec: RunSpec, device: torch.device, side: int, threads: int
 ) -> Stepper:
-    """Return what trains the network, with the settings of the run; the compiled loops are loaded for it."""
+    """Return the stepper that trains the network with the settings of the run; loads the compiled loops if needed."""
     if backend == "torch":
         return GraphStepper(model, spec, device) if device.type == "cuda" else TorchStepper(model, spec, device)
     from mnist_tui.engine.compiled import CompiledStepper
@@ -43,7 +43,7 @@ def make_stepper(
 
 
 def describe_backend() -> str:
-    """Return which way runs are trained on this machine's CPU, and why, in words."""
+    """Return a description of how runs are trained on this machine's CPU, and why."""
     try:
         is_kept = (kernel_folder() / kernel_cache.SEAL).exists()
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""The network of a checkpoint, to be asked what it makes of an image. The trainer's own tensors are never touched."""
+"""Classifies images with the network of a checkpoint, never with the trainer's own tensors."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from mnist_tui.errors import RunError
 
 
 def load_classifier(checkpoint: bytes) -> Classifier:
-    """Return the network that a checkpoint holds, on the CPU.
+    """Return a classifier that runs a checkpoint's network on the CPU.
 
     Args:
         checkpoint: As `Trainer.save` wrote it.
 
     Raises:
-        RunError: It is of another version, or damaged.
+        RunError: The checkpoint is from another version, or damaged.
     """
     try:
         weights = torch.load(io.BytesIO(checkpoint), map_location="cpu", weights_only=True)["model"]

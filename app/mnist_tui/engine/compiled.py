@@ -17,7 +17,7 @@ from mnist_tui.engine.model import BottleneckCNN
 from mnist_tui.engine.step import MOMENTS, Part
 
 _IMAGES_AT_ONCE: Final = 6_400
-"""For one feature, and fewer with more: a call takes some 20 ms on one thread."""
+"""Images per call, divided by the number of features: a call takes about 20 ms on one thread."""
 
 
 class CompiledStepper:
@@ -27,14 +27,14 @@ class CompiledStepper:
         model: The network. Its parameters become views of the array that the loops work on.
         spec: The settings of the run.
         side: Width and height of the images.
-        threads: How many share the work of a batch; the numbers do not depend on it.
+        threads: Number of threads that share a batch; results do not depend on it.
     """
 
     def __init__(self, model: BottleneckCNN, spec: RunSpec, side: int, threads: int) -> None:
         self.model = model
         self.images_at_once = _IMAGES_AT_ONCE // model.features
         self._layout = kernels.layout(side, model.features, model.hidden_units, model.classes)
-        # As torch has them, so that they begin where a cache line does.
+        # Allocated by PyTorch, so that they are aligned to a cache line.
         self._state = torch.zeros(3, self._layout.size)
         self._weights, self._mean, self._square = self._state.numpy()
         self._sums = kernels.zeros(kernels.SHARES * self._layout.size)
@@ -47,7 +47,7 @@ class CompiledStepper:
         self._helpers = ThreadPoolExecutor(threads - 1, "training") if threads > 1 else None
 
     def _views(self, row: int) -> list[Tensor]:
-        """Return a row of the state, 0 for the weights, cut into the parameters' shapes, in their order."""
+        """Return views of a row of the state, 0 for the weights, in the order and the shapes of the parameters."""
         at, features, hidden, classes = self._layout, self.model.features, self._layout.hidden, self._layout.classes
         flat = self._state[row]
         return [
@@ -70,7 +70,7 @@ class CompiledStepper:
             self._train(part, order, first, min(first + batch_size, stop), batch_size, logits)
 
     def _train(self, part: Part, order: Tensor, start: int, stop: int, batch_size: int, logits: Tensor) -> None:
-        """Train some batches, or with helpers a single one."""
+        """Train some batches, or a single one if helper threads share it."""
         batch = self._layout, self._weights, *_flat(part.images, part.labels, order), (start, stop, batch_size)
         step = self._steps + 1
         self._steps += math.ceil((stop - start) / batch_size)
@@ -96,16 +96,16 @@ class CompiledStepper:
         kernels.run(*batch, (0, kernels.SHARES), self._scratch[0], *out, 0, 0.0)
 
     def set_rate(self, rate: float) -> None:
-        """Train with another learning rate; see `Stepper.set_rate`."""
+        """Change the learning rate; see `Stepper.set_rate`."""
         self._rate = rate
 
     def optimizer_state(self) -> dict[str, Any]:
-        """Return Adam's state in PyTorch's form and order in memory, whole copies."""
+        """Return a copy of Adam's state in PyTorch's format and memory layout."""
         state = {}
         for number, moments in enumerate(zip(self._views(1), self._views(2), strict=True)):
             found = {name: moment.contiguous().clone() for name, moment in zip(MOMENTS, moments, strict=True)}
             state[number] = {"step": torch.tensor(float(self._steps)), **found}
-        # Not by way of PyTorch's own optimizer: loading what that imports takes as long as PyTorch does.
+        # Without PyTorch's own optimizer: its imports take as long to load as PyTorch itself.
         group = {
             "lr": self._rate,
             "betas": (kernels.BETA1, kernels.BETA2),
@@ -118,7 +118,7 @@ class CompiledStepper:
         return {"state": state, "param_groups": [group]}
 
     def load_optimizer_state(self, state: dict[str, Any]) -> None:
-        """Take over Adam's state."""
+        """Load Adam's state."""
         for number, *places in zip(state["state"], self._views(1), self._views(2), strict=True):
             moments = state["state"][number]
             self._steps = int(moments["step"])
@@ -127,5 +127,5 @@ class CompiledStepper:
 
 
 def _flat(*tensors: Tensor) -> list[Any]:
-    """Return tensors as arrays of one dimension that share their memory."""
+    """Return tensors as one-dimensional arrays that share their memory."""
     return [tensor.view(-1).numpy() for tensor in tensors]

@@ -1,7 +1,7 @@
-"""The compiled loops on their way: compiled once for a processor and a version, in a separate process.
+"""Compiles the training loops once per processor and version, in a separate process.
 
-Neither the screen nor the import of PyTorch nor the reading of data waits for it. PyTorch is not imported here: the
-process that compiles would only wait for it.
+Neither the screen nor the import of PyTorch nor the reading of data waits for it. PyTorch is not imported here: it
+would only delay the compiling process.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ _LOOK_S: Final = 0.2
 _KERNELS: Final = "mnist_tui.engine.kernels"
 _WARM_UP: Final = "from mnist_tui.engine.compiling import compile_for_parent; compile_for_parent()"
 _STEPS: Final = 24
-"""What the process that compiles tells: that it begins, and each function that is compiled. The last one, into which
-the others go, counts as five."""
+"""Progress steps of the compiling process: its start, and each compiled function. The last function, which contains the
+others, counts as five."""
 _CRASHES: Final = tuple(
     -number for number in (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGKILL, signal.SIGSEGV)
 )
-"""Out of memory, or a fault in LLVM, which would end this process too."""
+"""Exit codes after an out-of-memory kill or a fault in LLVM, which would crash this process too."""
 
 
 def kernel_folder() -> Path:
-    """Return where the compiled loops are kept, for this processor and these versions; NUMBA_CACHE_DIR may name it."""
+    """Return the cache folder of the compiled loops for this processor and these versions; respects NUMBA_CACHE_DIR."""
     return _cache_root() / _key()
 
 
@@ -52,11 +52,11 @@ def _cache_root() -> Path:
 
 
 def _key() -> str:
-    """Return what changes whenever other machine code would come out."""
+    """Return a cache key that changes whenever the machine code could change."""
     import llvmlite.binding
 
     here = Path(__file__).parent
-    # Numba keeps what it compiles by the place of its source.
+    # Numba indexes its cache by the path of the source file.
     parts = [os.fsencode(here), *(here.joinpath(name).read_bytes() for name in ("kernels.py", "lanes.py"))]
     parts += [
         llvmlite.binding.get_host_cpu_name().encode(),
@@ -70,10 +70,10 @@ def load_kernels(begins: Callable[[], object] = lambda: None) -> None:
     """Load the compiled loops, or compile and cache them.
 
     Args:
-        begins: Called when this process, and no other one, begins to compile.
+        begins: Called when this process, not another one, starts compiling.
 
     Raises:
-        OSError: They are compiled and can be used, but could not be cached.
+        OSError: They are compiled and usable, but could not be cached.
         Exception: They are unavailable.
     """
     folder = kernel_folder()
@@ -99,7 +99,7 @@ def _load_for_this_process_alone() -> None:
     try:
         own = Path(tempfile.mkdtemp(prefix="mnist-tui-"))
         atexit.register(shutil.rmtree, own, ignore_errors=True)
-        # Its functions are bound to the folder that was there when it was imported.
+        # Its functions are bound to the cache folder that was set when it was imported.
         sys.modules.pop(_KERNELS, None)
         _load_from(own)
     except OSError as error:
@@ -109,15 +109,15 @@ def _load_for_this_process_alone() -> None:
 def _load_from(folder: Path) -> None:
     import numba
 
-    # Numba asks for it when a function is declared.
+    # Numba reads this when a function is declared.
     numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
     import_module(_KERNELS).warm_up()
 
 
 def compile_for_parent() -> None:
-    """Fill the cache, and write a byte when that begins and for each function that is compiled.
+    """Fill the cache; write one byte to stdout when that begins and one for each compiled function.
 
-    It ends when the process that started it does: its ends of the pipes close then.
+    The process exits when its parent does, because that closes the parent's ends of the pipes.
     """
     from numba.core import event
 
@@ -128,14 +128,14 @@ def compile_for_parent() -> None:
         def on_end(self, _event: Any) -> None:
             os.write(1, b".")
 
-    # Not by way of sys.stdin, whose lock a thread that waits for it would hold while Python ends.
+    # Not through sys.stdin: the waiting thread would hold its lock while Python shuts down.
     threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start()
     event.register("numba:compile", Teller())  # type: ignore[no-untyped-call]
     load_kernels(lambda: os.write(1, b"+"))
 
 
 class Compilation:
-    """The compiled loops on their way; `compilation` gives the one of this process.
+    """Compiles the loops in a child process; `compilation` returns the instance of this process.
 
     Attributes:
         usable: False once they are known to be unavailable.
@@ -148,7 +148,7 @@ class Compilation:
         self._child: subprocess.Popen[bytes] | None = None
 
     def begin(self) -> None:
-        """Start compiling, if nothing sound is cached; does not wait for it."""
+        """Start compiling unless a valid cache exists; return immediately."""
         if self._is_over or self._child is not None or _KERNELS in sys.modules:
             return
         with suppress(ImportError, OSError):
@@ -156,15 +156,15 @@ class Compilation:
             kernel_cache.prepare(self._folder, _cache_root())
             if not kernel_cache.is_sealed(self._folder):
                 pipe, command = subprocess.PIPE, [sys.executable, "-c", _WARM_UP]
-                # Ctrl+C is not meant for it; it ends with this process.
+                # In its own process group, so that Ctrl+C does not reach it; it exits with this process.
                 self._child = subprocess.Popen(
                     command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, process_group=0
                 )
 
     def wait(self) -> Iterator[Event]:
-        """Say what is done until the loops are there; the last event says what a person should know, if anything.
+        """Report progress until the loops are loaded; ends with a notice if something went wrong.
 
-        Closing the iterator gives up; the next `begin` starts again.
+        Closing the iterator cancels; the next `begin` starts again.
         """
         if self._is_over:
             return
@@ -199,7 +199,7 @@ class Compilation:
             yield Notice(level="warning", message=note)
 
     def _watch(self, child: subprocess.Popen[bytes]) -> Iterator[Event]:
-        """Say how far the process is that compiles, until it ends."""
+        """Report the progress of the compiling process until it ends."""
         told, done = cast("IO[bytes]", child.stdout), 0
         while True:
             if not done and kernel_cache.is_being_filled(self._folder):
@@ -215,5 +215,5 @@ class Compilation:
 
 @cache
 def compilation() -> Compilation:
-    """Return the compiled loops of this process."""
+    """Return the `Compilation` of this process."""
     return Compilation()

@@ -1,4 +1,4 @@
-"""How many CPU cores there are to train on. Loads no PyTorch."""
+"""Counts the CPU cores available for training. Does not load PyTorch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def available_cores() -> int:
 
 
 def free_cores() -> int:
-    """Return how many cores, this thread's own counted, nobody uses now; looks for a tenth of a second."""
+    """Return the number of idle cores, including this thread's own; measures for a tenth of a second."""
     mine = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
     load = [
         percent for core, percent in enumerate(psutil.cpu_percent(_LOOK_S, percpu=True)) if mine is None or core in mine

@@ -1,4 +1,4 @@
-"""The data: found, checked, split, as tensors. MNIST if available, else scikit-learn's digits."""
+"""Finds, verifies and splits the data, as tensors: MNIST if available, else scikit-learn's digits."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from mnist_tui.errors import DataError
 
 SIDE: Final = 28
 DIGITS: Final = tuple("0123456789")
-"""The classes, of both datasets."""
-DIGITS_LABEL: Final = "digits 8x8, not MNIST"
+"""Class names of both datasets."""
+DIGITS_LABEL: Final = "8x8 digits (not MNIST)"
 PARTS: Final = ("train images", "train labels", "test images", "test labels")
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What is known of MNIST: torchvision's file names and MD5 sums, which a test compares.
+    """The expected files of MNIST: torchvision's file names and MD5 sums (a test checks that they agree).
 
     Attributes:
         files: Training images, training labels, test images, test labels, each as gzip.
         n_train, n_test: Images in each file.
-        n_validation: How many of the training images are set aside.
-        sha256: Digest of all pixels and labels; empty when it is not known.
-        mirrors: Addresses to download from, in order; none: torchvision's.
+        n_validation: Number of training images set aside for validation.
+        sha256: Digest of all pixels and labels; empty if unknown.
+        mirrors: URLs to download from, in order; empty to use torchvision's.
     """
 
     files: tuple[RemoteFile, RemoteFile, RemoteFile, RemoteFile]
@@ -67,7 +67,7 @@ CATALOGUE: Final = Catalogue(
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Images as uint8 (N, 1, 28, 28), a quarter of what floats need, and labels as int64 (N,), in memory as a whole."""
+    """Images as uint8 (N, 1, 28, 28), a quarter of the size of floats, and labels as int64 (N,), all in memory."""
 
     info: DatasetInfo
     train_images: Tensor
@@ -89,7 +89,7 @@ class Place:
 
     Attributes:
         folder: The folder with the files themselves, `<root>/MNIST/raw`.
-        origin: How it came to be looked at.
+        origin: What led to it, such as `MNIST_TUI_DATA`.
     """
 
     folder: Path
@@ -98,7 +98,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class PlaceStatus:
-    """What was found in a place.
+    """The state of MNIST in a place.
 
     Attributes:
         state: `good`, `missing`, or `damaged`.
@@ -112,7 +112,7 @@ class PlaceStatus:
 
 @dataclass(frozen=True, slots=True)
 class _Raw:
-    """The four parts as they lie in the files: uint8, images (N, 28, 28), labels (N,)."""
+    """The four parts as stored in the files: uint8, images (N, 28, 28), labels (N,)."""
 
     train_images: Tensor
     train_labels: Tensor
@@ -123,11 +123,11 @@ class _Raw:
 
 
 class _Missing(Exception):  # noqa: N818 - an answer, not an error
-    """The folder holds nothing of MNIST."""
+    """The folder contains none of MNIST's files."""
 
 
 def places() -> tuple[Place, ...]:
-    """Return where MNIST is looked for, in order; the first one given by a person, or the cache, is downloaded to."""
+    """Return the places to search for MNIST, in order."""
     named = os.environ.get("MNIST_TUI_DATA")
     roots = [(Path(named), "MNIST_TUI_DATA")] if named else []
     roots += [
@@ -138,33 +138,33 @@ def places() -> tuple[Place, ...]:
 
 
 def download_place() -> Place:
-    """Return where a download goes: the folder a person named, else the cache."""
+    """Return the place to download to: the folder in MNIST_TUI_DATA, else the cache."""
     return next(place for place in places() if place.origin in ("MNIST_TUI_DATA", "the cache"))
 
 
 def mirrors(catalogue: Catalogue = CATALOGUE) -> tuple[str, ...]:
-    """Return the addresses to download from; MNIST_TUI_MIRRORS, comma separated, replaces them."""
+    """Return the URLs to download from; MNIST_TUI_MIRRORS, comma-separated, overrides them."""
     named = os.environ.get("MNIST_TUI_MIRRORS")
     if named:
         return tuple(part.strip() for part in named.split(",") if part.strip())
     if catalogue.mirrors:
         return catalogue.mirrors
-    # Only here: all that torchvision imports takes as long as PyTorch does.
+    # Imported only here: torchvision takes as long to load as PyTorch.
     from torchvision.datasets import MNIST
 
     return tuple(MNIST.mirrors)
 
 
 def prepare_dataset(choice: str, split_seed: int, catalogue: Catalogue = CATALOGUE) -> Generator[Event, None, Dataset]:
-    """Find, or fetch, the data; yield what happens and return it.
+    """Find or download the data; yield events and return the dataset.
 
     Args:
         choice: `mnist`, `digits`, or `auto`: MNIST if available, else the digits.
         split_seed: Chooses the validation images.
-        catalogue: What is known of MNIST.
+        catalogue: The expected files of MNIST.
 
     Raises:
-        DataError: MNIST was asked for and is not available.
+        DataError: MNIST was requested and is not available.
     """
     if choice == "digits":
         return load_digits(split_seed)
@@ -206,7 +206,7 @@ def fetch_data(catalogue: Catalogue = CATALOGUE) -> Generator[Preparing, None, P
 
 
 def data_status(catalogue: Catalogue = CATALOGUE) -> list[PlaceStatus]:
-    """Return what lies in every place: everything is read and checked."""
+    """Return the state of every place; reads and verifies all files."""
     found = []
     for place in places():
         try:
@@ -231,7 +231,7 @@ def _read(folder: Path, catalogue: Catalogue) -> _Raw:
     digest = hashlib.sha256()
     tensors = []
     for name, count in zip(PARTS, _counts(catalogue), strict=True):
-        # One at a time, and gone as soon as it is read: the files are most of what a small run holds.
+        # One at a time, and freed as soon as it is parsed: the files are most of the memory of a small run.
         tensor = parse_idx(parts.pop(0) or b"", name, count)
         digest.update(tensor.numpy().data)
         tensors.append(tensor)
@@ -246,14 +246,14 @@ def _counts(catalogue: Catalogue) -> tuple[int, int, int, int]:
 
 
 def _read_part(folder: Path, file: RemoteFile) -> bytes | None:
-    """Return a part's bytes, from the packed file if it is right, else from the unpacked one; `None` if absent."""
+    """Return a part's bytes, from the gzip file if it is valid, else from the unpacked one; `None` if absent."""
     packed, unpacked = folder / file.name, folder / file.name.removesuffix(".gz")
     try:
         if file.is_good_in(folder):
             return gzip.decompress(packed.read_bytes())
         if not unpacked.exists():
             if packed.exists():
-                problem = unfit(packed) or "it is not the right file, as its MD5 differs"
+                problem = unfit(packed) or "its MD5 does not match"
                 raise DataError(f"{file.name} cannot be used: {problem}", NEXT_STEP)
             return None
         if problem := unfit(unpacked):
@@ -264,12 +264,12 @@ def _read_part(folder: Path, file: RemoteFile) -> bytes | None:
 
 
 def parse_idx(content: bytes, name: str, count: int) -> Tensor:
-    """Return the numbers of an IDX file as uint8: images (count, 28, 28) or labels (count,).
+    """Parse an IDX file as uint8: images (count, 28, 28) or labels (count,).
 
-    Source: the IDX file format, as MNIST was published in: big-endian magic number, sizes, then bytes.
+    Source: the IDX file format that MNIST is published in: big-endian magic number, sizes, then bytes.
 
     Raises:
-        DataError: It is not such a file, or holds another number of items.
+        DataError: It is not an IDX file, or has a different number of items.
     """
     shape = (count, SIDE, SIDE) if name.endswith("images") else (count,)
     header = struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape)
@@ -278,7 +278,7 @@ def parse_idx(content: bytes, name: str, count: int) -> Tensor:
     if content[: len(header)] != header:
         raise DataError(f"the {name} do not hold {count:,} items of the right size", NEXT_STEP)
     if len(content) - len(header) != torch.Size(shape).numel():
-        raise DataError(f"the {name} are cut short or too long", NEXT_STEP)
+        raise DataError(f"the {name} are truncated or too long", NEXT_STEP)
     tensor = torch.frombuffer(bytearray(content), dtype=torch.uint8, offset=len(header)).reshape(shape)
     if len(shape) == 1 and int(tensor.max()) > 9:
         raise DataError(f"the {name} hold labels other than 0 to 9", NEXT_STEP)
@@ -310,7 +310,7 @@ def _split_mnist(raw: _Raw, split_seed: int, catalogue: Catalogue) -> Dataset:
 
 
 def validation_set(dataset: Dataset, split_seed: int) -> ValidationSet:
-    """Return the validation images as they are kept with the runs."""
+    """Return the validation images in the form in which the store keeps them."""
     return ValidationSet(
         sha256=dataset.info.sha256,
         split_seed=split_seed,
@@ -322,14 +322,14 @@ def validation_set(dataset: Dataset, split_seed: int) -> ValidationSet:
 
 
 def as_input(images: Tensor) -> Tensor:
-    """Return uint8 images as the network takes them: float32 in [0, 1]."""
+    """Convert uint8 images to the network's input: float32 in [0, 1]."""
     return images.float().div_(255)
 
 
 def _digits() -> Tensor:
-    """Return what scikit-learn ships: a row of 64 pixels, 0 to 16, and a label for each digit.
+    """Return scikit-learn's digits: for each one a row of 64 pixels, 0 to 16, and its label.
 
-    Its file is read without it, since importing it takes as long as importing PyTorch.
+    The file is read directly, since importing scikit-learn takes as long as importing PyTorch.
     """
     package = find_spec("sklearn")
     try:
@@ -345,9 +345,9 @@ def _digits() -> Tensor:
 
 
 def load_digits(split_seed: int) -> Dataset:
-    """Return scikit-learn's 1,797 handwritten digits, 8x8, framed as MNIST frames its own: 20x20 amid 28x28.
+    """Return scikit-learn's 1,797 handwritten 8x8 digits, framed like MNIST's: scaled to 20x20, centred in 28x28.
 
-    The parts hold about 1,197, 300 and 300 images, each digit shared out alike.
+    Training, validation and test have about 1,197, 300 and 300 images, stratified by class.
     """
     table = _digits()
     pixels = table[:, :-1].reshape(-1, 1, 8, 8).float().div_(16)
@@ -379,7 +379,7 @@ def load_digits(split_seed: int) -> Dataset:
 
 
 def _shared_out(labels: Tensor, shares: Sequence[float], seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return indices of training, validation and test images; every class gives the same share to each."""
+    """Return the indices of a stratified split into training, validation and test images."""
     generator = torch.Generator().manual_seed(seed)
     parts: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
     for label in range(10):

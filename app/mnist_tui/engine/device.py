@@ -1,4 +1,4 @@
-"""Which device trains, and what is written down about it."""
+"""Chooses the device and the threads to train with, and describes the machine."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from mnist_tui.errors import UsageError
 MAX_USEFUL_THREADS: Final = 4
 """A network this small gains nothing from more threads than this."""
 THREADS_GAIN_FROM: Final = 8
-"""Features from which on a batch is work enough to be shared."""
+"""Smallest number of features for which sharing a batch between threads pays off."""
 
 
 def choose_device(choice: str) -> torch.device:
     """Return the device for `auto`, `cpu`, `cuda` or `mps`.
 
     Raises:
-        UsageError: That device is not on this machine.
+        UsageError: That device is not available.
     """
-    # Not torch.accelerator: a CUDA build without a GPU answers `cuda` there.
+    # Not torch.accelerator: there, a CUDA build without a GPU reports `cuda`.
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if choice == "auto":
         return torch.device(next(name for name, available in there.items() if available))
@@ -34,15 +34,15 @@ def choose_device(choice: str) -> torch.device:
 
 
 def choose_threads(wish: int | None, features: int, free: int) -> int:
-    """Return the number of CPU threads: the wish, else as many as gain something and find a free core.
+    """Return the number of CPU threads: as requested, else as many as are useful and have an idle core.
 
-    Where threads outnumber free cores they wait for each other, and an epoch was measured to take four times as long
-    as with one.
+    With more threads than idle cores, threads wait for each other: an epoch was measured to take four times as long
+    as with one thread.
 
     Args:
-        wish: What was asked for.
-        features: Width of the network; a narrow one gains nothing.
-        free: Cores that nobody else uses, as `free_cores` saw them when the queue began: all its runs are alike.
+        wish: The requested number, or `None`.
+        features: Width of the network; a narrow one does not benefit from threads.
+        free: Idle cores, as `free_cores` counted them when the queue started, so that all its runs use the same number.
     """
     if wish is not None:
         return wish
@@ -50,7 +50,7 @@ def choose_threads(wish: int | None, features: int, free: int) -> int:
 
 
 def prepare_backend(device: torch.device, threads: int) -> None:
-    """Make training on this thread reproducible; the thread count is part of the result."""
+    """Make training on this thread reproducible; the thread count affects the result."""
     torch.set_num_threads(threads)
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = False
@@ -58,7 +58,7 @@ def prepare_backend(device: torch.device, threads: int) -> None:
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait for the device, so that a clock read afterwards is honest."""
+    """Wait for the device to finish, so that times measured afterwards are correct."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
@@ -78,7 +78,7 @@ def describe_machine(device: torch.device, threads: int, backend: str = "torch")
         versions={
             "python": platform.python_version(),
             "mnist-tui": version("mnist-tui"),
-            # A text and not PyTorch's own kind of one: who reads it elsewhere need not load PyTorch.
+            # A plain str, not PyTorch's own subclass, which could not be unpickled without PyTorch.
             "torch": str(torch.__version__),
             "torchvision": version("torchvision"),
             **({"numba": version("numba")} if backend == "compiled" else {}),
@@ -87,7 +87,7 @@ def describe_machine(device: torch.device, threads: int, backend: str = "torch")
 
 
 def processor_name() -> str:
-    """Return the processor's name as the system gives it, else its architecture."""
+    """Return the processor's name as reported by the system, else its architecture."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("model name"):

@@ -1,6 +1,6 @@
-"""Downloads files so that each is whole and right, or absent.
+"""Downloads files so that each is either complete and verified, or absent.
 
-requests and not pooch: progress is yielded as events, and pooch can only call back from inside a download.
+requests and not pooch: progress is yielded as events, and pooch only offers callbacks during a download.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ CONNECT_TIMEOUT_S: Final = 5.0
 READ_TIMEOUT_S: Final = 20.0
 LEAST_BYTES_PER_S: Final = 2_000
 SLOW_AFTER_S: Final = 20.0
-"""A mirror that has sent less than that on average is given up once so many seconds have gone by."""
+"""Seconds after which a mirror with an average rate below `LEAST_BYTES_PER_S` is abandoned."""
 ROUNDS: Final = 2
-"""How often all mirrors are tried for a file."""
+"""Number of times that all mirrors are tried for a file."""
 BACK_OFF_S: Final = 0.5
 CHUNK_BYTES: Final = 1 << 16
 LOCK: Final = ".download.lock"
 MAX_FILE_BYTES: Final = 64 << 20
-"""Upper bound of the size of any MNIST file, packed or unpacked."""
+"""Maximum size of an MNIST file, packed or unpacked."""
 NEXT_STEP: Final = (
     "Check the network and try again, or put the files into MNIST/raw/ of a folder named by MNIST_TUI_DATA"
 )
@@ -47,15 +47,15 @@ class RemoteFile:
     """A file to download.
 
     Attributes:
-        name: Its name, below the mirror's address and in the folder.
-        md5: The digest that the right file has.
+        name: Its name, both under the mirror's URL and in the folder.
+        md5: The expected digest.
     """
 
     name: str
     md5: str
 
     def is_good_in(self, folder: Path) -> bool:
-        """True when the folder holds the right file."""
+        """Return whether the folder contains the file with the expected digest."""
         if unfit(folder / self.name):
             return False
         with suppress(OSError), (folder / self.name).open("rb") as stream:
@@ -64,7 +64,7 @@ class RemoteFile:
 
 
 def unfit(path: Path) -> str:
-    """Return what keeps a file from being read whole, or nothing: a pipe would hang, and a device never end."""
+    """Return why a file cannot be read, or an empty string: reading a pipe would hang, and a device never ends."""
     try:
         status = path.stat()
     except OSError as error:
@@ -76,7 +76,7 @@ def unfit(path: Path) -> str:
     return f"it is larger than {MAX_FILE_BYTES >> 20} MiB" if status.st_size > MAX_FILE_BYTES else ""
 
 
-class _Unusable(Exception):  # noqa: N818 - says why one mirror did not do, and the next one is tried
+class _Unusable(Exception):  # noqa: N818 - says why a mirror failed; the next one is tried
     pass
 
 
@@ -85,15 +85,15 @@ def _md5() -> hashlib._Hash:
 
 
 def fetch_files(files: Sequence[RemoteFile], mirrors: Sequence[str], folder: Path) -> Generator[Preparing, None, None]:
-    """Download what the folder lacks; a second process waits and uses what the first one brought.
+    """Download the missing files; a second process waits and uses what the first one downloaded.
 
     Raises:
-        DataError: No mirror gave a right file, or the folder cannot be written.
+        DataError: No mirror served a valid file, or the folder is not writable.
     """
     made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # Whoever gives a download up need not be the thread that began it.
+        # A download may be cancelled in a different thread than the one that started it.
         lock = FileLock(folder / LOCK, thread_local=False)
         while True:
             try:
@@ -109,7 +109,7 @@ def fetch_files(files: Sequence[RemoteFile], mirrors: Sequence[str], folder: Pat
             lock.release()
     except OSError as error:
         raise DataError(
-            _explain_disk(folder, error), "Name another folder with MNIST_TUI_DATA, or free some space"
+            _explain_disk(folder, error), "Set MNIST_TUI_DATA to another folder, or free some space"
         ) from error
     except DataError:
         _unmake(made)
@@ -117,7 +117,7 @@ def fetch_files(files: Sequence[RemoteFile], mirrors: Sequence[str], folder: Pat
 
 
 def _unmake(made: Sequence[Path]) -> None:
-    """Remove the folders that were made for files that did not come: a mistyped name must not leave any."""
+    """Remove the folders created for a failed download: a mistyped path must not leave any behind."""
     with suppress(OSError):
         for place in made:
             if list(place.iterdir()) == [place / LOCK]:
@@ -129,7 +129,7 @@ def _explain_disk(folder: Path, error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk of {folder} is full"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"the folder {folder} cannot be written"
+        return f"the folder {folder} is not writable"
     return f"the files could not be written to {folder}: {error.strerror or error}"
 
 
@@ -154,8 +154,8 @@ def _fetch_file(
 def _fetch_from(
     mirror: str, file: RemoteFile, folder: Path, number: int, total: int
 ) -> Generator[Preparing, None, None]:
-    """Download one file from one mirror into a file of its own, check it, and move it into place at once."""
-    # One name for all processes, which the lock keeps apart: what a killed one left is written over.
+    """Download one file from one mirror into a temporary file, verify it, and move it into place atomically."""
+    # The same name in all processes, since the lock lets in one at a time; a killed one's leftovers are overwritten.
     part = folder / f".{file.name}.part"
     yield Preparing(message=f"downloading {file.name}", fraction=number / total)
     try:
@@ -185,10 +185,10 @@ def _stream(
 
 
 def _chunks(address: str) -> Generator[tuple[bytes, float], None, None]:
-    """Yield what an address sends, as it comes, with the share received so far (0 where the length is not told).
+    """Yield the chunks of a download as they arrive, with the fraction received so far (0 if the length is unknown).
 
     Raises:
-        _Unusable: For whatever reason this mirror did not do; the next one is to be asked.
+        _Unusable: This mirror failed, for whatever reason; the caller tries the next one.
     """
     received, answered, began = 0, False, time.monotonic()
     timeout = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
@@ -197,7 +197,7 @@ def _chunks(address: str) -> Generator[tuple[bytes, float], None, None]:
             response.raise_for_status()
             answered = True
             expected = response.raw.length_remaining or 0
-            # Not iter_content: it waits until a chunk is full, and a mirror that drips would never be given up.
+            # Not iter_content: it waits until a chunk is full, so a mirror that trickles would never be abandoned.
             while chunk := response.raw.read1(CHUNK_BYTES, decode_content=False):
                 received += len(chunk)
                 _check_pace(received, time.monotonic() - began)
@@ -205,7 +205,7 @@ def _chunks(address: str) -> Generator[tuple[bytes, float], None, None]:
     except _Unusable:
         raise
     except Exception as error:
-        # Libraries let many kinds of errors through: malformed addresses, headers and chunks, missing certificates.
+        # The libraries raise many kinds of errors: for malformed URLs, headers and chunks, or missing certificates.
         raise _Unusable(_why(error, answered=answered)) from error
 
 
@@ -219,11 +219,11 @@ def _check_pace(received: int, elapsed_s: float) -> None:
 def _why(error: Exception, *, answered: bool) -> str:
     match error:
         case requests.HTTPError():
-            return f"answered {error.response.status_code}"
+            return f"returned HTTP status {error.response.status_code}"
         case requests.Timeout() | urllib3.exceptions.TimeoutError():
-            return "fell silent" if answered else "did not answer in time"
+            return "stopped responding" if answered else "did not answer in time"
         case SSLError():
-            return "showed a certificate that cannot be trusted"
+            return "has an untrusted certificate"
         case requests.ConnectionError() if not answered:
             return "cannot be reached"
         case OSError() if "certificate bundle" in str(error):
@@ -232,11 +232,11 @@ def _why(error: Exception, *, answered: bool) -> str:
             requests.exceptions.InvalidURL() | requests.exceptions.MissingSchema() | requests.exceptions.InvalidSchema()
         ):
             return "is not a valid URL"
-    return "broke off" if answered else "sent an unreadable answer"
+    return "closed the connection" if answered else "sent an invalid response"
 
 
 def without_password(address: str) -> str:
-    """Return an address as it may be shown and stored: without a name, a password or a token in it."""
+    """Return a URL that is safe to show and store: without user name, password or token."""
     try:
         parts = urlsplit(address)
         host = parts.hostname or ""

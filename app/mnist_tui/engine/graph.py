@@ -1,4 +1,4 @@
-"""A training step on a CUDA device, recorded once and replayed: a small network waits for the calls, not for the GPU.
+"""Captures a training step as a CUDA graph and replays it: a small network waits for kernel launches, not for the GPU.
 
 Source: PyTorch's notes on CUDA graphs.
 """
@@ -15,13 +15,13 @@ from mnist_tui.engine.model import BottleneckCNN
 from mnist_tui.engine.step import Part, TorchStepper
 
 _REHEARSALS: Final = 3
-"""Steps before the recording, in which libraries choose their ways and take their memory."""
+"""Warm-up steps before the capture, in which libraries choose algorithms and allocate memory."""
 _CLOSE: Final = 1e-3
-"""How far, relative to the step itself, a replayed step may end from a plain one."""
+"""Maximum deviation of a replayed step from an eager one, relative to the step itself."""
 
 
 class GraphStepper(TorchStepper):
-    """Trains whole batches by a recorded step; a smaller one, and all where recording fails, as `TorchStepper` does.
+    """Trains full batches by replaying a captured step; smaller ones, or all if capturing fails, like `TorchStepper`.
 
     Args:
         model: The network, on the CPU.
@@ -49,20 +49,20 @@ class GraphStepper(TorchStepper):
         return self._found
 
     def set_rate(self, rate: float) -> None:
-        """Train with another learning rate; a recorded step has its own."""
+        """Change the learning rate; discards the captured step, which has its own."""
         if rate != self._optimizer.param_groups[0]["lr"]:
             super().set_rate(rate)
             self._graph, self._tried = None, False
 
     def load_optimizer_state(self, state: dict[str, Any]) -> None:
-        """Take over Adam's state; a recorded step would not know it."""
+        """Load Adam's state; discards the captured step, which would not use it."""
         super().load_optimizer_state(state)
         self._graph, self._tried = None, False
 
     def _record(self, part: Part) -> None:
-        """Record a step, unless that fails or it does something else than a plain one; nothing is trained by this."""
+        """Capture a step, and keep it if it matches an eager one; weights and Adam's state are restored afterwards."""
         weights = [weight.detach().clone() for weight in self.model.parameters()]
-        # None before the first step: then it begins with zeros, in the place that the recording knows.
+        # Empty before the first step: the state is then reset to zeros, in the memory that the graph uses.
         moments = [value.clone() for value in self._moments()]
         try:
             aside = torch.cuda.Stream()
@@ -82,17 +82,17 @@ class GraphStepper(TorchStepper):
             if self._is_as(plain, weights):
                 self._graph = graph
         except RuntimeError:
-            # Plainly, then: what is wrong with the device itself shows there too.
+            # Fall back to eager steps: a fault of the device itself shows up there too.
             self._graph = None
         self._put_back(weights, moments)
 
     def _moments(self) -> list[Tensor]:
-        """Return Adam's state: all that a step changes beside the weights."""
+        """Return Adam's state: everything a step changes besides the weights."""
         return [value for state in self._optimizer.state.values() for value in state.values()]
 
     @torch.no_grad()
     def _put_back(self, weights: list[Tensor], moments: list[Tensor]) -> None:
-        """Undo what was trained, in place: the recorded step goes by the places."""
+        """Restore weights and Adam's state in place: the graph is bound to their memory."""
         for weight, value in zip(self.model.parameters(), weights, strict=True):
             weight.copy_(value)
         for number, place in enumerate(self._moments()):
@@ -100,7 +100,7 @@ class GraphStepper(TorchStepper):
 
     @torch.no_grad()
     def _is_as(self, plain: list[Tensor], before: list[Tensor]) -> bool:
-        """Return whether the weights are where a plain step led."""
+        """Return whether the weights are close to those after an eager step."""
         steps = torch.cat([(a - b).flatten() for a, b in zip(plain, before, strict=True)])
         apart = torch.cat([(a - b).flatten() for a, b in zip(plain, self.model.parameters(), strict=True)])
         return bool(apart.norm() <= _CLOSE * steps.norm())

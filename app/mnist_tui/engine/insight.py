@@ -1,4 +1,4 @@
-"""What an epoch tells about the network, from what its validation gave anyway."""
+"""Computes an epoch's insight from the outputs of its validation."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from torch import Tensor
 from mnist_tui.core.insight import CONFIDENCE_STEPS, Insight, Mistake, class_accuracy
 
 POINTS: Final = 1_000
-"""Validation images on the map."""
+"""Maximum number of validation images on the map."""
 MISTAKES: Final = 20
 VALUES_UP_TO: Final = 8
-"""Features up to which the bottleneck's values are kept whole."""
+"""Largest number of features for which the bottleneck's values are kept."""
 REGIONS: Final = 80
-"""Rows and columns of the grid on which the classifier is asked."""
+"""Rows and columns of the grid that the classifier is evaluated on."""
 GRID_MARGIN: Final = 0.6
-"""How far the grid reaches beyond the points on each side, as a share of their spread: a film keeps its scale while
-the points shrink, and then shows that much more (`report.scatter.limits_of`)."""
+"""Margin of the grid around the points on each side, as a fraction of their extent: a film keeps its scale while the
+points shrink, and then shows more around them (`report.scatter.limits_of`)."""
 _LARGEST: Final = 6e4
-"""What half precision holds."""
+"""Values are clamped to this to fit half precision."""
 
 
 @torch.no_grad()
@@ -39,9 +39,9 @@ def take_insight(
         run: Id of the run.
         epoch: Finished epochs.
         labels: True classes of the validation images, (N,), int64.
-        logits: What the network made of them, (N, classes), finite.
-        bottleneck: Its values on the way, (N, features).
-        classify: From features (N, features) to logits (N, classes).
+        logits: The network's outputs for them, (N, classes), finite.
+        bottleneck: Their bottleneck values, (N, features).
+        classify: Maps features (N, features) to logits (N, classes).
     """
     count, classes = logits.shape
     predictions = logits.argmax(dim=1)
@@ -78,7 +78,7 @@ def take_insight(
 
 
 def _plane(values: Tensor) -> tuple[Tensor, Tensor, float]:
-    """Return center (features,), axes (2, features) and the share of the variance kept, by principal components."""
+    """Return center (features,), axes (2, features) and the share of variance explained, from a PCA."""
     features = values.shape[1]
     if features <= 2:
         return torch.zeros(features), torch.eye(2, features), 1.0
@@ -86,7 +86,7 @@ def _plane(values: Tensor) -> tuple[Tensor, Tensor, float]:
     away = (values - center).double()
     variances, directions = torch.linalg.eigh(away.T @ away)
     axes = directions[:, -2:].flip(1).T
-    # A direction and its opposite are as good as each other: the larger entries point up.
+    # The sign of a component is arbitrary: make its largest entry positive.
     axes = axes * axes.gather(1, axes.abs().argmax(dim=1, keepdim=True)).sign()
     total = float(variances.sum())
     return center, axes.float(), float(variances[-2:].sum()) / total if total > 0 else 1.0
@@ -95,7 +95,7 @@ def _plane(values: Tensor) -> tuple[Tensor, Tensor, float]:
 def _regions(
     points: Tensor, axes: Tensor, classify: Callable[[Tensor], Tensor], device: torch.device
 ) -> tuple[bytes, tuple[float, ...]]:
-    """Return the class at each place of the map, row by row from the top, and its left, right, bottom and top."""
+    """Return the predicted class at each grid point, row by row from the top, and the `limits` of the grid."""
     low, high = points.amin(dim=0), points.amax(dim=0)
     room = ((high - low) * GRID_MARGIN).clamp_min(1e-3)
     (left, bottom), (right, top) = (low - room).tolist(), (high + room).tolist()
@@ -120,7 +120,7 @@ def _mistakes(labels: Tensor, predictions: Tensor, probabilities: Tensor, confid
 
 
 def _rows(values: Tensor) -> tuple[tuple[float, ...], ...]:
-    """Return what is left of the numbers in half precision, as the store keeps them."""
+    """Return the numbers rounded to half precision, as the store keeps them."""
     return tuple(map(tuple, values.half().tolist()))
 
 

@@ -1,7 +1,7 @@
-"""The folder of the compiled loops: private, checked by hash before it is loaded, filled by one process at a time.
+"""The cache folder of the compiled loops: private, verified by hash before loading, filled by one process at a time.
 
-Loading compiled code runs it, and Numba's index is a pickle. So nothing is loaded that another user could have written,
-or that is not byte for byte what was compiled.
+Loading compiled code executes it, and Numba's index is a pickle. So nothing is loaded that another user could have
+written, or that differs from what was compiled.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
 def prepare(folder: Path, root: Path) -> None:
-    """Make sure that a folder exists which nobody else can write, nor any folder between it and `root`.
+    """Create a folder so that no other user can write to it, or to any folder between it and `root`.
 
-    What lies in a folder of ours that others could write is thrown away. `root` may be a place that people share, or a
-    link of one's own, and is left as it is.
+    Anything in a folder of ours that others could write to is deleted. `root` may be shared, such as /tmp, or a
+    symlink of ours, and is left as it is.
 
     Raises:
-        OSError: It cannot be made, or another user owns a part of its path or can replace it.
+        OSError: It cannot be created, or another user owns a part of its path or can replace it.
     """
     root.parent.mkdir(parents=True, exist_ok=True)
     for part in (root, *reversed([above for above in folder.parents if root in above.parents]), folder):
@@ -42,7 +42,7 @@ def _make_private(folder: Path, *, is_root: bool) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()
     if is_root and found.st_mode & stat.S_ISVTX:
-        # Such as /tmp: only its owner can replace what lies there.
+        # Sticky, such as /tmp: only its owner can replace an entry.
         return
     if is_root and stat.S_ISLNK(found.st_mode) and found.st_uid == os.getuid():
         found = folder.stat()
@@ -63,7 +63,7 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 def clear(folder: Path) -> None:
-    """Remove all that lies in the folder."""
+    """Delete everything in the folder."""
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -72,7 +72,7 @@ def clear(folder: Path) -> None:
 
 
 def seal(folder: Path) -> None:
-    """Write down that all is compiled, and what it is.
+    """Mark the cache as complete, with the hashes of its files.
 
     Raises:
         OSError: It cannot be written, or Numba cached nothing.
@@ -86,7 +86,7 @@ def seal(folder: Path) -> None:
 
 
 def is_sealed(folder: Path) -> bool:
-    """Return True where all files are those that were compiled."""
+    """Return True if the cache is complete and its files match their hashes."""
     try:
         return (folder / SEAL).read_text(encoding="utf-8") == _hashes(folder)
     except (OSError, UnicodeDecodeError):
@@ -103,7 +103,7 @@ def only_one(folder: Path) -> Iterator[None]:
     """Let one process of this user at a time fill the folder; others wait.
 
     Raises:
-        OSError: The lock cannot be made.
+        OSError: The lock cannot be created.
     """
     with FileLock(f"{folder}.lock", mode=0o600):
         yield

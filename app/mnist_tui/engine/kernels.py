@@ -1,10 +1,10 @@
-"""The report's network in compiled loops: forward, backward, Adam. Nothing here knows PyTorch.
+"""The report's network in compiled loops: forward, backward, Adam. Independent of PyTorch.
 
-Images are worked on in tiles of `TILE`: each goes through the whole network and back, so that what it leaves behind for
-the way back stays near the processor. In the convolutions a vector holds one pixel of `LANES` images, in the layers
-after the bottleneck `LANES` hidden units of one image. All arrays have one dimension; the shapes in the docstrings say
-how they are meant. Gradients are summed per share of a batch and then in the order of the shares, so that the sums are
-the same whoever computes which share.
+Images are processed in tiles of `TILE`: each goes through the whole network and back, so that its activations stay in
+the cache for the backward pass. In the convolutions a vector holds one pixel of `LANES` images, in the layers after the
+bottleneck `LANES` hidden units of one image. All arrays are one-dimensional; docstrings give their logical shapes.
+Gradients are summed per share of a batch and then in the order of the shares, so that the sums do not depend on which
+thread computes which share.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ TILE: Final = 16
 """Images that go through the network together."""
 GROUPS: Final = TILE // LANES
 SHARES: Final = 4
-"""Parts of a batch whose gradients are summed apart: as many threads can work on one batch."""
+"""Parts of a batch whose gradients are summed separately; at most this many threads can share a batch."""
 KERNEL: Final = 9
-"""Weights of a kernel of 3x3."""
+"""Weights of a 3x3 kernel."""
 BLOCK: Final = 16 * ROW * LANES
-"""Hidden units whose weights stay in the cache while a tile passes."""
+"""Hidden units whose weights stay in the cache while a tile is processed."""
 
 CACHE_LINE: Final = 64
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
@@ -63,19 +63,19 @@ _options: Final[dict[str, Any]] = {
     "error_model": "numpy",
     "no_cfunc_wrapper": True,
 }
-# Numba gives every function its own module, into which it copies all that is called from it, optimizes it and makes
-# machine code of it: with each level of calls the inner functions are compiled again. So what is called from a single
-# place becomes a part of its caller, and only the entry can be called from Python.
+# Numba gives every function its own module, copies all its callees into it, and optimizes and compiles the whole: each
+# level of calls compiles the inner functions again. So functions with a single caller are inlined, and only the entry
+# point can be called from Python.
 _inner: Final[dict[str, Any]] = {**_options, "no_cpython_wrapper": True}
 _compiled: Final = numba.njit(**_inner)
 _inlined: Final = numba.njit(**_inner, forceinline=True)
 _part_of_caller: Final = numba.njit(**_inner, inline="always")
 NONE: Final = np.zeros(0, np.float32)
-"""Stands for numbers that are not wanted."""
+"""Placeholder for an array that is not needed."""
 
 
 def _entry(function: Callable[..., None]) -> Any:
-    """Compile what is called from outside; it is kept on the disk where that can be."""
+    """Compile an entry point, cached on disk if possible."""
     dispatcher = numba.njit(**_options)(function)
     with suppress(RuntimeError, OSError):
         dispatcher.enable_caching()
@@ -83,18 +83,18 @@ def _entry(function: Callable[..., None]) -> Any:
 
 
 class Layout(NamedTuple):
-    """Sizes of the network, and where each parameter begins in the one array that holds them all.
+    """Sizes of the network, and the offset of each parameter in the single array that holds them all.
 
     Attributes:
         side: Width and height of the images, a multiple of 4.
         features: Width of the bottleneck.
-        hidden: Units after it, a multiple of `BLOCK`.
-        classes: Of the output; `rows` is the next multiple of `COLUMN`, the rows between stay zero.
+        hidden: Number of hidden units, a multiple of `BLOCK`.
+        classes: Number of classes; `rows` rounds it up to a multiple of `COLUMN`, and the extra rows stay zero.
         kernel1, bias1: (features, 3, 3), (features,).
         kernel2, bias2: (features, features, 3, 3), (features,).
-        hidden_weight, hidden_bias: (features, hidden), (hidden,): transposed against PyTorch's.
+        hidden_weight, hidden_bias: (features, hidden), (hidden,): transposed relative to PyTorch's.
         output_weight, output_bias: (rows, hidden), (rows,).
-        size: Of the whole array.
+        size: Length of the whole array.
     """
 
     side: int
@@ -114,23 +114,23 @@ class Layout(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """What one thread needs beside the parameters; float32 but for `starts` (int64) and the places (int8).
+    """Buffers of one thread; float32 except for `starts` (int64) and the places (int8).
 
     Attributes:
-        starts: Where the images of a group begin, (lanes,).
+        starts: Offsets of the images of a group, (lanes,).
         images: (groups, side + 2, side + 2, lanes), with a border of zeros.
         pooled1: (groups, features, side / 2 + 2, side / 2 + 2, lanes), with a border of zeros.
         pooled2: (groups, features, side / 4, side / 4, lanes).
-        places1, places2: Where each maximum stood, shaped as `pooled1` and `pooled2` without borders.
+        places1, places2: Position of each maximum, shaped like `pooled1` and `pooled2` without borders.
         bottleneck, gradient_bottleneck: (tile, features).
-        lanes_bottleneck: (tile, features, lanes), sums that are not added up across lanes yet.
-        hidden: (tile, hidden), rectified.
+        lanes_bottleneck: (tile, features, lanes), partial sums, not yet reduced across lanes.
+        hidden: (tile, hidden), after ReLU.
         logits, gradient_logits: (tile, rows).
         gradient_hidden: (tile, row, lanes).
-        gradient_pooled2: (features, lanes): it is the same at every place.
+        gradient_pooled2: (features, lanes): it is the same at every position.
         spread: (features, side / 2 + 2, side / 2 + 2, lanes): the gradient of the second convolution's output.
         gradient_pooled1: (features, side / 2, side / 2, lanes).
-        turned: (features, features, 3, 3), the second convolution's kernels, turned and with channels exchanged.
+        turned: (features, features, 3, 3), the second convolution's kernels, rotated by 180° and with channels swapped.
     """
 
     starts: Any
@@ -156,7 +156,7 @@ def layout(side: int, features: int, hidden: int, classes: int) -> Layout:
     """Return the layout of a network.
 
     Raises:
-        ValueError: The loops are not made for such images, or such a number of hidden units.
+        ValueError: The loops do not support this image size or this number of hidden units.
     """
     if side % 4 or hidden % BLOCK:
         raise ValueError(f"images of {side} pixels with {hidden} hidden units")
@@ -167,7 +167,7 @@ def layout(side: int, features: int, hidden: int, classes: int) -> Layout:
 
 
 def zeros(count: int, kind: Any = np.float32) -> Any:
-    """Return an array that begins where a cache line does: vectors that lie across two of them cost twice."""
+    """Return an array of zeros aligned to a cache line: a vector that straddles two lines costs twice as much."""
     size = count * np.dtype(kind).itemsize
     memory = np.zeros(size + CACHE_LINE, np.uint8)
     start = -memory.ctypes.data % CACHE_LINE
@@ -175,7 +175,7 @@ def zeros(count: int, kind: Any = np.float32) -> Any:
 
 
 def scratch(sizes: Layout) -> Scratch:
-    """Return what one thread needs for a network."""
+    """Return the buffers that one thread needs for a network."""
     features, half, quarter = sizes.features, sizes.side // 2, sizes.side // 4
 
     def numbers(*shape: int, kind: Any = np.float32) -> Any:
@@ -207,7 +207,7 @@ def scratch(sizes: Layout) -> Scratch:
 
 @_inlined
 def _windows(x, at, line, plane, kernels, first, second, channels, start1, start2):
-    """Correlate two kernels with the windows of 2x2 places at `at`; return upper and lower pair of each."""
+    """Correlate two kernels with the windows of 2x2 positions at `at`; return the upper and lower pair of each."""
     a, b = fill(start1), fill(start2)
     upper1, lower1, upper2, lower2 = (a, a), (a, a), (b, b), (b, b)
     for channel in range(channels):
@@ -242,7 +242,7 @@ def _convolve(x, x_at, side, channels, weights, kernels, biases, features, out, 
             at = x_at + 2 * i * line + 2 * j * LANES
             to = out_at + (i + border) * out_line + (j + border) * LANES
             place = places_at + (i * half + j) * LANES
-            # Two at a time share what they load. With an odd number the last one is its own neighbour.
+            # Two kernels at a time share their loads. With an odd number, the last one is paired with itself.
             for k in range(0, features, 2):
                 m = min(k + 1, features - 1)
                 first, second = kernels + k * channels * KERNEL, kernels + m * channels * KERNEL
@@ -259,7 +259,7 @@ def _convolve(x, x_at, side, channels, weights, kernels, biases, features, out, 
 
 @_compiled
 def _convolve_back(gradient, side, features, turned, channels, out):
-    """Return the gradient of a convolution's input: (features, side + 2, side + 2) -> out (channels, side, side)."""
+    """Compute the gradient of a convolution's input: (features, side + 2, side + 2) -> out (channels, side, side)."""
     line, zero = (side + 2) * LANES, np.float32(0)
     plane, out_line = (side + 2) * line, side * LANES
     for i in range(0, side, 2):
@@ -284,7 +284,7 @@ def _kernel_gradients(x, x_at, side, channels, gradient, step, places, places_at
     """Add up the gradients of a convolution's kernels and biases.
 
     gradient (features, side / 2, side / 2) is that of the pooled output; with `step` 0 instead of `LANES` it is
-    (features,), the same at every place.
+    (features,), the same at every position.
     """
     line, half = (side + 2) * LANES, side // 2
     plane, count = (side + 2) * line, half * half
@@ -323,7 +323,7 @@ def _kernel_gradients(x, x_at, side, channels, gradient, step, places, places_at
 
 @_compiled
 def _spread(gradient, features, half, places, places_at, out):
-    """Put the gradient of a pooled output where its maxima stood: out (features, 2 half + 2, 2 half + 2)."""
+    """Scatter the gradient of a pooled output to its maxima: out (features, 2 half + 2, 2 half + 2)."""
     line = (2 * half + 2) * LANES
     for k in range(features):
         values = load(gradient, k * LANES)
@@ -372,7 +372,7 @@ def _head(layout, weights, scratch):
 
 @_compiled
 def _logit_gradients(layout, labels, order, first, count, scale, logits, out):
-    """Compute the gradient of the mean cross-entropy for the logits of a tile; 0 for images beyond `count`."""
+    """Compute the gradient of the mean cross-entropy with respect to a tile's logits; 0 for images beyond `count`."""
     rows, classes = layout.rows, layout.classes
     for m in range(TILE * rows):
         out[m] = np.float32(0)
@@ -439,7 +439,7 @@ def _head_back(layout, weights, scratch, sums):
 
 @_part_of_caller
 def _forward(layout, weights, images, order, first, count, scratch):
-    """Bring a tile through the network. Lanes beyond `count` repeat its last image."""
+    """Run the forward pass of a tile. Lanes beyond `count` repeat its last image."""
     side, features = layout.side, layout.features
     half, quarter, line = side // 2, side // 4, (side + 2) * LANES
     share = np.float32(1) / np.float32(quarter * quarter)
@@ -474,7 +474,7 @@ def _forward(layout, weights, images, order, first, count, scratch):
 
 @_part_of_caller
 def _backward(layout, weights, scratch, sums):
-    """Add up the gradients of a tile, whose logits' gradients lie ready."""
+    """Run the backward pass of a tile, given the gradients of its logits; add the results to `sums`."""
     side, features = layout.side, layout.features
     half, quarter = side // 2, side // 4
     share = np.float32(1) / np.float32(quarter * quarter)
@@ -501,7 +501,7 @@ def _backward(layout, weights, scratch, sums):
 
 @_compiled
 def _keep(layout, scratch, first, count, logits, bottleneck):
-    """Put what came out of a tile where it belongs: logits (images, classes), bottleneck (images, features)."""
+    """Copy the outputs of a tile to logits (images, classes) and bottleneck (images, features)."""
     for n in range(count):
         for c in range(layout.classes):
             logits[(first + n) * layout.classes + c] = scratch.logits[n * layout.rows + c]
@@ -512,7 +512,7 @@ def _keep(layout, scratch, first, count, logits, bottleneck):
 
 @_compiled
 def _turn(layout, weights, turned):
-    """Turn the second convolution's kernels, and exchange their channels."""
+    """Rotate the second convolution's kernels by 180° and swap their channels."""
     features = layout.features
     for k in range(features):
         for c in range(features):
@@ -523,7 +523,7 @@ def _turn(layout, weights, turned):
 
 @_part_of_caller
 def _batch(layout, weights, images, labels, order, start, stop, begin, end, scratch, sums, logits, bottleneck):
-    """Bring some shares of a batch through the network, and back where there are `sums`."""
+    """Run the forward pass of some shares of a batch, and the backward pass if there are `sums`."""
     size, tiles = layout.size, (stop - start + TILE - 1) // TILE
     scale = np.float32(1) / np.float32(stop - start)
     trains = len(sums) > 0
@@ -545,7 +545,7 @@ def _batch(layout, weights, images, labels, order, start, stop, begin, end, scra
 
 @_compiled
 def _adam(weights, sums, mean, square, step, rate):
-    """Adam's step. Source: Kingma and Ba, "Adam: A Method for Stochastic Optimization", in PyTorch's order."""
+    """Take an Adam step. Source: Kingma and Ba, "Adam: A Method for Stochastic Optimization", in PyTorch's order."""
     size = len(weights)
     rate = np.float32(rate / (1 - BETA1**step))
     root = np.float32(math.sqrt(1 - BETA2**step))
@@ -558,30 +558,29 @@ def _adam(weights, sums, mean, square, step, rate):
         weights[m] -= rate * mean[m] / (np.sqrt(square[m]) / root + np.float32(EPSILON))
 
 
-# What is called from outside -----------------------------------------------------------------------------
+# Entry points --------------------------------------------------------------------------------------------
 
 
 @_entry
 def run(
     layout, weights, images, labels, order, batches, shares, scratch, sums, logits, bottleneck, mean, square, step, rate
 ):
-    """Train or evaluate batches: one function for both, so that what they share is compiled once.
+    """Train or evaluate batches; one function for both, so that their common code is compiled once.
 
-    Training computes some shares of the gradients of each batch, and takes a step of Adam, or one of the two.
+    Training computes some shares of each batch's gradients, takes an Adam step, or does both.
 
     Args:
         layout: Of `weights`.
         weights: The parameters, (size,).
         images: Bytes, (all images, side, side).
-        labels: int64, (all images,); not looked at without `sums`.
-        order: int64, the images in the order in which they are worked on.
-        batches: Where the first one begins in it, where the last one ends, and how many images each has; the last
-            one may have fewer.
-        shares: The first of the `SHARES` to compute, and the one after the last.
-        scratch: Of the thread that computes.
+        labels: int64, (all images,); not read without `sums`.
+        order: int64, the indices of the images in processing order.
+        batches: Start and end in `order`, and the batch size; the last batch may be smaller.
+        shares: The range of the `SHARES` to compute, end excluded.
+        scratch: Buffers of the calling thread.
         sums: The gradients, (shares, size); `NONE` to evaluate.
-        logits: Where those of the batches go, (images in order, classes).
-        bottleneck: Where its values go, (images in order, features), or `NONE`.
+        logits: Receives the logits, (images in order, classes).
+        bottleneck: Receives the bottleneck values, (images in order, features), or `NONE`.
         mean: Adam's first moments, (size,).
         square: Adam's second moments, (size,).
         step: Number of Adam's first step, from 1; 0 for none.
@@ -598,10 +597,10 @@ def run(
 
 
 def warm_up() -> None:
-    """Compile everything that is called from outside, or read it from the disk, by training a single image.
+    """Compile the entry point, or load it from the cache, by training on a single image.
 
     Raises:
-        OSError: It is compiled, but could not be kept.
+        OSError: It is compiled, but could not be cached.
         Exception: It cannot be compiled.
     """
     sizes = layout(4, 1, BLOCK, 2)

@@ -1,8 +1,8 @@
-"""Vectors for compiled loops: what a loop says of one number is done for `LANES` numbers at once.
+"""SIMD vectors for compiled loops: each operation works on `LANES` numbers in parallel.
 
-Numba leaves it to LLVM to find out what can be done side by side, and LLVM gives up where sums outlive the innermost
-loop. These vectors say it outright. They live in registers; `load`, `row` and `column` take them from an array of
-float32 with one dimension, `store` puts them back, and tuples of them are worked on as a whole.
+Numba relies on LLVM's auto-vectorizer, which gives up if sums outlive the innermost loop. These vectors are explicit.
+They live in registers; `load`, `row` and `column` read them from a one-dimensional float32 array, `store` writes them
+back, and many operations also accept a tuple of them.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from llvmlite import ir
 from numba import extending
 from numba.extending import models, register_model
 
-# Numba describes its own types in part only.
+# Numba's own type hints are incomplete.
 types: Any = numba.types
 
 LANES: Final = 16 if llvmlite.binding.get_host_cpu_features().get("avx512f") else 8
 """Numbers of a vector: one register of 512 bits, one of 256, or two of 128."""
 ROW: Final = 4
-"""Vectors of a `row`: what a kernel of width 3 meets at two places side by side."""
+"""Vectors in a `row`: what a kernel of width 3 covers at two adjacent positions."""
 TAPS: Final = 3
-"""Numbers of one row of a kernel."""
+"""Weights in one row of a kernel."""
 COLUMN: Final = 5
-"""Vectors of a `column`: as many sums as stay in registers beside what is added to them."""
+"""Vectors in a `column`: as many sums as fit in registers together with their operands."""
 
 _FLOAT, _INDEX, _BYTE, _SIZE = ir.FloatType(), ir.IntType(32), ir.IntType(8), ir.IntType(64)
 _VECTOR, _INDICES, _BYTES = (ir.VectorType(kind, LANES) for kind in (_FLOAT, _INDEX, _BYTE))
 _ALIGNMENT: Final = {_VECTOR: 4, _BYTES: 1}
 _ZEROS: Final = ir.Constant(_VECTOR, [0.0] * LANES)
 _FUSED: Final = ("contract",)
-"""Product and sum may be rounded once, by the processor's instruction for both."""
+"""Allows a fused multiply-add, which rounds only once."""
 
 
 class _Lanes(numba.types.Type):
@@ -41,7 +41,7 @@ class _Lanes(numba.types.Type):
 
 
 class _Places(numba.types.Type):
-    """For each lane which of four numbers was the largest, 0 to 3, or 4 where that one was not above zero."""
+    """For each lane, which of four numbers was the largest, 0 to 3, or 4 if it was not above zero."""
 
 
 _lanes: Any = _Lanes("Lanes")
@@ -61,19 +61,19 @@ class _PlacesModel(models.PrimitiveModel):
 
 
 class _Writer:
-    """Writes LLVM's instructions for one call of a function below."""
+    """Emits LLVM instructions for one call of an intrinsic below."""
 
     def __init__(self, context: Any, builder: Any, signature: Any) -> None:
         self._context, self.builder, self._signature = context, builder, signature
 
     def pointer(self, array: Any, at: Any, target: Any = None, argument: int = 0) -> Any:
-        """Return where an element of the array that is this argument lies."""
+        """Return a pointer to an element of an array, which is argument number `argument`."""
         data = self._context.make_array(self._signature.args[argument])(self._context, self.builder, array).data
         place = self.builder.gep(data, [at], inbounds=True)
         return place if target is None else self.builder.bitcast(place, target.as_pointer())
 
     def load(self, array: Any, at: Any, step: Any = None, count: int = 1, vector: Any = _VECTOR) -> list[Any]:
-        """Return vectors whose beginnings lie `step` apart."""
+        """Load `count` vectors that start `step` elements apart."""
         found = []
         for number in range(count):
             at = self.builder.add(at, step) if number else at
@@ -82,7 +82,7 @@ class _Writer:
         return found
 
     def store(self, array: Any, at: Any, step: Any, vectors: list[Any]) -> Any:
-        """Store vectors whose beginnings lie `step` apart."""
+        """Store vectors that start `step` elements apart."""
         for number, vector in enumerate(vectors):
             at = self.builder.add(at, step) if number else at
             place = self.pointer(array, at, vector.type)
@@ -105,7 +105,7 @@ class _Writer:
         return self.builder.extract_element(vector, _INDEX(0))
 
     def members(self, value: Any) -> list[Any]:
-        """Return what a tuple holds."""
+        """Return the members of a tuple."""
         return [self.builder.extract_value(value, number) for number in range(value.type.count)]
 
     def tuple(self, values: Iterable[Any], kind: Any = None) -> Any:
@@ -113,12 +113,12 @@ class _Writer:
 
 
 def intrinsic(function: Callable[..., Any]) -> Any:
-    """Make a function of what returns its signature and what writes its code."""
+    """Declare an intrinsic from a function that returns its signature and its code generator."""
     return extending.intrinsic(function)
 
 
 def _code(signature: Any, write: Callable[..., Any]) -> tuple[Any, Callable[..., Any]]:
-    """Return what Numba wants of an intrinsic: its signature, and what writes its code from the arguments' values."""
+    """Return what Numba expects of an intrinsic: its signature, and a code generator that gets the argument values."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return write(_Writer(context, builder, signature), *args)
@@ -141,13 +141,13 @@ def load(_typing: Any, array: Any, at: Any) -> Any:
 
 @intrinsic
 def row(_typing: Any, array: Any, at: Any) -> Any:
-    """Return four vectors side by side."""
+    """Return four adjacent vectors, starting at an index."""
     return _code(_many(ROW)(array, at), lambda w, array, at: w.tuple(w.load(array, at, _SIZE(LANES), ROW)))
 
 
 @intrinsic
 def column(_typing: Any, array: Any, at: Any, step: Any) -> Any:
-    """Return five vectors whose beginnings lie `step` apart."""
+    """Return five vectors that start `step` elements apart."""
     return _code(
         _many(COLUMN)(array, at, types.intp),
         lambda w, array, at, step: w.tuple(w.load(array, at, step, COLUMN)),
@@ -156,7 +156,7 @@ def column(_typing: Any, array: Any, at: Any, step: Any) -> Any:
 
 @intrinsic
 def store(_typing: Any, array: Any, at: Any, vector: Any) -> Any:
-    """Put a vector where an index says; a tuple's members side by side."""
+    """Store a vector at an index; the members of a tuple next to each other."""
 
     def write(w: _Writer, array: Any, at: Any, vector: Any) -> Any:
         return w.store(array, at, _SIZE(LANES), w.members(vector) if many else [vector])
@@ -167,7 +167,7 @@ def store(_typing: Any, array: Any, at: Any, vector: Any) -> Any:
 
 @intrinsic
 def store_column(_typing: Any, array: Any, at: Any, step: Any, vectors: Any) -> Any:
-    """Put a tuple's members `step` apart."""
+    """Store the members of a tuple `step` elements apart."""
     return _code(
         types.void(array, at, types.intp, vectors),
         lambda w, array, at, step, vectors: w.store(array, at, step, w.members(vectors)),
@@ -176,13 +176,13 @@ def store_column(_typing: Any, array: Any, at: Any, step: Any, vectors: Any) -> 
 
 @intrinsic
 def load_places(_typing: Any, array: Any, at: Any) -> Any:
-    """Return the places that begin at an index of an array of int8."""
+    """Return the places that start at an index of an int8 array."""
     return _code(_places(array, at), lambda w, array, at: w.load(array, at, vector=_BYTES)[0])
 
 
 @intrinsic
 def pixels(_typing: Any, images: Any, starts: Any, at: Any) -> Any:
-    """Return pixel `at` of the images that begin at `LANES` indices of an array of bytes, as numbers from 0 to 1."""
+    """Return pixel `at` of the `LANES` images that start at given offsets of a byte array, scaled to [0, 1]."""
 
     def write(w: _Writer, images: Any, starts: Any, at: Any) -> Any:
         b = w.builder
@@ -198,7 +198,7 @@ def pixels(_typing: Any, images: Any, starts: Any, at: Any) -> Any:
 
 @intrinsic
 def fill(_typing: Any, number: Any) -> Any:
-    """Return a vector of one number."""
+    """Return a vector filled with one number."""
     return _code(_lanes(types.float32), lambda w, number: w.fill(number))
 
 
@@ -242,7 +242,7 @@ def madd(_typing: Any, a: Any, b: Any, c: Any) -> Any:
 
 @intrinsic
 def dot(_typing: Any, a: Any, b: Any, c: Any) -> Any:
-    """Return `c` plus the products of two tuples' members."""
+    """Return `c` plus the sum of the products of two tuples' members."""
 
     def write(w: _Writer, a: Any, b: Any, c: Any) -> Any:
         for x, y in zip(w.members(a), w.members(b), strict=True):
@@ -267,19 +267,19 @@ def correlate(_typing: Any, x: Any, kernel: Any, sums: Any) -> Any:
 
 @intrinsic
 def total(_typing: Any, vector: Any) -> Any:
-    """Return the sum of all lanes; of a tuple's members one by one, as a tuple."""
+    """Return the sum of all lanes; for a tuple, a tuple with the sum of each member."""
     if isinstance(vector, types.UniTuple):
         kind = types.UniTuple(types.float32, len(vector))
         return _code(kind(vector), lambda w, vector: w.tuple(w.total(member) for member in w.members(vector)))
     return _code(types.float32(vector), lambda w, vector: w.total(vector))
 
 
-# Where a gradient goes ---------------------------------------------------------------------------------
+# ReLU and pooling, with their gradients -----------------------------------------------------------------
 
 
 @intrinsic
 def rectified(_typing: Any, x: Any) -> Any:
-    """Return `max(x, 0)` of a tuple's members; what is not a number stays so."""
+    """Return `max(x, 0)` of a tuple's members; NaN stays NaN."""
 
     def write(w: _Writer, x: Any) -> Any:
         b = w.builder
@@ -300,7 +300,7 @@ def where_positive(_typing: Any, x: Any, gradient: Any) -> Any:
 
 @intrinsic
 def pool(_typing: Any, upper: Any, lower: Any) -> Any:
-    """Return the rectified maximum of two pairs, and its places; of equal numbers the first one counts."""
+    """Return the maximum of two pairs after ReLU, and its places; among equal numbers, the first one counts."""
 
     def write(w: _Writer, upper: Any, lower: Any) -> Any:
         b = w.builder
@@ -319,7 +319,7 @@ def pool(_typing: Any, upper: Any, lower: Any) -> Any:
 
 @intrinsic
 def unpool(_typing: Any, gradient: Any, places: Any) -> Any:
-    """Return two pairs that hold the gradient at its place, else 0: what `pool` does, backwards."""
+    """Return two pairs with the gradient at its place and 0 elsewhere: the backward pass of `pool`."""
 
     def write(w: _Writer, gradient: Any, places: Any) -> Any:
         wide = w.builder.zext(places, _INDICES)

@@ -1,6 +1,6 @@
-"""One run from its first event to its last, whatever trains it. Knows no framework.
+"""The training loop of one run, from its first event to its last. Independent of any framework.
 
-The engine plugs PyTorch in as the trainer, the demo a script.
+The engine plugs in PyTorch as the trainer, the demo a script.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ from mnist_tui.errors import RunError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """Where and on what a run is trained.
+    """The settings, data and machine that a run is trained with.
 
     Attributes:
         spec: The settings in use, after the choice of data, device and backend.
         sweep: Id of the sweep.
         dataset: The data.
-        machine: The device, and the versions that can change a number.
+        machine: The device, and the versions that can affect results.
     """
 
     spec: RunSpec
@@ -57,7 +57,7 @@ class _Stopped(Exception):  # noqa: N818 - not an error: it ends the run on requ
 
 
 class _Stopwatch:
-    """Measures by a clock, and can leave time out."""
+    """Measures elapsed time, and can exclude time."""
 
     def __init__(self, clock: Clock, elapsed_s: float = 0.0) -> None:
         self._clock = clock
@@ -72,15 +72,15 @@ class _Stopwatch:
 
 
 class RunLoop:
-    """Trains one run, obeys what people ask for between batches, and says what happens.
+    """Trains one run, handles requests between batches, and reports what happens.
 
     Args:
-        queued: The run, and where it goes on.
-        setup: Where and on what it is trained.
+        queued: The run, and where it resumes.
+        setup: The settings, data and machine to train with.
         trainer: What trains it.
-        requests: What people ask for.
-        clock: What times are read from.
-        intervals: How often news, checkpoints and insights are made.
+        requests: Requests from the user.
+        clock: The clock to measure with.
+        intervals: Minimum intervals between progress events, checkpoints and insights.
     """
 
     def __init__(
@@ -105,11 +105,11 @@ class RunLoop:
         self._since_insight: _Stopwatch | None = None
 
     def events(self) -> Iterator[Event]:
-        """Train, validate and test; once the run has begun, the last event is `RunDone`, whatever happens.
+        """Train, validate and test; once the run has started, the last event is `RunDone`, whatever happens.
 
         Yields:
-            `RunStarted` or `RunContinued`, then `Progress` and `EpochDone`, then `RunDone`; between them what people
-            asked for, as it is done. A `Notice` alone where a run cannot go on.
+            `RunStarted` or `RunContinued`, then `Progress` and `EpochDone`, then `RunDone`; in between, an event for
+            each request as it takes effect. Only a `Notice` if a run cannot be resumed.
         """
         if self._queued.continuation is None:
             yield RunStarted(
@@ -132,14 +132,14 @@ class RunLoop:
         except _Stopped:
             yield self._done(Status.STOPPED, "stopped by request")
         except Diverged as diverged:
-            # An epoch whose numbers are lost is not a finished one.
+            # An epoch with non-finite numbers does not count as finished.
             epoch = min(len(self._history) + 1, self._epochs)
             yield self._done(Status.DIVERGED, f"{diverged} in epoch {epoch}")
         except Exception as error:  # noqa: BLE001 - one failed run must not take the queue with it
             yield self._done(*self._trainer.explain(error))
 
     def _go_on(self, past: Continuation) -> Iterator[Event]:
-        """Take over what the checkpoint holds and tell the story so far."""
+        """Load the checkpoint and report the run's story so far."""
         self._rates = {event.epoch: event.learning_rate for event in past.story if isinstance(event, RateChanged)}
         for rate in self._rates.values():
             self._trainer.set_rate(rate)
@@ -173,7 +173,7 @@ class RunLoop:
         )
 
     def _train(self) -> Generator[Event, None, RunDone]:
-        # Asked before each epoch, the first one after a resume included: it may have been over when it was cut off.
+        # Checked before each epoch, also the first after a resume: the run may have been complete when interrupted.
         while not self._is_patience_at_an_end and not (
             self._is_complete and self._requests.close_epochs(len(self._history))
         ):
@@ -187,7 +187,7 @@ class RunLoop:
         if self._is_patience_at_an_end:
             self._requests.close()
         if self._saved != len(self._history):
-            # The end came as a surprise.
+            # The end was not foreseen when the last epoch finished, so it has no checkpoint yet.
             yield from self._save(len(self._history), 0, 0.0)
         test = yield from self._drive(self._trainer.test(), Phase.TEST, len(self._history), _Stopwatch(self._clock))
         if self._is_patience_at_an_end:
@@ -203,7 +203,7 @@ class RunLoop:
 
     @property
     def _is_patience_at_an_end(self) -> bool:
-        """True where the best validation accuracy is so many epochs ago as the settings allow."""
+        """True if the best validation accuracy is as many epochs ago as the patience allows."""
         return not self._is_complete and patience_ended(self._history, self._spec.patience)
 
     @property
@@ -238,7 +238,7 @@ class RunLoop:
         return done.with_parts(self._look(epoch), self._checkpoint(epoch))
 
     def _look(self, epoch: int) -> Insight | None:
-        """Return what the network has learned, where the last insight is old enough or the run ends here."""
+        """Return an insight if the last one is old enough or the run ends here."""
         since = self._since_insight
         if since is not None and since.elapsed_s < self._intervals.insight_s and not self._ends_here:
             return None
@@ -246,7 +246,7 @@ class RunLoop:
         return self._trainer.look(self._run, epoch)
 
     def _checkpoint(self, epoch: int) -> bytes | None:
-        """Return a checkpoint, where going back to the last one would take long or the run ends here."""
+        """Return a checkpoint if the last one is old enough or the run ends here."""
         is_recent = self._since_saved.elapsed_s < self._intervals.checkpoint_s
         if is_recent and not self._ends_here and not self._requests.stopping:
             return None
@@ -258,14 +258,14 @@ class RunLoop:
             yield Checkpoint(run=self._run, epoch=epoch, batch=batch, data=data)
 
     def _save_place(self, epoch: int, phase: Phase, step: Step, elapsed_s: float) -> Iterator[Event]:
-        """Write down the place inside the epoch."""
+        """Save the position within the epoch."""
         if phase is not Phase.TEST and self._trainer.is_finite:
             yield from self._save(epoch - 1, step.done if phase is Phase.TRAIN else self._trainer.batches, elapsed_s)
 
     def _drive(
         self, steps: Iterator[Step], phase: Phase, epoch: int, watch: _Stopwatch, before_s: float = 0.0
     ) -> Generator[Event, None, Score]:
-        """Work through the steps of one phase; between two of them look at the clock and at what people ask."""
+        """Run the steps of one phase; between steps, report progress and handle requests."""
         next_progress_s = watch.elapsed_s
         for step in steps:
             if step.score is not None:
@@ -291,13 +291,13 @@ class RunLoop:
         raise AssertionError("the last step carries the score")
 
     def _obey(self, epoch: int, phase: Phase, step: Step, watch: _Stopwatch, before_s: float) -> Iterator[Event]:
-        """Obey what people asked for. A pause saves the place, so that it may last longer than the process."""
+        """Handle requests. A pause first saves a checkpoint, so that the run can resume even if the process ends."""
         if self._requests.handing_over and not self._ends_here:
             yield from self._close(epoch)
             yield from self._save_place(epoch, phase, step, before_s + watch.elapsed_s)
             raise _Stopped
         if self._requests.paused:
-            # Beside the clock, which in a script stands still.
+            # Not measured with the trainer's clock, which stands still in a script.
             paused_at, running_s = time.monotonic(), watch.elapsed_s
             yield from self._save_place(epoch, phase, step, before_s + running_s)
             yield RunPaused(run=self._run, epoch=epoch)
@@ -306,19 +306,19 @@ class RunLoop:
                 yield from self._take_new_epochs(epoch)
             watch.leave_out(watch.elapsed_s - running_s)
             yield RunResumed(run=self._run, epoch=epoch, paused_s=time.monotonic() - paused_at)
-        # A run that has all its epochs gets its test: that is a moment's work.
+        # A run with all its epochs still gets its test, which takes only a moment.
         if self._requests.between_batches() is Next.STOP_RUN and not self._ends_here:
             yield from self._close(epoch)
             raise _Stopped
 
     def _close(self, epoch: int) -> Iterator[Event]:
-        """Record what was asked for during this epoch, so that whoever goes on with the run knows it."""
+        """Record the requests made during this epoch, so that they are known when the run is resumed."""
         self._requests.close()
         yield from self._take_new_epochs(epoch)
         yield from self._take_new_rate(self._next_new_epoch(epoch))
 
     def _next_new_epoch(self, epoch: int) -> int:
-        """Return the first epoch after this one that is not trained again."""
+        """Return the first epoch after this one that was not trained before."""
         return max(epoch, self._later[-1].epoch if self._later else 0) + 1
 
     def _take_new_epochs(self, epoch: int) -> Iterator[Event]:
@@ -328,7 +328,7 @@ class RunLoop:
             yield EpochsChanged(run=self._run, epoch=epoch, epochs=wish)
 
     def _take_new_rate(self, epoch: int) -> Iterator[Event]:
-        # An epoch that is trained again is trained as it was; the wish waits for a new one.
+        # An epoch that is trained again keeps its learning rate; the request waits for a new epoch.
         if self._later and epoch <= self._later[-1].epoch:
             return
         rate = self._requests.take_rate()
@@ -343,7 +343,7 @@ class RunLoop:
     def _done(self, status: Status, reason: str, test: Score | None = None) -> RunDone:
         return summarise(
             self._run,
-            # What was done before and not yet again is still known.
+            # Include earlier epochs that have not been trained again yet.
             [*self._history, *(epoch for epoch in self._later if epoch.epoch > len(self._history))],
             status=status,
             reason=reason,

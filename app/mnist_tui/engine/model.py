@@ -1,4 +1,4 @@
-"""The report's network, rebuilt so that every layer follows `features`.
+"""The report's network, with its width set by `features`.
 
 image 1 x 28 x 28
 conv 3x3, 1 -> features     max-pool 2   ReLU      features x 14 x 14
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from mnist_tui.core.spec import HIDDEN
 
 CHANNELS_LAST_FROM: Final = 8
-"""From this width on, PyTorch's convolutions on the CPU are faster with the channels innermost."""
+"""From this width on, PyTorch's CPU convolutions are faster in channels-last format."""
 
 
 class BottleneckCNN(nn.Module):
@@ -62,27 +62,27 @@ class BottleneckCNN(nn.Module):
 
     @property
     def hidden_units(self) -> int:
-        """Width of the layer after it."""
+        """Width of the hidden layer."""
         return self.hidden.out_features
 
     @property
     def classes(self) -> int:
-        """How many logits come out."""
+        """Number of classes."""
         return self.output.out_features
 
     @property
     def memory_format(self) -> torch.memory_format:
-        """The order of images and kernels in memory that PyTorch works fastest with."""
+        """The memory format of images and kernels that is fastest with PyTorch."""
         return torch.channels_last if self.features >= CHANNELS_LAST_FROM else torch.contiguous_format
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers are trained."""
+        """Number of trainable parameters."""
         return sum(p.numel() for p in self.parameters())
 
 
 def build_model(features: int, classes: int, seed: int) -> BottleneckCNN:
-    """Return a new network on the CPU; its weights follow from `seed` and leave the global generator as it was."""
+    """Return a new network on the CPU; its weights depend only on `seed`, and the global generator is not touched."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return BottleneckCNN(features, classes)

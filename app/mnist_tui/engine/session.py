@@ -1,4 +1,4 @@
-"""The engine: a queue of runs in, a stream of events out. A plain generator with no thread inside."""
+"""The engine: a queue of runs in, a stream of events out. A plain generator without threads."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from mnist_tui.errors import DataError, MnistTuiError, RunError, UsageError
 INTERVALS: Final = Intervals()
 
 _prepared: dict[tuple[str, int], Dataset] = {}
-"""The dataset of this process: reading and checking it once is enough. Touched by the training thread alone."""
+"""The cached dataset of this process, read and verified only once. Used only by the training thread."""
 
 
 def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event]:
-    """Train run after run and say what happens.
+    """Train runs one after another and report what happens.
 
     Args:
         queue: Pulled one run at a time, so runs may be added while others train.
-        control: What people ask for; looked at between batches.
+        control: Requests from the user, checked between batches.
 
     Yields:
         `SweepStarted`, then per run `RunStarted`, `Progress`, `EpochDone` and `RunDone`, then `SweepDone`.
@@ -88,7 +88,7 @@ def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event
 def _trained(
     queued: QueuedRun, setup: Setup, dataset: Dataset, device: torch.device, control: RunControl
 ) -> Iterator[Event]:
-    """Train one run. What it needs is let go with this generator, before the next run is built."""
+    """Train one run. Its memory is freed with this generator, before the next run is built."""
     try:
         trainer = Trainer(setup.spec, dataset, device, setup.machine.backend, setup.machine.threads)
     except (RuntimeError, MemoryError) as error:
@@ -105,7 +105,7 @@ def _until_stopped(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[
 
 
 def _unless_stopped(events: Iterator[Event], control: RunControl) -> Iterator[Event]:
-    """Hand events on until the queue is stopped."""
+    """Pass events on until the queue is stopped."""
     with closing(cast("Generator[Event]", events)):
         for event in events:
             yield event
@@ -114,7 +114,7 @@ def _unless_stopped(events: Iterator[Event], control: RunControl) -> Iterator[Ev
 
 
 def _dataset(spec: RunSpec, control: RunControl) -> Generator[Event, None, Dataset | None]:
-    """Find, or fetch, the data; `None` when the queue was stopped meanwhile."""
+    """Find or download the data; return `None` if the queue was stopped meanwhile."""
     key = (spec.dataset, spec.split_seed)
     if key not in _prepared:
         _prepared.clear()
@@ -133,7 +133,7 @@ def _dataset(spec: RunSpec, control: RunControl) -> Generator[Event, None, Datas
 
 
 def as_before(spec: RunSpec, past: RunStarted) -> RunSpec:
-    """Return the settings with the data, device and threads that were chosen when the run began, as far as can be."""
+    """Return the settings with the dataset, device, backend and threads that the run started with, where available."""
     try:
         choose_device(past.machine.device)
     except UsageError:

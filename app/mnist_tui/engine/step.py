@@ -1,7 +1,7 @@
-"""How one batch is trained: by PyTorch's autograd, for any network on any device, or compiled, for ours on the CPU.
+"""Trains one batch: with PyTorch's autograd, for any network on any device, or compiled, for this network on the CPU.
 
-Both hold the same module: its parameters are what is trained, saved and looked at, whoever changes them. Adam's state
-has one form for both, PyTorch's own.
+Both hold the same module: its parameters are what is trained, saved and evaluated. Adam's state has the same format in
+both, PyTorch's own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mnist_tui.engine.data import as_input
 from mnist_tui.engine.model import BottleneckCNN
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
-"""Adam's state of a parameter, beside the number of steps."""
+"""Adam's state of a parameter, besides the number of steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +34,27 @@ class Stepper(Protocol):
 
     Attributes:
         model: The network.
-        images_at_once: How many images a call should bring, in whole batches. Each call ends by waiting for the
-            interpreter, which the screen may hold for longer than a batch takes.
+        images_at_once: Images to pass per call, in whole batches. Each call ends by waiting for the GIL, which the
+            screen may hold for longer than a batch takes.
     """
 
     model: BottleneckCNN
     images_at_once: int
 
     def train(self, part: Part, order: Tensor, start: int, stop: int, batch_size: int, logits: Tensor) -> None:
-        """Train on the images `order[start:stop]`, batch after batch, and put their logits there too, (N, classes)."""
+        """Train on the images `order[start:stop]`, batch by batch; write logits (N, classes) to the same rows."""
 
     def evaluate(self, part: Part, start: int, stop: int, logits: Tensor, bottleneck: Tensor) -> None:
-        """Put logits (N, classes) and bottleneck (N, features) of the images from `start` to `stop` there."""
+        """Write the logits (N, classes) and bottleneck (N, features) of the images from `start` to `stop`."""
 
     def set_rate(self, rate: float) -> None:
-        """Train with another learning rate from here on."""
+        """Change the learning rate from here on."""
 
     def optimizer_state(self) -> dict[str, Any]:
         """Return Adam's state as PyTorch's optimizer gives it."""
 
     def load_optimizer_state(self, state: dict[str, Any]) -> None:
-        """Take over what `optimizer_state` of any backend returned."""
+        """Load what `optimizer_state` of any backend returned."""
 
 
 class TorchStepper:
@@ -64,7 +64,7 @@ class TorchStepper:
         model: The network, on the CPU.
         spec: The settings of the run.
         device: Where to train.
-        capturable: Let a recorded step change Adam's state: all of it lies on the device.
+        capturable: Keep all of Adam's state on the device, so that a captured step can update it.
     """
 
     images_at_once = 1
@@ -97,14 +97,14 @@ class TorchStepper:
     def evaluate(self, part: Part, start: int, stop: int, logits: Tensor, bottleneck: Tensor) -> None:
         """Evaluate some images; see `Stepper.evaluate`."""
         self.model.eval()
-        # Entered for each batch: a mode must not leak to whoever runs between two steps of a generator.
+        # Entered for each batch: the mode must not leak to code that runs between two steps of a generator.
         with torch.inference_mode():
             values = self.model.bottleneck(self._input(part.images[start:stop]))
             found = self.model.classify(values)
         logits[start:stop], bottleneck[start:stop] = found, values
 
     def set_rate(self, rate: float) -> None:
-        """Train with another learning rate; see `Stepper.set_rate`."""
+        """Change the learning rate; see `Stepper.set_rate`."""
         self._optimizer.param_groups[0]["lr"] = rate
 
     def optimizer_state(self) -> dict[str, Any]:
@@ -112,14 +112,14 @@ class TorchStepper:
         return self._optimizer.state_dict()
 
     def load_optimizer_state(self, state: dict[str, Any]) -> None:
-        """Take over Adam's state."""
+        """Load Adam's state."""
         (group,) = self._optimizer.param_groups
         ways = {name: group[name] for name in ("fused", "foreach", "capturable")}
         self._optimizer.load_state_dict(state)
-        # How the state is changed is this device's business, not that of the one it comes from.
+        # These options depend on this device, not on the one that the state comes from.
         self._optimizer.param_groups[0].update(ways)
         for parameter, moments in self._optimizer.state.items():
             moments["step"] = moments["step"].to(parameter.device if ways["capturable"] or ways["fused"] else "cpu")
             for name in MOMENTS:
-                # In the parameter's own order in memory: the fused Adam goes by that alone.
+                # In the parameter's own memory format, which the fused Adam relies on.
                 moments[name] = torch.empty_like(parameter).copy_(moments[name])

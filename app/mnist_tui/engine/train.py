@@ -1,4 +1,4 @@
-"""One network and its optimizer: an epoch of training, an evaluation. What `loop.RunLoop` trains with PyTorch."""
+"""Trains one network with its optimizer: epochs and evaluations. The PyTorch trainer of `loop.RunLoop`."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ EVAL_BATCH_GPU: Final = 2_500
 
 CALLS: Final = 20
 EVAL_CALLS: Final = 4
-"""Into at least so many calls an epoch and an evaluation are cut, for those who watch and pause it."""
+"""Minimum number of calls per epoch and per evaluation, so that progress is smooth and pausing quick."""
 
 FORMAT: Final = 1
-"""Number of the form of checkpoints."""
+"""Version of the checkpoint format."""
 
 
 MAX_LOSS: Final = 1e6
-"""A mean loss above this has run away: guessing among 10 classes costs 2.3."""
+"""A mean loss above this counts as diverged: guessing among 10 classes gives 2.3."""
 
 
 def derive_seed(*parts: int | str) -> int:
-    """Return a 63-bit seed that follows from all parts, so that every use draws numbers of its own."""
+    """Return a 63-bit seed derived from all parts, so that every use has its own random stream."""
     digest = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
 
 
 class Trainer:
-    """Trains one network on tensors that lie on the device as a whole.
+    """Trains one network on data that is entirely on the device.
 
-    The order of the batches follows from (seed, epoch), so an epoch can be repeated or resumed exactly.
+    The order of the batches depends only on (seed, epoch), so an epoch can be repeated or resumed exactly.
 
     Args:
         spec: The settings of the run.
@@ -81,7 +81,7 @@ class Trainer:
 
     @property
     def model(self) -> BottleneckCNN:
-        """The network, with the weights as they are now."""
+        """The network, with its current weights."""
         return self._stepper.model
 
     @property
@@ -90,21 +90,21 @@ class Trainer:
         return self.model.parameter_count
 
     def set_rate(self, rate: float) -> None:
-        """Train with another learning rate from here on; checkpoints that were made with it can be loaded then."""
+        """Change the learning rate from here on; checkpoints made with it can then be loaded."""
         self._rates.add(rate)
         self._stepper.set_rate(rate)
 
     def save(self, epoch: int, batch: int, elapsed_s: float) -> bytes:
-        """Return all that `load` needs to go on exactly: tensors and plain numbers, no code.
+        """Return a checkpoint that `load` can resume from exactly: tensors and plain numbers, no code.
 
         Args:
             epoch: Finished epochs.
-            batch: Batches trained of the epoch after that.
+            batch: Batches trained of the next epoch.
             elapsed_s: Time already spent in it.
         """
         stream = io.BytesIO()
         place = {"format": FORMAT, "epoch": epoch, "batch": batch, "elapsed_s": elapsed_s}
-        # Copies: a view would be saved with all that it was cut from.
+        # Copies: a view would be saved with its whole storage.
         model = {
             name: weight.clone(memory_format=torch.contiguous_format)
             for name, weight in self.model.state_dict().items()
@@ -115,13 +115,13 @@ class Trainer:
         return stream.getvalue()
 
     def load(self, data: bytes) -> tuple[int, int, float]:
-        """Take over what `save` returned; return finished epochs, batches and seconds of the one in progress.
+        """Load what `save` returned; return finished epochs, and batches and seconds of the epoch in progress.
 
         Raises:
-            RunError: It is of another version or another network.
+            RunError: The checkpoint is from another version or another network.
         """
         try:
-            # Nothing but tensors and plain values: loading runs no code.
+            # Only tensors and plain values: loading executes no code.
             state = torch.load(io.BytesIO(data), map_location=self._device, weights_only=True)
             self._check(state)
             self.model.load_state_dict(state["model"])
@@ -133,7 +133,7 @@ class Trainer:
             raise RunError(message, "Start a new run with the same settings") from error
 
     def _check(self, state: dict[str, Any]) -> None:
-        """Refuse what would be taken without a word and give other numbers."""
+        """Reject a state that would load silently but give wrong results."""
         epoch, batch, elapsed_s = state["epoch"], state["batch"], state["elapsed_s"]
         if state["format"] != FORMAT:
             raise ValueError(f"format {state['format']}")
@@ -154,15 +154,15 @@ class Trainer:
                 raise ValueError("its optimizer belongs to another network")
 
     def train_epoch(self, epoch: int, first_batch: int = 0) -> Iterator[Step]:
-        """Train one epoch, a batch or a few at a time; loss and accuracy are those met on the way.
+        """Train one epoch, one or a few batches at a time; loss and accuracy are measured while the weights change.
 
         Args:
             epoch: Number of the epoch, from 1; with the seed it fixes the order of the images.
             first_batch: Batches that are done already.
 
         Raises:
-            Diverged: An output was NaN or infinite. Looked for after fixed batches, so that a run always ends at the
-                same one.
+            Diverged: An output was NaN or infinite. Checked after fixed batches, so that a run always ends at the same
+                one.
         """
         order = self._order(epoch)
         every, checked = max(1, self.batches // CALLS), first_batch * self._batch_size
@@ -179,7 +179,7 @@ class Trainer:
                 checked = stop
             yield Step(done, self.batches)
         labels = self._train.labels.index_select(0, order)
-        # The last step may still be on its way, and a clock is read next.
+        # The last step may still be running on the device, and the caller measures the time next.
         synchronize(self._device)
         yield Step(self.batches, self.batches, _score(self._logits, labels))
 
@@ -194,12 +194,12 @@ class Trainer:
 
     @property
     def is_finite(self) -> bool:
-        """False where an output of the newest batches is NaN or infinite. Waits for the device."""
+        """False if an output of the most recent batches is NaN or infinite. Waits for the device."""
         return bool(torch.isfinite(self._unchecked).all())
 
     @property
     def newest_loss(self) -> float:
-        """Mean loss of the batches trained last, as they met it. Waits for the device."""
+        """Mean training loss of the most recent batches. Waits for the device."""
         with torch.inference_mode():
             return float(F.cross_entropy(self._newest, self._train.labels.index_select(0, self._newest_order)))
 
@@ -212,7 +212,7 @@ class Trainer:
         return self._evaluate(self._test)
 
     def look(self, run: str, epoch: int) -> Insight:
-        """Return what the validation that was just made told about the network."""
+        """Return the insight from the latest validation."""
         logits, bottleneck = self._seen
         return take_insight(run, epoch, self._validation.labels, logits, bottleneck, self.model.classify)
 
@@ -229,7 +229,7 @@ class Trainer:
         yield Step(batches, batches, _score(logits, part.labels))
 
     def explain(self, error: Exception) -> tuple[Status, str]:
-        """Return how an error ends a run, and its reason in one line."""
+        """Return the status of a run that ends with this error, and the reason in one line."""
         return Status.OUT_OF_MEMORY if _is_out_of_memory(error) else Status.FAILED, in_one_line(error)
 
 
@@ -239,7 +239,7 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 def in_one_line(error: Exception) -> str:
-    """Return one line that says what went wrong."""
+    """Return a one-line description of an error."""
     if _is_out_of_memory(error):
         return "out of memory; use fewer features or a smaller batch"
     text = " ".join(str(error).split())
@@ -247,7 +247,7 @@ def in_one_line(error: Exception) -> str:
 
 
 def _score(logits: Tensor, labels: Tensor) -> Score:
-    """Return the means over logits (N, 10) and labels (N,), summed in float64 where the device has it.
+    """Return mean loss and accuracy from logits (N, classes) and labels (N,); the loss is averaged in float64.
 
     Raises:
         Diverged: The loss is not finite, or above `MAX_LOSS`.

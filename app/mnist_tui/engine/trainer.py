@@ -1,4 +1,4 @@
-"""What the loop asks of whatever trains a run: PyTorch in the engine, a script in the demo."""
+"""The interface between the training loop and what trains a run: PyTorch in the engine, a script in the demo."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOT_FINITE: Final = "the loss was no longer a finite number"
 
 
 class Diverged(Exception):  # noqa: N818 - a way for a run to end, like the others
-    """Training has run away; the text says how."""
+    """Training has diverged; the text says how."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,10 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is done of an epoch or an evaluation.
+    """Progress of an epoch or an evaluation.
 
     Attributes:
-        done, total: Batches.
+        done, total: Batches done, and all batches.
         score: The result, in one extra last step; `None` before.
     """
 
@@ -40,7 +40,7 @@ class Step:
 
 
 class Trainer(Protocol):
-    """What the loop asks of whatever trains. Its iterators yield between two batches; the last step has the score."""
+    """What the training loop requires of a trainer. Iterators yield between batches; the last step has the score."""
 
     @property
     def parameters(self) -> int:
@@ -52,30 +52,30 @@ class Trainer(Protocol):
 
     @property
     def newest_loss(self) -> float:
-        """Mean loss of the batches trained last."""
+        """Mean loss of the most recent batches."""
 
     @property
     def is_finite(self) -> bool:
-        """False where training has lost a number, so that there is nothing worth saving."""
+        """False if training has produced NaN or infinity, so that there is nothing worth saving."""
 
     def set_rate(self, rate: float) -> None:
-        """Train with another learning rate from here on."""
+        """Change the learning rate from here on."""
 
     def load(self, checkpoint: bytes) -> tuple[int, int, float]:
-        """Take over a checkpoint; return finished epochs, and batches and seconds of the one in progress.
+        """Load a checkpoint; return its finished epochs, and the batches and seconds of the epoch in progress.
 
         Raises:
-            RunError: It is of another version or another network.
+            RunError: The checkpoint is from another version or another network.
         """
 
     def save(self, epoch: int, batch: int, elapsed_s: float) -> bytes | None:
-        """Return what `load` needs to go on exactly; `None` where nothing is kept."""
+        """Return a checkpoint that `load` can resume from exactly; `None` if none is kept."""
 
     def train_epoch(self, epoch: int, first_batch: int) -> Iterator[Step]:
-        """Train an epoch from a batch on.
+        """Train an epoch, starting at a batch.
 
         Raises:
-            Diverged: Training has run away.
+            Diverged: Training has diverged.
         """
 
     def validate(self) -> Iterator[Step]:
@@ -85,33 +85,33 @@ class Trainer(Protocol):
         """Score the test images; likewise."""
 
     def look(self, run: str, epoch: int) -> Insight | None:
-        """Return what the validation that was just made told about the network; `None` where nothing is to be seen."""
+        """Return the insight from the latest validation; `None` if there is none."""
 
     def explain(self, error: Exception) -> tuple[Status, str]:
-        """Return how an error ends a run, and its reason in one line."""
+        """Return the status of a run that ends with this error, and the reason in one line."""
 
 
 class Clock:
-    """The time that a run takes, and the time of day."""
+    """Measures elapsed time, and tells the time of day."""
 
     def read_ns(self) -> int:
-        """Return nanoseconds of a clock that never goes back."""
+        """Return the nanoseconds of a monotonic clock."""
         return time.perf_counter_ns()
 
     def now(self) -> str:
-        """Return the time of day as events tell it."""
+        """Return the time of day in the format that events use."""
         return now()
 
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """How often the loop does what costs time.
+    """Minimum intervals between costly actions of the loop.
 
     Attributes:
-        progress_s: Between two news from inside an epoch.
-        checkpoint_s: After so much time the next whole epoch gets a checkpoint: what a crash may cost, beside the
-            epoch in progress.
-        insight_s: Between two insights: more often nobody could look, and it would cost more than a glance is worth.
+        progress_s: Between progress events within an epoch.
+        checkpoint_s: Between checkpoints, made at the end of an epoch: a crash loses at most about this much training,
+            plus the epoch in progress.
+        insight_s: Between insights: nobody could look at more of them, and they cost time.
     """
 
     progress_s: float = 0.2

@@ -1,4 +1,4 @@
-"""The axes of a chart: where they begin and end, and their labels. Ours, since plotext's ticks are not round."""
+"""Axis limits and tick labels of a chart. Not plotext's, because its ticks are not round numbers."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from mnist_tui.report.points import exponent, held, widened
 from mnist_tui.report.ticks import linear_ticks, log_ticks, tick_labels, whole_ticks
 
 _FAR: Final = 1e9
-"""Further than this no x axis reaches."""
+"""Largest absolute x limit."""
 _ROWS_APART: Final = 2
-"""Rows from one label of the y axis to the next one."""
+"""Minimum rows between the labels of the y axis."""
 _LEAST_DECADES: Final = 1e-9
-"""Length of a log axis; a constant near 1, whose exponent is near 0, gets the room below on both sides."""
+"""Minimum length of a log axis; a shorter one (a constant near 1) is padded by `_ROOM_DECADES` on both sides."""
 _ROOM_DECADES: Final = 0.01
 _LEAST_GAP: Final = 2
-"""Cells between two labels of the x axis."""
+"""Minimum gap between two labels of the x axis, in cells."""
 
 
 def y_limits(
     values: Sequence[float], wanted: tuple[float, float] | None, *, log: bool, percent: bool
 ) -> tuple[float, float]:
-    """Return the y axis from and to, as exponents of ten on a log axis.
+    """Return the limits of the y axis, as exponents of ten on a log axis.
 
     Args:
-        values: What is drawn, as exponents on a log axis.
-        wanted: The axis asked for; it is left where it cannot be drawn.
+        values: The values drawn, as exponents on a log axis.
+        wanted: Requested limits; ignored if they cannot be drawn.
         log: The axis is logarithmic.
-        percent: Values are fractions: the axis ends at 1 and, on a linear one, at 0.
+        percent: Values are fractions: the axis does not extend above 1 or, if linear, below 0.
     """
     if wanted is not None:
         start, end = wanted
@@ -49,13 +49,13 @@ def y_limits(
 
 
 def _log_widened(start: float, end: float) -> tuple[float, float]:
-    """Return exponents of ten that lie far enough apart for the numbers themselves to differ."""
+    """Return exponents of ten far enough apart that the numbers themselves differ."""
     low, high = widened(start, end)
     return (low, high) if high - low > _LEAST_DECADES else (low - _ROOM_DECADES, high + _ROOM_DECADES)
 
 
 def x_limits(limits: tuple[float, float], *, whole: bool) -> tuple[float, float]:
-    """Return the x axis from and to; one that counts is at least 1 long."""
+    """Return the limits of the x axis; an axis of whole numbers is at least 1 long."""
     start, end = limits
     if not (math.isfinite(start) and math.isfinite(end)) or start > end:
         return 1.0, 2.0
@@ -66,9 +66,9 @@ def x_limits(limits: tuple[float, float], *, whole: bool) -> tuple[float, float]
 
 
 def y_ticks(low: float, high: float, rows: int, *, log: bool, percent: bool) -> dict[str, float]:
-    """Return the place of each label, as exponents of ten on a log axis."""
+    """Return the position of each label, as an exponent of ten on a log axis."""
     most = max(2, rows // _ROWS_APART)
-    # Closer than that, some would have a row between them and others none.
+    # With less space, the rows between labels would be uneven.
     apart = _ROWS_APART * (high - low) / max(1, rows - 1)
     values = log_ticks(low, high, most) if log else linear_ticks(low, high, most, apart)
     labels = tick_labels(values, percent=percent, even=not log)
@@ -76,10 +76,10 @@ def y_ticks(low: float, high: float, rows: int, *, log: bool, percent: bool) -> 
 
 
 def x_ticks(plane: Plane, *, whole: bool) -> list[tuple[int, int, str]]:
-    """Return column, first cell and text of each label; the last one names the end of an axis that counts."""
+    """Return the tick column, first cell and text of each label; an axis of whole numbers labels its end."""
     labels = _whole(plane) if whole else _measured(plane)
     placed: list[tuple[int, int, str]] = []
-    # The ends first: what is in their way is left out.
+    # Place both ends first; labels that would overlap them are left out.
     order = labels[:1] + labels[:0:-1][:1] + labels[1:-1] if len(labels) > 1 else labels
     taken = [False] * plane.columns
     for x, text in order:

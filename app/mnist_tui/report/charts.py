@@ -1,4 +1,4 @@
-"""Series become cells: curves, grid, cursor, axes and labels, to the last cell of the size asked for."""
+"""Render a chart as cells: curves, grid, cursor, axes and labels, at exactly the requested size."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from mnist_tui.report.sparkline import sparkline
 from mnist_tui.report.strokes import as_text, strokes, thickened
 
 AXIS: Final = -1
-"""Ink of the axes' lines; the inks of series are 0 and above."""
+"""Ink (colour slot) of the axis lines; the inks of series are 0 and above."""
 TEXT: Final = -2
-"""Ink of the ticks' labels."""
+"""Ink of the tick labels."""
 GRID: Final = -4
 CURSOR: Final = -5
 SIGN: Final = -6
-"""Ink of the signs on the x axis."""
+"""Ink of the markers on the x axis."""
 DIM: Final = 1000
-"""What is added to the ink of a curve that is drawn in a paler shade."""
+"""Added to the ink of a curve that is drawn dimmed."""
 
 _MIN_CANVAS: Final = (12, 3)
-"""Columns and rows below which numbers say more than a curve."""
+"""Minimum columns and rows to draw curves; below that, numbers are shown instead."""
 _ROOMY: Final = 9
-"""Rows from which the labels of the x axis have a row of their own."""
+"""Minimum rows to give the x axis labels a separate row."""
 _COLUMNS_PER_SIGN: Final = 3
 
 Run: TypeAlias = tuple[str, int]
-"""Some cells of one ink."""
+"""A run of text in one ink."""
 
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """A sign on the x axis, or on a curve where it has a y.
+    """A marker on the x axis, or on a curve if it has a y.
 
     Attributes:
-        x: Its place.
-        sign: One cell.
-        y: Its height, `None` for the axis.
-        ink: Its colour on a curve.
+        x: x position.
+        sign: A single character, one cell wide.
+        y: y position, or `None` for the axis.
+        ink: Its colour.
     """
 
     x: float
@@ -59,17 +59,17 @@ class Chart:
     """Curves over epochs, seconds or steps.
 
     Attributes:
-        title: What is drawn.
-        series: The curves; later ones lie on earlier ones.
+        title: Name of the metric.
+        series: The curves; later ones are drawn on top.
         x_limits: First and last x.
-        x_unit: What x counts: `epoch`, `step`, or `s` for seconds.
+        x_unit: `epoch`, `step`, or `s` for seconds.
         log_y: Logarithmic y axis; values of 0 and below are gaps.
         percent: y values are fractions, labelled as percentages.
-        y_limits: The y axis from and to; from the values where it is `None` or cannot be drawn.
-        note: More beside the title, where there is room.
-        marks: What happened, and when.
-        cursor: x of a line from top to bottom.
-        dots: What curves are drawn with.
+        y_limits: Limits of the y axis; derived from the values if `None` or unusable.
+        note: Additional text next to the title, if there is room.
+        marks: Markers.
+        cursor: x of the vertical cursor line.
+        dots: Characters that curves are drawn with.
     """
 
     title: str
@@ -86,18 +86,18 @@ class Chart:
 
     @property
     def whole(self) -> bool:
-        """True where x counts and does not measure."""
+        """True if x values are whole numbers (epochs or steps)."""
         return self.x_unit != "s"
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A chart in a size.
+    """A chart rendered at a given size.
 
     Attributes:
-        rows: Its rows; each is exactly as wide as asked for.
-        plane: Where the curves lie, `None` where there is no room for them.
-        margin: Cells left of the plane.
+        rows: Its rows, each exactly as wide as requested.
+        plane: The plot area, or `None` if there is no room for one.
+        margin: Cells left of the plot area.
     """
 
     rows: list[list[Run]]
@@ -106,19 +106,19 @@ class Drawing:
 
 
 def label_width(chart: Chart, width: int, height: int) -> int:
-    """Return the cells that the labels of the y axis take, so that charts above each other can be put in step."""
+    """Return the width of the y axis labels, so that stacked charts can be aligned."""
     curves = _curves(chart, width)
     return max(map(len, _labels(chart, curves, height)[0]), default=0)
 
 
 def rasterise(chart: Chart, width: int, height: int, *, labels_width: int = 0) -> Drawing:
-    """Draw exactly `height` rows whose cells add up to `width`. Any numbers and any size from 1x1 on will do.
+    """Render a chart as exactly `height` rows of `width` cells. Accepts any numbers and any size from 1x1.
 
     Args:
-        chart: What to draw.
-        width: Size in cells.
-        height: Size in cells.
-        labels_width: The cells that the labels of the y axis take at least.
+        chart: The chart.
+        width: Width in cells.
+        height: Height in cells.
+        labels_width: Minimum width of the y axis labels.
     """
     curves = _curves(chart, width)
     ticks, (low, high), rows = _labels(chart, curves, height)
@@ -144,7 +144,7 @@ def _curves(chart: Chart, width: int) -> list[list[list[Point]]]:
 def _labels(
     chart: Chart, curves: Sequence[Sequence[Sequence[Point]]], height: int
 ) -> tuple[dict[str, float], tuple[float, float], int]:
-    """Return the labels of the y axis with their places, its limits, and the rows it has."""
+    """Return the y axis labels with their positions, the y limits, and the number of rows."""
     values = [y for runs in curves for run in runs for _, y in run]
     low, high = y_limits(values, chart.y_limits, log=chart.log_y, percent=chart.percent)
     rows = height - (2 if height >= _ROOMY else 1)
@@ -157,7 +157,7 @@ def _labels(
 
 
 def _background(chart: Chart, plane: Plane, lined: Iterable[int]) -> list[list[Run]]:
-    """Return an empty canvas with faint lines in some rows, and the cursor."""
+    """Return an empty canvas with grid lines in the given rows and the cursor line."""
     blank: Run = (" ", AXIS)
     canvas = [[blank] * plane.columns for _ in range(plane.rows)]
     for row in lined:
@@ -171,11 +171,11 @@ def _background(chart: Chart, plane: Plane, lined: Iterable[int]) -> list[list[R
 def _draw_curves(
     canvas: list[list[Run]], chart: Chart, curves: Sequence[Sequence[Sequence[Point]]], plane: Plane
 ) -> None:
-    """Put the curves on the canvas: later ones own the cells that they share with earlier ones."""
+    """Draw the curves on the canvas; later ones overwrite cells of earlier ones."""
     for series, runs in zip(chart.series, curves, strict=True):
         ink = series.ink + DIM * series.dim
         alone = list(_alone(runs, plane))
-        # A point with a sign gets no stroke: the stroke would show behind the sign.
+        # Isolated points are drawn as symbols below, not as dots: the dots would show around the symbol.
         dots = strokes([run for run in runs if len(run) > 1] if alone else runs, plane)
         for (row, column), mask in (thickened(dots, plane.rows) if series.thick else dots).items():
             if not series.dashed or column % 4 < 2:
@@ -190,7 +190,7 @@ def _draw_curves(
 
 
 def _alone(runs: Sequence[Sequence[Point]], plane: Plane) -> Iterable[tuple[int, int]]:
-    """Yield the cells of points without neighbours, which form no line; many of them become dots."""
+    """Yield the cells of isolated points, which form no line; if there are many, they stay dots."""
     if len(runs) <= plane.columns // _COLUMNS_PER_SIGN:
         for run in runs:
             if len(run) == 1 and inside(shares := plane.shares(run[0])):
@@ -198,7 +198,7 @@ def _alone(runs: Sequence[Sequence[Point]], plane: Plane) -> Iterable[tuple[int,
 
 
 def _merged(cells: Iterable[Run]) -> list[Run]:
-    """Join neighbours of one ink; blanks take any."""
+    """Merge adjacent cells of the same ink; blanks match any ink."""
     runs: list[Run] = []
     for text, ink in cells:
         if runs and (runs[-1][1] == ink or text.isspace() or not text):
@@ -209,7 +209,7 @@ def _merged(cells: Iterable[Run]) -> list[Run]:
 
 
 def _x_axis(chart: Chart, plane: Plane, margin: int, *, own_row: bool) -> list[list[Run]]:
-    """Return the axis with its labels: in a row of their own, or in the line itself where rows are few."""
+    """Return the x axis with its labels, in a separate row or, on small charts, in the axis line itself."""
     line: list[Run] = [("─", AXIS)] * plane.columns
     labels: list[Run] = [(" ", TEXT)] * plane.columns if own_row else line
     for column, start, text in x_ticks(plane, whole=chart.whole):
@@ -228,11 +228,11 @@ def _x_axis(chart: Chart, plane: Plane, margin: int, *, own_row: bool) -> list[l
     return [axis, _merged([(f"{unit:>{margin - 1}} ", TEXT), *labels])]
 
 
-# Little room ------------------------------------------------------------------------------------------
+# Fallback for small sizes ------------------------------------------------------------------------------------------
 
 
 def _as_numbers(chart: Chart, width: int, height: int) -> list[list[Run]]:
-    """Where there is no room for a curve: name, shape and newest value of each series, as far as they fit."""
+    """Return the name, sparkline and newest value of each series, as far as they fit."""
     rows: list[list[Run]] = []
     longest = max((cell_len(series.name) for series in chart.series), default=0)
     for series in chart.series[:height]:
@@ -254,6 +254,6 @@ def _as_numbers(chart: Chart, width: int, height: int) -> list[list[Run]]:
 
 
 def _blocks(values: Sequence[float], width: int) -> str:
-    """Return the newest values as blocks; wider than any room where there is none."""
+    """Return a sparkline of the newest values, or blanks if there is no room or too little data."""
     shown = values[-max(width, 1) :]
     return sparkline(shown).ljust(width) if width >= 2 and len(shown) >= 2 else " " * max(width, 1)

@@ -1,4 +1,4 @@
-"""How charts are looked at: scales, what x counts, smoothing, the part in view, the cursor. One for all charts."""
+"""View settings shared by all charts: scale, x unit, smoothing, visible range and cursor."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Choice = TypeVar("Choice", bound=Enum)
 
 
 class Scale(Enum):
-    """What the y axis shows, and how."""
+    """Quantity and scale of the y axis."""
 
     LINEAR = "linear"
     ERROR_LOG = "error, log"
@@ -21,7 +21,7 @@ class Scale(Enum):
 
 
 class XAxis(Enum):
-    """What x counts, as people read it on the axis."""
+    """Unit of the x axis, as labelled on the axis."""
 
     EPOCHS = "epoch"
     SECONDS = "s"
@@ -29,7 +29,7 @@ class XAxis(Enum):
 
 
 class Smoothing(Enum):
-    """Weight of the past in the mean that is drawn."""
+    """Smoothing factor of the exponential moving average: the weight of the past."""
 
     NONE = 0.0
     LIGHT = 0.6
@@ -37,7 +37,7 @@ class Smoothing(Enum):
 
 
 class Dots(Enum):
-    """What curves are drawn with."""
+    """Characters that curves are drawn with."""
 
     BRAILLE = "braille"
     BLOCKS = "half blocks"
@@ -45,21 +45,21 @@ class Dots(Enum):
 
 
 LEAST_SPAN: Final = 1e-3
-"""Share of the whole axis that can be looked at at least; and at least two epochs."""
+"""Smallest visible range, as a fraction of the whole axis; for epochs the minimum is two."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChartView:
-    """How charts are looked at.
+    """View settings of the charts.
 
     Attributes:
-        scale: Of the y axis.
-        x: What the x axis counts.
+        scale: Scale of the y axis.
+        x: Unit of the x axis.
         smoothing: How much curves are smoothed.
-        span: Length of the part in view, in units of x; `None` for all.
-        end: Where the part in view ends; `None`: at the newest point, which it follows.
-        cursor: x of the cursor, `None` without one.
-        dots: What curves are drawn with.
+        span: Length of the visible range, in units of x; `None` for all.
+        end: End of the visible range; `None` to follow the newest point.
+        cursor: x of the cursor, or `None`.
+        dots: Characters that curves are drawn with.
     """
 
     scale: Scale = Scale.LINEAR
@@ -72,23 +72,23 @@ class ChartView:
 
     @property
     def is_moved(self) -> bool:
-        """True when less than the whole is in view, or a cursor is set."""
+        """True if the chart is zoomed in or has a cursor."""
         return self.span is not None or self.cursor is not None
 
     def whole(self) -> ChartView:
-        """Look at everything, without a cursor."""
+        """Show the whole range, without a cursor."""
         return replace(self, span=None, end=None, cursor=None)
 
     def with_x(self, x: XAxis) -> ChartView:
-        """Let x count something else; what was in view would be somewhere else."""
+        """Change the x unit and show the whole range: the old one has no meaning in the new unit."""
         return replace(self.whole(), x=x)
 
     def view(self, limits: tuple[float, float], newest: float) -> tuple[float, float]:
-        """Return from where to where x is in view.
+        """Return the visible range of x.
 
         Args:
             limits: The whole axis.
-            newest: Where the newest point lies.
+            newest: x of the newest point.
         """
         if self.span is None:
             return limits
@@ -96,11 +96,11 @@ class ChartView:
         return max(limits[0], end - self.span), end
 
     def moved(self, places: Sequence[float], steps: int) -> ChartView:
-        """Move the cursor by so many points; the first move sets it on the newest one in view, or the first.
+        """Move the cursor by a number of points; without one, place it on the newest or the first point.
 
         Args:
-            places: x of the points, rising.
-            steps: How far, negative to the left.
+            places: x of the points, ascending.
+            steps: Number of points, negative to the left.
         """
         if not places:
             return self
@@ -110,22 +110,22 @@ class ChartView:
             at = min(max(nearest(places, self.cursor) + steps, 0), len(places) - 1)
         cursor, newest, end = places[at], places[-1], self.end
         if self.span is not None:
-            # What is in view moves only as far as the cursor needs.
+            # Scroll only as far as needed to keep the cursor visible.
             end = min(max(newest if end is None else end, cursor), cursor + self.span)
         return replace(self, cursor=cursor, end=None if end is None or end >= newest else end)
 
     def at(self, places: Sequence[float], x: float) -> ChartView:
-        """Set the cursor on the point nearest to an x."""
+        """Set the cursor to the point nearest to an x."""
         return replace(self, cursor=places[nearest(places, x)]) if places else self
 
     def zoomed(self, limits: tuple[float, float], newest: float, factor: float, at: float | None = None) -> ChartView:
-        """Look at more or less, around a place that stays where it is.
+        """Zoom in or out around a fixed x.
 
         Args:
             limits: The whole axis.
-            newest: Where the newest point lies.
-            factor: Above 1 for more of the axis.
-            at: The place; the cursor where it is `None`, else the newest point.
+            newest: x of the newest point.
+            factor: Above 1 to zoom out.
+            at: The fixed x; if `None`, the cursor, or else the newest point.
         """
         low, high = self.view(limits, newest)
         around = next((x for x in (at, self.cursor) if x is not None), newest)
@@ -138,26 +138,26 @@ class ChartView:
         return self._ending(span, end, limits, newest)
 
     def panned(self, limits: tuple[float, float], newest: float, share: float) -> ChartView:
-        """Move what is in view by a share of its length; at the newest point it is followed again."""
+        """Scroll by a fraction of the visible range; at the newest point, follow it again."""
         if self.span is None:
             return self
         return self._ending(self.span, self.view(limits, newest)[1] + share * self.span, limits, newest)
 
     def _ending(self, span: float, end: float, limits: tuple[float, float], newest: float) -> ChartView:
-        """Return a look at so much of the axis, which ends there or follows the newest point."""
+        """Return a view with this span that ends at `end`, or follows the newest point."""
         least = limits[0] + span
         end = min(max(end, least), max(newest, least))
         return replace(self, span=span, end=None if end >= newest else end)
 
 
 def next_of(choice: Choice) -> Choice:
-    """Return the choice after this one; after the last comes the first."""
+    """Return the next choice, wrapping around."""
     choices = list(type(choice))
     return choices[(choices.index(choice) + 1) % len(choices)]
 
 
 def nearest(places: Sequence[float], x: float) -> int:
-    """Return the index of the place nearest to an x; there must be one."""
+    """Return the index of the place nearest to an x; `places` must not be empty."""
     at = bisect_left(places, x)
     if at == 0:
         return 0

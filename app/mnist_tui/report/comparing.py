@@ -23,9 +23,9 @@ class SideRow:
     """One row: a title and a text per run.
 
     Attributes:
-        title: What it is.
+        title: Name of the setting or result.
         cells: One per run, the baseline first.
-        is_setting: It is a setting, and no result.
+        is_setting: True for a setting, False for a result.
     """
 
     title: str
@@ -34,11 +34,11 @@ class SideRow:
 
 
 def side_by_side(runs: Sequence[RunState], target: float) -> list[SideRow]:
-    """Return the rows for some runs, with their epochs; the first is the baseline.
+    """Return the rows that compare runs; the first run is the baseline.
 
     Args:
-        runs: At least one.
-        target: The validation accuracy for which the time is shown.
+        runs: At least one run, with its epochs loaded.
+        target: Validation accuracy for the row with the time to reach it.
     """
     settings = [SideRow(title, tuple(map(printable, texts)), True) for title, texts in differing_settings(runs)]
     times = [reached(run, target) for run in runs]

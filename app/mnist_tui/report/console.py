@@ -1,4 +1,4 @@
-"""The headless view: events become lines and bars on stderr, the comparison goes to stdout."""
+"""The headless view: log lines and progress bars on stderr, the comparison on stdout."""
 
 from __future__ import annotations
 
@@ -50,16 +50,16 @@ _PHASES: Final = {Phase.TRAIN: "training", Phase.VALIDATION: "validation", Phase
 
 
 class ConsoleView:
-    """Shows a session without the app; use it as a context manager so that the cursor comes back.
+    """Shows a session without the app; use it as a context manager so that the cursor is restored.
 
-    A terminal on stderr gets bars and one line per epoch, anything else gets the lines alone. The end of a sweep
-    prints the comparison on stdout. With `as_json` stdout gets every event and at last the comparison, one object
-    per line, and stderr only warnings and errors.
+    If stderr is a terminal, it gets progress bars and one line per epoch; otherwise only the lines. At the end of a
+    sweep the comparison is printed to stdout. With `as_json`, stdout gets every event and then the comparison, one
+    object per line, and stderr only warnings and errors.
 
     Args:
-        total_runs: How many runs the queue holds; 0 where that is not known.
-        as_json: Write for machines.
-        out, err: Where to write; standard output and standard error unless given.
+        total_runs: Number of runs in the queue; 0 if unknown.
+        as_json: Write JSON lines.
+        out, err: Where to write; default to standard output and standard error.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class ConsoleView:
             self._stop_live()
 
     def show(self, event: Event, state: SessionState) -> None:
-        """Show one event that `state` has taken in already."""
+        """Show one event that has already been applied to `state`."""
         if self._as_json:
             self._write_json(event.to_json())
             if isinstance(event, Notice) and event.level in _NOTICE_STYLES:
@@ -111,7 +111,7 @@ class ConsoleView:
             self._update_live(state)
 
     def _line(self, event: Event, state: SessionState) -> Text | None:
-        """Return the line that this event adds to the log, `None` when it adds none."""
+        """Return the log line for this event, or `None` if it has none."""
         match event:
             case Notice():
                 return _notice_line(event)
@@ -154,7 +154,7 @@ class ConsoleView:
 
     def _update_live(self, state: SessionState) -> None:
         if self._live is None:
-            # Only stderr passes through the live view: data on stdout must stay on stdout.
+            # Only redirect stderr through the live view: data on stdout must stay on stdout.
             self._live = Live(console=self._err, auto_refresh=False, transient=True, redirect_stdout=False)
             self._live.start()
         self._live.update(_live_view(state, self._total_runs), refresh=True)
@@ -204,7 +204,7 @@ def _end_line(event: RunDone, epochs: int) -> Text:
 
 
 def _live_view(state: SessionState, total_runs: int) -> RenderableType:
-    """Return the bars below the log: what is prepared, or the run and its epoch."""
+    """Return the progress bars below the log: for preparation, or for the run and its epoch."""
     run = state.run
     if state.preparing is not None:
         message = printable(state.preparing.message)

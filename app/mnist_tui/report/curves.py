@@ -20,22 +20,22 @@ from mnist_tui.report.xaxis import MIN_STEPS, limits, places, steps_per_epoch
 TRAIN_INK: Final = 0
 VALIDATION_INK: Final = 1
 STEPS_INK: Final = 7
-"""Grey: it is only on its way to the next point."""
+"""Grey, because the value of this epoch is not final."""
 MARK_INKS: Final = (2, 3, 4, 5, 6, 8, 9, 0)
-"""The ink of each slot of marked runs: others than those of training and validation, as long as there are any."""
+"""Colour of each slot of marked runs; the colours of training and validation are avoided until the last slot."""
 NOW_WEIGHT: Final = 0.3
-"""Weight of the newest value in the curve inside an epoch."""
+"""Weight of the newest value when smoothing the loss within an epoch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What a chart is about.
+    """The metric that a chart shows.
 
     Attributes:
         name: `accuracy` or `loss`, as in the events.
-        text: How a value is written.
-        titles: By scale.
-        best: The epoch with the best validation.
+        text: Formats a value.
+        titles: Chart title for each scale.
+        best: Gets the epoch with the best validation value.
     """
 
     name: str
@@ -45,17 +45,17 @@ class Metric:
 
     @property
     def percent(self) -> bool:
-        """True where values are fractions, shown in per cent."""
+        """True if values are fractions shown as percentages."""
         return self.name == "accuracy"
 
     def shown(self, value: float, scale: Scale) -> float | None:
-        """Return a value as the scale shows it; a gap for what cannot be drawn, as a NaN makes equal charts differ."""
+        """Return a value on this scale, or `None` (a gap) if it is not finite: NaN would make equal charts differ."""
         if not math.isfinite(value):
             return None
         return 1.0 - value if self.percent and scale is Scale.ERROR_LOG else value
 
     def told(self, value: float, scale: Scale) -> str:
-        """Return it in words."""
+        """Return the value as text."""
         shown = self.shown(value, scale)
         return self.text(math.nan if shown is None else shown)
 
@@ -80,18 +80,18 @@ _LOSS: Final = Metric(
 
 
 def accuracy_chart(run: RunState | None, look: ChartView, beside: Mapping[int, RunState] | None = None) -> Chart:
-    """Return training and validation accuracy, or error.
+    """Return the chart of training and validation accuracy (or error).
 
     Args:
         run: The run, with its epochs.
-        look: How it is looked at.
-        beside: Marked runs whose validation is drawn dashed, by their slot.
+        look: View settings.
+        beside: Marked runs by slot; their validation curves are drawn dashed.
     """
     return _chart(run, look, ACCURACY, beside or {})
 
 
 def loss_chart(run: RunState | None, look: ChartView, beside: Mapping[int, RunState] | None = None) -> Chart:
-    """Return training and validation loss, and that inside the epoch in progress; arguments as above."""
+    """Return the chart of training and validation loss, including the epoch in progress; arguments as above."""
     return _chart(run, look, _LOSS, beside or {})
 
 
@@ -143,15 +143,15 @@ def _full(metric: Metric, run: RunState | None) -> tuple[float, float]:
 def drawn(
     run: RunState, part: str, line: Series, look: ChartView, metric: Metric, view: tuple[float, float]
 ) -> list[Series]:
-    """Return a curve of a run, or its moving mean in front of it; what is in view and no more points than are seen.
+    """Return a curve of a run, plus its moving average if smoothed, cut to the visible range and thinned.
 
     Args:
         run: The run, with its epochs.
         part: `train` or `val`.
-        line: How it is drawn. Without a note it gets one: its value at the cursor, else its newest one.
-        look: How it is looked at.
+        line: Line style. If it has no note, it gets its value at the cursor, or else its newest value.
+        look: View settings.
         metric: What is drawn.
-        view: From where to where x is in view.
+        view: Visible range of x.
     """
     columns, name, x = run.columns, f"{part}_{metric.name}", places(run, look.x)
     if not x:
@@ -172,14 +172,14 @@ def drawn(
 
 
 def in_view(x: Sequence[float], view: tuple[float, float]) -> tuple[int, int]:
-    """Return from which to before which index points are in view, and one on each side."""
+    """Return the index range (start, stop) of the visible points plus one on each side."""
     if view[0] <= x[0] and x[-1] <= view[1]:
         return 0, len(x)
     return max(0, nearest(x, view[0]) - 1), min(nearest(x, view[1]) + 2, len(x))
 
 
 def _steps(run: RunState | None, look: ChartView, metric: Metric, view: tuple[float, float]) -> list[Series]:
-    """Return the smoothed loss inside the epoch in progress; none while that is too short to be seen."""
+    """Return the smoothed loss within the epoch in progress, or nothing while it has too few points."""
     if metric is not _LOSS or run is None or len(run.steps) < MIN_STEPS or look.x is XAxis.SECONDS:
         return []
     smooth = run.steps[0][1]

@@ -1,4 +1,4 @@
-"""The written report: what was trained, on what, how, and what came out; one file as HTML or Markdown."""
+"""The written report: data, network, protocol and results, as a single HTML or Markdown file."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ from mnist_tui.report.page import Block, Figure, Table, Title, to_html, to_markd
 from mnist_tui.report.svg import Curve, Layer, confusion, digit, layers_of, network, plot
 
 MAX_RUNS: Final = 20
-"""Runs described one by one; the table has all."""
+"""Runs described one by one; the table lists all of them."""
 MAX_EPOCHS: Final = 40
-"""Epochs of a run in its table."""
+"""Maximum rows in the table of epochs of a run."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunEvidence:
-    """A run with what its network learned.
+    """A run and what its network learned.
 
     Attributes:
-        run: With its epochs.
-        insight: Of its last epoch, where there is one.
-        pictures: The validation images, where they were kept.
+        run: The run, with its epochs.
+        insight: Insight of its last epoch, if there is one.
+        pictures: The validation images, if they were stored.
     """
 
     run: RunState
@@ -53,15 +53,15 @@ class RunEvidence:
 
 
 def write_report(told: Sequence[RunEvidence], *, as_html: bool, generated_at: str) -> str:
-    """Return the report on some runs.
+    """Return the report on one or more runs.
 
     Args:
-        told: One or more runs.
-        as_html: HTML, else Markdown.
+        told: The runs.
+        as_html: Return HTML instead of Markdown.
         generated_at: ISO 8601 time.
     """
     title = "Training a small CNN on " + ", ".join(dict.fromkeys(_data_of(each.run) for each in told))
-    made = f"Written by mnist-tui {__version__}, {format_moment(generated_at)}. Every number comes from the runs."
+    made = f"Written by mnist-tui {__version__}, {format_moment(generated_at)}. All numbers are from these runs."
     blocks = [made, *_blocks(told)]
     return to_html(title, blocks) if as_html else to_markdown(title, blocks)
 
@@ -80,7 +80,7 @@ def _blocks(told: Sequence[RunEvidence]) -> list[Block]:
     for each in told[:MAX_RUNS]:
         blocks += _run(each)
     if len(told) > MAX_RUNS:
-        blocks.append(f"{len(told) - MAX_RUNS} more runs stand in the table alone.")
+        blocks.append(f"{len(told) - MAX_RUNS} more runs appear only in the table.")
     return blocks
 
 
@@ -92,20 +92,20 @@ def _data(runs: Sequence[RunState]) -> Table:
         if data is not None:
             counts = (f"{count:,}" for count in (data.n_train, data.n_validation, data.n_test))
             rows.append([printable(data.label), *counts, str(split_seed), data.sha256[:16]])
-    return Table(("Data", "To train", "To validate", "To test", "Split seed", "SHA-256 begins"), rows, "Images")
+    return Table(("Dataset", "Training", "Validation", "Test", "Split seed", "SHA-256 prefix"), rows, "Images")
 
 
 def _network(runs: Sequence[RunState]) -> list[Block]:
     blocks: list[Block] = [
-        "Two convolutions squeeze an image into a few numbers, the bottleneck, from which two linear layers tell the "
-        "class. Every layer follows the number of features."
+        "Two convolutions reduce an image to a few numbers, the bottleneck, from which two linear layers predict the "
+        "class. The number of features sets the width of the convolutions and the bottleneck."
     ]
     for features in sorted({run.spec.features for run in runs})[:MAX_RUNS]:
         run = next(run for run in runs if run.spec.features == features)
         count = f": {run.parameters:,} parameters" if run.parameters else ""
         noun = "feature" if features == 1 else "features"
         if run.dataset is None or not run.dataset.side:
-            # Written down by an older version.
+            # Recorded by an older version.
             blocks.append(f"{features} {noun}{count}.")
             continue
         layers = layers_of(run.dataset.side, features, HIDDEN, len(run.dataset.classes))
@@ -135,13 +135,13 @@ def _protocol(runs: Sequence[RunState]) -> list[Block]:
     ]
     return [
         Table(("Setting", "Value"), [[name, value] for name, value in facts if value], numbers=False),
-        "The test images were used once, with the weights after the last epoch. Times are those of training and "
-        "validation; loading, pauses and the test are not in them.",
+        "The test images were used once, with the weights after the last epoch. Times cover training and validation, "
+        "not loading, pauses or the test.",
     ]
 
 
 def _each(values: Iterable[str]) -> str:
-    """Return different values once each, in their order."""
+    """Return the distinct values, joined in their original order."""
     different = list(dict.fromkeys(map(printable, values)))
     return ("; " if any("," in value for value in different) else ", ").join(different)
 
@@ -149,7 +149,7 @@ def _each(values: Iterable[str]) -> str:
 def _results(runs: Sequence[RunState]) -> list[Block]:
     table = build_table(runs)
     rows = [[f"{cell.text} ★" if cell.best else cell.text for cell in row] for row in people_cells(table)]
-    notes = [*people_footnotes(table), *(["★ Best of its column."] if table.best else [])]
+    notes = [*people_footnotes(table), *(["★ Best in its column."] if table.best else [])]
     return [Table([column.title for column in table.columns], rows), *notes]
 
 
@@ -158,10 +158,10 @@ def _run(told: RunEvidence) -> list[Block]:
     noun = "feature" if run.spec.features == 1 else "features"
     blocks: list[Block] = [
         Title(2, f"{run.epochs} epochs, {run.spec.features} {noun}, seed {run.spec.seed}"),
-        f"{status_text(run.status)}, {printable(run.run)}, begun {format_moment(run.started_at)}.",
+        f"{status_text(run.status)}, {printable(run.run)}, started {format_moment(run.started_at)}.",
     ]
     if not run.history:
-        return [*blocks, "No epoch of it ended."]
+        return [*blocks, "No epoch was completed."]
     history = run.history
     for name, percent in (("loss", False), ("accuracy", True)):
         curves = [
@@ -178,15 +178,15 @@ def _improvement(run: RunState) -> list[Block]:
     blocks: list[Block] = [Title(3, "Improvement from epoch to epoch")]
     if (found := spread(steps)) is not None:
         blocks.append(
-            f"The validation accuracy changed by {format_points(found.mean)} percentage points an epoch on average, "
-            f"by {format_points(max(steps))} at best and {format_points(min(steps))} at worst."
+            f"The validation accuracy changed by {format_points(found.mean)} percentage points per epoch on average "
+            f"(best {format_points(max(steps))}, worst {format_points(min(steps))})."
         )
     shown = thinned(run)
     step = -(-len(shown) // MAX_EPOCHS)
     rows = [_epoch(epoch) for epoch in [*shown[:-1:step], shown[-1]]]
     blocks.append(
         Table(
-            ("Epoch", "Train Loss", "Train Accuracy", "Val Loss", "Val Accuracy", "Δ points", "Errors removed", "Time"),
+            ("Epoch", "Train Loss", "Train Accuracy", "Val Loss", "Val Accuracy", "Δ points", "Error red.", "Time"),
             rows,
             "Every epoch" if len(rows) == len(run.history) else f"{len(rows)} of {len(run.history):,} epochs",
         )
@@ -217,18 +217,18 @@ def _learned(told: RunEvidence) -> list[Block]:
         for name, row, share in zip(names, insight.confusion, insight.class_accuracy, strict=True)
     ]
     blocks: list[Block] = [
-        Title(3, f"What it confuses after epoch {insight.epoch}"),
-        Figure(confusion(insight, names), "Validation images: rows what it is, columns what it was taken for"),
-        Table(("", *names, "recognised"), rows, "The same as numbers"),
+        Title(3, f"Confusion matrix after epoch {insight.epoch}"),
+        Figure(confusion(insight, names), "Validation images by true class (rows) and predicted class (columns)"),
+        Table(("", *names, "accuracy"), rows, "The same as numbers"),
     ]
     if often := confusions(insight)[:5]:
         told_often = (
-            f"{names[each.label]} for {names[each.predicted]} ({each.count:,} times, {format_percent(each.share, 1)})"
+            f"{names[each.label]} as {names[each.predicted]} ({each.count:,} times, {format_percent(each.share, 1)})"
             for each in often
         )
-        blocks.append(f"Most often taken: {'; '.join(told_often)}.")
+        blocks.append(f"Most frequent confusions: {'; '.join(told_often)}.")
     if told.pictures is not None and insight.mistakes:
-        blocks += [Title(3, "Its most confident mistakes"), _gallery(told.pictures, insight, names)]
+        blocks += [Title(3, "Most confident mistakes"), _gallery(told.pictures, insight, names)]
     return blocks
 
 
@@ -239,4 +239,4 @@ def _gallery(pictures: ValidationSet, insight: Insight, names: Sequence[str]) ->
         words = f"{names[mistake.label]} taken for {names[mistake.predicted]}, {sure} sure"
         image = digit(pictures.image(mistake.image), pictures.side, words)
         tiles.append(f"<figure>{image}<figcaption>{html.escape(words)}</figcaption></figure>")
-    return Figure(f'<div class="gallery">{"".join(tiles)}</div>', "Validation images, the surest mistakes first")
+    return Figure(f'<div class="gallery">{"".join(tiles)}</div>', "Misclassified images, most confident first")

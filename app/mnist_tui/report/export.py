@@ -1,7 +1,7 @@
-"""The comparison table as text: Markdown, LaTeX and HTML for people, CSV and JSON for machines.
+"""Export the comparison table: Markdown, LaTeX and HTML to read, CSV and JSON to process.
 
-People get the report's titles and rounded values; machines get every column by its key, fractions, seconds and
-full precision. The same table always gives the same text.
+The former have the report's titles and rounded values; the latter have every column by its key, as fractions and
+seconds in full precision. The output is deterministic.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ UNFINISHED: Final = "†"
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell as people read it.
+    """One formatted cell.
 
     Attributes:
-        text: One line, with no markup and nothing escaped.
-        best: True where the value leads its column by more than the noise.
+        text: One line, without markup or escapes.
+        best: True if the value is the best in its column by more than the noise.
     """
 
     text: str
@@ -44,7 +44,7 @@ class Cell:
 
 
 def run_as_csv(run: RunState) -> str:
-    """Return the epochs of a run as CSV, one line each: raw numbers, names as in the events."""
+    """Return the epochs of a run as CSV, one line each: raw numbers, columns named as in the events."""
     records = [epoch.to_json() for epoch in run.history]
     names = [name for name in (records[0] if records else ()) if name not in ("type", "schema", "run")]
     out = io.StringIO()
@@ -55,26 +55,26 @@ def run_as_csv(run: RunState) -> str:
 
 
 def render(table: ComparisonTable, format_name: str, *, generated_at: str = "") -> str:
-    """Return the table as text that ends with a line break.
+    """Return the table in a format, with a trailing newline.
 
     Args:
-        table: What to write.
+        table: The table.
         format_name: One of `FORMATS`.
-        generated_at: ISO 8601 time for the JSON form; left out where it is empty.
+        generated_at: ISO 8601 time for JSON; omitted if empty.
 
     Raises:
-        UsageError: There is no such format.
+        UsageError: The format is unknown.
     """
     if format_name == "json":
         return to_json(table, generated_at)
     writer = _WRITERS.get(format_name)
     if writer is None:
-        raise UsageError(f"there is no format {format_name!r}", f"Choose one of {', '.join(FORMATS)}")
+        raise UsageError(f"unknown format {format_name!r}", f"Choose one of {', '.join(FORMATS)}")
     return writer(table)
 
 
 def people_cells(table: ComparisonTable) -> list[list[Cell]]:
-    """Return the rows as people read them; rows of unfinished runs begin with a dagger."""
+    """Return the formatted rows; rows of unfinished runs start with a dagger."""
     rows = []
     for i, row in enumerate(table.rows):
         texts = [printable(format_value(c, row.values[c.key])) for c in table.columns]
@@ -85,15 +85,15 @@ def people_cells(table: ComparisonTable) -> list[list[Cell]]:
 
 
 def people_footnotes(table: ComparisonTable) -> list[str]:
-    """Return what stands below the table, one line each."""
+    """Return the footnotes of the table, one line each."""
     notes = [printable(note) for note in table.footnotes]
     if not all(is_finished(row) for row in table.rows):
-        notes.append(f"{UNFINISHED} Did not finish: see the column Status.")
+        notes.append(f"{UNFINISHED} Did not finish; see the Status column.")
     return notes
 
 
 def to_markdown(table: ComparisonTable) -> str:
-    """Return a GitHub table, padded so that it reads as plain text too."""
+    """Return a GitHub-style table, padded so that it is readable as plain text."""
     titles = [escape_markdown(c.title) for c in table.columns]
     body = [[_bold_markdown(cell) for cell in row] for row in people_cells(table)]
     widths = [max(3, *(cell_len(line[i]) for line in [titles, *body])) for i in range(len(titles))]
@@ -104,7 +104,7 @@ def to_markdown(table: ComparisonTable) -> str:
 
 
 def to_csv(table: ComparisonTable) -> str:
-    """Return RFC 4180 lines: every column by its key, deviations beside their means, run ids at the end."""
+    """Return RFC 4180 CSV: every column by its key, standard deviations next to their means, run ids last."""
     records = table.to_json()["rows"]
     header = [
         key
@@ -121,7 +121,7 @@ def to_csv(table: ComparisonTable) -> str:
 
 
 def to_json(table: ComparisonTable, generated_at: str = "") -> str:
-    """Return one object of strict JSON: what wrote it, the columns with their meaning, the rows, the footnotes."""
+    """Return one strict JSON object: tool and version, column descriptions, rows and footnotes."""
     record: dict[str, Any] = {"schema": SCHEMA}
     if generated_at:
         record["generated_at"] = generated_at
@@ -139,7 +139,7 @@ def to_json(table: ComparisonTable, generated_at: str = "") -> str:
 
 
 def to_latex(table: ComparisonTable) -> str:
-    """Return a floating table with booktabs rules, as wide as the line."""
+    """Return a floating LaTeX table with booktabs rules, scaled to the line width."""
     lines = [[_escape_latex(c.title) for c in table.columns]]
     lines += [[_bold_latex(cell) for cell in row] for row in people_cells(table)]
     header, *body = [f"    {' & '.join(line)} \\\\" for line in lines]
@@ -168,7 +168,7 @@ def to_latex(table: ComparisonTable) -> str:
 
 
 def to_html(table: ComparisonTable) -> str:
-    """Return a page that needs nothing else and follows the reader's light or dark setting."""
+    """Return a self-contained page that follows the reader's light or dark mode."""
     head = "".join(
         f'\n        <th scope="col"{_html_class(c)} title="{html.escape(c.meaning)}">{html.escape(c.title)}</th>'
         for c in table.columns
@@ -253,7 +253,7 @@ def _is_number(column: Column) -> bool:
 
 
 def escape_markdown(text: str) -> str:
-    """Return text whose signs mean nothing in Markdown."""
+    """Escape the characters that are special in Markdown."""
     return _MARKDOWN.sub(r"\\\1", text)
 
 
@@ -271,7 +271,7 @@ def _markdown_line(texts: list[str], columns: tuple[Column, ...], widths: list[i
 
 
 def _csv_value(value: object) -> object:
-    """Return text that no spreadsheet takes for a formula; numbers stay as they are."""
+    """Quote text that a spreadsheet would run as a formula; leave numbers unchanged."""
     value = to_json_value(value) if isinstance(value, float) else value
     if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) and value != "-inf":
         return f"'{value}"

@@ -1,4 +1,4 @@
-"""Files for people: written whole or not at all, and never over another by accident."""
+"""Write exported files atomically, and never overwrite a file by accident."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ _NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errn
 
 
 def write_atomically(path: Path, text: str, *, force: bool = False) -> None:
-    """Write `text` as UTF-8, line ends as they are; after a crash the file is the old one, the new one or absent.
+    """Write `text` as UTF-8 with its line endings unchanged. A crash never leaves a partial file.
 
     Args:
         path: The file; its folder must exist.
-        text: All that the file will hold.
-        force: Replace a file that exists.
+        text: Full content of the file.
+        force: Overwrite an existing file.
 
     Raises:
-        UsageError: The file exists, or the path cannot be a file.
+        UsageError: The file exists, or the path is not usable.
         MnistTuiError: The disk is full, write-protected or failing.
     """
     with _explained(path):
         _write(path, text, force=force)
 
 
-def comparison_stem() -> str:
-    """Return a name for the comparison of this moment, in UTC, without an ending."""
-    return f"comparison-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+def stem_of(kind: str) -> str:
+    """Return a timestamped (UTC) file name for a kind of document, without an extension."""
+    return f"{kind}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
 
 
 def saved_text(paths: Sequence[Path]) -> str:
-    """Say where a table was saved, each ending once: `Saved in /home/tables: name.md, .csv, .json`."""
+    """Return where a table was saved: `Saved in /home/tables: name.md, .csv, .json`."""
     first, *others = paths
     return f"Saved in {first.parent}: " + ", ".join((first.name, *(path.suffix for path in others)))
 
@@ -50,30 +50,34 @@ def saved_text(paths: Sequence[Path]) -> str:
 def save_comparison(
     table: ComparisonTable, folder: Path, stem: str, formats: Sequence[str] = SAVED_FORMATS
 ) -> tuple[Path, ...]:
-    """Write the table in several formats side by side; the name gets `-2`, `-3`, ... where it is taken.
+    """Write the table in several formats under one name; see `save_new`."""
+    return save_new(folder, stem, {ending: render(table, ending) for ending in formats})
+
+
+def save_new(folder: Path, stem: str, texts: Mapping[str, str]) -> tuple[Path, ...]:
+    """Write several files under one name; if it is taken, append `-2`, `-3`, ...
 
     Args:
-        table: The table to save.
-        folder: Where to; it is made where it is missing.
-        stem: The name of the files without its ending.
-        formats: Which formats; those that are saved by themselves unless given.
+        folder: Target folder; created if missing.
+        stem: File name without extension.
+        texts: Content by extension.
 
     Raises:
-        MnistTuiError: As `write_atomically`.
+        MnistTuiError: As for `write_atomically`.
     """
     with _explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:
         name = stem if number == 1 else f"{stem}-{number}"
-        texts = {folder / f"{name}.{ending}": render(table, ending) for ending in formats}
-        if not any(os.path.lexists(path) for path in texts) and _write_all(texts):
-            return tuple(texts)
+        files = {folder / f"{name}.{ending}": text for ending, text in texts.items()}
+        if not any(os.path.lexists(path) for path in files) and _write_all(files):
+            return tuple(files)
         number += 1
 
 
 def _write_all(texts: Mapping[Path, str]) -> bool:
-    """Write every file; write none and return False when another process takes one of the names meanwhile."""
+    """Write every file; if another process takes one of the names meanwhile, write none and return False."""
     written: list[Path] = []
     try:
         for path, text in texts.items():
@@ -103,7 +107,7 @@ def _write(path: Path, text: str, *, force: bool) -> None:
     data = text.encode("utf-8", "backslashreplace")
     temporary = target.parent / f".mnist-tui-{secrets.token_hex(8)}.tmp"
     try:
-        # Not tempfile: it makes files private, and these are made to be shared as the umask says.
+        # Not tempfile: it creates private files, but these should have the umask's permissions.
         with temporary.open("xb") as file:
             file.write(data)
             file.flush()
@@ -119,20 +123,20 @@ def _write(path: Path, text: str, *, force: bool) -> None:
 
 
 def _move_to_new_name(temporary: Path, target: Path) -> None:
-    """Give the file its name; a link fails where the name is taken, with no moment in between."""
+    """Rename the file; a hard link fails atomically if the name is taken."""
     try:
         os.link(temporary, target)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        # No hard links here, as on FAT: the empty file holds the name for a moment.
+        # No hard links (as on FAT): reserve the name with an empty file first.
         target.touch(exist_ok=False)
         temporary.replace(target)
 
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Turn errors of the operating system into sentences."""
+    """Turn operating system errors into readable ones."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A table that stays readable on any terminal: columns give way, then cells break, then rows become lists."""
+"""A table that fits any terminal: first columns are dropped, then cells wrap, then rows become lists."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class TextColumn:
     """One column of a table.
 
     Attributes:
-        title: May break between words; cells break only where nothing else helps.
+        title: May wrap between words; cells wrap only as a last resort.
         cells: One per row.
-        right: True for numbers.
-        gives_way: The column with the highest number is left out first, one with 0 never.
+        right: Right-align, for numbers.
+        gives_way: The column with the highest number is dropped first; 0 means never.
     """
 
     title: str
@@ -29,7 +29,7 @@ class TextColumn:
     gives_way: int = 0
 
     def width(self, *, broken: bool) -> int:
-        """Return the terminal cells that the column needs, with its cells broken between words or not."""
+        """Return the width that the column needs, with its cells wrapped or not."""
         lines = self.title.split()
         for cell in self.cells:
             lines += (_broken(cell) if broken else cell).plain.split("\n")
@@ -37,7 +37,7 @@ class TextColumn:
 
 
 def print_fitting(columns: Sequence[TextColumn], out: Console) -> list[str]:
-    """Print a table that is no wider than `out` and return the titles of the columns that were left out."""
+    """Print a table no wider than `out`; return the titles of the columns that were dropped."""
     optional = sorted((c for c in columns if c.gives_way), key=lambda c: c.gives_way, reverse=True)
     for broken in (False, True):
         gap = 1 if broken else 2
@@ -57,7 +57,7 @@ def _table(columns: Sequence[TextColumn], room: int, *, broken: bool) -> Table:
     widths = [column.width(broken=broken) for column in columns]
     room -= sum(width + 2 for width in widths)
     for column, needed in zip(columns, widths, strict=True):
-        # Titles take one line as far as there is room, from the left.
+        # From the left, keep titles on one line while there is room.
         more = max(0, cell_len(column.title) - needed)
         width = needed + (more if more <= room else 0)
         room -= width - needed
@@ -68,7 +68,7 @@ def _table(columns: Sequence[TextColumn], room: int, *, broken: bool) -> Table:
 
 
 def _broken(cell: Text) -> Text:
-    """Return a mean over its deviation, and a status over its epoch."""
+    """Wrap a cell before its standard deviation, or before the epoch of its status."""
     lines = cell.plain.replace(" ± ", "\n± ").replace(" at ", "\nat ")
     return Text(lines, cell.style)
 
@@ -77,7 +77,7 @@ def _lists(columns: Sequence[TextColumn], room: int) -> Table:
     longest_cell = max((cell.cell_len for column in columns for cell in column.cells), default=0)
     longest_word = max(cell_len(word) for column in columns for word in column.title.split())
     grid = Table.grid(padding=(0, 2, 0, 0))
-    # Titles break before values do.
+    # Wrap titles before values.
     grid.add_column(max_width=max(longest_word, room - longest_cell - 4))
     grid.add_column(overflow="fold")
     for cells in zip(*(column.cells for column in columns), strict=True):

@@ -1,4 +1,4 @@
-"""Formats statuses, numbers and texts for people, the same in the app and on the console."""
+"""Format statuses, numbers and text for display, the same in the app and on the console."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mnist_tui.core.events import Status
 from mnist_tui.core.numerals import MINUS, count, fixed, percent, signed, time_digits
 
 NOTHING: Final = "–"
-"""What stands where there is no value."""
+"""Placeholder for a missing value."""
 
 _GLYPHS: Final = {
     Status.QUEUED: "▷",
@@ -42,53 +42,53 @@ _UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def status_text(status: Status) -> str:
-    """Return a status with its sign, such as `✔ finished`; each sign is one cell wide."""
+    """Return a status with its symbol, such as `✔ finished`; each symbol is one cell wide."""
     return f"{status_sign(status)} {status}"
 
 
 def status_sign(status: Status) -> str:
-    """Return the sign of a status, one cell wide."""
+    """Return the symbol of a status, one cell wide."""
     return _GLYPHS[status]
 
 
 def status_style(status: Status) -> str:
-    """Return the Rich style of a status; the sign of `status_text` says the same without colour."""
+    """Return the Rich style of a status; the symbol in `status_text` conveys the same without colour."""
     return _STYLES[status]
 
 
 def printable(text: str) -> str:
-    """Return text from outside as one line that cannot steer a terminal.
+    """Return untrusted text as one line that is safe to print to a terminal.
 
-    White space becomes single spaces; control, format and surrogate characters become `\ufffd`.
+    Whitespace becomes single spaces; control, format and surrogate characters become `\ufffd`.
     """
     return harmless(" ".join(text.split()))
 
 
 def harmless(text: str) -> str:
-    """As `printable`, but spaces stay as they are."""
+    """Like `printable`, but keep spaces as they are."""
     if text.isprintable():
         return text
     return "".join("\ufffd" if unicodedata.category(sign) in _UNSAFE else sign for sign in text)
 
 
 def short_id(run: str) -> str:
-    """Return the end of a run's id, which commands take for the whole of it."""
+    """Return the last part of a run's id, which commands accept in place of the full id."""
     return printable(run.rpartition("-")[2])
 
 
 def shortened(text: str, cells: int) -> str:
-    """Return a text that takes at most so many cells, with an ellipsis where it was cut."""
+    """Truncate text to `cells` terminal cells, with an ellipsis if it was cut."""
     text = printable(text)
     return text if cell_len(text) <= cells else f"{set_cell_size(text, cells - 1).rstrip()}…"
 
 
 def still_waiting(number: int) -> str:
-    """Say how many runs wait after their process has ended."""
+    """Return how many runs are still queued after their process exited."""
     return f"{number:,} runs are still waiting" if number != 1 else "1 run is still waiting"
 
 
 def format_duration(seconds: float | None) -> str:
-    """Return a time to read at a glance: `0.4 s`, `4 s`, `1m12s`, `2h05m`, `3d04h`."""
+    """Return a short duration: `0.4 s`, `4 s`, `1m12s`, `2h05m`, `3d04h`."""
     if seconds is None:
         return NOTHING
     if not math.isfinite(seconds):
@@ -133,7 +133,7 @@ def format_points(points: float | None) -> str:
 
 
 def format_reduction(share: float | None) -> str:
-    """Return a share of the errors with its sign: `+12.3%`, `−0.8%`."""
+    """Return a relative error reduction with its sign: `+12.3%`, `−0.8%`."""
     if share is None:
         return NOTHING
     return f"{signed(100 * share, 1)}%" if math.isfinite(100 * share) else fixed(100 * share, 0)
@@ -164,7 +164,7 @@ def format_device(machine: Machine) -> str:
 
 
 def format_moment(iso: str) -> str:
-    """Return an ISO 8601 time as local date and time, such as `2026-03-01 14:05`; other text as it is."""
+    """Return an ISO 8601 time as local date and time, such as `2026-03-01 14:05`; other text unchanged."""
     try:
         return f"{datetime.fromisoformat(iso).astimezone():%Y-%m-%d %H:%M}"
     except (ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""What an epoch told about the network, on the console and in words."""
+"""Print an insight (what the network learned by an epoch) on the console."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from mnist_tui.report.formatting import format_percent, printable
 from mnist_tui.report.listing import Output, unfolded
 
 CONFUSIONS: Final = 5
-"""How many of the most frequent confusions are listed."""
+"""How many of the most frequent confusions to list."""
 MISTAKES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """A class that is taken for another one.
+    """A class that is mistaken for another one.
 
     Attributes:
-        label, predicted: The true class and the other one, as numbers.
-        count: Images.
-        share: Of all images of the true class.
+        label, predicted: Indices of the true and the predicted class.
+        count: Number of images.
+        share: Fraction of all images of the true class.
     """
 
     label: int
@@ -39,7 +39,7 @@ class Confusion:
 
 
 def confusions(insight: Insight) -> list[Confusion]:
-    """Return what is taken for something else, the most frequent first."""
+    """Return the confusions, most frequent first."""
     found = [
         Confusion(label, predicted, count, count / sum(row))
         for label, row in enumerate(insight.confusion)
@@ -50,7 +50,7 @@ def confusions(insight: Insight) -> list[Confusion]:
 
 
 def class_names(run: RunState, insight: Insight) -> tuple[str, ...]:
-    """Return the names of the classes; numbers where the run does not know them."""
+    """Return the class names, or numbers if the run does not know them."""
     names = run.dataset.classes if run.dataset is not None else ()
     count = len(insight.confusion)
     return tuple(map(printable, names)) if len(names) == count else tuple(map(str, range(count)))
@@ -62,11 +62,11 @@ def print_insight(
     """Print an insight.
 
     Args:
-        run: Its run.
-        insight: What to print.
-        epochs: All epochs of the run that have one.
-        as_json: Print the event itself, one JSON object.
-        out: Where to.
+        run: Run that the insight belongs to.
+        insight: The insight to print.
+        epochs: All epochs of the run that have an insight.
+        as_json: Print the event itself as one JSON object.
+        out: Where to print.
     """
     out = out or Output()
     if as_json:
@@ -80,10 +80,10 @@ def print_insight(
     widest = max(len(f"{count:,}") for row in insight.confusion for count in row)
     counts = out.width >= len(names) * (widest + 1) + 16
     out.print(_matrix(insight, names, counts=counts))
-    rows = "Rows: what it is" if counts else "Rows: what it is, in per cent"
-    out.print(Text(f"{rows}. Columns: what it was taken for.", "dim"))
+    rows = "Rows: true class" if counts else "Rows: true class, in percent"
+    out.print(Text(f"{rows}. Columns: predicted class.", "dim"))
     if often := confusions(insight)[:CONFUSIONS]:
-        out.print(Text("\nMost often confused", "bold"))
+        out.print(Text("\nMost frequent confusions", "bold"))
         for each in often:
             share = format_percent(each.share, 1)
             what = f"{names[each.label]} taken for {names[each.predicted]}"
@@ -96,18 +96,18 @@ def print_insight(
             out.print(Text(f"{what}: {sure} sure, image {mistake.image:,}"))
     out.print(Text(f"\n{_kept(insight, run.spec.features)}", "dim"))
     if len(epochs) < run.epochs_done:
-        which = "This epoch alone has" if len(epochs) == 1 else f"{len(epochs)} of {run.epochs_done} epochs have"
-        out.print(Text(f"{which} an insight: faster ones are skipped. --epoch N shows another.", "dim"))
+        which = "Only this epoch has" if len(epochs) == 1 else f"{len(epochs)} of {run.epochs_done} epochs have"
+        out.print(Text(f"{which} an insight: fast epochs are skipped. Use --epoch N to show another.", "dim"))
 
 
 def _kept(insight: Insight, features: int) -> str:
     if features <= 2:
-        return "The map of the bottleneck shows its own values."
-    return f"The map of the bottleneck keeps {format_percent(insight.kept, 1)} of what its {features} features vary."
+        return "The map shows the bottleneck values themselves, without a projection."
+    return f"The map (PCA) explains {format_percent(insight.kept, 1)} of the variance of the {features} features."
 
 
 def _matrix(insight: Insight, names: Sequence[str], *, counts: bool) -> Table:
-    """Return images, or whole per cents of each row."""
+    """Return the matrix as counts, or as whole percentages of each row."""
     table = Table(box=None, padding=(0, 0, 0, 1), pad_edge=False)
     table.add_column("")
     for name in names:

@@ -1,4 +1,4 @@
-"""Tables on the console: the comparison, the past runs, one run in full."""
+"""Console tables: the comparison, past runs, and one run in full."""
 
 from __future__ import annotations
 
@@ -33,28 +33,28 @@ from mnist_tui.report.formatting import (
 )
 
 MAX_EPOCHS_SHOWN: Final = 1_000
-"""Epochs of one run in a table for people."""
+"""Maximum epochs printed for one run; `--json` prints all."""
 _PIPE_WIDTH: Final = 1000
-"""Columns of an output that is not a terminal: enough that no line is ever folded."""
+"""Width of an output that is not a terminal: wide enough that no line wraps."""
 
 
 class Output(Console):
-    """A console that says when nobody reads any more, instead of ending the process in the middle."""
+    """A console that raises an error on a broken pipe instead of exiting the process."""
 
     def on_broken_pipe(self) -> None:
-        """Hand the error on; called while it is being handled."""
+        """Re-raise the error; Rich calls this inside its exception handler."""
         raise
 
 
 def unfolded(console: Console) -> Console:
-    """Let lines be as long as they are where no terminal folds them, and return the console."""
+    """Turn off line wrapping unless the console is a terminal; return the console."""
     if not console.is_terminal:
         console.width = _PIPE_WIDTH
     return console
 
 
 def print_comparison(table: ComparisonTable, out: Console | None = None) -> None:
-    """Print the table; on a narrow terminal columns that are not the report's give way and are named below."""
+    """Print the table; on a narrow terminal, leave out columns that are not in the report and name them below."""
     out = unfolded(out or Output())
     rows = people_cells(table)
     kept = {column.key for column in REPORT_COLUMNS} | {"status"}
@@ -72,7 +72,7 @@ def print_comparison(table: ComparisonTable, out: Console | None = None) -> None
     hidden = print_fitting(columns, out)
     notes = people_footnotes(table)
     if table.best:
-        notes.append("* Best of its column.")
+        notes.append("* Best in its column.")
     if hidden:
         notes.append(f"Too narrow for: {', '.join(hidden)}. --json and export show them.")
     for note in notes:
@@ -91,7 +91,7 @@ def print_runs(runs: Sequence[RunState], *, as_json: bool = False, out: Console 
     else:
         hidden = print_fitting(_runs_columns(runs), unfolded(out))
         if hidden:
-            out.print(Text(f"Too narrow for: {', '.join(hidden)}. mnist-tui show RUN has all.", "dim"))
+            out.print(Text(f"Too narrow for: {', '.join(hidden)}. mnist-tui show RUN prints everything.", "dim"))
 
 
 def print_run(run: RunState, *, as_json: bool = False, out: Console | None = None) -> None:
@@ -113,9 +113,9 @@ def print_run(run: RunState, *, as_json: bool = False, out: Console | None = Non
         shown = thinned(run)
         print_fitting(_epochs_columns(shown, run.best), out)
         if len(shown) < len(run.history):
-            out.print(Text(f"{len(shown)} of {len(run.history):,} epochs, evenly chosen. --json has all.", "dim"))
-        notes = ["Improvement: change of the validation accuracy in percentage points."]
-        notes.append("Error Reduction: share of the validation errors that the epoch removed.")
+            out.print(Text(f"{len(shown)} of {len(run.history):,} epochs, evenly spaced. --json prints all.", "dim"))
+        notes = ["Improvement: change in validation accuracy, in percentage points."]
+        notes.append("Error Reduction: relative decrease of the validation error in this epoch.")
         if run.best is not None:
             notes.append("* Best validation accuracy.")
         for note in notes:
@@ -123,7 +123,7 @@ def print_run(run: RunState, *, as_json: bool = False, out: Console | None = Non
 
 
 def run_to_json(run: RunState) -> dict[str, Any]:
-    """Return what is known of a run without its epochs, as plain JSON values."""
+    """Return a run without its epochs as plain JSON values."""
     return {
         "type": "run",
         "schema": SCHEMA,
@@ -180,7 +180,7 @@ def _total_training_time_s(run: RunState) -> float:
 
 
 def thinned(run: RunState) -> list[EpochDone]:
-    """Return epochs as many as can be read: evenly chosen, with the first, the last and the best."""
+    """Return at most about `MAX_EPOCHS_SHOWN` evenly spaced epochs, including the first, last and best."""
     history = run.history
     if len(history) <= MAX_EPOCHS_SHOWN:
         return list(history)
@@ -216,17 +216,17 @@ _IN_WORDS_OF_THEIR_OWN: Final = {
 
 def _called(run: RunState) -> list[tuple[str, str]]:
     labels = run.labels
-    deleted = f"{format_moment(labels.deleted_at)}, `mnist-tui restore` brings it back" if labels.deleted_at else ""
+    deleted = f"{format_moment(labels.deleted_at)}, undo with `mnist-tui restore`" if labels.deleted_at else ""
     return [("Name", labels.name), ("Tags", " ".join(labels.tags)), ("Note", labels.note), ("Deleted", deleted)]
 
 
 def rates_in_words(run: RunState) -> str:
-    """Return the learning rate of a run, and its changes: `0.001, then 0.004 from epoch 4`."""
+    """Return the learning rate of a run and its changes: `0.001, then 0.004 from epoch 4`."""
     return ", then ".join(filter(None, [f"{run.spec.learning_rate:g}", run.rate_changes]))
 
 
 def other_settings() -> Iterator[Field]:
-    """Yield the settings that reports do not say in words of their own."""
+    """Yield the settings that have no dedicated line in the reports."""
     return (field for field in SETTING_FIELDS if field.key not in _IN_WORDS_OF_THEIR_OWN)
 
 
@@ -256,7 +256,7 @@ def _facts(run: RunState) -> list[tuple[str, Text]]:
         facts.append(("Parameters", Text(f"{run.parameters:,}")))
     if data is not None:
         sizes = f"{data.n_train:,} / {data.n_validation:,} / {data.n_test:,}"
-        facts.append(("Dataset", Text(f"{printable(data.label)}: {sizes} images to train, validate, test")))
+        facts.append(("Dataset", Text(f"{printable(data.label)}: {sizes} training, validation and test images")))
     if machine is not None:
         device = f"{printable(machine.device_name)}: {format_device(machine)}"
         versions = ", ".join(f"{printable(name)} {printable(v)}" for name, v in machine.versions.items())

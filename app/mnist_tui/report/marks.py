@@ -1,4 +1,4 @@
-"""What happened to a run beside its epochs, as signs on the x axis."""
+"""Markers on the x axis for what happened to a run: pauses, resumes, changed settings."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from mnist_tui.report.xaxis import limits
 
 
 def marks_of(run: RunState, look: ChartView, x: Sequence[float]) -> tuple[Marker, ...]:
-    """Return what happened to a run, on the axis."""
+    """Return a marker for each event in the history of a run."""
     ends = [limits(run, look.x)[0] if look.x is XAxis.EPOCHS else 0.0, *x]
 
     def inside(epoch: int) -> float:
-        """Return the middle of an epoch, or its beginning when it has no end yet."""
+        """Return the middle of an epoch, or its start if it has not ended."""
         before = ends[min(epoch - 1, len(ends) - 1)]
         return (before + ends[epoch]) / 2 if epoch < len(ends) else before
 
@@ -38,18 +38,18 @@ def marks_of(run: RunState, look: ChartView, x: Sequence[float]) -> tuple[Marker
 
 
 MARK_MEANINGS: Final = {
-    "★": "the best epoch",
+    "★": "best epoch",
     "‖": "paused",
     "↻": "resumed in another process",
-    "±": "other number of epochs",
-    "λ": "other learning rate",
+    "±": "number of epochs changed",
+    "λ": "learning rate changed",
     "✖": "diverged",
 }
-"""What the signs of a chart say, for the help."""
+"""Meaning of each chart marker, for the help."""
 
 
 def told_at(run: RunState, look: ChartView, x: Sequence[float]) -> str:
-    """Return where the cursor stands, in words."""
+    """Describe the position of the cursor."""
     epoch = nearest(x, look.cursor or 0.0) + 1
     more = {
         XAxis.EPOCHS: "",

@@ -1,4 +1,4 @@
-"""The confusion matrix as cells: what stands in each, and how warm it is."""
+"""The confusion matrix as a heatmap: the text and colour intensity of each cell."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from mnist_tui.core.numerals import percent
 from mnist_tui.report.formatting import NOTHING, format_percent
 
 _FAINT: Final = 0.05
-"""The share of a row from which a confusion is as warm as can be, where none is more frequent."""
+"""Fraction of a row that gives full colour intensity, unless another confusion is more frequent."""
 
 
 class View(StrEnum):
-    """What stands in the cells."""
+    """What the cells show."""
 
     COUNTS = "images"
-    SHARES = "per cent of the row"
-    CHANGE = "since the epoch before"
-    BASELINE = "against the marked run"
+    SHARES = "percent of row"
+    CHANGE = "vs previous epoch"
+    BASELINE = "vs marked run"
 
     @property
     def short(self) -> str:
-        """The same in as few cells as can be."""
+        """An abbreviated name."""
         return {View.COUNTS: "images", View.SHARES: "%", View.CHANGE: "Δ", View.BASELINE: "Δ marked"}[self]
 
     @property
     def is_change(self) -> bool:
-        """True where two insights are compared."""
+        """True if the view compares two insights."""
         return self in (View.CHANGE, View.BASELINE)
 
 
 class Kind(StrEnum):
-    """What a cell's warmth means: the good and the bad colour; the numbers say the same without colour."""
+    """Whether a cell has the good or the bad colour; the numbers convey the same without colour."""
 
     RIGHT = "right"
     WRONG = "wrong"
@@ -46,9 +46,9 @@ class Cell:
     """One cell.
 
     Attributes:
-        text: At most as long as asked for.
-        heat: How warm it is, in [0, 1].
-        kind: Its colour.
+        text: At most `room` characters long.
+        heat: Colour intensity, in [0, 1].
+        kind: Which colour.
     """
 
     text: str
@@ -57,13 +57,13 @@ class Cell:
 
 
 def matrix(insight: Insight, view: View, other: Insight | None, room: int) -> list[list[Cell]]:
-    """Return the cells, by true class and predicted class.
+    """Return the cells by true class and predicted class.
 
     Args:
-        insight: What is shown.
-        view: What stands in the cells.
-        other: What a change is measured against; `None`: everything is shown as unchanged.
-        room: How long a text may be: 2 or more, and as long as the largest number where counts are shown.
+        insight: The insight to show.
+        view: What the cells show.
+        other: Insight to compare with; if `None`, everything is shown as unchanged.
+        room: Maximum text length: at least 2, and long enough for the largest number if counts are shown.
     """
     if view.is_change:
         return _changes(insight, other, room)
@@ -92,7 +92,7 @@ def _text(count: int, share: float, view: View, room: int) -> str:
 
 
 def _whole(count: int, room: int) -> str:
-    """Return a number, without commas where it is too long."""
+    """Return a number, without commas if it would be too long."""
     text = f"{count:,}"
     return text if len(text) <= room else str(count)
 
@@ -109,7 +109,7 @@ def _changes(insight: Insight, other: Insight | None, room: int) -> list[list[Ce
             Cell(
                 _signed(change, room),
                 abs(change) / largest,
-                # More on the diagonal is as good as less beside it.
+                # More on the diagonal is good, and so is less off it.
                 Kind.RIGHT if (change > 0) == (i == j) else Kind.WRONG,
             )
             for j, change in enumerate(row)
@@ -119,7 +119,7 @@ def _changes(insight: Insight, other: Insight | None, room: int) -> list[list[Ce
 
 
 def _signed(change: int, room: int) -> str:
-    """Return a change with its sign, or two signs where it is too long."""
+    """Return a change with its sign, or just `++` or `−−` if it is too long."""
     if not change:
         return "·"
     sign = "+" if change > 0 else "−"
@@ -128,7 +128,7 @@ def _signed(change: int, room: int) -> str:
 
 
 def in_words(insight: Insight, names: Sequence[str], label: int, predicted: int, other: Insight | None = None) -> str:
-    """Return one cell in words: `4 taken for 9: 300 of 968, 31.0%`, with the change since another insight."""
+    """Describe one cell: `4 taken for 9: 300 of 968, 31.0%`, with the change from another insight."""
     count, total = insight.confusion[label][predicted], sum(insight.confusion[label])
     what = "recognised" if label == predicted else f"taken for {names[predicted]}"
     share = format_percent(count / total, 1) if total else NOTHING
@@ -144,9 +144,9 @@ class CellImages:
     """The validation images of a cell.
 
     Attributes:
-        images: Their places, the most confident first.
-        new: In a cell of mistakes, those that were right before; on the diagonal, those that were wrong.
-        newly_right: How many images left this cell of mistakes for the diagonal since.
+        images: Their indices, most confident first.
+        new: Off the diagonal, images that were right before; on the diagonal, images that were wrong before.
+        newly_right: Off the diagonal, how many images of this cell have become right since.
     """
 
     images: tuple[int, ...]
@@ -158,11 +158,11 @@ def images_of(insight: Insight, before: Insight | None, labels: bytes, label: in
     """Return the images of a cell.
 
     Args:
-        insight: The epoch.
-        before: The insight before it, if there is one.
+        insight: The insight.
+        before: The previous insight, if any.
         labels: True class of each validation image.
         label: True class of the cell.
-        predicted: Predicted class.
+        predicted: Predicted class of the cell.
     """
     sure, now = insight.confidences, insight.predictions
     found = [at for at, true in enumerate(labels[: len(now)]) if true == label and now[at] == predicted]

@@ -16,13 +16,13 @@ from mnist_tui.report.xaxis import EMPTY_EPOCHS, limits, places
 def overlay_chart(
     runs: Sequence[RunState], slots: Mapping[str, int], preview: RunState | None = None, *, look: ChartView
 ) -> Chart:
-    """Return the validation curve of each run, in the colour and with the line of its slot.
+    """Return a chart of the runs' validation curves, each in the colour and line style of its slot.
 
     Args:
         runs: The marked runs, with their epochs.
-        slots: The slot of each of them, by id.
-        preview: One more that is only looked at; it lies on top.
-        look: How they are looked at.
+        slots: Slot of each marked run, by id.
+        preview: An unmarked run to show as well, drawn on top.
+        look: View settings.
     """
     shown = [*runs, *([preview] if preview is not None else [])]
     whole = (
@@ -44,7 +44,7 @@ def overlay_chart(
             note=short_name(run) if look.cursor is None else "",
         )
         curves += drawn(run, "val", line, look, ACCURACY, view)
-    note = "Space marks a run to keep its curve" if len(shown) < 2 else ""
+    note = "Press Space to keep this curve" if len(shown) < 2 else ""
     if look.cursor is not None:
         note = f"{look.cursor:,.1f} s" if look.x is XAxis.SECONDS else f"{look.x.value} {look.cursor:,.0f}"
     return Chart(
@@ -62,5 +62,5 @@ def overlay_chart(
 
 
 def short_name(run: RunState) -> str:
-    """Return a run's name, else its settings in a few letters."""
+    """Return a run's name, or its abbreviated settings if it has none."""
     return printable(run.labels.name) or f"{run.epochs} ep x {run.spec.features} f s{run.spec.seed}"

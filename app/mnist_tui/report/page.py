@@ -10,7 +10,7 @@ from typing import Final
 from mnist_tui.report.export import escape_markdown
 
 _MOST_ON_PAPER: Final = 11
-"""Columns up to which a table keeps its lines whole when printed."""
+"""Tables with more columns than this use a smaller font and may wrap their cells when printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +18,10 @@ class Table:
     """Rows of text below a header.
 
     Attributes:
-        header: Titles.
-        rows: As many cells each.
-        caption: What they are.
-        numbers: All but the first column; numbers stand on the right.
+        header: Column titles.
+        rows: One cell per column.
+        caption: Shown above the table.
+        numbers: All columns but the first hold numbers and are right-aligned.
     """
 
     header: Sequence[str]
@@ -35,9 +35,9 @@ class Figure:
     """A drawing.
 
     Attributes:
-        drawing: HTML without anything from outside.
+        drawing: Self-contained HTML.
         caption: What it shows.
-        words: What Markdown, which has no drawings, says instead.
+        words: Text shown instead in Markdown, which has no drawings.
     """
 
     drawing: str
@@ -50,7 +50,7 @@ class Title:
     """A heading.
 
     Attributes:
-        level: 2 for a section, 3 below it.
+        level: 2 for a section, 3 for a subsection.
         text: One line.
     """
 
@@ -97,7 +97,7 @@ td { white-space: nowrap; } .words td, .words th { text-align: left; white-space
 
 
 def to_html(title: str, blocks: Sequence[Block]) -> str:
-    """Return a page of its own that loads nothing from elsewhere."""
+    """Return a self-contained HTML page."""
     body = "\n".join(map(_html, blocks))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -129,12 +129,12 @@ def _html_table(table: Table) -> str:
 
 
 def _html_cell(text: str) -> str:
-    """Return a cell that may break before its deviation, and nowhere else in a number."""
+    """Return a cell whose numbers may only wrap before the standard deviation."""
     return html.escape(text).replace("± ", "±&nbsp;").replace(" ★", "&nbsp;★").replace(" s", "&nbsp;s")
 
 
 def to_markdown(title: str, blocks: Sequence[Block]) -> str:
-    """Return the same in Markdown; its tables are those of GitHub."""
+    """Return the page as Markdown, with GitHub-style tables."""
     texts = [f"# {escape_markdown(title)}", *filter(None, map(_markdown, blocks))]
     return "\n\n".join(texts) + "\n"
 

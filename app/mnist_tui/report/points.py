@@ -1,4 +1,4 @@
-"""Curves as points: split at gaps, thinned to what can be seen, cut off at the edges of the chart."""
+"""Curves as points: split at gaps, thinned to the chart's resolution, clipped at its edges."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from mnist_tui.core.columns import extremes
 Point: TypeAlias = tuple[float, float]
 
 HUGE: Final = 1e300
-"""Larger numbers are drawn as this: their differences would overflow."""
+"""Values are clamped to this, because differences of larger ones would overflow."""
 DECADES: Final = 280.0
-"""The same for exponents of ten; the axis takes 4 % more, and a percentage two decades."""
+"""Limit for exponents of ten. It leaves room for the 4% axis padding and for percentages (two decades)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,13 @@ class Series:
     """One curve.
 
     Attributes:
-        name: For the legend.
+        name: Name in the legend.
         x, y: Its points in order of x; `None`, NaN and infinities are gaps.
-        ink: Slot of its colour, 0 or above.
-        dashed: Draw it with gaps, so that colour is not the only sign.
-        thick: Draw it two dots thick: the one that matters most.
-        dim: Draw it in a paler shade of its colour: it stays behind another curve.
-        note: Numbers beside the name.
+        ink: Colour slot, 0 or above.
+        dashed: Draw it dashed, so that colour is not the only cue.
+        thick: Draw it two dots thick, for the most important curve.
+        dim: Draw it dimmed, behind its moving average.
+        note: Text after the name, usually a value.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Series:
 
 
 def finite_runs(series: Series, *, log: bool) -> list[list[Point]]:
-    """Split a curve at its gaps; on a log axis take the logarithm here, so that everything after is linear."""
+    """Split a curve at its gaps; on a log axis, take logarithms here so that all later steps are linear."""
     runs: list[list[Point]] = [[]]
     for x, y in zip(series.x, series.y, strict=False):
         if (point := point_at(x, y, log=log)) is None:
@@ -54,16 +54,16 @@ def finite_runs(series: Series, *, log: bool) -> list[list[Point]]:
 
 
 def point_at(x: float, y: float | None, *, log: bool) -> Point | None:
-    """Return a point of the linear plane; `None` where it is a gap."""
+    """Return a point in linear coordinates, or `None` for a gap."""
     if y is None or not math.isfinite(y) or not math.isfinite(x) or (log and y <= 0):
         return None
     return held(x), exponent(y) if log else held(y)
 
 
 def few(series: Series, columns: int) -> Series:
-    """Return a curve with few points per column of dots, before anything is computed for each: cost stays bounded.
+    """Thin a curve to a few points per dot column, so that drawing cost is bounded.
 
-    Of every stretch the lowest and highest point stay, and where there are gaps, one of them; so do both ends.
+    Keeps the lowest and highest point of every bucket, one gap if it has any, and both ends of the curve.
     """
     x, y = series.x, series.y
     if len(x) <= 4 * columns or len(x) != len(y):
@@ -75,12 +75,12 @@ def few(series: Series, columns: int) -> Series:
 
 
 def held(value: float, most: float = HUGE) -> float:
-    """Return the value, no further from 0 than `most`."""
+    """Clamp a value to [-`most`, `most`]."""
     return min(max(value, -most), most)
 
 
 def widened(low: float, high: float) -> tuple[float, float]:
-    """Return limits that are far enough apart to be told apart: a constant gets room on both sides."""
+    """Return limits that are far enough apart to be distinct: a constant gets padding on both sides."""
     low, high = held(low), held(high)
     largest = max(abs(low), abs(high))
     if high - low > max(1e-9 * largest, 1e-250):
@@ -90,12 +90,12 @@ def widened(low: float, high: float) -> tuple[float, float]:
 
 
 def exponent(y: float) -> float:
-    """Return the exponent of ten of a number above 0."""
+    """Return the clamped base-10 logarithm of a positive number."""
     return held(math.log10(y), DECADES)
 
 
 def clipped(run: Sequence[Point]) -> Iterator[list[Point]]:
-    """Return the parts of a curve inside the unit square (Liang and Barsky's method)."""
+    """Yield the parts of a curve inside the unit square (Liang–Barsky clipping)."""
     if all(map(inside, run)):
         yield list(run)
         return
@@ -122,7 +122,7 @@ def clipped(run: Sequence[Point]) -> Iterator[list[Point]]:
 
 
 def unit(share: float) -> float:
-    """Return the share, held in [0, 1]."""
+    """Clamp a value to [0, 1]."""
     return min(max(share, 0.0), 1.0)
 
 

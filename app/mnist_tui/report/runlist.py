@@ -1,4 +1,4 @@
-"""A list of runs whose columns choose themselves: what differs comes first, what is equal is said once."""
+"""Columns for a list of runs: settings that differ come first, shared settings are listed once."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class RunColumn:
     """A column of the list.
 
     Attributes:
-        column: What it shows.
-        value: The value of a run.
-        order: What it is sorted by, where that is another value.
+        column: Key, title and unit.
+        value: Gets the value of a run.
+        order: Gets the sort key, if it is not the value.
     """
 
     column: Column
@@ -48,16 +48,16 @@ def _heading(field: Field, unit: Unit) -> Column:
 
 
 def _status(run: RunState) -> str:
-    """Return a run's status, and how many epochs it has where these are not all."""
+    """Return the status of a run, with its progress unless all epochs are done."""
     return status_text(run.status) + ("" if run.epochs_done == run.epochs else f" {run.epochs_done}/{run.epochs}")
 
 
 _ID, _NAME, _VAL, _STATUS, _TAGS = map(_column, ("run", "name", "last_val_accuracy", "status", "tags"))
 _SETTINGS: Final = tuple(_column(field.key) for field in SETTING_FIELDS if field.short)
 MOST_NAME: Final = 16
-"""Cells that a name may take; the preview has it in full."""
+"""Maximum width of a name in cells; the preview shows it in full."""
 _ALWAYS: Final = frozenset({"epochs", "features"})
-"""Settings that are a column also where all runs share them."""
+"""Settings that always have a column, even if all runs share them."""
 _RESULTS: Final = tuple(
     map(
         _column,
@@ -72,11 +72,11 @@ _RESULTS: Final = tuple(
     )
 )
 REQUIRED: Final = frozenset({_ID.column.key, _VAL.column.key})
-"""Keys of the columns that a list always has, however narrow it is."""
+"""Keys of the columns that are always shown, however narrow the list."""
 
 
 def arrange(runs: Sequence[RunState]) -> tuple[list[RunColumn], str]:
-    """Return the columns for these runs, in order, and in words what the runs have in common."""
+    """Return the columns for these runs, in order, and a text that lists their shared settings."""
     differing, common = [], []
     for setting in _SETTINGS:
         values = {setting.value(run) for run in runs}
@@ -87,7 +87,7 @@ def arrange(runs: Sequence[RunState]) -> tuple[list[RunColumn], str]:
             name = "" if key in ("dataset", "device") else f"{setting.column.title.lower()} "
             common.append(f"{name}{value}")
     names, tags = ([label] if any(label.value(run) for run in runs) else [] for label in (_NAME, _TAGS))
-    # The sign in front of each run says how it stands; in words only where that is not the same for all.
+    # The symbol in front of each run shows its status; add a status column only if the runs differ.
     status = [_STATUS] if len({_status(run) for run in runs}) > 1 else []
     first = len(_ALWAYS)
     columns = [_ID, *differing[:first], _VAL, *names, *differing[first:], *status, *_RESULTS, *tags]
@@ -95,7 +95,7 @@ def arrange(runs: Sequence[RunState]) -> tuple[list[RunColumn], str]:
 
 
 def differences(run: RunState, runs: Sequence[RunState]) -> list[tuple[str, str]]:
-    """Return the settings of a run, in words, that are not the same for all these runs: titles and values."""
+    """Return the title and value of each setting in which these runs differ, for one of them."""
     return [
         (setting.column.title.lower(), "" if (value := setting.value(run)) is None else str(value))
         for setting in _SETTINGS
@@ -104,7 +104,7 @@ def differences(run: RunState, runs: Sequence[RunState]) -> list[tuple[str, str]
 
 
 def grouped(runs: Sequence[RunState]) -> list[tuple[RunState, str]]:
-    """Return runs with equal settings beside each other, the newest group first, and a sign that joins each group."""
+    """Group runs that differ only in their seed, newest group first; each run comes with its bracket character."""
     groups: dict[tuple[Value, ...], list[RunState]] = {}
     for run in runs:
         groups.setdefault(_setting(run), []).append(run)

@@ -1,4 +1,4 @@
-"""The map of the bottleneck as cells: each class by its sign, where the classifier says what, without jumps."""
+"""The bottleneck map as cells: the class of each point, the decision regions, and alignment between epochs."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Final, NamedTuple, TypeAlias
 from mnist_tui.core.insight import Insight
 
 MARGIN: Final = 0.05
-"""Room around the points, as a share of their spread."""
+"""Margin around the points, as a fraction of their range."""
 _ZOOM: Final = 1.5
-"""How much wider or higher than needed the old view may be before it is left. The grid of an insight's regions
-reaches that far (`engine.insight.GRID_MARGIN`)."""
+"""How much larger than needed the old limits may be before they are dropped. The grid of an insight's regions
+extends that far (`engine.insight.GRID_MARGIN`)."""
 
 Point: TypeAlias = Sequence[float]
 
 
 class Limits(NamedTuple):
-    """What part of the map is shown."""
+    """The visible part of the map."""
 
     left: float
     right: float
@@ -37,16 +37,16 @@ class Turn:
     flip: float = 1.0
 
     def apply(self, point: Point) -> tuple[float, float]:
-        """Return where a point goes."""
+        """Return the transformed point."""
         x, y = point[0], self.flip * point[1]
         return self.cos * x - self.sin * y, self.sin * x + self.cos * y
 
 
 def aligned(points: Sequence[Point], before: Sequence[Point]) -> Turn:
-    """Return the turn that brings points closest to where they were before; none where their numbers differ.
+    """Return the rotation that best aligns points with their previous positions; identity if the counts differ.
 
-    Source: the orthogonal Procrustes problem in two dimensions. Its axes are as good as any others, so that without
-    this the map would jump from epoch to epoch.
+    This solves the orthogonal Procrustes problem in two dimensions. The orientation of the axes is arbitrary, so
+    without this the map would jump from epoch to epoch.
     """
     if len(points) != len(before):
         return Turn()
@@ -62,7 +62,7 @@ def aligned(points: Sequence[Point], before: Sequence[Point]) -> Turn:
 
 
 def limits_of(points: Sequence[Point], before: Limits | None) -> Limits:
-    """Return the part of the map that holds all points; the old one grows as long as it is not far too large."""
+    """Return limits that contain all points; extend the old limits unless they are much too large."""
     (left, right), (bottom, top) = (_spread([point[axis] for point in points]) for axis in (0, 1))
     found = Limits(left, right, bottom, top)
     if before is None:
@@ -83,9 +83,9 @@ class Dot:
     """A cell of the map.
 
     Attributes:
-        label: The class that most images in it have; `None` where there is none.
-        wrong: True where most of those are taken for something else.
-        region: What the classifier says there; `None` where that is not known.
+        label: Most frequent class of the images in it; `None` if it has no images.
+        wrong: True if most images of that class are misclassified.
+        region: Class that the network predicts there; `None` if unknown.
     """
 
     label: int | None = None
@@ -94,14 +94,14 @@ class Dot:
 
 
 class Plane:
-    """The map on so many cells.
+    """The map at a given size.
 
     Args:
-        insight: What is shown.
-        points: Places of its images, turned as they are shown.
-        limits: What part of the map.
-        width: Columns.
-        height: Rows.
+        insight: The insight to show.
+        points: Positions of its images, after rotation.
+        limits: The visible part of the map.
+        width: Number of columns.
+        height: Number of rows.
     """
 
     def __init__(self, insight: Insight, points: Sequence[Point], limits: Limits, width: int, height: int) -> None:
@@ -110,7 +110,7 @@ class Plane:
         self.cells = [self.cell(point) for point in points]
 
     def cell(self, point: Point) -> tuple[int, int]:
-        """Return row and column of a point; one outside is held at the edge."""
+        """Return the row and column of a point, clamped to the edges."""
         left, right, bottom, top = self._limits
         x, y = (point[0] - left) / (right - left), (top - point[1]) / (top - bottom)
         return _held(y * self._height, self._height), _held(x * self._width, self._width)
@@ -140,7 +140,7 @@ class Plane:
         return Dot(label, 2 * wrong > count, region)
 
     def _region(self, row: int, column: int) -> int | None:
-        """Return the class in the middle of a cell."""
+        """Return the class predicted at the centre of a cell."""
         insight, (left, right, bottom, top) = self._insight, self._limits
         if not insight.regions:
             return None
@@ -154,10 +154,10 @@ class Plane:
         return insight.regions[round(down * (side - 1)) * side + round(across * (side - 1))]
 
     def next_image(self, at: int, rows: int, columns: int) -> int:
-        """Return the nearest image in a direction from another one, `at` itself where there is none.
+        """Return the nearest image in a direction, or `at` if there is none.
 
         Args:
-            at: Its number on the map.
+            at: Index of the current image on the map.
             rows: -1 for up, 1 for down.
             columns: -1 for left, 1 for right.
         """

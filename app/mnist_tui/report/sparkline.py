@@ -1,4 +1,4 @@
-"""Numbers as a row of blocks, for where a chart has no room."""
+"""Sparklines: a row of block characters where there is no room for a chart."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _HANGING: Final = "▔▀█"
 
 
 def changes(values: Sequence[float]) -> list[tuple[str, bool]]:
-    """Return a block per change, and whether it is a loss: those hang from the top, gains stand on the ground."""
+    """Return a block per change and whether it is negative: losses hang from the top, gains rise from the bottom."""
     most = max((abs(held(value)) for value in values if math.isfinite(value)), default=0.0)
 
     def block(value: float) -> str:
@@ -25,18 +25,20 @@ def changes(values: Sequence[float]) -> list[tuple[str, bool]]:
     return [(block(value), value < 0) for value in values]
 
 
-def sparkline(values: Sequence[float], *, low: float | None = None) -> str:
-    """Return one block per value, blanks for those that are not finite.
+def sparkline(values: Sequence[float], *, low: float | None = None, high: float | None = None) -> str:
+    """Return one block per value, and a blank for each non-finite value.
 
     Args:
         values: Any numbers.
-        low: What the lowest block stands for; the lowest value where it is `None`.
+        low: Value of the lowest block; if `None`, the minimum.
+        high: Value of the highest block; if `None`, the maximum.
     """
     finite = [held(y) for y in values if math.isfinite(y)]
     if not finite:
         return " " * len(values)
     start = min(finite) if low is None else low
-    start, end = (start, start + max(abs(start), 1.0)) if max(finite) <= start else widened(start, max(finite))
+    most = max(finite) if high is None else high
+    start, end = (start, start + max(abs(start), 1.0)) if most <= start else widened(start, most)
 
     def block(value: float) -> str:
         return _BLOCKS[round(7 * unit((held(value) - start) / (end - start)))]

@@ -1,10 +1,10 @@
-"""Curves as braille cells. plotext draws their lines; what lies on what, and how thick, is decided here.
+"""Curves as braille cells. plotext draws the lines; this module draws dense curves and sets the line thickness.
 
-Where there are more points than dots side by side, nothing is left of the lines between them but a band, which needs
-no plotext: it would take three times as long for the same dots.
+A curve with more points than dot columns looks like a solid band. The band is drawn here, because plotext would take
+three times as long to produce the same dots.
 
-plotext 6.1 ends the whole process on a NaN and takes memory without bound for points far outside its limits, so it
-is only ever given finite numbers in [0, 1].
+plotext 6.1 aborts the process on a NaN and allocates unbounded memory for points far outside its limits, so it only
+ever gets finite numbers in [0, 1].
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from mnist_tui.report.plane import Plane
 from mnist_tui.report.points import Point, clipped
 
 Cells: TypeAlias = dict[tuple[int, int], int]
-"""The dots of each cell that has some, by row and column, as the last eight bits of its braille character."""
+"""The dots of each non-empty cell, by row and column, as the low eight bits of its braille character."""
 
 BLANK: Final = 0x2800
 _ESCAPE: Final = re.compile(r"\x1b\[[0-9;]*m")
 _DOTS: Final = ((0, 3), (1, 4), (2, 5), (6, 7))
-"""Bits of the dots by row and column."""
+"""Bit number of each dot, by row and column."""
 _UPPER: Final = 0b00011011
 _LOWER: Final = 0b11100100
 """The dots of the upper and of the lower half of a cell."""
 _ONE_DOWN: Final = ((0, 1), (1, 2), (2, 6), (3, 4), (4, 5), (5, 7))
-"""Bits of dots, and of those just below them in the same cell."""
+"""Pairs of bits: a dot and the dot below it in the same cell."""
 _INTO_NEXT: Final = ((6, 0), (7, 3))
-"""The same for the lowest dots and the highest of the cell below."""
+"""Pairs of bits: a dot in the lowest row and the dot below it in the next cell."""
 
 
 def strokes(runs: Sequence[Sequence[Point]], plane: Plane) -> Cells:
-    """Draw a curve, given as its parts without gaps."""
+    """Draw a curve, given as its gap-free segments."""
     cells: Cells = {}
     lines: list[Sequence[Point]] = []
     for part in (part for run in runs for part in clipped([plane.shares(point) for point in run])):
@@ -51,7 +51,7 @@ def strokes(runs: Sequence[Sequence[Point]], plane: Plane) -> Cells:
 
 
 def _add_band(cells: Cells, part: Sequence[Point], plane: Plane) -> None:
-    """Fill each column of dots from the lowest to the highest point, beginning where the column before ends."""
+    """Fill each dot column from its lowest to its highest point, connected to the column before."""
     spans: dict[int, tuple[int, int]] = {}
     last_row, last_column = plane.dot(part[0])
     for point in part:
@@ -96,7 +96,7 @@ def _lines(parts: Sequence[Sequence[Point]], plane: Plane) -> Cells:
 
 
 def thickened(dots: Mapping[tuple[int, int], int], rows: int) -> Cells:
-    """Return the dots, each with the one below it."""
+    """Return the dots, each joined by the dot below it."""
     thick = dict(dots)
     for (row, column), mask in dots.items():
         thick[row, column] |= _moved(mask, _ONE_DOWN)
@@ -123,7 +123,7 @@ def _moved(mask: int, moves: tuple[tuple[int, int], ...]) -> int:
 
 @cache
 def drawing() -> Any:
-    """Return plotext, loaded when it is first needed: that takes as long as half of the app's first frame."""
+    """Return plotext, imported on first use: importing it takes half as long as the app's first frame."""
     import plotext
 
     plotext.terminal.limit(False, False)

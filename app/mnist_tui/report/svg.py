@@ -1,4 +1,4 @@
-"""Drawings of the written report: curves, network, confusion matrix, digits. Its style sheet has the colours."""
+"""Drawings for the written report: curves, network, confusion matrix, digits. Colours come from its style sheet."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _RIGHT: Final = 16
 _TOP: Final = 16
 _BOTTOM: Final = 44
 _MOST_DOTS: Final = 60
-"""Epochs up to which each has a dot."""
+"""Draw a dot per epoch up to this many epochs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ class Curve:
     """One line of a plot.
 
     Attributes:
-        name: For the legend.
-        kind: Its class in the style sheet.
-        values: One per epoch; what is not finite is a gap.
+        name: Name in the legend.
+        kind: CSS class.
+        values: One per epoch; a non-finite value is a gap.
     """
 
     name: str
@@ -41,10 +41,10 @@ class Curve:
 
 
 def plot(title: str, curves: Sequence[Curve], *, percent: bool) -> str:
-    """Return curves over epochs, from 1.
+    """Return an SVG plot of curves over epochs, starting at 1.
 
     Args:
-        title: What is drawn, for those who cannot see it.
+        title: Accessible name of the plot.
         curves: The curves.
         percent: The values are fractions, labelled as percentages.
     """
@@ -93,7 +93,7 @@ def _svg(width: int, height: int, title: str, parts: Sequence[str]) -> str:
 
 
 class Layer(NamedTuple):
-    """A layer of the network: its name, the shape that comes out of it, and what follows."""
+    """A layer of the network: its name, its output shape, and what follows it."""
 
     name: str
     shape: str
@@ -114,7 +114,7 @@ def layers_of(side: int, features: int, hidden: int, classes: int) -> list[Layer
 
 
 def network(layers: Sequence[Layer]) -> str:
-    """Return the layers from left to right, each with its shape."""
+    """Return an SVG diagram of the layers from left to right, each with its output shape."""
     width, height, box, gap = 760, 120, 104, 26
     parts = []
     for number, (name, shape, after) in enumerate(layers):
@@ -130,16 +130,16 @@ def network(layers: Sequence[Layer]) -> str:
 
 
 def confusion(insight: Insight, names: Sequence[str]) -> str:
-    """Return the matrix with its counts: rows what it is, columns what it was taken for."""
+    """Return an SVG of the confusion matrix with counts: rows are true classes, columns predicted ones."""
     box, left, top = 48, 44, 40
     width = left + box * len(names) + 8
-    parts = [_text(left + box * len(names) / 2, 14, "taken for", kind="muted")]
+    parts = [_text(left + box * len(names) / 2, 14, "predicted", kind="muted")]
     cells = matrix(insight, View.COUNTS, None, 8)
     for i, (name, row) in enumerate(zip(names, cells, strict=True)):
         parts.append(_text(left + box * (i + 0.5), top - 8, name, kind="strong"))
         parts.append(_text(left - 12, top + box * (i + 0.5) + 4, name, kind="strong"))
         parts += [_cell(cell, left + box * j, top + box * i, box) for j, cell in enumerate(row)]
-    return _svg(width, top + box * len(names) + 8, "Confusion matrix; its numbers stand in the table below", parts)
+    return _svg(width, top + box * len(names) + 8, "Confusion matrix; the table below has the same numbers", parts)
 
 
 def _cell(cell: Cell, x: int, y: int, box: int) -> str:
@@ -148,12 +148,12 @@ def _cell(cell: Cell, x: int, y: int, box: int) -> str:
 
 
 def digit(image: bytes, side: int, words: str) -> str:
-    """Return an image of a digit as an element of its own, dark ink on white.
+    """Return an image of a digit as an inline `<img>` element, dark ink on white.
 
     Args:
         image: Grey values row by row, 255 for ink.
-        side: Width and height.
-        words: What it shows.
+        side: Width and height in pixels.
+        words: Alternative text.
     """
     rows = b"".join(b"\0" + bytes(255 - value for value in image[at : at + side]) for at in range(0, len(image), side))
     chunks = [

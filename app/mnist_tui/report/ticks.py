@@ -1,4 +1,4 @@
-"""Round numbers for axes."""
+"""Round tick values for axes, and their labels."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Final
 
 _STEPS: Final = (1.0, 2.0, 2.5, 5.0)
 _SLACK: Final = 1e-9
-"""Share of a step by which a tick may lie outside: 0.1 has no exact binary form."""
+"""Tolerance as a fraction of a step: values such as 0.1 have no exact binary form."""
 
 
 def linear_ticks(low: float, high: float, most: int, apart: float = 0.0) -> list[float]:
     """Return 2 to `most` values in [low, high] that are multiples of 1, 2, 2.5 or 5 times a power of ten.
 
     Args:
-        low: One end of the axis.
-        high: The other one.
-        most: At most so many.
-        apart: What lies between two of them at least, where there is room for it.
+        low: Lower end of the axis.
+        high: Upper end of the axis.
+        most: Maximum number of ticks.
+        apart: Minimum distance between ticks, if possible.
     """
     magnitude = 10.0 ** (math.floor(math.log10(high - low)) - 2)
     finer = [low, high]
@@ -41,7 +41,7 @@ def whole_ticks(low: int, high: int, most: int) -> list[int]:
     most, magnitude, finer = max(1, most), 1, range(0)
     while True:
         for step in (magnitude, 2 * magnitude, 5 * magnitude):
-            # A label right beside the first one would run into it.
+            # A label right next to the first one would overlap it.
             first = step * math.ceil((low + max(1, step // 2)) / step)
             rest = range(first, high + 1, step)
             if len(rest) < most:
@@ -51,9 +51,9 @@ def whole_ticks(low: int, high: int, most: int) -> list[int]:
 
 
 def log_ticks(low: float, high: float, most: int) -> list[float]:
-    """Return 2 to `most` values between the exponents `low` and `high` of ten: 1, 2, 5 of each decade.
+    """Return 2 to `most` values between 10**`low` and 10**`high`: 1, 2 and 5 in each decade.
 
-    Whole decades where that is too many, evenly spaced values where it is too few.
+    Falls back to whole decades if that is too many, and to evenly spaced values if it is too few.
     """
     decades = range(math.ceil(low - _SLACK), math.floor(high + _SLACK) + 1)
     if len(decades) > most:
@@ -67,12 +67,12 @@ def log_ticks(low: float, high: float, most: int) -> list[float]:
 
 
 def tick_labels(values: Sequence[float], *, percent: bool, even: bool = True) -> list[str]:
-    """Return the values as text, with as many decimals as tell them apart.
+    """Return the values as text, with enough decimals to distinguish them.
 
     Args:
-        values: In rising order.
-        percent: They are fractions, shown as percentages.
-        even: Give all the same number of decimals; else each only those that it needs.
+        values: In ascending order.
+        percent: Show fractions as percentages.
+        even: Give all labels the same number of decimals; otherwise each gets only what it needs.
     """
     shown = [100 * value for value in values] if percent else list(values)
     sign = "%" if percent else ""
@@ -87,7 +87,7 @@ def tick_labels(values: Sequence[float], *, percent: bool, even: bool = True) ->
     digits = [decimals(value) for value in shown]
     if even:
         digits = [max(digits, default=0)] * len(digits)
-    # Adding zero turns -0.0 into 0.0.
+    # Add zero to turn -0.0 into 0.0.
     return [f"{round(value, d) + 0.0:.{d}f}{sign}" for value, d in zip(shown, digits, strict=True)]
 
 

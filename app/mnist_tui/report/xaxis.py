@@ -1,4 +1,4 @@
-"""Where the epochs of a run lie on the x axis: by number, by seconds, by steps."""
+"""Positions of a run's epochs on the x axis: by number, seconds or steps."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from mnist_tui.core.state import RunState
 from mnist_tui.report.chartview import XAxis
 
 EMPTY_EPOCHS: Final = 10
-"""What the axis shows before there is a run."""
+"""Length of the axis before there is a run."""
 MIN_STEPS: Final = 3
-"""News from inside an epoch from which on they are a curve."""
+"""Minimum number of points needed to draw a curve inside an epoch or to smooth one."""
 
 
 def places(run: RunState, x: XAxis) -> Sequence[float]:
-    """Return the x of each finished epoch: its number, the seconds or the steps since the beginning."""
+    """Return the x of each finished epoch: its number, or the seconds or steps since the start."""
     match x:
         case XAxis.EPOCHS:
             return run.columns.values("epoch")
@@ -30,7 +30,7 @@ def places(run: RunState, x: XAxis) -> Sequence[float]:
 
 
 def limits(run: RunState | None, x: XAxis) -> tuple[float, float]:
-    """Return the whole x axis of a run: from its first point to where its last epoch will end."""
+    """Return the full x range of a run: from its first point to the (estimated) end of its last epoch."""
     if run is None:
         return 1.0, float(EMPTY_EPOCHS)
     first, last = 0.0 if has_only_steps(run) else 1.0, float(max(run.epochs, len(run.history)))
@@ -47,10 +47,10 @@ def limits(run: RunState | None, x: XAxis) -> tuple[float, float]:
 
 
 def steps_per_epoch(run: RunState) -> float:
-    """Return how many steps an epoch has; 1 while that is not known."""
+    """Return the number of steps per epoch, or 1 while unknown."""
     return float(math.ceil(run.dataset.n_train / run.spec.batch_size)) if run.dataset is not None else 1.0
 
 
 def has_only_steps(run: RunState) -> bool:
-    """Return whether the first epoch is in progress and long enough to be seen."""
+    """Return whether the first epoch is in progress and has enough steps to draw a curve."""
     return not run.history and len(run.steps) >= MIN_STEPS

@@ -1,1 +1,1 @@
-"""What every front end needs and none should build again: recording, the session, past and remote runs. No Textual."""
+"""What all front ends share: recording, the training session, past and remote runs. Does not import Textual."""

@@ -1,4 +1,4 @@
-"""What the app is handed, and never imports itself: who trains, and what goes with it."""
+"""What the app is given instead of importing it: the engine, and the services around it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from mnist_tui.workers.worker import Engine
 
 @dataclass(frozen=True, slots=True)
 class Backends:
-    """Who trains.
+    """The engine, and the services around it.
 
     Attributes:
-        engine: Settings in, events out. Called in the training thread alone.
-        load: What makes a network of a checkpoint, called in a thread of its own; `None`: drawings get no answer.
-        warm_up: Loads what training needs; called behind the first frame, in a thread of its own.
-        workers: What trains several runs in parallel; `None`: nothing does.
-        cluster: Where those workers are; `None`: on this machine. On a cluster every run is trained by them.
-        detach: Leaves a queue to a process of its own, called in a thread of its own; `None`: nothing can be left.
+        engine: Settings in, events out. Called only in the training thread.
+        load: Loads a classifier from a checkpoint, in a separate thread; `None` if drawings cannot be classified.
+        warm_up: Preloads what training needs; called after the first frame, in a separate thread.
+        workers: Trains several runs in parallel; `None` if that is not possible.
+        cluster: The cluster that workers run on; `None` for this machine. On a cluster, workers train every run.
+        detach: Hands a queue to a detached process, in a separate thread; `None` if that is not possible.
     """
 
     engine: Engine

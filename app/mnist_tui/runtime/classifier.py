@@ -10,15 +10,15 @@ from mnist_tui.core.insight import Classifier, Guess
 from mnist_tui.runtime.library import Library
 
 Load: TypeAlias = Callable[[bytes], Classifier]
-"""From a checkpoint to its network; loads what it needs for that, so it is called beside the screen."""
+"""Loads a classifier from a checkpoint; slow the first time, so it is called outside the screen's thread."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was made of an image.
+    """The classification of an image.
 
     Attributes:
-        guess: The answer.
+        guess: The prediction.
         epoch: Finished epochs of the network that gave it.
     """
 
@@ -27,11 +27,11 @@ class Answer:
 
 
 class DrawingClassifier:
-    """Classifies images, caching the network used last; for one thread at a time.
+    """Classifies images, caching the network used last; not thread-safe.
 
     Args:
-        load: What makes a network of a checkpoint.
-        library: Where checkpoints are found.
+        load: Loads a classifier from a checkpoint.
+        library: Where to find checkpoints.
     """
 
     def __init__(self, load: Load, library: Library) -> None:
@@ -40,7 +40,7 @@ class DrawingClassifier:
         self._classifier: Classifier | None = None
 
     def ask(self, run: str, image: bytes) -> Answer | None:
-        """Return what the newest network of a run makes of an image; `None` where it has no checkpoint.
+        """Classify an image with the newest checkpoint of a run; return `None` if it has no checkpoint.
 
         Raises:
             MnistTuiError: The store or the checkpoint is damaged.

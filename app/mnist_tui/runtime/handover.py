@@ -1,4 +1,4 @@
-"""Backends the run in progress, and what waits, to a process that outlives the app."""
+"""Hands the run in progress and the queue over to a process that outlives the app."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ Beside: TypeAlias = Callable[[Callable[[], MnistTuiError | None], Callable[[Mnis
 
 
 class HandOver:
-    """Ends the run at an exact place and lets another process resume it.
+    """Stops the run at an exact point and lets another process resume it.
 
     Args:
         beside: Runs a function in a new thread, then another one with its result in the calling thread.
-        session: What trains here.
-        state: What it has trained.
-        detach: Leaves a queue to a process of its own; `None`: there is none to be had.
-        done: Called with what was handed over.
-        failed: Called where nobody took it, after it has been queued here again.
+        session: The training session of this process.
+        state: Its state.
+        detach: Hands a queue to a detached process; `None` if that is not possible.
+        done: Called with the runs that were handed over.
+        failed: Called if no process took over, after the runs have been queued here again.
 
     Attributes:
-        is_wanted: The training thread is on its way to its end.
-        is_under_way: The other process is being waited for.
+        is_wanted: The training thread has been asked to stop for it.
+        is_under_way: The other process has been started, but has not taken over yet.
         count: Runs that were handed over.
     """
 
@@ -51,11 +51,11 @@ class HandOver:
 
     @property
     def is_possible(self) -> bool:
-        """True where there is who could take over."""
+        """True if another process can take over."""
         return self._detach is not None
 
     def begin(self) -> None:
-        """Let the training thread end at an exact place."""
+        """Ask the training thread to stop at an exact point."""
         self.is_wanted = True
         self._end_here()
 
@@ -64,23 +64,23 @@ class HandOver:
         self.is_wanted = False
         queue = self._queue()
         if self._detach is None or not queue:
-            # It was at its end already.
+            # Training had already finished.
             self._done(())
             return
         self.is_under_way = True
         with suppress(MnistTuiError):
-            # Until the other process has it, the run that was ended waits here, whatever kills this one.
+            # Until the other process takes over, the stopped run waits here, even if this process is killed.
             self._session.write_down(queue)
         self._beside(partial(self._wait, self._detach, queue), partial(self._end, queue))
 
     def at_once(self, within_s: float) -> None:
-        """Do all of it now and wait for it: there is no screen left to go on with.
+        """Hand over synchronously, for when the screen is already gone.
 
         Args:
-            within_s: How long the training thread may take to its end.
+            within_s: How long the training thread may take to stop.
 
         Raises:
-            MnistTuiError: Nobody took over.
+            MnistTuiError: No process took over.
         """
         self._end_here()
         if self._detach is None or not self._session.join(within_s):
@@ -96,14 +96,14 @@ class HandOver:
         self._session.hand_over()
 
     def _queue(self) -> tuple[QueuedRun, ...]:
-        """Return what is to go on: the run that was ended for it, and what waits."""
+        """Return the runs to hand over: those stopped for it, and the waiting ones."""
         runs = self._state.runs.items()
         stopped = [run for name, run in runs if run.status is Status.STOPPED and name not in self._over]
         ended = (QueuedRun(each.run, each.spec, continues=True, epochs=each.epochs) for each in stopped)
         return (*ended, *self._session.let_go_of_queue())
 
     def _forget(self, queue: Sequence[QueuedRun]) -> None:
-        """Leave it to the process that trains them to tell what happens to these runs."""
+        """Remove these runs from the state: from now on, the process that trains them reports on them."""
         self.count += len(queue)
         for queued in queue:
             self._state.runs.pop(queued.run, None)

@@ -1,4 +1,4 @@
-"""Past runs, cached, and saving of tables."""
+"""Cached access to past runs, and saving of tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mnist_tui.core.insight import Insight
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import ComparisonTable
-from mnist_tui.report.files import comparison_stem, save_comparison
+from mnist_tui.report.files import save_comparison, stem_of
 from mnist_tui.store.claims import continuing
 from mnist_tui.store.connection import DATABASE
 from mnist_tui.store.database import Store
@@ -20,18 +20,18 @@ from mnist_tui.store.home import tables_folder
 from mnist_tui.store.reading import Known
 
 RUNS_KEPT: Final = 64
-"""Past runs that are kept with their epochs."""
+"""Number of past runs cached with their epochs."""
 INSIGHTS_KEPT: Final = 16
-"""Insights that are kept in memory: enough to play a short run twice."""
+"""Number of insights cached: enough to replay a short run."""
 
 
 class Library:
-    """Runs of the store beside those of this session.
+    """The runs of the store, combined with those of this session.
 
     Args:
-        home: Where the store lies.
-        own: The runs of this session, by id; they are newer than what the store was read for.
-        remote: Those in progress in other processes as they tell it, likewise.
+        home: The folder that contains the store.
+        own: The runs of this session, by id; more recent than what was read from the store.
+        remote: Runs in progress in other processes, as received from them; likewise.
     """
 
     def __init__(self, home: Path, own: Mapping[str, RunState], remote: Mapping[str, RunState] | None = None) -> None:
@@ -41,16 +41,17 @@ class Library:
         self._opened: dict[str, RunState] = {}
         self._known: Known = {}
         self._seen: tuple[object, ...] = ()
+        self._last_insights: dict[str, tuple[int, Insight | None]] = {}
         self._insights: dict[tuple[str, int], Insight | None] = {}
         self._pictures: dict[tuple[str, int], ValidationSet | None] = {}
 
     @property
     def has_store(self) -> bool:
-        """True where runs were kept before."""
+        """True if the home exists, so that there may be past runs."""
         return self._home.exists()
 
     def continuing(self, run: str, epochs: int | None) -> QueuedRun:
-        """Return a past run as one that waits to go on; errors as for `store.database.continuing`."""
+        """Return a queued run that resumes a past run; errors as for `store.claims.continuing`."""
         self._opened.pop(run, None)
         with Store.open_readonly(self._home) as store:
             return continuing(store, run, epochs)
@@ -70,17 +71,17 @@ class Library:
                 run.labels = known.labels
 
     def _is_as_it_was(self, run: RunState) -> bool:
-        """Return whether a run that was read whole is still over, and was not continued since."""
+        """Return whether a cached run is over, and was not resumed since it was read."""
         return run.status.is_over and _stand(run) == _stand(self._past.get(run.run, run))
 
     def deleted(self) -> list[RunState]:
-        """Return the runs that were deleted and can be brought back; errors as for `load`."""
+        """Return the deleted runs that can be restored; errors as for `load`."""
         with Store.open_readonly(self._home) as store:
             return store.runs(deleted=True)
 
     @property
     def has_changed(self) -> bool:
-        """True when something was written since the last `load`."""
+        """True if the database was written since the last `load`."""
         return self._signature() != self._seen
 
     @property
@@ -89,7 +90,7 @@ class Library:
 
     @property
     def remote(self) -> int:
-        """How many runs are in progress in other processes."""
+        """Number of runs in progress in other processes."""
         known = {**self._past, **self._remote}
         return sum(not run.status.is_over for name, run in known.items() if name not in self._own)
 
@@ -107,7 +108,7 @@ class Library:
 
     @property
     def newest(self) -> RunState | None:
-        """The run that began last, without its epochs."""
+        """The run that was started last, without its epochs."""
         return max(self._all(), key=_begun, default=None)
 
     def knows(self, run: str) -> bool:
@@ -115,7 +116,7 @@ class Library:
         return run in self._past or run in self._live
 
     def _all(self) -> list[RunState]:
-        """Return all runs but those that were deleted."""
+        """Return all runs except deleted ones."""
         return [run for run in {**self._past, **self._live}.values() if not run.labels.deleted_at]
 
     def with_epochs(self, run: str) -> RunState:
@@ -123,7 +124,7 @@ class Library:
 
         Raises:
             StoreError: The store is damaged.
-            UsageError: There is no such run any more.
+            UsageError: The run no longer exists.
         """
         if (live := self._own.get(run) or self._remote.get(run)) is not None:
             return live
@@ -149,8 +150,18 @@ class Library:
                 self._insights[key] = store.insight(run, epoch)
         return self._insights[key]
 
+    def last_insight(self, run: RunState) -> Insight | None:
+        """Return the last insight of a run; `None` if it has none. Errors as for `load`."""
+        known = self._last_insights.get(run.run)
+        if known is None or known[0] != run.epochs_done:
+            while len(self._last_insights) >= INSIGHTS_KEPT:
+                self._last_insights.pop(next(iter(self._last_insights)))
+            with Store.open_readonly(self._home) as store:
+                known = self._last_insights[run.run] = (run.epochs_done, store.last_insight(run.run))
+        return known[1]
+
     def newest_checkpoint(self, run: str, known: str) -> tuple[int, str, bytes] | None:
-        """Return what `RunReader.newest_checkpoint` does; may be called in any thread."""
+        """See `RunReader.newest_checkpoint`; may be called from any thread."""
         with Store.open_readonly(self._home) as store:
             return store.newest_checkpoint(run, known)
 
@@ -159,17 +170,17 @@ class Library:
         key = (run.dataset.sha256 if run.dataset is not None else "", run.spec.split_seed)
         if key not in self._pictures:
             with Store.open_readonly(self._home) as store:
-                # One set is enough, and large.
+                # Cache only one set: it is large.
                 self._pictures = {key: store.validation_set(run)}
         return self._pictures[key]
 
     def save(self, table: ComparisonTable, formats: Sequence[str]) -> tuple[Path, ...]:
-        """Save a comparison under a name of its own; return the files.
+        """Save a comparison under a unique name; return the files.
 
         Raises:
             MnistTuiError: It cannot be written.
         """
-        return save_comparison(table, tables_folder(self._home), comparison_stem(), formats)
+        return save_comparison(table, tables_folder(self._home), stem_of("comparison"), formats)
 
 
 def _begun(run: RunState) -> tuple[str, str]:
@@ -177,5 +188,5 @@ def _begun(run: RunState) -> tuple[str, str]:
 
 
 def _stand(run: RunState) -> tuple[Status, int, str]:
-    """Return what changes when a run that is over goes on."""
+    """Return the values that change when an ended run is resumed."""
     return run.status, run.epochs_done, run.result.ended_at if run.result is not None else ""

@@ -1,4 +1,4 @@
-"""How often the screen follows training: as often as a small share of a core allows."""
+"""Decides how often the screen is redrawn, so that drawing uses only a small share of a core."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Callable
 from typing import Final
 
 SHARE: Final = 0.06
-"""What drawing may take of a core; the rest is for training."""
+"""Share of a core that drawing may use; the rest is for training."""
 LEAST_S: Final = 0.25
-"""How often at most."""
+"""Minimum seconds between drawings."""
 MOST_S: Final = 1.0
-"""How often at least, on however slow a machine."""
+"""Maximum seconds between drawings, even on a slow machine."""
 
 
 class Pace:
-    """Says when to draw again, by what the last drawing cost. To be asked in the thread that draws.
+    """Decides when to draw again, from the cost of the last drawing. Use it in the thread that draws.
 
     Args:
-        clock: Tells seconds.
-        used: Tells the seconds of processor time that this thread has used.
+        clock: Returns the time in seconds.
+        used: Returns the CPU time that this thread has used, in seconds.
     """
 
     def __init__(
@@ -31,11 +31,11 @@ class Pace:
         self._counts = False
 
     def begin(self) -> None:
-        """Note that a drawing begins; all that is done until `is_due` is next asked belongs to it."""
+        """Note that a drawing begins; everything until the next call of `is_due` counts as its cost."""
         self._began, self._used_before, self._counts = self._clock(), self._used(), True
 
     def is_due(self) -> bool:
-        """Return whether the next drawing may begin; the first time after a drawing, take in what that cost."""
+        """Return whether the next drawing may begin; the first call after a drawing measures its cost."""
         if self._counts:
             cost = self._used() - self._used_before
             self._wait, self._counts = min(max(cost / SHARE, LEAST_S), MOST_S), False

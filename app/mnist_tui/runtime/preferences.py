@@ -1,7 +1,7 @@
 """Preferences: theme, chart view, settings of the next run, key bindings.
 
-One TOML file in the home, which people may edit: comments and order stay when the app writes. A file that cannot be
-read is reported and never overwritten.
+One TOML file in the home, which users may edit: the app preserves comments and order. An unreadable file is reported
+and never overwritten.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ ON_HANGUP: Final = ("stop", "detach")
 _SPEC: Final = tuple(setting.key for setting in SETTINGS if setting.is_remembered)
 """Settings of the next run that are remembered."""
 _HEAD: Final = (
-    "What mnist-tui remembers. Change it while the app is closed; what is left out has its default.\n"
-    'Keys of your own, by the names in docs/keys.md: stop = "ctrl+x"'
+    "Preferences of mnist-tui. Edit them while the app is closed; omitted ones use their defaults.\n"
+    'Custom keys, by the names in docs/keys.md: stop = "ctrl+x"'
 )
 
 Choice = TypeVar("Choice", Scale, XAxis, Smoothing, Dots)
@@ -34,16 +34,16 @@ Choice = TypeVar("Choice", Scale, XAxis, Smoothing, Dots)
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What is remembered.
+    """The saved preferences.
 
     Attributes:
         theme: Name of the theme.
-        look: How charts are looked at; the part in view and the cursor are not remembered.
+        look: The chart view; the visible range and the cursor are not saved.
         spec: Settings of the next run.
         bell: Ring when the queue is done.
-        on_hangup: What becomes of a run when the terminal is closed: `stop`, or `detach`: another process goes on.
+        on_hangup: What happens to a run when the terminal closes: `stop`, or `detach` to continue in another process.
         jobs: Parallel runs.
-        keys: Keys by action, where they are not the usual ones; several with commas between them.
+        keys: Custom keys by action; several are separated by commas.
     """
 
     theme: str = THEME
@@ -56,7 +56,7 @@ class Preferences:
 
 
 def usual_dots() -> Dots:
-    """Return what this terminal can show: the console of Linux has no braille in its fonts."""
+    """Return the dots that this terminal can show: the Linux console has no braille in its fonts."""
     terminal = capabilities()
     if not terminal.unicode:
         return Dots.ASCII
@@ -64,7 +64,7 @@ def usual_dots() -> Dots:
 
 
 def load(home: Path) -> tuple[Preferences, list[str]]:
-    """Return what is remembered, and in sentences what of it cannot be used."""
+    """Return the saved preferences, and messages about values that cannot be used."""
     known = Preferences(look=ChartView(dots=usual_dots()))
     problems: list[str] = []
     try:
@@ -102,7 +102,7 @@ def load(home: Path) -> tuple[Preferences, list[str]]:
 
 
 def save(home: Path, preferences: Preferences) -> None:
-    """Write what is remembered, whole or not at all; keys and comments stay as they are.
+    """Write the preferences atomically; key bindings and comments are preserved.
 
     Raises:
         MnistTuiError: It cannot be written, or what is there cannot be read.
@@ -132,7 +132,7 @@ def save(home: Path, preferences: Preferences) -> None:
             "bell": preferences.bell,
         },
         "program": {"on_hangup": preferences.on_hangup, "jobs": preferences.jobs},
-        # TOML has no word for nothing: what is off is left out.
+        # TOML has no null: a setting that is off is left out.
         "next_run": {name: value for name in _SPEC if (value := getattr(spec, name)) is not None},
     }
     for name, entries in values.items():

@@ -12,7 +12,7 @@ class Preload:
     """A warm-up in a daemon thread.
 
     Args:
-        load: What loads; `None` for nothing.
+        load: The function to call; `None` to do nothing.
     """
 
     def __init__(self, load: Callable[[], None] | None) -> None:
@@ -21,7 +21,7 @@ class Preload:
         self._began = 0.0
 
     def begin(self) -> None:
-        """Begin; returns immediately."""
+        """Start loading; return immediately."""
         if self._load is not None:
             self._began = time.monotonic()
             self._thread = threading.Thread(target=self._work, args=(self._load,), name="warm-up", daemon=True)
@@ -29,7 +29,7 @@ class Preload:
 
     @property
     def loading(self) -> float | None:
-        """Seconds since it began, `None` before and after."""
+        """Seconds since loading started; `None` before and after."""
         if self._thread is None or not self._thread.is_alive():
             return None
         return time.monotonic() - self._began

@@ -1,4 +1,4 @@
-"""From an engine to everyone who listens: recorded first, then published, then handed on."""
+"""Passes an engine's events on: first to the store, then to other processes, then to the caller."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from mnist_tui.store.database import Store
 from mnist_tui.wire.server import Broadcast
 
 Training: TypeAlias = Callable[[Claims], Iterator[Event]]
-"""What trains a queue, bound to the control that it listens to."""
+"""A function that trains a queue, bound to its control."""
 
 
 class Recorder:
-    """Plays an engine for the store, other processes and the caller; use it in the thread that trains.
+    """Runs training, and records and publishes its events; use it in the training thread.
 
     Args:
-        store: Where events are recorded. Its session's lock must be held already.
-        session: Id of the session, under which other processes find it.
-        control: What the training listens to, and so does what others ask for.
+        store: Where events are recorded. The lock of the session must be held already.
+        session: Id of the session, by which other processes find it.
+        control: The control of the training, which also receives orders from other processes.
 
     Attributes:
-        problem: Why nobody else can watch, in words; empty where all is well.
+        problem: Why other processes cannot watch; empty if all is well.
     """
 
     def __init__(self, store: Store, session: str, control: TrainingControl) -> None:
@@ -39,15 +39,15 @@ class Recorder:
         self._broadcast.close()
 
     def publish(self, event: Event) -> None:
-        """Tell other processes an event that needs no recording; never waits for anyone."""
+        """Publish an event to other processes without recording it; never blocks."""
         self._broadcast.publish(event)
 
     def play(self, training: Training, queue: Iterable[QueuedRun]) -> Iterator[Event]:
-        """Train a queue; an event that this yields is on the disk, and other processes know it.
+        """Train a queue; each event is recorded and published before it is yielded.
 
         Raises:
             StoreError: An event could not be recorded.
-            ClusterError: The cluster that trains is out of reach.
+            ClusterError: The cluster is unreachable.
         """
         for event in self._store.recorded(training(Claims(self._store, queue))):
             self._broadcast.publish(event)

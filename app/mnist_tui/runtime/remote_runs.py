@@ -32,11 +32,11 @@ LOOK_S: Final = 0.2
 
 
 class RemoteControl(Steering):
-    """Steers one run of another process; what is asked of it here is known here.
+    """Controls one run of another process, and remembers the requests made from here.
 
     Args:
         link: The connection.
-        run: The run, as it is known here.
+        run: The run, as known here.
     """
 
     def __init__(self, link: Link, run: RunState) -> None:
@@ -44,7 +44,7 @@ class RemoteControl(Steering):
         self._wishes = Wishes()
 
     def give(self, order: Order) -> bool:
-        """Send an order; False where the process has hung up. Whether it is obeyed comes later."""
+        """Send an order; return False if the process has closed the connection. The answer arrives later."""
         try:
             self._link.tell(replace(order, run=self._run.run))
         except OSError:
@@ -59,13 +59,13 @@ class RemoteControl(Steering):
         return True
 
     def wishes(self, run: str | None = None) -> Wishes:
-        """Return what was asked from here and is not in use yet, and whether the run holds."""
+        """Return the pending requests made from here, and whether the run is paused."""
         if run not in (None, self._run.run):
             return Wishes()
         return replace(self._wishes, paused=self._run.status is Status.PAUSED)
 
     def take_in(self, event: Event) -> None:
-        """Forget a wish that was fulfilled, or overtaken."""
+        """Forget a request that was fulfilled or superseded."""
         match event:
             case EpochsChanged():
                 self._wishes = replace(self._wishes, epochs=None)
@@ -73,12 +73,12 @@ class RemoteControl(Steering):
                 self._wishes = replace(self._wishes, rate=None)
 
     def refused(self) -> None:
-        """Forget all wishes: one was not obeyed."""
+        """Forget all requests: one was rejected."""
         self._wishes = Wishes()
 
 
 class _Process:
-    """Another process, as far as it is known here."""
+    """Another training process, as known here."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.link = path, Link(path)
@@ -87,7 +87,7 @@ class _Process:
         self.is_greeted = self.is_told = self.said_bye = False
 
     def take_in(self) -> Iterator[Event | str]:
-        """Return the events that came, and what was answered to orders in words where they were not obeyed."""
+        """Yield the events received, and the reasons for which orders were rejected."""
         for record in self.link.ready():
             if not self.is_greeted:
                 check_hello(record)
@@ -110,7 +110,7 @@ class _Process:
             yield printable(str(record.get("reason")))[:200]
 
     def _event(self, record: dict[str, Any]) -> Iterator[Event]:
-        # Of a newer version, perhaps: what is not known is not shown.
+        # Perhaps from a newer version: unknown events are ignored.
         with suppress(ValueError):
             event = read_event(record)
             self.state.apply(event)
@@ -125,14 +125,14 @@ class _Process:
 
 
 class RemoteRuns:
-    """Looks after what other processes train.
+    """Follows the runs of other processes.
 
     Args:
-        home: The home that is shared.
-        session: This process' own session, which is not elsewhere.
+        home: The shared home.
+        session: This process's own session, which is excluded.
 
     Attributes:
-        runs: Runs in progress elsewhere, by id, the newest last.
+        runs: Runs in progress in other processes, by id, newest last.
     """
 
     def __init__(self, home: Path, session: str) -> None:
@@ -142,7 +142,7 @@ class RemoteRuns:
         self.runs: dict[str, RunState] = {}
 
     def poll(self) -> list[Event | str]:
-        """Return what is new, without waiting: events, and sentences for people."""
+        """Return what is new, without blocking: events, and messages for the user."""
         now = time.monotonic()
         if now - self._looked_at >= LOOK_S:
             self._looked_at = now
@@ -152,10 +152,10 @@ class RemoteRuns:
             try:
                 told = list(process.take_in())
             except ValueError:
-                # Another version, or another program: its runs are seen through the store.
+                # Another version, or another program: its runs are read from the store.
                 process.link.close()
                 told = []
-            # The story so far is no news, but what it told stands in the state.
+            # Notices from the story so far are outdated, so they are not shown again.
             news += told if process.is_told else [event for event in told if not isinstance(event, Notice)]
             if not process.link.is_open:
                 news += self._lose(process)
@@ -168,12 +168,12 @@ class RemoteRuns:
 
     @property
     def preparing(self) -> Preparing | None:
-        """What a process does that trains nothing yet."""
+        """What another process is preparing, if it has no run in progress yet."""
         states = [process.state for process in self._processes.values() if not process.controls]
         return next((state.preparing for state in states if state.preparing is not None), None)
 
     def control(self, run: str) -> RemoteControl | None:
-        """Return what steers a run; `None` where it is not in progress elsewhere."""
+        """Return the control of a run; `None` if no other process is training it."""
         return next((p.controls[run] for p in self._processes.values() if run in p.controls), None)
 
     def following(self, run: str) -> RunState | None:
@@ -184,7 +184,7 @@ class RemoteRuns:
         return None
 
     def close(self) -> None:
-        """Hang up everywhere."""
+        """Close all connections."""
         for process in self._processes.values():
             process.link.close()
         self._processes.clear()
@@ -197,7 +197,7 @@ class RemoteRuns:
                 self._processes[path] = _Process(path)
 
     def _lose(self, process: _Process) -> list[Event | str]:
-        """Let go of a process that has hung up; tell it where that came as a surprise."""
+        """Drop a process that has closed its connection; report it if that was unexpected."""
         process.link.close()
         del self._processes[process.path]
         if process.said_bye or not process.controls:

@@ -23,19 +23,19 @@ from mnist_tui.workers.control import PoolControl
 from mnist_tui.workers.worker import Engine
 
 Workers: TypeAlias = Callable[[int], tuple[Training, TrainingControl]]
-"""Return what trains so many runs in parallel, and what it listens to."""
+"""Returns a function that trains that many runs in parallel, and its control."""
 Detach: TypeAlias = Callable[[Sequence[QueuedRun], int], None]
-"""Leaves a queue to a process of its own, which trains so many in parallel; returns when that has taken it over."""
+"""Hands a queue to a detached process that trains that many runs in parallel; returns once it has taken over."""
 
 
 def _one_by_one(engine: Engine) -> tuple[Training, RunControl]:
-    """Return what trains one run after the other, and what it listens to."""
+    """Return a function that trains runs one after another, and its control."""
     control = RunControl()
     return lambda queue: engine(queue, control), control
 
 
 class RunQueue:
-    """Runs that wait; the training thread takes them one by one, the screen adds and removes."""
+    """The waiting runs; the training thread takes them one by one, the screen adds and removes them."""
 
     def __init__(self) -> None:
         self._runs: deque[QueuedRun] = deque()
@@ -47,7 +47,7 @@ class RunQueue:
             self._runs = deque([*runs, *self._runs] if first else [*self._runs, *runs])
 
     def remove(self, run: str) -> bool:
-        """Take one run out; False when it is not waiting any more."""
+        """Remove a run; return False if it is no longer waiting."""
         with self._lock:
             kept = [queued for queued in self._runs if queued.run != run]
             removed = len(kept) < len(self._runs)
@@ -56,7 +56,7 @@ class RunQueue:
 
     @property
     def waiting(self) -> tuple[QueuedRun, ...]:
-        """What waits, in order."""
+        """The waiting runs, in order."""
         with self._lock:
             return tuple(self._runs)
 
@@ -71,7 +71,7 @@ class RunQueue:
 
 
 class Mailbox:
-    """Events from the training thread to the screen. Only news that newer news of the same run replaces is merged."""
+    """Events from the training thread to the screen. A mergeable event replaces a pending one of its type and run."""
 
     def __init__(self) -> None:
         self._events: list[Event] = []
@@ -82,7 +82,7 @@ class Mailbox:
         """Add an event; never blocks for long."""
         with self._lock:
             if not event.mergeable:
-                # What came before it stays before it.
+                # Later events must not replace one from before it.
                 self._newest.clear()
             else:
                 key = event.type, str(getattr(event, "run", ""))
@@ -103,19 +103,19 @@ class Mailbox:
 class TrainingSession:
     """Runs the engine in one daemon thread at a time.
 
-    A daemon thread and not a Textual worker: a worker that is cancelled says so while its thread runs on.
+    A daemon thread and not a Textual worker: a cancelled worker reports that it ended while its thread keeps running.
 
     Args:
-        engine: What trains; it is called, and so loads PyTorch, inside the thread alone.
-        home: Where the store lies. Each event is recorded before the screen can see it.
-        workers: What trains several runs in parallel; `None`: one after the other is all there is.
-        cluster: Where the workers are; `None`: on this machine.
+        engine: The engine; called, and so loads PyTorch, only inside the thread.
+        home: The folder that contains the store. Each event is recorded before the screen can see it.
+        workers: Trains several runs in parallel; `None` to train only one after another.
+        cluster: The cluster that workers run on; `None` for this machine.
 
     Attributes:
-        id: Names the session, for its lock and its socket.
+        id: Id of the session, which names its lock and its socket.
         jobs: Parallel runs on this machine, from the next start on.
-        queue: What waits.
-        mailbox: What the training thread said.
+        queue: The waiting runs.
+        mailbox: Events from the training thread.
     """
 
     def __init__(
@@ -137,17 +137,17 @@ class TrainingSession:
 
     @property
     def starting(self) -> QueuedRun | None:
-        """What the training thread took from the queue and has not begun yet."""
+        """The run that the training thread took from the queue and has not started yet."""
         return next(iter(self._taken), None)
 
     @property
     def control(self) -> TrainingControl:
-        """What the present thread listens to."""
+        """The control of the current training thread."""
         return self._control
 
     @property
     def active(self) -> bool:
-        """True while the training thread lives."""
+        """True while the training thread is alive."""
         return self._thread is not None and self._thread.is_alive()
 
     @property
@@ -156,44 +156,44 @@ class TrainingSession:
         return self._total
 
     def done(self, in_progress: int) -> int:
-        """Return how many of them are over."""
+        """Return how many of the `total` runs are over."""
         return max(0, self._total - len(self.queue.waiting) - (max(1, in_progress) if self.active else 0))
 
     @property
     def may_choose_jobs(self) -> bool:
-        """True where people decide how many runs are trained in parallel; a cluster takes as many as fit."""
+        """True if the user chooses how many runs are trained in parallel; a cluster takes as many as fit."""
         return self._workers is not None and self._cluster is None
 
     @property
     def at_once(self) -> int:
-        """Runs that are trained in parallel, as far as that is known."""
+        """Number of runs trained in parallel, as far as it is known."""
         return self.jobs if self._cluster is None else self._cluster.room
 
     def add(self, runs: Sequence[QueuedRun], *, first: bool = False) -> None:
-        """Queue runs. They start by themselves only while the queue is being worked off.
+        """Queue runs. They start automatically only while the queue is being trained.
 
         Args:
             runs: What to add, in order.
-            first: Put them in front of what waits.
+            first: Put them at the front of the queue.
 
         Raises:
-            StoreError: They wait, but would not outlive this process.
+            StoreError: They are queued, but would not outlive this process.
         """
         if not self.active and not self.queue.waiting:
             self._total = 0
         self._total += len(runs)
-        # Written down first: the training thread may take them immediately.
+        # Stored first: the training thread may take them immediately.
         try:
             self._kept().add_waiting(runs, self.id)
         finally:
             self.queue.add(runs, first=first)
 
     def write_down(self, runs: Sequence[QueuedRun]) -> None:
-        """Remember runs as waiting without queueing them here; errors as for `add`."""
+        """Store runs as waiting without queueing them here; errors as for `add`."""
         self._kept().add_waiting(runs, self.id)
 
     def adopt(self) -> int:
-        """Queue what waited in sessions that have died; return how many runs that are. Remove what was long deleted.
+        """Queue the waiting runs of dead sessions and return their number. Also purge runs deleted long ago.
 
         Raises:
             StoreError: The store cannot be used.
@@ -205,10 +205,10 @@ class TrainingSession:
         return len(runs)
 
     def remove(self, run: str) -> bool:
-        """Take a waiting run out; False when it is not waiting any more.
+        """Remove a waiting run; return False if it is no longer waiting.
 
         Raises:
-            StoreError: It is out, but will be back when the app starts again.
+            StoreError: It is removed, but will be back when the app is started again.
         """
         removed = self.queue.remove(run)
         self._total -= removed
@@ -217,27 +217,27 @@ class TrainingSession:
         return removed
 
     def relabel(self, runs: Sequence[str], change: Callable[[Labels], Labels]) -> None:
-        """Change what runs are called; errors as for `Store.relabel`."""
+        """Change the labels of runs; errors as for `Store.relabel`."""
         self._kept().relabel(runs, change)
 
     def _kept(self) -> Store:
-        """Return the store for the thread of the screen; its lock tells that what waits has an owner."""
+        """Return the store of the screen's thread; its lock shows that the waiting runs have an owner."""
         if self._keeper is None:
             self._keeper = Store.open(self._home)
         return self._keeper
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
         if self._keeper is not None:
             self._keeper.close()
 
     @property
     def goes_on(self) -> bool:
-        """True when what waits starts by itself after the run in progress."""
+        """True if the waiting runs start automatically after the run in progress."""
         return self._wanted
 
     def start(self, *, alone: bool = False) -> bool:
-        """Work off the queue, or its first run alone; False when the thread is already at it."""
+        """Train the queue, or only its first run; return False if the thread is already running."""
         if self.active:
             return False
         self._wanted = not alone
@@ -252,36 +252,36 @@ class TrainingSession:
         return True
 
     def follow_up(self) -> bool:
-        """Let what waits follow the run in progress; False when it does so already, or nothing waits."""
+        """Let the waiting runs follow the run in progress; return False if they already do, or none is waiting."""
         new = not self._wanted and bool(self.queue.waiting)
         self._wanted = self._wanted or new
         return new
 
     def stop(self, run: str | None = None, *, after_epoch: bool = False) -> None:
-        """End the run, or all, now or after the epoch; what waits stays waiting."""
+        """End the run, or all, now or after the epoch; the waiting runs stay queued."""
         self._wanted = False
         self._control.stop(run, after_epoch=after_epoch)
 
     def hand_over(self) -> None:
-        """End the run where it is, so that another process can go on with it."""
+        """Stop the run where it is, so that another process can resume it."""
         self._wanted = False
         self._control.hand_over()
 
     def let_go_of_queue(self) -> tuple[QueuedRun, ...]:
-        """Return what waits and forget it here; what is written down of it stays, for whoever takes it over."""
+        """Empty the queue and return it; its stored copy remains, for the process that takes it over."""
         waiting = tuple(self.queue)
         self._total -= len(waiting)
         return waiting
 
     def go_on(self) -> bool:
-        """Start again what was queued while the thread was on its way out; True when there was something."""
+        """Start runs that were queued while the thread was ending; return True if there were any."""
         if self.active:
             return False
         self._wanted = self._wanted and bool(self.queue.waiting)
         return self._wanted and self.start()
 
     def join(self, timeout_s: float) -> bool:
-        """Wait for the thread; False when it still runs."""
+        """Wait for the thread; return False if it is still running."""
         if self._thread is not None:
             self._thread.join(timeout_s)
         return not self.active
@@ -304,18 +304,18 @@ class TrainingSession:
                     self.mailbox.put(Notice(level="information", message=recorder.problem))
                 for event in recorder.play(training, noted()):
                     if isinstance(event, RunStarted | RunContinued):
-                        # Those before it in the queue that did not begin were refused.
+                        # Runs taken before it that did not start were rejected.
                         several = isinstance(control, PoolControl)
                         taken[:] = [queued for queued in taken if queued.run != event.run] if several else []
                     self.mailbox.put(event)
             if control.queue_stopped:
-                # Stopped before it began, as while data is downloaded: it waits again.
+                # Stopped before it started, for example during a download: queue it again.
                 self.queue.add(taken, first=True)
         except MnistTuiError as error:
-            # Out of reach for now, as a cluster: not to be tried again immediately, but to be there when somebody does.
+            # Unreachable for now, such as a cluster: queue the runs again, but do not retry automatically.
             self._wanted = False
             self.queue.add(taken, first=True)
             self.mailbox.put(Notice(level="error", message=str(error), exit_code=error.exit_code))
-        except Exception as error:  # noqa: BLE001 - a thread's last words: nobody else would hear them
+        except Exception as error:  # noqa: BLE001 - nothing outside this thread would report it
             message = f"Training ended with an internal error: {type(error).__name__}: {error}"
             self.mailbox.put(Notice(level="error", message=message, exit_code=1))

@@ -34,7 +34,7 @@ class SystemLoad:
         cores: Logical cores.
         process_bytes: Resident memory of this process.
         memory_used_bytes, memory_total_bytes: The computer's memory.
-        gpu: The first GPU, `None` where there is none.
+        gpu: The first GPU, or `None`.
     """
 
     cpu: float
@@ -46,7 +46,7 @@ class SystemLoad:
 
 
 class SystemProbe:
-    """Reads the load; the first reading of the processor covers no time and is 0."""
+    """Reads the load; the first CPU reading covers no time and is 0."""
 
     def __init__(self) -> None:
         self._process: psutil.Process | None = None
@@ -54,7 +54,7 @@ class SystemProbe:
 
     def read(self) -> SystemLoad:
         """Return the load since the last call."""
-        # Loaded behind the first frame, which shows no load yet.
+        # Imported after the first frame, which shows no load yet.
         import psutil
 
         self._process = self._process or psutil.Process()

@@ -1,1 +1,1 @@
-"""What survives: runs and epochs in SQLite, tables and logs beside them."""
+"""Persistent data: runs and epochs in SQLite, with checkpoints, tables and logs next to the database."""

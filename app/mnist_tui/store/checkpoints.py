@@ -1,7 +1,7 @@
-"""Checkpoint files: whole or absent, known by their hash.
+"""Checkpoint files: complete or absent, verified by their hash.
 
-The file is on the disk before the transaction that names it. A file without a row is of no harm and is swept away; a
-row without its file cannot come from a crash.
+A file is on disk before the transaction that refers to it. A file without a row is harmless and is removed; a crash
+cannot leave a row without its file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def folder_of(home: Path, run: str) -> Path:
     """Return the folder of a run's checkpoints.
 
     Raises:
-        StoreError: The id would lead elsewhere, so it is none of ours.
+        StoreError: The id is not a safe file name.
     """
     if not is_safe_name(run):
         raise StoreError(f"the run id {run!r} is damaged")
@@ -29,10 +29,10 @@ def folder_of(home: Path, run: str) -> Path:
 
 
 def write(folder: Path, name: str, data: bytes) -> str:
-    """Write a file, on the disk when this returns; return its SHA-256.
+    """Write a file durably; return its SHA-256.
 
     Raises:
-        OSError: It could not be written; nothing is left of it.
+        OSError: It could not be written; no partial file is left behind.
     """
     make_private_folder(folder.parent)
     make_private_folder(folder)
@@ -40,7 +40,7 @@ def write(folder: Path, name: str, data: bytes) -> str:
     try:
         fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(fd, "wb") as file:
-            os.fchmod(fd, 0o600)  # whatever the umask took
+            os.fchmod(fd, 0o600)  # regardless of the umask
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -54,7 +54,7 @@ def write(folder: Path, name: str, data: bytes) -> str:
 
 
 def read(folder: Path, name: str, sha256: str) -> bytes | None:
-    """Return the content of a file; `None` when it is missing or is not what was written."""
+    """Return the content of a file; `None` if it is missing or its hash differs."""
     try:
         data = (folder / Path(name).name).read_bytes()
     except OSError:
@@ -63,14 +63,14 @@ def read(folder: Path, name: str, sha256: str) -> bytes | None:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder with all that is in it; what cannot be removed stays."""
+    """Remove a folder and its content; errors are ignored."""
     sweep(folder, ())
     with suppress(OSError):
         folder.rmdir()
 
 
 def sweep(folder: Path, kept: Iterable[str]) -> None:
-    """Remove all files but the named ones; what cannot be removed stays."""
+    """Remove all files except the named ones; errors are ignored."""
     names = set(kept)
     with suppress(OSError):
         for path in folder.iterdir():

@@ -13,14 +13,14 @@ from mnist_tui.store.database import Store
 
 
 class Claims:
-    """Runs claimed for this process one by one; a run that goes on gets its story and its last good checkpoint.
+    """Claims queued runs for this process one by one; a resumed run gets its story and its last valid checkpoint.
 
-    Iterated, each run is over when the next one is asked for. Who trains several in parallel takes them instead, and
-    gives up those that never began. One that cannot be claimed is left out, which a notice reports with the next event.
+    When iterated, requesting the next run means that the previous one is over. To train several in parallel, use `take`
+    instead, and `give_up` those that never started. Runs that cannot be claimed are skipped and reported by a notice.
 
     Args:
-        store: Where they are claimed.
-        queue: What waits, in order.
+        store: The store to claim them in.
+        queue: The queued runs, in order.
     """
 
     def __init__(self, store: Store, queue: Iterable[QueuedRun]) -> None:
@@ -39,14 +39,14 @@ class Claims:
         return self._last
 
     def take(self) -> QueuedRun | None:
-        """Claim the next run; `None` when nothing waits any more."""
+        """Claim the next run; return `None` if the queue is empty."""
         for queued in self._queue:
             if (claimed := self.again(queued)) is not None:
                 return claimed
         return None
 
     def again(self, queued: QueuedRun) -> QueuedRun | None:
-        """Claim a run, also one that this process already has; `None` where that fails, which is reported."""
+        """Claim a run, even one that this process already holds; return `None` and report it if that fails."""
         try:
             claimed = self._store.claim(queued)
         except MnistTuiError as error:
@@ -59,20 +59,20 @@ class Claims:
         return claimed
 
     def give_up(self, run: str) -> None:
-        """Let a run go that did not begin; after one that did, nothing is left to do."""
+        """Release a run that did not start; for one that did, there is nothing to do."""
         self._store.give_up(run)
 
 
 def continuing(store: Store, name: str, epochs: int | None = None) -> QueuedRun:
-    """Return a past run as one that waits to go on.
+    """Return a queued run that resumes a past run.
 
     Args:
-        store: Where it lies.
+        store: The store that contains it.
         name: As for `Store.run`.
-        epochs: Epochs to reach; `None`: as many as before.
+        epochs: Target number of epochs; `None` to keep the previous target.
 
     Raises:
-        UsageError: There is nothing to go on with.
+        UsageError: The run cannot be resumed.
         StoreError: The run, or the store, is damaged.
     """
     run = store.run(name)

@@ -1,4 +1,4 @@
-"""The connection to SQLite: how it is opened, brought up to date, and how its errors become sentences."""
+"""The connection to SQLite: opens and migrates the database, and explains its errors."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from mnist_tui.store.schema import MIGRATIONS, TABLES, VERSION
 
 DATABASE: Final = "runs.db"
 BUSY_TIMEOUT_S: Final = 5.0
-"""How long to wait for another program that writes, where a person waits for the answer."""
+"""How long to wait for another writer when a user is waiting for the result."""
 
 
 TRAINING_PATIENCE_S: Final = 60.0
-"""The same where training waits: giving up would cost the epoch in progress."""
+"""The same for training, where giving up would lose the epoch in progress."""
 
 _RETRY_S: Final = 0.01
 
@@ -29,7 +29,7 @@ _RETRY_S: Final = 0.01
 class Connection:
     """One connection to the database of a home; use it in one thread.
 
-    What a transaction wrote is on the disk when it ends: WAL with synchronous=FULL.
+    A transaction is durable when it ends: WAL with synchronous=FULL.
     """
 
     def __init__(self, connection: sqlite3.Connection | None, path: Path) -> None:
@@ -39,11 +39,11 @@ class Connection:
 
     @classmethod
     def open(cls, home: Path, patience_s: float | None = None) -> Self:
-        """Open for writing; make what is missing, bring an older schema up to date after a backup.
+        """Open for writing; create what is missing, and migrate an older schema after a backup.
 
         Args:
-            home: The folder it lies in.
-            patience_s: How long to wait for another program that writes; `None`: as long as a person would.
+            home: The folder that contains it.
+            patience_s: How long to wait for another writer; `None` for `BUSY_TIMEOUT_S`.
 
         Raises:
             StoreError: The database is damaged, locked, of a newer version, or cannot be written.
@@ -52,7 +52,7 @@ class Connection:
         path = home / DATABASE
         with _explained(path):
             if not path.exists():
-                # Created by us first, so that it is private before anything is in it.
+                # Create it before SQLite does, so that it is private from the start.
                 fd = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
                 os.fchmod(fd, 0o600)
                 os.close(fd)
@@ -69,7 +69,7 @@ class Connection:
 
     @classmethod
     def open_readonly(cls, home: Path) -> Self:
-        """Open for reading; a home without a database has nothing in it.
+        """Open for reading; a home without a database counts as empty.
 
         Raises:
             StoreError: The database is damaged, or of a newer version.
@@ -77,7 +77,7 @@ class Connection:
         path = home / DATABASE
         with _explained(path):
             if not next(place for place in (home, *home.parents) if place.exists()).is_dir():
-                raise StoreError(f"{home} is not a folder", "Name another home with MNIST_TUI_HOME")
+                raise StoreError(f"{home} is not a folder", "Set MNIST_TUI_HOME to another folder")
             if not path.exists() or not path.stat().st_size:
                 return cls(None, path)
             connection = _connect(path, "mode=ro")
@@ -105,7 +105,7 @@ class Connection:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Write all or nothing; on the disk when the block ends.
+        """Run a transaction; it is durable when the block ends.
 
         Raises:
             StoreError: It could not be written.
@@ -124,12 +124,12 @@ class Connection:
                 raise
 
     def _check_in_place(self) -> None:
-        # SQLite goes on with the file that it has open, which nobody would find again.
+        # SQLite keeps writing to its open file, even if nobody can find that any more.
         if _file_at(self._path) != self._file:
             raise StoreError(f"{self._path} was moved or deleted while in use", "Put it back, or start again")
 
     def query(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """Return all rows; none where there is no database.
+        """Return all rows; none if there is no database.
 
         Raises:
             StoreError: The database cannot be read.
@@ -141,7 +141,7 @@ class Connection:
 
 
 def _file_at(path: Path) -> tuple[int, int] | None:
-    """Return what tells the file under this name from any other; `None` when there is none."""
+    """Return the identity (device and inode) of the file at a path; `None` if there is none."""
     try:
         status = path.stat()
     except OSError:
@@ -150,19 +150,19 @@ def _file_at(path: Path) -> tuple[int, int] | None:
 
 
 def _connect(path: Path, options: str = "", patience_s: float | None = None) -> sqlite3.Connection:
-    # Quoted as SQLite's file: addresses want it.
+    # Percent-encoded, as SQLite's file: URIs require.
     address = f"file:{path.absolute().as_uri().removeprefix('file:')}?{options}"
     timeout_s = BUSY_TIMEOUT_S if patience_s is None else patience_s
     return sqlite3.connect(address, uri=True, timeout=timeout_s, isolation_level=None)
 
 
 def _connect_despite(path: Path) -> sqlite3.Connection:
-    """Connect for reading where a first attempt failed."""
+    """Connect for reading after a first attempt failed."""
     if not os.access(path.parent, os.W_OK):
-        # WAL wants to write beside the database. On a disk that cannot be written, nobody else writes.
+        # WAL needs to write next to the database. In a read-only folder, nobody else writes either.
         return _connect(path, "mode=ro&immutable=1")
     if path.with_name(f"{path.name}-journal").exists():
-        # A process was killed inside a transaction. Only one who may write can take that back.
+        # A process was killed during a transaction. Only a writer can roll it back.
         with closing(_connect(path, "mode=rw")) as writer:
             _is_empty(writer)
     return _connect(path, "mode=ro")
@@ -171,9 +171,9 @@ def _connect_despite(path: Path) -> sqlite3.Connection:
 def _prepare(connection: sqlite3.Connection, path: Path, patience_s: float | None) -> None:
     is_new = _is_empty(connection)
     if not is_new:
-        # Before anything is changed: it may be another program's.
+        # Before changing anything: it may belong to another program.
         _check_version(connection, path)
-    # SQLite answers with the mode it really took; where WAL is not available (network disks), roll back instead.
+    # SQLite returns the mode it actually uses; without WAL (network disks), it keeps its rollback journal.
     mode = _write_ahead(connection, BUSY_TIMEOUT_S if patience_s is None else patience_s)
     connection.execute(f"PRAGMA synchronous = {'FULL' if mode == 'wal' else 'EXTRA'}")
     connection.execute("PRAGMA foreign_keys = ON")
@@ -181,7 +181,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, patience_s: float | Non
     if not is_new and _version(connection) < VERSION:
         _back_up(connection, path)
     connection.execute("BEGIN IMMEDIATE")
-    # Looked at again: another process may have been quicker.
+    # Check again: another process may have been faster.
     version = _version(connection)
     scripts = MIGRATIONS[version:] if version else (TABLES, *MIGRATIONS[1:])
     for statement in ";\n".join(scripts).split(";\n"):
@@ -192,20 +192,20 @@ def _prepare(connection: sqlite3.Connection, path: Path, patience_s: float | Non
 
 
 def _write_ahead(connection: sqlite3.Connection, patience_s: float) -> str:
-    """Switch to WAL; return the mode that it came to."""
+    """Switch to WAL; return the resulting mode."""
     end = time.monotonic() + patience_s
     while True:
         try:
             return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
         except sqlite3.OperationalError as error:
-            # SQLite itself does not wait here, where someone else opens a new database at the same moment.
+            # SQLite itself does not wait here if another process opens the new database at the same time.
             if "locked" not in str(error) or time.monotonic() > end:
                 raise
             time.sleep(_RETRY_S)
 
 
 def _back_up(connection: sqlite3.Connection, path: Path) -> None:
-    """Copy the database as it is, whole or not at all."""
+    """Back up the database; the copy is complete or absent."""
     copy = path.with_name(f"{path.name}.v{_version(connection)}-backup")
     part = copy.with_name(f".{copy.name}.part")
     with closing(sqlite3.connect(part)) as target:
@@ -219,7 +219,7 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:
-    """Return whether its tables were never made: its process may have been killed before."""
+    """Return whether it has no tables: the process that created it may have been killed first."""
     return connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None
 
 
@@ -228,16 +228,16 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
     if version > VERSION:
         raise StoreError(f"{path} was written by a newer version of mnist-tui", "Update mnist-tui")
     if version < 1:
-        raise StoreError(f"{path} is not a mnist-tui store", "Move it away, or name another home with MNIST_TUI_HOME")
+        raise StoreError(f"{path} is not a mnist-tui store", "Move it away, or set MNIST_TUI_HOME to another folder")
 
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into sentences."""
+    """Turn SQLite's errors into `StoreError`s that say what to do."""
     try:
         yield
     except UnicodeDecodeError as error:
-        # Damage that SQLite quotes in its message, which Python then cannot read.
+        # SQLite quotes the damaged bytes in its message, which Python then cannot decode.
         raise StoreError(f"{path} is damaged", "Move it away, or restore a backup; nothing was changed") from error
     except sqlite3.Error as error:
         text = str(error).lower()
@@ -245,7 +245,7 @@ def _explained(path: Path) -> Iterator[None]:
             raise StoreError(f"{path} is locked by another program", "Close it and try again") from error
         if "not a database" in text or "malformed" in text or "no such table" in text or "no such column" in text:
             raise StoreError(
-                # On one line and not at length: SQLite quotes whole tables.
+                # On one line and shortened: SQLite quotes whole table definitions.
                 f"{path} is damaged: {' '.join(str(error).split())[:120]}",
                 "Move it away, or restore a backup; nothing was changed",
             ) from error

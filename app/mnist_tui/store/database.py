@@ -48,10 +48,10 @@ LOOK_S: Final = 0.1
 
 
 class Store(RunReader):
-    """Runs, their epochs and checkpoints, and what waits. Use one `Store` per thread.
+    """Runs, their epochs and checkpoints, and the queue. Use one `Store` per thread.
 
-    What `record` was given is on the disk when it returns, so a listener that hears of it afterwards never knows of
-    an epoch that could still be lost.
+    An event is durable when `record` returns, so a listener that receives it afterwards never knows of an epoch that
+    could still be lost.
     """
 
     def __init__(self, connection: Connection, home: Path) -> None:
@@ -63,11 +63,11 @@ class Store(RunReader):
 
     @classmethod
     def open(cls, home: Path, patience_s: float | None = None) -> Self:
-        """Open for writing; make what is missing.
+        """Open for writing; create what is missing.
 
         Args:
-            home: The folder it lies in.
-            patience_s: How long to wait for another program that writes; `None`: as long as a person would.
+            home: The folder that contains it.
+            patience_s: How long to wait for another writer; `None` for the default.
 
         Raises:
             StoreError: The store is damaged, locked, of a newer version, or cannot be written.
@@ -85,7 +85,7 @@ class Store(RunReader):
 
     @property
     def home(self) -> Path:
-        """The folder it lies in."""
+        """The folder that contains it."""
         return self._home
 
     def __enter__(self) -> Self:
@@ -97,14 +97,14 @@ class Store(RunReader):
         self.close()
 
     def close(self) -> None:
-        """Let go of the database and of the runs in progress."""
+        """Close the database and release all locks."""
         self._locks.let_go_all()
         self._connection.close()
 
     # Writing --------------------------------------------------------------------------------------
 
     def recorded(self, events: Iterable[Event]) -> Iterator[Event]:
-        """Record each event, then hand on what others may see of it; trouble with checkpoints becomes a notice.
+        """Record each event, then yield its public part; problems with checkpoints are reported as notices.
 
         Raises:
             StoreError: An event could not be written.
@@ -117,13 +117,13 @@ class Store(RunReader):
                 yield event.public
 
     def record(self, event: Event) -> None:
-        """Keep an event; on the disk when this returns. Events that are only news are left out.
+        """Record an event durably. Mergeable events are not stored.
 
         Raises:
             StoreError: It could not be written.
         """
         if event.mergeable:
-            # News come by the hundred where many runs train in parallel.
+            # Mergeable events come by the hundreds when many runs train in parallel.
             run, now = str(getattr(event, "run", "")), time.monotonic()
             if now - self._looked_at.get(run, 0.0) < LOOK_S:
                 return
@@ -177,9 +177,9 @@ class Store(RunReader):
     def _commit(
         self, run: str, epoch: int, batch: int, checkpoint: bytes | None, *statements: tuple[str, Sequence[object]]
     ) -> None:
-        """Write a place in a run with its checkpoint, if it has one that can be written.
+        """Execute statements, and add a checkpoint if there is one and it can be written.
 
-        Of the checkpoints at the ends of epochs the last two and the best are kept, of those inside one the last.
+        Of the checkpoints at the end of an epoch, the last two and the best are kept; of those within one, the last.
         """
         row = self._checkpoint_file(run, epoch, batch, checkpoint) if checkpoint is not None else None
         if row is None:
@@ -195,7 +195,7 @@ class Store(RunReader):
         self._sweep(run)
 
     def _checkpoint_file(self, run: str, epoch: int, batch: int, data: bytes) -> tuple[object, ...] | None:
-        """Write the file, to which no row points yet; return the row, `None` where it could not be written."""
+        """Write the file before any row refers to it; return the row, or `None` if the file could not be written."""
         name = f"epoch-{epoch:06}-batch-{batch:06}.ckpt"
         try:
             sha256 = checkpoints.write(checkpoints.folder_of(self._home, run), name, data)
@@ -208,7 +208,7 @@ class Store(RunReader):
         return run, epoch, batch, name, sha256
 
     def _tell_no_checkpoint(self, run: str, error: OSError | StoreError) -> None:
-        """Tell it once; the next epoch tries again."""
+        """Report it once; the next epoch tries again."""
         if run in self._without_checkpoints:
             return
         self._without_checkpoints.add(run)
@@ -220,7 +220,7 @@ class Store(RunReader):
         self._notices.append(Notice(level="warning", message=message))
 
     def _sweep(self, run: str) -> None:
-        """Remove the files that no row names any more."""
+        """Remove the files that no row refers to any more."""
         kept = self._connection.query("SELECT file FROM checkpoints WHERE run = ?", run)
         checkpoints.sweep(checkpoints.folder_of(self._home, run), (str(file) for (file,) in kept))
 
@@ -228,7 +228,7 @@ class Store(RunReader):
         key = (event.sha256, event.split_seed)
         if self._connection.query("SELECT 1 FROM validation_sets WHERE sha256 = ? AND split_seed = ?", *key):
             return
-        # Level 1: the others take a second for a few per cent.
+        # Level 1: higher ones take a second to save a few per cent.
         images = zlib.compress(event.images, 1)
         row = (*key, event.side, json.dumps(event.classes), event.labels, images)
         self._write(("INSERT OR IGNORE INTO validation_sets VALUES (?, ?, ?, ?, ?, ?)", row))
@@ -236,21 +236,21 @@ class Store(RunReader):
     def _hold(self, run: str) -> None:
         self._locks.hold(run, f"the run {run} is in progress in another process")
 
-    # What people call runs -------------------------------------------------------------------------
+    # Labels ----------------------------------------------------------------------------------------
 
     def relabel(self, runs: Iterable[str], change: Callable[[Labels], Labels]) -> dict[str, Labels]:
-        """Change what runs are called: all or none, and nothing that another process writes meanwhile is lost.
+        """Change the labels of runs, all or none, without losing concurrent changes by other processes.
 
         Args:
             runs: Their ids.
-            change: From the labels as they are now to the new ones; with `deleted_at` a run is deleted, without it
-                brought back.
+            change: Maps the current labels to the new ones; setting `deleted_at` deletes a run, clearing it restores
+                the run.
 
         Returns:
             The new labels by id.
 
         Raises:
-            UsageError: A run is in progress and was to be deleted, or the new labels cannot be.
+            UsageError: A run to be deleted is in progress, or the new labels are invalid.
             StoreError: They could not be written.
         """
         changed = {}
@@ -264,7 +264,7 @@ class Store(RunReader):
         return changed
 
     def purge(self, before: str) -> int:
-        """Remove for good what was deleted before a moment, with its checkpoints; return how many runs that are.
+        """Purge the runs deleted before a given time, with their checkpoints; return their number.
 
         Args:
             before: ISO 8601, in UTC.
@@ -275,39 +275,39 @@ class Store(RunReader):
         query = "SELECT run FROM labels WHERE deleted_at <> '' AND deleted_at < ?"
         runs = [str(run) for (run,) in self._connection.query(query, before)]
         for run in runs:
-            # The row first: a folder without a row is of no harm.
+            # The row first: a folder without a row is harmless.
             self._write(("DELETE FROM runs WHERE run = ?", (run,)))
             checkpoints.remove(checkpoints.folder_of(self._home, run))
         return len(runs)
 
-    # What waits -----------------------------------------------------------------------------------
+    # The queue ------------------------------------------------------------------------------------
 
     def tell(self, notice: Notice) -> None:
-        """Let a notice come with the next event that is recorded."""
+        """Add a notice, to be delivered with the next recorded event."""
         self._notices.append(notice)
 
     def claim(self, queued: QueuedRun) -> QueuedRun | None:
-        """Make sure that nobody else trains a run, and add where it goes on.
+        """Lock a run for this process; add the continuation of one that resumes.
 
         Returns:
-            `None` when a new run was begun by somebody before.
+            The claimed run; `None` if a new run was already started by another process.
 
         Raises:
-            MnistTuiError: Another process has it, or it cannot go on.
+            MnistTuiError: Another process holds it, or it cannot be resumed.
         """
         try:
             self._hold(queued.run)
             if queued.continues:
                 return replace(queued, continuation=self._continuation(queued.run))
         except MnistTuiError:
-            # A new run that cannot be locked now was not refused: it is still there at the next start.
+            # A new run that cannot be locked now stays in the queue, for the next start.
             if queued.continues:
                 self.give_up(queued.run)
             raise
         return None if self._exists(queued.run) else queued
 
     def give_up(self, run: str) -> None:
-        """Let a run go that did not begin; after one that did, nothing is left to do."""
+        """Release a run that did not start; for one that did, there is nothing to do."""
         with suppress(StoreError):
             self.remove_waiting(run)
         self._locks.let_go(run)
@@ -335,11 +335,11 @@ class Store(RunReader):
         return Continuation(tuple(story), epoch, data, tuple(notes), tuple(later))
 
     def add_waiting(self, runs: Iterable[QueuedRun], session: str) -> None:
-        """Remember what waits in this process, so that it outlives it.
+        """Store queued runs of this process, so that they outlive it.
 
         Args:
             runs: What to add, in order.
-            session: Id of the process' session; the first call makes it known.
+            session: Id of the process's session; the first call locks it.
 
         Raises:
             StoreError: It could not be written.
@@ -348,22 +348,22 @@ class Store(RunReader):
         waiting.add(self._connection, runs, session)
 
     def remove_waiting(self, run: str) -> None:
-        """Forget a run that waits."""
+        """Remove a queued run."""
         waiting.remove(self._connection, run)
 
     def remove_all_waiting(self, session: str) -> None:
-        """Forget all that waits in a session."""
+        """Remove all queued runs of a session."""
         waiting.remove_all(self._connection, session)
 
     def adopt_waiting(self, session: str) -> tuple[QueuedRun, ...]:
-        """Take over what waited in processes that are dead; return it in its order."""
-        # First, or another process would take the same runs over from this session.
+        """Take over the queued runs of dead processes; return them in order."""
+        # Lock the session first, or another process could take over the same runs from it.
         self._hold_session(session)
         return waiting.adopt(self._connection, self._home, session)
 
     @property
     def orphans(self) -> int:
-        """How many runs wait in processes that are dead."""
+        """Number of queued runs whose process is dead."""
         return waiting.orphans(self._connection, self._home)
 
     def _hold_session(self, session: str) -> None:
@@ -371,7 +371,7 @@ class Store(RunReader):
 
 
 def _epoch(event: EpochDone) -> Iterator[tuple[str, Sequence[object]]]:
-    """Yield what writes an epoch, and its insight where it has one."""
+    """Yield the statements that write an epoch, and its insight if it has one."""
     yield (
         sql.INSERT_EPOCH,
         (event.run, event.epoch, *(to_column(getattr(event, name)) for name in EPOCH_COLUMNS)),

@@ -1,4 +1,4 @@
-"""Where everything that is kept lies, private to the user whatever the umask says."""
+"""The home folder with everything that is stored, private to the user regardless of the umask."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mnist_tui.durable import sync_folder
 from mnist_tui.errors import StoreError
 
 LOGS_KEPT: Final = 20
-"""Of each kind."""
+"""Number of logs kept of each kind."""
 _SAFE_NAME: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
 
 
@@ -23,7 +23,7 @@ def home() -> Path:
     """Return the folder of runs, tables and logs: MNIST_TUI_HOME, else the user's data folder. It may not exist yet.
 
     Raises:
-        StoreError: The name is relative to a folder that was deleted.
+        StoreError: MNIST_TUI_HOME is relative, and the current directory no longer exists.
     """
     named = os.environ.get("MNIST_TUI_HOME")
     try:
@@ -31,23 +31,23 @@ def home() -> Path:
     except FileNotFoundError as error:
         raise StoreError(
             f"the folder {named} for runs cannot be resolved: the current directory no longer exists",
-            "Give MNIST_TUI_HOME a full path",
+            "Set MNIST_TUI_HOME to an absolute path",
         ) from error
 
 
 def is_safe_name(name: object) -> bool:
-    """Return whether a run's id can be part of a file name; any other could lead elsewhere, so it is none of ours."""
+    """Return whether a run's id is safe as part of a file name; any other could point outside the home."""
     return isinstance(name, str) and _SAFE_NAME.fullmatch(name) is not None
 
 
 def make_home(place: Path) -> None:
-    """Create the folder and those above it that are missing, private to the user; they outlive a power cut.
+    """Create the folder and its missing parents durably, private to the user.
 
     Raises:
-        StoreError: It cannot be made.
+        StoreError: It cannot be created.
     """
     try:
-        # One by one: `parents=True` would give those above the usual mode.
+        # One by one: `parents=True` would create the parents with the default mode.
         for folder in (*reversed(place.parents), place):
             if folder.is_dir():
                 continue
@@ -57,17 +57,17 @@ def make_home(place: Path) -> None:
                 if not folder.is_dir():
                     raise
                 continue
-            folder.chmod(0o700)  # the umask may have taken more than it should
+            folder.chmod(0o700)  # the umask may have cleared our own bits
             sync_folder(folder.parent)
     except OSError as error:
         raise StoreError(
-            f"the folder {place} for runs cannot be made: {error.strerror or error}",
-            "Name another one with MNIST_TUI_HOME",
+            f"the folder {place} for runs cannot be created: {error.strerror or error}",
+            "Set MNIST_TUI_HOME to another folder",
         ) from error
 
 
 def make_private(path: Path) -> None:
-    """Take the rights of others away from a file or folder of ours, where that can be done."""
+    """Remove other users' permissions from a file or folder, if possible."""
     with suppress(OSError):
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o077:
@@ -75,25 +75,25 @@ def make_private(path: Path) -> None:
 
 
 def make_private_folder(place: Path) -> None:
-    """Create a folder of ours inside the home; one that exists is made private.
+    """Create a private folder inside the home; an existing one is made private.
 
     Raises:
-        StoreError: It cannot be made.
+        StoreError: It cannot be created.
     """
     make_home(place)
     make_private(place)
 
 
 def new_log(home: Path, kind: str, name: str) -> Path:
-    """Make a log that its owner alone can read; of the same kind, the oldest ones are removed.
+    """Create a log that only its owner can read; remove the oldest ones of the same kind.
 
     Args:
-        home: Where the logs are.
-        kind: What it begins with.
-        name: What tells it from the others; later ones sort behind.
+        home: The home folder.
+        kind: Prefix of the file name.
+        name: Rest of the file name; newer names must sort after older ones.
 
     Raises:
-        StoreError: It cannot be made.
+        StoreError: It cannot be created.
     """
     make_home(home)
     folder = home / "logs"
@@ -112,10 +112,10 @@ def new_log(home: Path, kind: str, name: str) -> Path:
 
 
 def tables_folder(home: Path) -> Path:
-    """Return the folder that comparisons are saved in; it is made where it is missing.
+    """Return the folder that comparisons are saved in; create it if it is missing.
 
     Raises:
-        StoreError: It cannot be made.
+        StoreError: It cannot be created.
     """
     make_private_folder(home / "tables")
     return home / "tables"

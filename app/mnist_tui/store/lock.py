@@ -1,6 +1,6 @@
-"""Says which process trains a run. The kernel lets go of a lock when its process dies, however it dies.
+"""Locks that show which process trains a run. The kernel releases a lock when its process dies, however it dies.
 
-flock and not filelock: whether a run is held is asked by several readers at once, who must not see each other.
+flock and not filelock: several readers may test a lock at the same time, which must not look like its holder.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from mnist_tui.store.home import is_safe_name, make_private_folder
 
 FOLDER: Final = "locks"
 PATIENCE_S: Final = 0.5
-"""How long to wait for a lock: readers that look whether a run is held have it for a moment."""
+"""How long to wait for a lock: readers that test whether a run is locked hold it for a moment."""
 
 
 class RunLock:
-    """The right to train one run.
+    """An exclusive lock, held by the process that trains a run.
 
     Args:
-        path: A file of its own; its folder must exist.
+        path: The lock file; its folder must exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,18 +32,18 @@ class RunLock:
         self._fd: int | None = None
 
     def acquire(self) -> bool:
-        """Take the lock; False when another process has it.
+        """Acquire the lock; return False if another process holds it.
 
         Raises:
-            OSError: The file cannot be made.
+            OSError: The file cannot be created.
         """
         deadline = time.monotonic() + PATIENCE_S
         while True:
             fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             if _lock(fd, fcntl.LOCK_EX):
-                # The holder before may have removed the file between our opening and our locking it.
+                # The previous holder may have removed the file between our open and our lock.
                 if os.fstat(fd).st_nlink:
-                    os.fchmod(fd, 0o600)  # whatever the umask took
+                    os.fchmod(fd, 0o600)  # regardless of the umask
                     self._fd = fd
                     return True
                 os.close(fd)
@@ -55,7 +55,7 @@ class RunLock:
 
     @property
     def is_in_place(self) -> bool:
-        """False once the file was removed or replaced: others would find no lock, or another one."""
+        """False if the lock file was removed or replaced, so that others do not see this lock."""
         try:
             found = self._path.stat()
         except OSError:
@@ -63,7 +63,7 @@ class RunLock:
         return self._fd is not None and os.path.samestat(found, os.fstat(self._fd))
 
     def renew(self) -> bool:
-        """Take the lock again after its file was removed; False when another process was quicker."""
+        """Acquire the lock again after its file was removed; return False if another process was faster."""
         lost = self._fd
         if not self.acquire():
             return False
@@ -72,7 +72,7 @@ class RunLock:
         return True
 
     def release(self) -> None:
-        """Give the lock back and remove its file."""
+        """Release the lock and remove its file."""
         if self._fd is not None:
             if self.is_in_place:
                 with suppress(OSError):
@@ -89,14 +89,14 @@ class Locks:
         self._held: dict[str, RunLock] = {}
 
     def hold(self, name: str, problem: str) -> None:
-        """Take a lock, or keep it.
+        """Acquire a lock unless it is already held.
 
         Args:
-            name: Whose.
-            problem: What to say when another process has it.
+            name: Name of the run or session.
+            problem: Error message if another process holds it.
 
         Raises:
-            StoreError: Another process holds it, or it cannot be taken.
+            StoreError: Another process holds it, or it cannot be acquired.
         """
         if name in self._held:
             return
@@ -112,10 +112,10 @@ class Locks:
         self._held[name] = lock
 
     def check(self, name: str) -> None:
-        """Put a lock back whose file was removed.
+        """Restore a lock whose file was removed.
 
         Raises:
-            StoreError: Another process took it meanwhile, so this one must not go on.
+            StoreError: Another process acquired it meanwhile, so this one must not continue.
         """
         lock = self._held.get(name)
         if lock is None or lock.is_in_place:
@@ -131,23 +131,23 @@ class Locks:
             )
 
     def let_go(self, name: str) -> None:
-        """Give a lock back, if it is held."""
+        """Release a lock if it is held."""
         if (lock := self._held.pop(name, None)) is not None:
             lock.release()
 
     def let_go_all(self) -> None:
-        """Give all locks back."""
+        """Release all locks."""
         for name in list(self._held):
             self.let_go(name)
 
 
 def path_of(home: Path, name: str) -> Path:
-    """Return where the lock of a run, or of a session, lies."""
+    """Return the path of the lock of a run or a session."""
     return home / FOLDER / f"{name}.lock"
 
 
 def is_held(home: Path, name: str) -> bool:
-    """Return whether a living process has the lock of that name; nothing is made or changed."""
+    """Return whether a live process holds the lock of that name; creates and changes nothing."""
     if not is_safe_name(name):
         return False
     try:

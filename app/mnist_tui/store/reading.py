@@ -1,4 +1,4 @@
-"""Reading the store: past runs as states, as events, by name."""
+"""Reads the store: past runs as states or as events, looked up by id or name."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ from mnist_tui.store.schema import EPOCH_COLUMNS
 
 INTERRUPTED: Final = "the process ended before the run did"
 DAMAGE: Final = (ValueError, TypeError, KeyError, AttributeError, RecursionError, UsageError)
-"""What reading a damaged record raises."""
+"""Exceptions that reading a damaged record can raise."""
 
 
 _INSIGHT_EPOCHS: Final = "SELECT epoch FROM insights WHERE run = ? ORDER BY epoch"
 _LABELS: Final = "SELECT run, name, tags, note, deleted_at FROM labels"
 _SOME: Final = 3
-"""Runs that a message names at most."""
+"""Maximum number of runs that a message names."""
 _VALIDATION_SET: Final = "SELECT side, classes, labels, images FROM validation_sets WHERE sha256 = ? AND split_seed = ?"
 
 Known: TypeAlias = dict[str, tuple[tuple[Any, ...], RunState]]
-"""Runs that are over, by id, with the row that they were read from."""
+"""Ended runs by id, with the row that they were read from."""
 
 
 class RunReader:
-    """Past runs, and those in progress as far as they are on the disk."""
+    """Reads past runs, and those in progress as far as they are stored."""
 
     def __init__(self, connection: Connection, home: Path) -> None:
         self._connection = connection
@@ -58,12 +58,12 @@ class RunReader:
     def runs(
         self, known: Known | None = None, *, live: Mapping[str, RunState] | None = None, deleted: bool = False
     ) -> list[RunState]:
-        """Return all runs without their epochs, the newest last. What cannot be read is left out and told.
+        """Return all runs without their epochs, newest last. Unreadable ones are left out and listed in `unreadable`.
 
         Args:
-            known: What an earlier call left here; runs that ended before it and did not change are taken from it.
-            live: Runs in progress that the caller follows, by id: all their epochs need not be read again.
-            deleted: Return those that were deleted, and no others.
+            known: A cache, filled by this and earlier calls; ended runs that have not changed are taken from it.
+            live: Runs in progress that the caller follows, by id; their epochs are not read again.
+            deleted: Return only the deleted runs.
 
         Raises:
             StoreError: The store is damaged.
@@ -97,9 +97,9 @@ class RunReader:
         return runs
 
     def _labels(self, run: str = "") -> dict[str, Labels]:
-        """Return what runs are called, or one of them, by id; damaged labels are left out."""
+        """Return the labels of all runs, or of one, by id; damaged labels are left out."""
         if not self._connection.query("SELECT 1 FROM sqlite_master WHERE name = 'labels'"):
-            # Read only, and of an older version: nobody could name a run then.
+            # A read-only store of an older version, which had no labels yet.
             return {}
         found = {}
         rows = self._connection.query(f"{_LABELS} WHERE run = ?", run) if run else self._connection.query(_LABELS)
@@ -109,7 +109,7 @@ class RunReader:
         return found
 
     def _inexact_marks(self) -> dict[str, list[Annotation]]:
-        """Return what a list of runs must know of their marks: other conditions and other learning rates."""
+        """Return the marks that a list of runs needs: resumes, with changed conditions, and learning rate changes."""
         marks: dict[str, list[Annotation]] = {}
         query = (
             "SELECT run, event FROM marks WHERE event LIKE '%\"run_continued\"%' "
@@ -137,7 +137,7 @@ class RunReader:
             state.history = self._history(run)
             return state
         if done is None:
-            # It may have ended since its row was read: the end is written down before the lock is given back.
+            # It may have ended since its row was read: the end is recorded before the lock is released.
             ((status, done),) = self._connection.query("SELECT status, done FROM runs WHERE run = ?", run)
             state.status = Status(status)
         if done is not None:
@@ -156,10 +156,10 @@ class RunReader:
         """Return one run with its epochs and marks.
 
         Args:
-            name: Its id, the beginning or the end of it where no other run fits, its name, or `last`.
+            name: Its id, an unambiguous prefix or suffix of it, its name, or `last`.
 
         Raises:
-            UsageError: No run, or more than one, is called so.
+            UsageError: No run, or more than one, matches.
             StoreError: The run, or the store, is damaged.
         """
         run = self.id_of(name)
@@ -179,10 +179,10 @@ class RunReader:
         return state
 
     def events(self, name: str) -> Iterator[Event]:
-        """Replay the events of a run: its start, epochs and marks in order, its end.
+        """Replay the events of a run: its start, its epochs and marks in order, and its end.
 
         Raises:
-            UsageError: No run, or more than one, is called so.
+            UsageError: No run, or more than one, matches.
             StoreError: The run, or the store, is damaged.
         """
         run = self.id_of(name)
@@ -217,11 +217,16 @@ class RunReader:
         return history
 
     def insight_epochs(self, run: str) -> list[int]:
-        """Return the epochs of a run, by its id, that have an insight, in order."""
+        """Return the epochs that have an insight, in order; `run` is an id."""
         return [int(epoch) for (epoch,) in self._connection.query(_INSIGHT_EPOCHS, run)]
 
+    def last_insight(self, run: str) -> Insight | None:
+        """Return the insight of the last epoch that has one; `None` if none has. Errors as for `insight`."""
+        epochs = self.insight_epochs(run)
+        return self.insight(run, epochs[-1]) if epochs else None
+
     def insight(self, run: str, epoch: int) -> Insight | None:
-        """Return the insight of an epoch of a run; `None` where it was skipped.
+        """Return the insight of an epoch; `None` if it has none.
 
         Args:
             run: The run's id.
@@ -237,14 +242,14 @@ class RunReader:
             raise _unreadable(run, error) from error
 
     def newest_checkpoint(self, run: str, known: str = "") -> tuple[int, str, bytes] | None:
-        """Return finished epochs, SHA-256 and content of the newest good checkpoint of a run, by its id.
+        """Return finished epochs, SHA-256 and content of the newest valid checkpoint of a run.
 
         Args:
             run: The run's id.
-            known: SHA-256 of one that need not be read again.
+            known: SHA-256 of the checkpoint that the caller already has.
 
         Returns:
-            `None` where there is none, or none newer than the known one.
+            `None` if there is no checkpoint, or none newer than the known one.
         """
         query = "SELECT epoch, file, sha256 FROM checkpoints WHERE run = ? ORDER BY epoch DESC, batch DESC"
         for epoch, file, sha256 in self._connection.query(query, run):
@@ -256,7 +261,7 @@ class RunReader:
         return None
 
     def validation_set(self, run: RunState) -> ValidationSet | None:
-        """Return the validation images of a run; `None` where they were never kept.
+        """Return the validation images of a run; `None` if they were not stored.
 
         Raises:
             StoreError: They are damaged.
@@ -280,9 +285,9 @@ class RunReader:
         return None
 
     def id_of(self, name: str) -> str:
-        """Return the id of the run that is called so; arguments and errors as for `run`."""
+        """Return the id of the run that matches a name; arguments and errors as for `run`."""
         if name.isascii() and self._connection.query("SELECT 1 FROM runs WHERE run = ?", name):
-            # As the app asks, for one run after the other: no need to look at all.
+            # An exact id, as the app passes it: no need to search all runs.
             return name
         labels = self._labels()
         ids = [str(run) for (run,) in self._connection.query("SELECT run FROM runs ORDER BY rowid DESC")]
@@ -309,7 +314,7 @@ def _unreadable(run: str, error: Exception) -> StoreError:
 
 
 def _reason(error: Exception) -> str:
-    """Return what is damaged in a few words, however much the damage quotes."""
+    """Return a short description of the damage, even if the error quotes a lot of it."""
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
     what = error.what if isinstance(error, UsageError) else str(error)

@@ -1,4 +1,4 @@
-"""The tables of the store and how values lie in them."""
+"""The schema of the store, and how values are stored in it."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ CREATE TABLE labels (
     deleted_at TEXT NOT NULL          -- empty while it is not deleted
 ) STRICT, WITHOUT ROWID
 """,
-    # What nothing reads, and what follows from the epoch before.
+    # Drop what nothing reads, and what can be derived from the previous epoch.
     """
 ALTER TABLE runs DROP COLUMN sweep;
 ALTER TABLE runs DROP COLUMN features;
@@ -103,7 +103,7 @@ ALTER TABLE epochs DROP COLUMN improvement_points;
 ALTER TABLE epochs DROP COLUMN error_reduction
 """,
 )
-"""What leads from version 1 to 2, from 2 to 3 and so on; `TABLES` is version 1."""
+"""Migrations by the version they start from; `TABLES` is version 1."""
 
 EPOCH_COLUMNS: Final = (
     "train_loss",
@@ -118,7 +118,7 @@ EPOCH_COLUMNS: Final = (
 
 
 def to_column(value: float) -> float | str:
-    """Return a number as it is stored: SQLite would turn NaN into NULL, so what is not finite becomes a word."""
+    """Return a number as it is stored: SQLite would turn NaN into NULL, so non-finite numbers become strings."""
     if math.isfinite(value):
         return value
     return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"

@@ -1,4 +1,4 @@
-"""What the store writes, in SQL."""
+"""SQL statements that the store executes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mnist_tui.store.schema import EPOCH_COLUMNS
 SET_LABELS: Final = "INSERT OR REPLACE INTO labels (run, name, tags, note, deleted_at) VALUES (?, ?, ?, ?, ?)"
 SET_STATUS: Final = "UPDATE runs SET status = ? WHERE run = ?"
 INSERT_RUN: Final = "INSERT INTO runs (run, status, epochs, started_at, started) VALUES (?, ?, ?, ?, ?)"
-# An epoch is trained again only after its checkpoint was lost, and then the newer numbers fit the weights.
+# An epoch is trained again only after its checkpoint was lost; then the newer numbers match the weights.
 INSERT_EPOCH: Final = (
     f"INSERT OR REPLACE INTO epochs (run, epoch, {', '.join(EPOCH_COLUMNS)}) "  # noqa: S608 - our own column names
     f"VALUES (?, ?, {', '.join('?' * len(EPOCH_COLUMNS))})"

@@ -26,28 +26,28 @@ def lock_name(session: str) -> str:
 
 
 def add(connection: Connection, runs: Iterable[QueuedRun], session: str) -> None:
-    """Write down what waits in this session, in order."""
+    """Store queued runs of a session, in order."""
     rows = ((q.run, session, q.continues, q.epochs, dumps(to_json_value(q.spec))) for q in runs)
     with connection.transaction() as transaction:
         transaction.executemany(_INSERT, rows)
 
 
 def remove(connection: Connection, run: str) -> None:
-    """Forget one run."""
+    """Remove one run."""
     with connection.transaction() as transaction:
         transaction.execute(DELETE, (run,))
 
 
 def remove_all(connection: Connection, session: str) -> None:
-    """Forget all that waits in a session, at once."""
+    """Remove all queued runs of a session."""
     with connection.transaction() as transaction:
         transaction.execute("DELETE FROM waiting WHERE session = ?", (session,))
 
 
 def adopt(connection: Connection, home: Path, session: str) -> tuple[QueuedRun, ...]:
-    """Take over what waited in sessions that are dead, in its order; what cannot be read stays where it is.
+    """Take over the queued runs of dead sessions, in order; unreadable ones are left where they are.
 
-    The session's own lock must be held already: to another process that looks, it would be dead as well.
+    The session's own lock must be held already, or other processes would consider it dead, too.
     """
     with connection.transaction() as transaction:
         adopted = [queued for owner, queued in _orphans(home, transaction.execute(_SELECT)) if owner != session]
@@ -56,7 +56,7 @@ def adopt(connection: Connection, home: Path, session: str) -> tuple[QueuedRun, 
 
 
 def orphans(connection: Connection, home: Path) -> int:
-    """Return how many runs wait in sessions that are dead."""
+    """Return the number of queued runs in dead sessions."""
     if not connection.query("SELECT 1 FROM sqlite_master WHERE name = 'waiting'"):
         return 0  # a home of version 1, or none at all
     return sum(1 for _ in _orphans(home, connection.query(_SELECT)))

@@ -1,4 +1,4 @@
-"""The terminal app: its widgets, its clocks, and the parts that do the work. Every number comes from the engine."""
+"""The terminal app: its widgets, its timers, and the objects that do the work. All numbers come from the engine."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from textual._callback import invoke
 from textual.actions import ActionParseResult
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import BindingType
+from textual.command import Provider
 from textual.dom import DOMNode
 from textual.events import Resize
 from textual.screen import Screen
@@ -27,18 +28,19 @@ from mnist_tui.runtime.backends import Backends
 from mnist_tui.runtime.session import TrainingSession
 from mnist_tui.runtime.system import SystemProbe
 from mnist_tui.signals import has_job_control, install_signal_handlers
-from mnist_tui.tui import layout
+from mnist_tui.tui import commands, layout
 from mnist_tui.tui.collection import Collection
-from mnist_tui.tui.commands import COMMANDS, OWN_ACTIONS
 from mnist_tui.tui.insight import InsightTabs
 from mnist_tui.tui.leaving import Leaving
 from mnist_tui.tui.looking import Looking
 from mnist_tui.tui.painter import Painter
+from mnist_tui.tui.palette import Commands
 from mnist_tui.tui.queueing import Queueing
 from mnist_tui.tui.remembering import Remembering
 from mnist_tui.tui.screens.help import HelpScreen
 from mnist_tui.tui.steering import Steering
-from mnist_tui.tui.tabs import TABS_OF, places
+from mnist_tui.tui.tabs import GROUP_OF, TABS_OF, places
+from mnist_tui.tui.themes import legible_variables
 from mnist_tui.tui.watching import Watching
 from mnist_tui.tui.widgets.draw import DrawView
 from mnist_tui.tui.widgets.keys import KeyBar
@@ -54,21 +56,21 @@ T = TypeVar("T")
 TICK_S: Final = 0.1
 SYSTEM_TICK_S: Final = 1.0
 REMEMBER_TICK_S: Final = 1.0
-"""How soon a changed setting is written down."""
+"""Interval at which changed settings are saved."""
 STORE_TICK_S: Final = 2.0
-"""How often to check whether other processes wrote to the store."""
+"""Interval at which to check whether other processes have written to the store."""
 NOTICE_S: Final = 5.0
 """How long a short notice stays."""
 
 
 class MnistTuiApp(App[None]):
-    """Shows runs and does what keys ask for.
+    """Shows runs and handles keys.
 
     Args:
-        backends: What can train.
-        home: Where runs and tables are kept.
-        spec: The settings to begin with; `None`: those of the last time.
-        attach: Id of a run in another process to show first; without one, whatever is in progress there.
+        backends: The training backends.
+        home: Folder with runs and tables.
+        spec: Initial settings; `None` for the ones used last time.
+        attach: Id of a run in another process to show first; if empty, any run in progress there.
     """
 
     TITLE = "mnist-tui"
@@ -78,7 +80,8 @@ class MnistTuiApp(App[None]):
     HORIZONTAL_BREAKPOINTS = layout.WIDTHS
     VERTICAL_BREAKPOINTS = layout.HEIGHTS
     ENABLE_COMMAND_PALETTE = True
-    BINDINGS: ClassVar[list[BindingType]] = [command.binding for command in COMMANDS]
+    BINDINGS: ClassVar[list[BindingType]] = [command.binding for command in commands.COMMANDS]
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Commands}
 
     def __init__(self, backends: Backends, home: Path, spec: RunSpec | None = None, attach: str = "") -> None:
         super().__init__()
@@ -90,32 +93,38 @@ class MnistTuiApp(App[None]):
         self.looking = Looking(self, self, self.work, self.painter)
         collection = Collection(self.work, self, lambda: self.painter.runs, self.copy_to_clipboard)
         self._parts = self.looking, self.leaving, Steering(self.work, self), Queueing(self.work, self), collection
-        """Where the actions are found, beside those of the app itself."""
+        """Objects that provide actions, in addition to the app itself."""
         self.watching = Watching(
-            self, self.work, self.painter, self.leaving, self.looking, self.insight, backends.warm_up
+            self, self.work, self.painter, self.leaving, self.looking, self.insight, collection, backends.warm_up
         )
         self._probe = SystemProbe()
 
     @property
     def session(self) -> TrainingSession:
-        """What trains here."""
+        """The training session of this process."""
         return self.work.session
 
     @property
     def state(self) -> SessionState:
-        """What this session has trained so far."""
+        """The runs of this session so far."""
         return self.work.state
 
+    def get_css_variables(self) -> dict[str, str]:
+        """Return the theme's variables, with legible text and visible frames whatever the theme."""
+        variables = super().get_css_variables()
+        self.theme_variables = variables | legible_variables(variables)
+        return self.theme_variables
+
     def get_default_screen(self) -> Screen[object]:
-        """Return the first screen, which knows its size from the start."""
+        """Return the first screen, with size classes already set."""
         return layout.first_screen(self.size)
 
     def compose(self) -> ComposeResult:
-        """Status, tabs, settings, progress, keys."""
+        """Create the status line, tabs, settings line, progress bars and footer."""
         yield from layout.compose()
 
     def on_mount(self) -> None:
-        """Read past runs, start the clocks, listen to signals."""
+        """Read past runs, start the timers and install signal handlers."""
         self.query_one(KeyBar).commands = self.remembering.commands
         self.remembering.begin()
         self.work.attempt(self.work.library.load)
@@ -127,28 +136,29 @@ class MnistTuiApp(App[None]):
         self.set_interval(STORE_TICK_S, self.watching.look_at_store)
         self.set_interval(REMEMBER_TICK_S, self.remembering.keep)
         self.call_after_refresh(self._read_system)
-        # Behind the first frame, before the first curve.
+        # After the first frame, before the first curve.
         self.call_after_refresh(threading.Thread(target=drawing, name="loading", daemon=True).start)
         self.call_after_refresh(self.watching.begin)
-        # Textual takes the screen back, and paints only what changes from then on.
+        # On resume, Textual repaints only what changes, so refresh everything.
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         install_signal_handlers(asyncio.get_running_loop(), self.leaving.on_signal)
 
     def on_unmount(self) -> None:
-        """Hang up."""
+        """Disconnect from other processes."""
         self.work.remote_runs.close()
 
     def on_resize(self, event: Resize) -> None:
-        """Let the names of all tabs fit, and show more on a huge screen."""
-        self.screen_stack[0].set_class(layout.is_huge(event.size), "-huge")
+        """Shorten the tab names if needed, and show more on a huge screen."""
+        for name, fits in layout.roomy(event.size).items():
+            self.screen_stack[0].set_class(fits, name)
         self.query_one(TabbedContent).get_tab("features").label = layout.features_title(event.size.width)
         self.call_after_refresh(self.painter.show_insight)
 
     # Actions --------------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Refuse what a dialog keeps from the app; what Textual does with Tab and arrows stays."""
-        return not (self.screen.is_modal and action in OWN_ACTIONS)
+        """Disable the app's actions while a dialog is open; Textual's own Tab and arrow keys still work."""
+        return not (self.screen.is_modal and action in commands.OWN_ACTIONS)
 
     async def run_action(
         self,
@@ -156,7 +166,7 @@ class MnistTuiApp(App[None]):
         default_namespace: DOMNode | None = None,
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
-        """Run an action of a part, or of the app; where one of ours does nothing in this tab, say where it works."""
+        """Run an action of a part or of the app; if it does not apply to this tab, show a notice with the right tab."""
         target, name, parameters = actions.parse(action) if isinstance(action, str) else action
         part = next((part for part in self._parts if hasattr(part, f"action_{name}")), None)
         if part is None or (target != "app" and default_namespace not in (None, self)):
@@ -171,8 +181,9 @@ class MnistTuiApp(App[None]):
         return True
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Put every command into the palette, beside Textual's own for theme and screenshot."""
-        for command in self.remembering.commands:
+        """Yield every command for the palette, those of the visible tab first, and Textual's theme and screenshot."""
+        first = GROUP_OF.get(self.tab)
+        for command in sorted(self.remembering.commands, key=lambda command: command.group != first):
             if command.action != "command_palette":
                 yield SystemCommand(f"{command.title} ({command.label})", command.help, self._runner(command.action))
         for own in super().get_system_commands(screen):
@@ -187,14 +198,14 @@ class MnistTuiApp(App[None]):
 
     def action_help(self) -> None:
         """Show all keys."""
-        self.push_screen(HelpScreen(self.remembering.commands))
+        self.push_screen(HelpScreen(self.remembering.commands, self.tab))
 
     def action_suspend_process(self) -> None:
-        """Give the shell back."""
+        """Suspend the app and return to the shell."""
         if has_job_control():
             self.leaving.in_the_shell(super().action_suspend_process)
         else:
-            self.tell("There is no shell to go back to.", severity="warning")
+            self.tell("There is no shell to return to.", severity="warning")
 
     def key_escape(self) -> None:
         """Go back by one step."""
@@ -204,11 +215,11 @@ class MnistTuiApp(App[None]):
         if self.is_running and self.screen.has_class("-wide"):
             self.query_one(LiveView).show_load(self._probe.read())
 
-    # What is drawn --------------------------------------------------------------------------------
+    # Drawing --------------------------------------------------------------------------------------
 
     @property
     def tab(self) -> str:
-        """Id of the tab in sight."""
+        """Id of the visible tab."""
         return self.painter.tab
 
     @property
@@ -218,13 +229,13 @@ class MnistTuiApp(App[None]):
 
     @property
     def in_sight(self) -> str | None:
-        """Id of the run that keys are about: the one under the cursor in the Runs tab, else the one shown."""
+        """Id of the run that keys act on: in the Runs tab the one under the cursor, otherwise the one shown."""
         if self.tab == "runs-pane":
             return self.chosen
         return shown.run if (shown := self.work.shown) is not None else None
 
     def redraw(self) -> None:
-        """Bring all that is in sight up to date."""
+        """Redraw everything visible."""
         self.painter.redraw()
 
     def go_to(self, tab: str) -> None:
@@ -232,11 +243,11 @@ class MnistTuiApp(App[None]):
         self.query_one(TabbedContent).active = tab
 
     def ask(self, screen: Screen[T], answer: Callable[[T | None], None]) -> None:
-        """Open a dialog; call `answer` with its result, `None` where it was left without one."""
+        """Open a dialog; call `answer` with its result, or `None` if it was cancelled."""
         self.push_screen(screen, answer)
 
     def beside(self, work: Callable[[], T], then: Callable[[T], None]) -> None:
-        """Run `work` in a new thread, then `then` with its result in this one."""
+        """Run `work` in a new thread, then call `then` with its result in this thread."""
         self.run_worker(lambda: self.call_from_thread(then, work()), thread=True)
 
     def tell(
@@ -249,12 +260,12 @@ class MnistTuiApp(App[None]):
     def _report(self, error: MnistTuiError) -> None:
         self.tell(str(error), severity="error", long=True)
 
-    # What widgets say -----------------------------------------------------------------------------
+    # Messages from widgets ------------------------------------------------------------------------
 
     @on(TabbedContent.TabActivated)
     @on(RunsView.Filtered)
     def _redraw(self) -> None:
-        # Nothing is drawn in a tab while it is out of sight.
+        # Hidden tabs are not drawn, so draw this one now.
         self.redraw()
 
     @on(DataTable.RowHighlighted, "#runs")

@@ -1,4 +1,4 @@
-"""The chart view: one for all charts, so that they stay in step."""
+"""The view settings, shared by all charts so that they stay in sync."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from mnist_tui.report.chartview import ChartView, next_of
 from mnist_tui.report.xaxis import limits, places
 
 ZOOM: Final = 0.6
-"""What a step leaves of the part in view."""
+"""Factor by which one step shrinks the visible range."""
 PAN: Final = 0.25
-"""Share of the part in view that a step moves it by."""
+"""Fraction of the visible range that one step pans by."""
 
 
 class ChartDesk:
-    """The look, and the runs that it is about: `show` them before anything else."""
+    """The view settings and the runs they apply to; call `show` first."""
 
     def __init__(self, look: ChartView | None = None) -> None:
         self.look = look or ChartView()
@@ -25,7 +25,7 @@ class ChartDesk:
         self._names: tuple[str, ...] = ()
 
     def show(self, runs: Sequence[RunState]) -> None:
-        """Say which runs are drawn; another run is looked at as a whole again."""
+        """Set the runs that are drawn; reset the visible range if the first one changes."""
         self._runs = runs
         names = tuple(run.run for run in runs)
         if names[:1] != self._names[:1]:
@@ -37,52 +37,52 @@ class ChartDesk:
         return max(self._runs, key=lambda run: len(run.history), default=None)
 
     def _axis(self) -> tuple[tuple[float, float], float]:
-        """Return the whole axis, and where the newest point lies."""
+        """Return the limits of the whole axis and the x of the newest point."""
         run = self._longest
         whole = limits(run, self.look.x)
         x = [] if run is None else places(run, self.look.x)
         return whole, x[-1] if x else whole[1]
 
     def move(self, steps: int) -> None:
-        """Move the cursor by so many epochs."""
+        """Move the cursor by a number of epochs."""
         if (run := self._longest) is not None:
             self.look = self.look.moved(places(run, self.look.x), steps)
 
     def point(self, x: float) -> None:
-        """Set the cursor on the epoch nearest to an x."""
+        """Set the cursor to the epoch nearest to an x."""
         if (run := self._longest) is not None:
             self.look = self.look.at(places(run, self.look.x), x)
 
     def zoom(self, steps: int, at: float | None = None) -> None:
-        """Look closer, or with negative steps at more, around a place or the cursor."""
+        """Zoom in, or out with negative steps, around an x or the cursor."""
         self.look = self.look.zoomed(*self._axis(), ZOOM**steps, at)
 
     def pan(self, steps: int) -> None:
-        """Move what is in view."""
+        """Pan the visible range."""
         self.look = self.look.panned(*self._axis(), PAN * steps)
 
     def whole(self) -> bool:
-        """Look at everything again, without a cursor; False when that is so already."""
+        """Show the whole range without a cursor; return False if it already was."""
         was_moved = self.look.is_moved
         self.look = self.look.whole()
         return was_moved
 
     def next_scale(self) -> str:
-        """Take the next scale of the y axis; return what it is called."""
+        """Switch to the next scale of the y axis; return its name."""
         self.look = replace(self.look, scale=next_of(self.look.scale))
         return self.look.scale.value
 
     def next_x(self) -> str:
-        """Let x count the next thing; return what it is called."""
+        """Switch to the next x unit; return its name."""
         self.look = self.look.with_x(next_of(self.look.x))
         return self.look.x.value
 
     def next_dots(self) -> str:
-        """Draw curves with the next kind of dots; return what it is called."""
+        """Switch to the next kind of characters for curves; return its name."""
         self.look = replace(self.look, dots=next_of(self.look.dots))
         return self.look.dots.value
 
     def next_smoothing(self) -> str:
-        """Smooth more, or not at all again; return how much."""
+        """Switch to the next smoothing level; return its name."""
         self.look = replace(self.look, smoothing=next_of(self.look.smoothing))
         return self.look.smoothing.name.lower()

@@ -1,10 +1,11 @@
-"""What the keys of the Runs tab do: mark, find, name, compare, delete and restore runs, and save their comparison."""
+"""Actions of the Runs tab: mark, filter, name, compare, delete and restore runs, and export their comparison."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from mnist_tui.core.labels import Labels, now
@@ -15,6 +16,7 @@ from mnist_tui.errors import MnistTuiError
 from mnist_tui.report.export import render, run_as_csv
 from mnist_tui.report.files import saved_text
 from mnist_tui.report.formatting import printable
+from mnist_tui.runtime.reports import save_report
 from mnist_tui.tui.screens.compare import CompareScreen
 from mnist_tui.tui.screens.confirm import ConfirmScreen
 from mnist_tui.tui.screens.label import LabelScreen
@@ -24,23 +26,23 @@ from mnist_tui.tui.widgets.runs import MAX_MARKED, RunsView
 from mnist_tui.tui.workspace import Workspace
 
 MANY_ROWS: Final = 500
-"""From here on saving may take longer than a blink, and is announced."""
+"""Show a notice before saving more rows than this, as it may take a while."""
 
 
 class Collection:
-    """The collection of past runs.
+    """Manages past runs.
 
     Args:
-        work: What the app works with.
-        ui: Its screen.
-        view: Returns the Runs tab, which knows the marks, the filter and the cursor.
-        copy: Puts text on the clipboard of the terminal.
+        work: The workspace.
+        ui: The user interface.
+        view: Returns the Runs tab, which has the marks, the filter and the cursor.
+        copy: Copies text to the terminal's clipboard.
     """
 
     def __init__(self, work: Workspace, ui: Ui, view: Callable[[], RunsView], copy: Callable[[str], None]) -> None:
         self._work, self._ui, self._view, self._copy = work, ui, view, copy
         self._deleted: tuple[str, ...] = ()
-        """What was deleted last."""
+        """The most recently deleted runs."""
 
     # Finding --------------------------------------------------------------------------------------
 
@@ -50,15 +52,15 @@ class Collection:
         if run is None:
             self._ui.tell("There is no run to mark yet.")
         elif not self._view().toggle_mark(run):
-            self._ui.tell(f"At most {MAX_MARKED} runs can be marked; more curves cannot be told apart.")
+            self._ui.tell(f"At most {MAX_MARKED} runs can be marked, so that their curves stay distinguishable.")
         self._ui.redraw()
 
     def action_filter(self) -> None:
-        """Let a filter be typed."""
+        """Open the filter for typing."""
         self._view().open_filter()
 
     def action_group(self) -> None:
-        """Group runs with equal settings, or sort them by time again."""
+        """Group runs with equal settings, or sort them by time."""
         view = self._view()
         view.is_grouped = not view.is_grouped
         self._ui.redraw()
@@ -66,19 +68,26 @@ class Collection:
 
     def action_compare(self) -> None:
         """Show the marked runs side by side."""
-        slots = self._view().marked
-        marked = self._work.marked(slots)
-        if len(marked) < 2:
-            self._ui.tell("Mark at least two runs with Space; the first one is the baseline.")
+        self._compare(self._view().marked, "Mark at least two runs with Space; the first one is the baseline.")
+
+    def compare(self, runs: Sequence[str]) -> None:
+        """Show some runs side by side, at most as many as can be marked; the first one is the baseline."""
+        shown = {run: slot for slot, run in enumerate(runs[:MAX_MARKED])}
+        self._compare(shown, "There is only one run; train another one to compare it.")
+
+    def _compare(self, slots: Mapping[str, int], why_not: str) -> None:
+        runs = self._work.marked(slots)
+        if len(runs) < 2:
+            self._ui.tell(why_not)
         else:
-            # In the order they were marked, so that the first one is the baseline.
-            order = {slot: marked[slot] for slot in slots.values() if slot in marked}
+            # In marking order, so that the first one is the baseline.
+            order = {slot: runs[slot] for slot in slots.values() if slot in runs}
             self._ui.ask(CompareScreen(order, self._work.charts.look), lambda _: None)
 
     # Naming ---------------------------------------------------------------------------------------
 
     def action_label(self) -> None:
-        """Ask what the run under the cursor is called."""
+        """Edit the name, tags and note of the run under the cursor."""
         run = self._work.known(self._view().chosen)
         if run is None:
             self._ui.tell("There is no run to name yet.")
@@ -87,14 +96,14 @@ class Collection:
 
         def keep(labels: Labels | None) -> None:
             if labels is not None:
-                # Only what was changed here: someone else may change another field meanwhile.
+                # Only the fields changed here: another process may change other fields meanwhile.
                 names = [f.name for f in fields(labels) if getattr(labels, f.name) != getattr(was, f.name)]
                 self._label([run], lambda now: replace(now, **{name: getattr(labels, name) for name in names}))
 
         self._ui.ask(LabelScreen(f"Run {printable(run.run)}", run.labels), keep)
 
     def _label(self, runs: Sequence[RunState], change: Callable[[Labels], Labels]) -> bool:
-        """Change what runs are called; False when that could not be written, which was reported."""
+        """Change the labels of runs; return False if they could not be saved (the error was reported)."""
 
         def label() -> bool:
             self._work.session.relabel([run.run for run in runs], change)
@@ -108,7 +117,7 @@ class Collection:
     # Deleting -------------------------------------------------------------------------------------
 
     def action_remove(self) -> None:
-        """Take a waiting run out of the queue, or ask to delete past runs: the marked ones, else the chosen one."""
+        """Remove a queued run, or ask to delete past runs: the marked ones, or else the one under the cursor."""
         view = self._view()
         if (waiting := view.chosen_waiting) is not None:
             if self._work.attempt(partial(self._work.session.remove, waiting)):
@@ -133,11 +142,11 @@ class Collection:
             for name in self._deleted:
                 self._view().marked.pop(name, None)
             self._work.sight.forget(self._deleted)
-            self._ui.tell(f"Deleted {count(len(runs), 'run')}. Press Z to restore what was deleted last.", long=True)
+            self._ui.tell(f"Deleted {count(len(runs), 'run')}. Press Z to restore.", long=True)
             self._ui.redraw()
 
     def action_undelete(self) -> None:
-        """Restore what was deleted last."""
+        """Restore the most recently deleted runs."""
         deleted = self._work.attempt(self._work.library.deleted) or []
         last = max((run.labels.deleted_at for run in deleted), default="")
         names = self._deleted or tuple(run.run for run in deleted if run.labels.deleted_at == last)
@@ -154,33 +163,53 @@ class Collection:
         return self._view().comparison(self._work.library.runs())
 
     def action_export(self) -> None:
-        """Save the comparison in all formats and say where."""
+        """Save the comparison in all formats and report where."""
         table = self._comparison()
-        if not table.rows:
+        if table.rows:
+            self.export(table)
+        else:
             self._ui.tell("There is no finished run to export yet.", severity="warning")
-            return
+
+    def export(self, table: ComparisonTable) -> None:
+        """Save a comparison in all formats and report where."""
         if len(table.rows) > MANY_ROWS:
             self._ui.tell(f"Saving {len(table.rows):,} rows …", subject="export", long=True)
-        # Beside the screen: thousands of rows take seconds.
-        self._ui.beside(partial(self._save, table), lambda saved: self._ui.tell(*saved, subject="export", long=True))
+        # In another thread, because thousands of rows take seconds.
+        self._save(partial(self._work.library.save, table, FORMATS))
 
-    def _save(self, table: ComparisonTable) -> tuple[str, Severity]:
-        try:
-            return saved_text(self._work.library.save(table, FORMATS)), "information"
-        except MnistTuiError as error:
-            return str(error), "error"
+    def action_report(self) -> None:
+        """Write a report on the marked runs, otherwise on the one under the cursor."""
+        view = self._view()
+        runs = [run for run in (*view.marked, view.chosen) if run is not None][: len(view.marked) or 1]
+        if runs:
+            self.report(runs)
+        else:
+            self._ui.tell("There is no run to report on yet.", severity="warning")
+
+    def report(self, runs: Sequence[str]) -> None:
+        """Write a report on some runs as HTML and say where."""
+        self._save(lambda: (save_report(self._work.home, runs),))
+
+    def _save(self, save: Callable[[], Sequence[Path]]) -> None:
+        def attempt() -> tuple[str, Severity]:
+            try:
+                return saved_text(save()), "information"
+            except MnistTuiError as error:
+                return str(error), "error"
+
+        self._ui.beside(attempt, lambda saved: self._ui.tell(*saved, subject="export", long=True))
 
     def action_copy(self) -> None:
-        """Copy the comparison, or in other tabs the epochs of the run, to the clipboard of the terminal."""
+        """Copy the comparison, or in other tabs the epochs of the run, to the terminal's clipboard."""
         run = self._work.shown
         if self._ui.tab == "runs-pane":
             table = self._comparison()
-            text, what = render(table, "md") if table.rows else "", "The comparison is on the clipboard as Markdown"
+            text, what = render(table, "md") if table.rows else "", "Copied the comparison as Markdown"
         else:
             text = run_as_csv(run) if run is not None and run.history else ""
-            what = "The epochs are on the clipboard as CSV"
+            what = "Copied the epochs as CSV"
         if text:
             self._copy(text)
-            self._ui.tell(f"{what}, where the terminal allows it.")
+            self._ui.tell(f"{what}, if the terminal supports it.")
         else:
             self._ui.tell("There is nothing to copy yet.")

@@ -1,4 +1,4 @@
-"""Every user action, declared once: keys, footer, palette, help screen and docs/keys.md come from here."""
+"""All commands, declared once: keys, footer, palette, help screen and docs/keys.md are generated from here."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from textual.binding import Binding
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One thing a person can do.
+    """A command of the app.
 
     Attributes:
-        action: Name of the app's `action_` method, with its arguments.
+        action: Name of the `action_` method, with its arguments.
         key: Key or keys, comma separated, as Textual names them.
-        label: The key as people read it.
+        label: Display name of the key.
         title: A few words for the palette.
         help: One sentence: what it does and when it takes effect.
         group: Heading on the help screen.
-        short: One or two words for the footer, where the title is longer than that.
+        short: One or two words for the footer, if the title is longer.
     """
 
     action: str
@@ -37,7 +37,7 @@ class Command:
 
     @property
     def identity(self) -> str:
-        """The action in a form that Textual takes as an id."""
+        """The action in a form that Textual accepts as an id."""
         return self.action.replace("('", ".").replace("')", "").replace("(", ".").replace(")", "")
 
     @property
@@ -56,14 +56,14 @@ class Command:
 
 _TRAIN: Final = "Training"
 _NEXT: Final = "Settings of the next run"
-_VIEW: Final = "Looking"
+_VIEW: Final = "View"
 _CHARTS: Final = "Charts"
-_LEARNED: Final = "Errors and Features tabs"
-_RUNS: Final = "Runs tab"
+LEARNED: Final = "Errors and Features tabs"
+RUNS: Final = "Runs tab"
 _APP: Final = "Program"
 
 COMMANDS: Final = (
-    Command("start", "r", "r", "Start", "Start the waiting runs; with none waiting, the settings shown.", _TRAIN),
+    Command("start", "r", "r", "Start", "Start the waiting runs, or else a run with the settings shown.", _TRAIN),
     Command("enqueue", "n", "n", "Queue", "Add a run with the settings shown to the queue.", _TRAIN),
     Command(
         "report_preset",
@@ -83,13 +83,13 @@ COMMANDS: Final = (
         _TRAIN,
         short="New…",
     ),
-    Command("pause", "p", "p", "Pause", "Hold the run before its next batch, or resume it.", _TRAIN),
+    Command("pause", "p", "p", "Pause", "Pause the run before its next batch, or resume it.", _TRAIN),
     Command(
         "stop",
         "x",
         "x",
         "Stop",
-        "End the run after this batch; asks first when much of an epoch would be lost.",
+        "Stop the run after this batch; asks first if much of an epoch would be lost.",
         _TRAIN,
     ),
     Command(
@@ -97,7 +97,7 @@ COMMANDS: Final = (
         "K",
         "K",
         "Skip to the next run",
-        "End the run as Stop does and start the next one in the queue.",
+        "Stop the run and start the next one in the queue.",
         _TRAIN,
         short="Skip",
     ),
@@ -148,7 +148,7 @@ COMMANDS: Final = (
         "e,right_square_bracket",
         "e",
         "Next run: more epochs",
-        "More epochs for the next run, as ] does.",
+        "More epochs for the next run; same as ].",
         _NEXT,
         short="Epochs",
     ),
@@ -157,7 +157,7 @@ COMMANDS: Final = (
         "w,left_square_bracket",
         "w",
         "Next run: fewer epochs",
-        "Fewer epochs for the next run, as [ does.",
+        "Fewer epochs for the next run; same as [.",
         _NEXT,
     ),
     Command("type_epochs", "E", "E", "Next run: type epochs", "Type any number of epochs for the next run.", _NEXT),
@@ -166,7 +166,7 @@ COMMANDS: Final = (
         "f,greater_than_sign",
         "f",
         "Next run: more features",
-        "More features for the next run (2, 4, 8 … 64), as > does.",
+        "More features for the next run (2, 4, 8 … 64); same as >.",
         _NEXT,
         short="Features",
     ),
@@ -175,7 +175,7 @@ COMMANDS: Final = (
         "d,less_than_sign",
         "d",
         "Next run: fewer features",
-        "Fewer features for the next run, as < does.",
+        "Fewer features for the next run; same as <.",
         _NEXT,
     ),
     Command(
@@ -191,7 +191,7 @@ COMMANDS: Final = (
         "b",
         "b",
         "Next run: all settings",
-        "Go to the line of settings: ← → choose one, ↑ ↓ change it, Esc goes back.",
+        "Focus the settings line: ← → select a setting, ↑ ↓ change it, Esc goes back.",
         _NEXT,
         short="Settings",
     ),
@@ -218,8 +218,8 @@ COMMANDS: Final = (
         _VIEW,
         short="Run",
     ),
-    Command("move(1)", "j", "j", "Down", "Move down in a table or list, as the arrow does.", _VIEW),
-    Command("move(-1)", "k", "k", "Up", "Move up in a table or list, as the arrow does.", _VIEW),
+    Command("move(1)", "j", "j", "Down", "Move down in a table or list, like the arrow key.", _VIEW),
+    Command("move(-1)", "k", "k", "Up", "Move up in a table or list, like the arrow key.", _VIEW),
     Command(
         "next_chart",
         "c",
@@ -234,10 +234,10 @@ COMMANDS: Final = (
         "v",
         "v",
         "Theme",
-        "Next theme, with high contrast and colour-blind-safe ones; the palette (Ctrl+P) lists all.",
+        "Next theme, including high-contrast and colour-blind-safe ones; the palette (Ctrl+P) lists all.",
         _VIEW,
     ),
-    Command("dots", "B", "B", "Dots of the curves", "Draw curves in braille, half blocks or ASCII.", _VIEW, "Dots"),
+    Command("dots", "B", "B", "Curve style", "Draw curves in braille, half blocks or ASCII.", _VIEW, "Dots"),
     Command(
         "cursor(1)",
         "right",
@@ -284,8 +284,8 @@ COMMANDS: Final = (
         "comma",
         ",",
         "Earlier epoch",
-        "Show the epoch before.",
-        _LEARNED,
+        "Show the previous epoch.",
+        LEARNED,
         short="Epoch",
     ),
     Command(
@@ -293,32 +293,32 @@ COMMANDS: Final = (
         "full_stop",
         ".",
         "Later epoch",
-        "Show the epoch after; past the last one, follow training.",
-        _LEARNED,
+        "Show the next epoch; after the last one, follow training.",
+        LEARNED,
     ),
-    Command("film", "o", "o", "Play the epochs", "Play the epochs as a film, or pause it.", _LEARNED, short="Play"),
+    Command("film", "o", "o", "Play the epochs", "Play the epochs as a film, or pause it.", LEARNED, short="Play"),
     Command(
         "matrix_view",
         "i",
         "i",
-        "What the matrix shows",
+        "Matrix view",
         "Errors: counts, percentages, or the change since the previous epoch or against the first marked run.",
-        _LEARNED,
+        LEARNED,
         short="Matrix",
     ),
     Command(
-        "mark", "space", "Space", "Mark", "Mark a run: marked runs share the chart and are the ones exported.", _RUNS
+        "mark", "space", "Space", "Mark", "Mark a run: marked runs share the chart and are the ones exported.", RUNS
     ),
-    Command("open", "enter", "Enter", "Open", "Open the run under the cursor in the Live tab; Esc goes back.", _RUNS),
-    Command("sort", "s", "s", "Sort", "Sort the table by its next column, as a click on a heading does.", _RUNS),
-    Command("reverse", "S", "S", "Reverse the order", "Reverse the order of the table.", _RUNS, short="Reverse"),
+    Command("open", "enter", "Enter", "Open", "Open the run under the cursor in the Live tab; Esc goes back.", RUNS),
+    Command("sort", "s", "s", "Sort", "Sort the table by its next column; you can also click a heading.", RUNS),
+    Command("reverse", "S", "S", "Reverse the order", "Reverse the order of the table.", RUNS, short="Reverse"),
     Command(
         "resume",
         "g",
         "g",
         "Resume",
         "Resume this run without starting the queue; a finished run is extended to the epochs in the settings line.",
-        _RUNS,
+        RUNS,
     ),
     Command(
         "retry",
@@ -326,7 +326,7 @@ COMMANDS: Final = (
         "l",
         "Retry with a lower rate",
         "Train these settings again, alone, with a tenth of the learning rate; asks unless the run diverged.",
-        _RUNS,
+        RUNS,
         short="Retry",
     ),
     Command(
@@ -335,17 +335,17 @@ COMMANDS: Final = (
         "/",
         "Filter",
         "Show only matching runs, such as features=8 val>90 not failed; Esc shows all again.",
-        _RUNS,
+        RUNS,
     ),
-    Command("group", "G", "G", "Group by setting", "Group runs that differ only in their seed.", _RUNS, "Group"),
-    Command("label", "a", "a", "Name, tags, note", "Give the run a name, tags and a note.", _RUNS, short="Name"),
+    Command("group", "G", "G", "Group by setting", "Group runs that differ only in their seed.", RUNS, "Group"),
+    Command("label", "a", "a", "Name, tags, note", "Give the run a name, tags and a note.", RUNS, short="Name"),
     Command(
         "compare",
         "C",
         "C",
         "Compare marked runs",
         "Show the marked runs side by side: settings that differ, results, curves, time to an accuracy.",
-        _RUNS,
+        RUNS,
         short="Compare",
     ),
     Command(
@@ -354,9 +354,9 @@ COMMANDS: Final = (
         "Del",
         "Delete",
         "Remove a waiting run from the queue, or delete the marked or chosen runs after a confirmation.",
-        _RUNS,
+        RUNS,
     ),
-    Command("undelete", "Z", "Z", "Restore", "Restore the runs that were deleted last.", _RUNS),
+    Command("undelete", "Z", "Z", "Restore", "Restore the most recently deleted runs.", RUNS),
     Command(
         "export",
         "u",
@@ -364,6 +364,15 @@ COMMANDS: Final = (
         "Export",
         "Save the comparison of the marked runs, or of those shown, as Markdown, CSV, JSON, LaTeX and HTML.",
         _APP,
+    ),
+    Command(
+        "report",
+        "W",
+        "W",
+        "Write a report",
+        "Write an HTML report on the marked runs, or on the one under the cursor.",
+        RUNS,
+        short="Report",
     ),
     Command(
         "copy",
@@ -375,14 +384,14 @@ COMMANDS: Final = (
     ),
     Command("log", "L", "L", "Log", "Show past notices, and captured prints and warnings.", _APP),
     Command("help", "question_mark,f1", "?", "Help", "Show this help.", _APP),
-    Command("command_palette", "ctrl+p", "Ctrl+P", "Palette", "Find any of these by name.", _APP),
+    Command("command_palette", "ctrl+p", "Ctrl+P", "Palette", "Find any command by name.", _APP),
     Command("suspend_process", "ctrl+z", "Ctrl+Z", "Shell", "Return to the shell until `fg`; training pauses.", _APP),
-    Command("quit", "q", "q", "Quit", "Leave; asks first while a run is in progress.", _APP),
+    Command("quit", "q", "q", "Quit", "Quit; asks first if a run is in progress.", _APP),
 )
 
 
 OWN_ACTIONS: Final = frozenset(command.name for command in COMMANDS) - {"quit", "command_palette"}
-"""What a dialog keeps from the app."""
+"""Actions disabled while a dialog is open."""
 
 
 def key_table() -> str:

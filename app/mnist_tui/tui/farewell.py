@@ -1,4 +1,4 @@
-"""The line printed after the app: what was kept, and how to continue."""
+"""The line printed after the app exits: what was saved, and how to continue."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _GOES_ON = (Status.STOPPED, Status.INTERRUPTED, Status.FAILED, Status.OUT_OF_MEM
 
 
 def farewell(runs: Collection[RunState], waiting: int, handed_over: int = 0) -> str:
-    """Return one line on the runs of this session; empty where there is nothing to say.
+    """Return one line about the runs of this session, or an empty string.
 
     Args:
         runs: The runs of this session.
-        waiting: Runs that still wait.
-        handed_over: Runs that another process goes on with.
+        waiting: Number of runs still queued.
+        handed_over: Number of runs that another process continues.
     """
     parts = []
     if handed_over:
@@ -41,5 +41,5 @@ def farewell(runs: Collection[RunState], waiting: int, handed_over: int = 0) -> 
     elif epochs:
         parts.append("`mnist-tui show last` shows the last one")
     if waiting:
-        parts.append(f"{still_waiting(waiting)} and will be there next time")
+        parts.append(f"{still_waiting(waiting)} and will be there next time you start")
     return f"{'. '.join(parts)}." if parts else ""

@@ -1,4 +1,4 @@
-"""What training says, here and in other processes, and when the screen should follow it."""
+"""Collects training events of this and other processes, and decides when to redraw."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from mnist_tui.runtime.session import TrainingSession
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What came since the last look.
+    """What arrived since the last call.
 
     Attributes:
-        own: Events of this session, already taken into its state.
+        own: Events of this session, already applied to its state.
         remote: Events of other processes.
-        reports: Sentences about other processes.
-        is_idle: The training thread had ended before; nothing more comes from it.
+        reports: Messages about other processes.
+        is_idle: The training thread had already ended, so no more events will follow.
     """
 
     own: tuple[Event, ...]
@@ -29,23 +29,23 @@ class News:
 
     @property
     def has_remote_end(self) -> bool:
-        """True where a run of another process has ended."""
+        """True if a run of another process has ended."""
         return bool(self.reports) or any(isinstance(event, RunDone) for event in self.remote)
 
     @property
     def can_wait(self) -> bool:
-        """True where nothing but progress and epochs has come."""
+        """True if there are only progress and epoch events."""
         return not self.reports and all(isinstance(each, Progress | EpochDone) for each in (*self.own, *self.remote))
 
 
 class Feed:
-    """Collects the news, and says when to draw it.
+    """Collects events and decides when to draw them.
 
     Args:
-        session: What trains here.
-        state: What that has told so far; the events are taken into it.
-        remote_runs: What other processes train.
-        pace: How often the screen follows.
+        session: The training session.
+        state: State of the session; events are applied to it.
+        remote_runs: Runs of other processes.
+        pace: Limits how often to redraw.
     """
 
     def __init__(
@@ -56,8 +56,8 @@ class Feed:
         self.is_behind = False
 
     def take_in(self) -> News:
-        """Return what is new, without waiting."""
-        # Asked before the mailbox is emptied: a thread that had ended by then has put its last words into it.
+        """Return what is new, without blocking."""
+        # Check before draining the mailbox: if the thread has ended by now, its last events are in it.
         is_idle = not self._session.active
         own = self._session.mailbox.drain()
         for event in own:
@@ -69,7 +69,7 @@ class Feed:
         return News(tuple(own), remote, reports, is_idle)
 
     def is_due(self, news: News) -> bool:
-        """Return whether to draw now, which then begins: progress and epochs wait for their turn, the rest does not."""
+        """Return whether to draw now, and note that drawing starts. Only progress and epoch events may be delayed."""
         may_draw = self._pace.is_due()
         if not self.is_behind or not (may_draw or not news.can_wait):
             return False

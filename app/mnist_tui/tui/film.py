@@ -1,4 +1,4 @@
-"""Which epoch is shown: the newest, a chosen one, or one after another as a film."""
+"""Which epoch is shown: the newest, a selected one, or all in turn as an animation."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from mnist_tui.report.insights import class_names
 
 
 class Film:
-    """A place among the epochs of a run that have an insight.
+    """The current position among the epochs of a run that have an insight.
 
     Attributes:
         run: Id of the run; empty before the first.
-        epochs: Those that have one, in order.
-        plays: True while it goes on by itself.
+        epochs: Epochs with an insight, in order.
+        plays: True while the animation plays.
     """
 
     def __init__(self) -> None:
@@ -28,21 +28,21 @@ class Film:
         self._chosen: int | None = None
 
     def follow(self, run: str, epochs: Sequence[int]) -> None:
-        """Take in which epochs there are; another run begins at its newest."""
+        """Update the available epochs; for a new run, go to its newest epoch."""
         if run != self.run:
             self.run, self._chosen, self.plays = run, None, False
         self.epochs = epochs
 
     @property
     def epoch(self) -> int | None:
-        """The epoch to show; `None` where there is none."""
+        """The epoch to show, or `None` if there is none."""
         if not self.epochs:
             return None
         return self.epochs[self._place]
 
     @property
     def before(self) -> int | None:
-        """The one before it."""
+        """The previous epoch, or `None`."""
         return self.epochs[self._place - 1] if self.epochs and self._place else None
 
     @property
@@ -53,7 +53,7 @@ class Film:
 
     @property
     def is_at_the_end(self) -> bool:
-        """True where the newest is shown, and the next will be."""
+        """True if the newest epoch is shown and new ones are followed."""
         return self._chosen is None
 
     def step(self, steps: int) -> None:
@@ -64,13 +64,13 @@ class Film:
         self._chosen = self.epochs[place] if place < len(self.epochs) - 1 else None
 
     def play(self) -> None:
-        """Begin to play, from the first epoch where it stands at the end, or hold."""
+        """Play or pause; at the end, play from the first epoch."""
         self.plays = not self.plays and len(self.epochs) > 1
         if self.plays and self.is_at_the_end:
             self._chosen = self.epochs[0]
 
     def tick(self) -> None:
-        """Show the next epoch while it plays; at the end it holds."""
+        """While playing, go to the next epoch; stop at the end."""
         if self.plays:
             self.step(1)
             self.plays = not self.is_at_the_end
@@ -78,16 +78,16 @@ class Film:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One epoch of a run, as the tabs show it. Frozen: widgets compare a new scene with the one they drew last.
+    """One epoch of a run, as the tabs show it.
 
     Attributes:
         run: The run.
         epochs: Its epochs that have an insight, in order.
-        plays: True while the film plays.
-        is_newest: True where the newest epoch is shown and the next one will be.
+        plays: True while the animation plays.
+        is_newest: True if the newest epoch is shown and new ones are followed.
         insight: The insight of the epoch shown.
-        before: The insight before it.
-        baseline: The last insight of the run that was marked first.
+        before: The previous insight.
+        baseline: The last insight of the first marked run.
         pictures: The validation images.
     """
 
@@ -102,5 +102,5 @@ class Scene:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The classes' names."""
+        """The class names."""
         return class_names(self.run, self.insight) if self.run is not None and self.insight is not None else ()

@@ -1,4 +1,4 @@
-"""Which keys the bottom line offers: those of the tab first, then what can be done now."""
+"""Which keys the footer shows: those of the tab first, then those that apply now."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ _OF_TAB: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
         ("remove",),
         ("next_chart",),
         ("export",),
+        ("report",),
         ("group",),
         ("retry",),
     ),
@@ -67,7 +68,7 @@ class Offer:
 
     Attributes:
         title: What it does, in a word or two.
-        keys: Label and action of each key that does it; two where one goes up and the other down.
+        keys: Label and action of each key; a pair if one goes up and the other down.
     """
 
     title: str
@@ -75,17 +76,17 @@ class Offer:
 
     @property
     def label(self) -> str:
-        """The keys as people read them."""
+        """Display names of the keys."""
         return "/".join(label for label, _ in self.keys)
 
 
 def offers(tab: str, *, live: bool, in_queue: bool = False, commands: Sequence[Command] = COMMANDS) -> Iterator[Offer]:
-    """Yield what the footer offers, the most important first.
+    """Yield the entries of the footer, most important first.
 
     Args:
-        tab: The tab that is shown.
+        tab: The visible tab.
         live: A run is in progress.
-        in_queue: The cursor is on a run that waits.
+        in_queue: The cursor is on a queued run.
         commands: All commands, with their keys.
     """
     by_action = {command.action: command for command in commands}

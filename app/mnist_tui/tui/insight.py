@@ -1,4 +1,4 @@
-"""Keeps the tabs true that show what a network learned: which epoch, what it told, and what it says of a drawing."""
+"""Updates the tabs that show what a network learned, and classifies drawings."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from mnist_tui.tui.widgets.live import LiveView
 from mnist_tui.tui.widgets.pad import PadView
 
 ASK_S: Final = 0.25
-"""How often at most a drawing is shown to the network."""
+"""Minimum seconds between two classifications of the drawing."""
 TABS: Final = ("live", "errors", "features", "draw")
 
 Attempt: TypeAlias = Callable[[Callable[[], Any]], Any]
-"""Does something; tells an error and returns `None` instead."""
+"""Calls a function; on an error, reports it and returns `None`."""
 
 
 class InsightTabs:
-    """Reads insights from the store, for the tab that is in sight alone.
+    """Reads insights from the store, for the visible tab only.
 
     Args:
-        app: Where the tabs are.
-        library: Where insights and checkpoints are found.
-        load: What makes a network of a checkpoint, called beside the screen; `None`: drawings get no answer.
-        told: What tells errors.
+        app: The app with the tabs.
+        library: Source of insights and checkpoints.
+        load: Loads a network from a checkpoint, in another thread; `None` if drawings cannot be classified.
+        told: Calls a function and reports its errors.
     """
 
     def __init__(self, app: App[None], library: Library, load: Load | None, told: Attempt) -> None:
@@ -49,16 +49,16 @@ class InsightTabs:
 
     @property
     def is_settled(self) -> bool:
-        """True where the newest drawing has its answer."""
+        """True if the current drawing has been classified."""
         return not self._asks and not self._is_asking
 
     def show(self, tab: str, run: RunState | None, marked: str | None) -> None:
-        """Show a run, where that is in sight and something is new.
+        """Show a run, if its tab is visible and something changed.
 
         Args:
-            tab: The tab in sight.
+            tab: The visible tab.
             run: The run.
-            marked: Id of the run that changes are measured against, if one is marked.
+            marked: Id of the marked run to compare with, if any.
         """
         if tab not in TABS:
             return
@@ -80,7 +80,7 @@ class InsightTabs:
             self._app.query_one(FeaturesView).show(self.scene)
         else:
             self._app.query_one(DrawView).show(self.scene)
-            # The network may have learned more meanwhile.
+            # Classify again, as the network may have been trained further.
             self._asks = True
 
     def _read(self, run: RunState | None, marked: str | None) -> Scene:
@@ -101,11 +101,11 @@ class InsightTabs:
         )
 
     def want_answer(self) -> None:
-        """Show the drawing to the network with the next `ask`."""
+        """Request that the next `ask` classifies the drawing."""
         self._asks = True
 
     def ask(self) -> None:
-        """Show the drawing to the network beside the screen, if that is wanted; one question at a time."""
+        """Classify the drawing in another thread, if requested; only one request runs at a time."""
         run = self.scene.run
         if not self._asks or self._is_asking or run is None or time.monotonic() - self._asked_at < ASK_S:
             return
@@ -125,16 +125,16 @@ class InsightTabs:
     def _answer(self, view: DrawView, classifier: DrawingClassifier, run: str, drawing: Drawing, side: int) -> None:
         answer = None
         try:
-            answer, why = classifier.ask(run, drawing.centred(side)), "It has no checkpoint yet."
+            answer, why = classifier.ask(run, drawing.centred(side)), "This run has no checkpoint yet."
         except MnistTuiError as error:
             why = str(error)
-        except Exception as error:  # noqa: BLE001 - a drawing must not take training with it
-            why = f"The network cannot classify it: {type(error).__name__}: {error}"
-        # From another thread, and never waiting for the screen: it may be on its way out.
+        except Exception as error:  # noqa: BLE001 - a drawing must not crash training
+            why = f"The drawing could not be classified: {type(error).__name__}: {error}"
+        # Called in another thread: do not wait for the screen, as it may be closing.
         view.post_message(DrawView.Answered(answer, why))
 
     def take_answer(self, answered: DrawView.Answered) -> None:
-        """Show what the network said, unless the drawing has been wiped away."""
+        """Show the prediction, unless the drawing has been cleared."""
         self._is_asking = False
         if not self._app.query_one(PadView).drawing.is_empty:
             self._app.query_one(DrawView).tell(answered.answer, answered.why)

@@ -1,4 +1,4 @@
-"""The commands with the keys that they really have: the usual ones, or those of the settings file."""
+"""The commands with their effective keys: the defaults, or custom ones from the settings file."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _LABELS = {
 
 
 def rebound(keys: Mapping[str, str]) -> tuple[tuple[Command, ...], list[str]]:
-    """Return the commands with keys of one's own, and a sentence for each key that cannot be used.
+    """Return the commands with custom keys, and a message for each invalid entry.
 
     Args:
-        keys: Keys by action, as Textual names them; several with commas between them.
+        keys: Keys by action, as Textual names them; separate several with commas.
     """
-    problems = [f"{FILE}: no action is called {action!r}." for action in keys if action not in _actions()]
+    problems = [f"{FILE}: unknown action {action!r}." for action in keys if action not in _actions()]
     commands = list(COMMANDS)
     for number, command in enumerate(commands):
         if (key := keys.get(command.action, "").replace(" ", "")) != "":
@@ -55,6 +55,6 @@ def _actions() -> Iterator[str]:
 
 
 def _label(key: str) -> str:
-    """Return a key as people read it."""
+    """Return the display name of a key."""
     *modifiers, last = key.split("+") if key != "+" else ["+"]
     return "+".join([*(part.capitalize() for part in modifiers), _LABELS.get(last, last)])

@@ -1,4 +1,4 @@
-"""What the screen consists of, and how much of it fits a size."""
+"""The main screen's widgets and its size breakpoints."""
 
 from __future__ import annotations
 
@@ -24,26 +24,27 @@ from mnist_tui.tui.widgets.status import StatusLine
 Breakpoints = list[tuple[int, str]]
 WIDTHS: Final[Breakpoints] = [(0, "-tiny"), (50, "-narrow"), (76, "-normal"), (116, "-wide")]
 HEIGHTS: Final[Breakpoints] = [(0, "-flat"), (16, "-short"), (22, "-medium"), (34, "-tall")]
-"""The class that the screen has from so many columns or rows on."""
-_HUGE: Final = (170, 44)
-"""Columns and rows from which a screen shows more than one that is wide and tall."""
+"""Class of the screen from this many columns or rows on."""
+_ROOMY: Final = (("-huge", 170, 44), ("-vast", 170, 54))
+"""Classes of screens that show more than a wide and tall one, and from how many columns and rows on."""
 _ALL_TABS: Final = 48
-"""Columns that the names of all tabs need."""
+"""Columns needed for the full names of all tabs."""
 
 
-def is_huge(size: Size) -> bool:
-    """Return whether there is room for more than a wide and tall screen shows."""
-    return size.width >= _HUGE[0] and size.height >= _HUGE[1]
+def roomy(size: Size) -> dict[str, bool]:
+    """Return which of the classes for large screens a screen has."""
+    return {name: size.width >= width and size.height >= height for name, width, height in _ROOMY}
 
 
 def features_title(width: int) -> str:
-    """Return the name of the Features tab, short where the names of all tabs would not fit."""
+    """Return the title of the Features tab, abbreviated if not all tab titles fit."""
     return "4 Feat" if width < _ALL_TABS else "4 Features"
 
 
 def first_screen(size: Size) -> FirstScreen:
-    """Return the first screen, which knows its size from the start: else all is styled and laid out twice."""
-    classes = [_class_of(size.width, WIDTHS), _class_of(size.height, HEIGHTS), *(["-huge"] if is_huge(size) else [])]
+    """Return the first screen with its size classes set, so that it is not styled and laid out twice."""
+    large = [name for name, fits in roomy(size).items() if fits]
+    classes = [_class_of(size.width, WIDTHS), _class_of(size.height, HEIGHTS), *large]
     return FirstScreen(" ".join(classes))
 
 
@@ -52,7 +53,7 @@ def _class_of(size: int, breakpoints: Sequence[tuple[int, str]]) -> str:
 
 
 def compose() -> ComposeResult:
-    """Status, tabs, settings, progress, keys."""
+    """Create the status line, tabs, settings line, progress bars, footer and notices."""
     yield StatusLine()
     with TabbedContent(initial="live", id="tabs"):
         with TabPane("1 Live", id="live"):

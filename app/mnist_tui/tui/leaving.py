@@ -1,4 +1,4 @@
-"""The ways out: quitting, the shell, signals, and handing a run to another process."""
+"""Ways to leave the app: quit, suspend, signals, and handing a run to another process."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from mnist_tui.tui.ui import Ui
 from mnist_tui.tui.workspace import Workspace
 
 HANGUP: Final = 128 + signal.SIGHUP
-"""Exit code of an app whose terminal was closed."""
+"""Exit code when the terminal is closed."""
 HOLD_S: Final = 2.0
-"""How long Ctrl+Z waits for the end of a batch."""
+"""How long Ctrl+Z waits for the current batch to finish."""
 
 
 class Leaving:
-    """Ends the app in order, when training allows it.
+    """Exits the app cleanly, once training allows it.
 
     Args:
-        work: What the app works with.
-        ui: Its screen.
-        detach: Leaves a queue to a process of its own; `None`: nothing can be left.
-        exit_with: Ends the app with an exit code.
+        work: The workspace.
+        ui: The user interface.
+        detach: Hands a queue to a new background process; `None` if not supported.
+        exit_with: Exits the app with an exit code.
 
     Attributes:
-        handover: What lets another process go on with the run.
+        handover: Hands the run over to another process.
     """
 
     def __init__(self, work: Workspace, ui: Ui, detach: Detach | None, exit_with: Callable[[int], None]) -> None:
@@ -43,29 +43,29 @@ class Leaving:
 
     @property
     def is_wanted(self) -> bool:
-        """True once the app leaves as soon as training allows it."""
+        """True if the app will exit as soon as training allows it."""
         return self._code is not None
 
     def action_detach(self) -> None:
-        """Hand the run in progress and what waits to a process that outlives this terminal."""
+        """Hand the run in progress and the queue to a process that outlives this terminal."""
         work, in_sight = self._work, self._ui.in_sight
         if in_sight is not None and in_sight in work.remote_runs.runs:
-            self._ui.tell("That run is already in a process of its own.")
+            self._ui.tell("That run is already in another process.")
         elif not (work.is_live and work.state.active):
-            self._ui.tell("No run is in progress. `mnist-tui run --detach` starts one outside of the app.")
+            self._ui.tell("No run is in progress. Use `mnist-tui run --detach` to start one outside the app.")
         elif not self.handover.is_possible:
             self._ui.tell("Scripted runs cannot be detached.")
         else:
             self.handover.begin()
-            self._ui.tell("Handing the run over to a process of its own …", long=True)
+            self._ui.tell("Handing the run over to a background process …", long=True)
             self._ui.redraw()
 
     def action_quit(self) -> None:
-        """Leave, or ask while a run is in progress."""
+        """Quit, or ask first if a run is in progress."""
         if self._is_asking:
             return
         if self.handover.is_wanted or self.handover.is_under_way:
-            # As soon as the other process has it.
+            # Exit as soon as the other process has taken over.
             self._code = 0
         elif self._work.is_live and self._work.state.active:
             self._is_asking = True
@@ -84,22 +84,22 @@ class Leaving:
         self._code = 0
         self._work.session.stop(after_epoch=how == "finish")
         if how == "finish":
-            self._ui.tell("Quitting when this epoch is done.")
+            self._ui.tell("Will quit after this epoch.")
         self._ui.redraw()
 
     def on_signal(self, code: int) -> None:
-        """Leave on a signal, with its exit code."""
+        """Exit on a signal, with its exit code."""
         end_within(GRACE_S, code)
         hands_over = code == HANGUP and self._work.preferences.on_hangup == "detach"
         if hands_over and self._work.is_live and self.handover.is_possible:
             with suppress(MnistTuiError):
-                # Where nobody takes over, the run was stopped, and what waits will be there at the next start.
+                # If the hand-over fails, the run is stopped and the queue is kept for the next start.
                 self.handover.at_once(GRACE_S / 2)
         self._work.session.stop()
         self._exit_with(code)
 
     def in_the_shell(self, suspend: Callable[[], None]) -> None:
-        """Let the shell be used; training holds meanwhile, so that no epoch counts the time away."""
+        """Suspend the app; training pauses meanwhile, so that the time does not count towards an epoch."""
         control = self._work.session.control
         held = control.hold() if self._work.is_live else frozenset()
         if held:
@@ -108,7 +108,7 @@ class Leaving:
         control.let_go(held)
 
     def training_is_idle(self) -> None:
-        """Do what waited for the end of the training thread."""
+        """Do what had to wait for the training thread to end."""
         work = self._work
         if self.handover.is_wanted:
             self.handover.go_on()
@@ -117,17 +117,17 @@ class Leaving:
         elif self._code is not None:
             self._exit_with(self._code)
         elif work.state.active:
-            # The thread ended without a last event: an error that a notice has reported.
+            # The thread ended without a final event, because of an error that a notice has reported.
             work.state.give_up()
             self._ui.redraw()
         else:
             work.session.go_on()
 
     def _handed_over(self, queue: Sequence[QueuedRun]) -> None:
-        """Watch what another process has taken over."""
+        """Attach to the runs that another process has taken over."""
         if queue:
             self._work.sight.attach_to([queued.run for queued in queue])
-            self._ui.tell("Training continues in a process of its own, which outlives this terminal.", long=True)
+            self._ui.tell("Training continues in a background process, which outlives this terminal.", long=True)
         else:
             self._ui.tell("The run has ended; there is nothing left to hand over.")
         self._work.attempt(self._work.library.load)

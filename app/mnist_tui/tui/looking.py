@@ -1,4 +1,4 @@
-"""What the keys for looking around do: tabs, charts, panes, epochs, themes."""
+"""View actions: tabs, panes, charts, epochs and themes."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ from mnist_tui.tui.widgets.tables import SortableTable
 from mnist_tui.tui.workspace import Workspace
 
 FILM_S: Final = 0.5
-"""How long a film shows an epoch."""
+"""Seconds per epoch when playing the epochs."""
 _MAIN: Final = {"live": "#epochs", "runs-pane": "#runs", "errors": "#matrix", "features": "#map", "draw": "#pad"}
-"""What has the focus in each tab."""
+"""The widget that gets the focus in each tab."""
 _FIRST_PANE: Final = _MAIN | {"live": "#accuracy", "runs-pane": "#overlay"}
-"""What is zoomed where nothing has the focus."""
+"""The pane to zoom if none has the focus."""
 _X_WORDS: Final = {"epoch": "epochs", "s": "seconds", "step": "steps"}
 _PANES: Final = (PlotView, DataTable, EpochTable, MatrixView, DigitsView, MapView, PadView)
-"""What can be zoomed."""
+"""Panes that can be zoomed."""
 
 
 class Looking:
-    """Changes what is in sight, never what is trained.
+    """Changes what is shown, never what is trained.
 
     Args:
-        app: Whose widgets these are.
-        ui: Its screen.
-        work: What the app works with.
-        painter: What draws it.
+        app: The app with the widgets.
+        ui: The user interface.
+        work: The workspace.
+        painter: Draws the workspace.
     """
 
     def __init__(self, app: App[None], ui: Ui, work: Workspace, painter: Painter) -> None:
@@ -61,11 +61,11 @@ class Looking:
         tab = "runs-pane" if name == "runs" else name
         self._ui.go_to(tab)
         self._ui.redraw()
-        # Not focus(), which comes later than the next key may.
+        # Not focus(): it takes effect later, possibly after the next key press.
         self._app.screen.set_focus(self._app.query_one(_MAIN[tab]))
 
     def action_open(self) -> None:
-        """Open the run under the cursor in the Live tab."""
+        """Open the run under the cursor of the Runs tab in the Live tab."""
         if (run := self._ui.chosen) is not None:
             self.open(run)
 
@@ -77,7 +77,7 @@ class Looking:
         self.action_tab("live")
 
     def escape(self) -> None:
-        """Leave what is typed into; else take notices away; with none there, go back from a past run."""
+        """Go back one step: leave an input, dismiss notices, close images, reset the charts, or leave an opened run."""
         app, tab = self._app, self._ui.tab
         if app.query_one(SettingsBar).has_focus:
             self._leave_settings()
@@ -93,11 +93,11 @@ class Looking:
             self._ui.redraw()
 
     def action_move(self, steps: int) -> None:
-        """Move as the arrows do."""
+        """Move up or down, like the arrow keys."""
         self._app.simulate_key("down" if steps > 0 else "up")
 
     def action_settings(self) -> None:
-        """Go to the line of settings, or back from it."""
+        """Focus the settings line, or leave it."""
         bar = self._app.query_one(SettingsBar)
         if bar.has_focus:
             self._leave_settings()
@@ -109,7 +109,7 @@ class Looking:
         self._app.screen.set_focus(self._focused_before or self._app.query_one(_MAIN[self._ui.tab]))
 
     def action_next_chart(self) -> None:
-        """Show the other pane where there is room for one."""
+        """Show the tab's next pane."""
         match self._ui.tab:
             case "live":
                 self._app.query_one(LiveView).toggle_class("-second")
@@ -123,7 +123,7 @@ class Looking:
                 self._app.query_one(DrawView).toggle_class("-second")
 
     def action_zoom(self) -> None:
-        """Show the focused chart or table alone; with none focused, the first chart."""
+        """Show only the focused pane (or the tab's default one), or restore the tab."""
         screen = self._app.screen
         if screen.maximized is not None:
             screen.minimize()
@@ -148,20 +148,20 @@ class Looking:
     # Charts ---------------------------------------------------------------------------------------
 
     def action_scale(self) -> None:
-        """Take the next scale of the y axis."""
+        """Switch to the next scale of the y axis."""
         self._say_and_redraw(f"Scale: {self._work.charts.next_scale()}.")
 
     def action_x_axis(self) -> None:
-        """Let the x axis count something else."""
-        self._say_and_redraw(f"The x axis counts {_X_WORDS[self._work.charts.next_x()]}.")
+        """Switch the x axis to the next unit."""
+        self._say_and_redraw(f"x axis: {_X_WORDS[self._work.charts.next_x()]}.")
 
     def action_smooth(self) -> None:
-        """Smooth the curves more, or not at all again."""
+        """Switch to the next smoothing level."""
         self._say_and_redraw(f"Smoothing: {self._work.charts.next_smoothing()}.")
 
     def action_dots(self) -> None:
-        """Draw curves with other dots."""
-        self._say_and_redraw(f"Curves are drawn in {self._work.charts.next_dots()}.")
+        """Switch to the next kind of characters for curves."""
+        self._say_and_redraw(f"Curves: {self._work.charts.next_dots()}.")
 
     def _say_and_redraw(self, said: str) -> None:
         self._ui.tell(said)
@@ -173,22 +173,22 @@ class Looking:
         self._painter.redraw_charts()
 
     def action_chart_zoom(self, steps: int) -> None:
-        """Look closer at the charts, or at more."""
+        """Zoom the charts in or out."""
         self._work.charts.zoom(steps)
         self._painter.redraw_charts()
 
     def action_chart_pan(self, steps: int) -> None:
-        """Move what the charts show."""
+        """Pan the charts."""
         self._work.charts.pan(steps)
         self._painter.redraw_charts()
 
     def action_whole(self) -> None:
-        """Show the whole of the charts again."""
+        """Reset the charts to show everything."""
         self._work.charts.whole()
         self._painter.redraw_charts()
 
     def point_at(self, pointed: PlotView.Pointed) -> None:
-        """Take in what the mouse did to a chart."""
+        """Handle a mouse press or wheel event on a chart."""
         if pointed.zoom:
             self._work.charts.zoom(pointed.zoom, pointed.x)
         else:
@@ -198,19 +198,19 @@ class Looking:
     # What the network learned ---------------------------------------------------------------------
 
     def action_epoch(self, steps: int) -> None:
-        """Show an earlier or a later epoch."""
+        """Show an earlier or later epoch."""
         self._painter.insight.film.plays = False
         self._painter.insight.film.step(steps)
         self._painter.show_insight()
 
     def action_film(self) -> None:
-        """Play the epochs one after the other, or hold."""
+        """Play or pause the epochs."""
         self._painter.insight.film.play()
         self._turned_at = time.monotonic()
         self._painter.show_insight()
 
     def play_on(self) -> bool:
-        """Turn to the next epoch of a film when the last one was seen for long enough; True where that is so."""
+        """If playing and the current epoch was shown long enough, go to the next; return whether it did."""
         if not self._painter.insight.film.plays or time.monotonic() - self._turned_at < FILM_S:
             return False
         self._turned_at = time.monotonic()
@@ -218,19 +218,19 @@ class Looking:
         return True
 
     def action_matrix_view(self) -> None:
-        """Show counts, shares or changes in the matrix."""
+        """Switch the matrix between counts, percentages and changes."""
         self._app.query_one(ErrorsView).next_view()
 
     # The program ----------------------------------------------------------------------------------
 
     def action_theme(self) -> None:
-        """Take the next theme."""
+        """Switch to the next theme."""
         app = self._app
         at = THEMES.index(app.theme) if app.theme in THEMES else -1
         app.theme = THEMES[(at + 1) % len(THEMES)]
         self._ui.tell(f"Theme: {app.theme}.")
 
     def action_log(self) -> None:
-        """Show what was said, and what prints and warnings left."""
+        """Show past notices, and captured prints and warnings."""
         said = tuple(self._app.query_one(Notices).said)
         self._ui.ask(LogScreen(said, self._work.home / "logs" / "app.log"), lambda _: None)

@@ -1,4 +1,4 @@
-"""Brings the widgets up to date: one screen model for all lines and the Live tab, and what the tab in sight shows."""
+"""Updates the widgets: one screen model for the lines and the Live tab, and the contents of the visible tab."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from mnist_tui.tui.workspace import Workspace
 
 
 class Painter:
-    """Draws what is known, in the tab in sight alone.
+    """Draws the workspace, in the visible tab only.
 
     Args:
-        app: Where the widgets are.
-        work: What is known.
-        insight: The tabs that show what a network learned.
+        app: The app with the widgets.
+        work: The workspace to draw.
+        insight: Controller of the tabs that show what a network learned.
 
     Attributes:
-        insight: Likewise.
+        insight: The same.
     """
 
     def __init__(self, app: App[None], work: Workspace, insight: InsightTabs) -> None:
         self._app, self._work, self.insight = app, work, insight
         self._turns = False
 
-    # Found again ten times a second, these would be half of what an idle app costs.
+    # Cached: querying these ten times a second would be half of the CPU use of an idle app.
 
     @cached_property
     def _tabs(self) -> TabbedContent:
@@ -50,11 +50,11 @@ class Painter:
 
     @property
     def tab(self) -> str:
-        """Id of the tab in sight."""
+        """Id of the visible tab."""
         return self._tabs.active
 
     def redraw(self) -> None:
-        """Draw all that is in sight."""
+        """Redraw everything visible."""
         with self._app.batch_update():
             if self.tab == "runs-pane":
                 self.runs.show_queue(self._work.session.queue.waiting)
@@ -62,7 +62,7 @@ class Painter:
             self.redraw_charts()
 
     def redraw_charts(self) -> None:
-        """Draw the lines and charts in sight, but no table of runs, which may be long."""
+        """Redraw the visible lines and charts, but not the table of runs, which may be long."""
         with self._app.batch_update():
             model = self._work.screen(self.runs.marked, draws_charts=self.tab == "live")
             self._app.query_one(StatusLine).show(model)
@@ -82,23 +82,23 @@ class Painter:
         view.show_preview(marked, chosen, work.last_insight(chosen), work.charts.look)
 
     def show_insight(self) -> None:
-        """Show what the network learned; the Live tab has a map where there is room for one."""
+        """Show what the network learned; the Live tab has a map if there is room."""
         in_sight = self.tab != "live" or self._app.screen_stack[0].has_class("-huge")
         self.insight.show(self.tab if in_sight else "", self._work.shown, next(iter(self.runs.marked), None))
 
     def turn(self, loading: float | None) -> None:
-        """Show in the status line that something is going on.
+        """Show in the status line that something is in progress.
 
         Args:
-            loading: For how many seconds what training needs has been loading; `None` when it is not.
+            loading: Seconds since PyTorch started loading, or `None` if it is not loading.
         """
         if self._turns or self._work.preparing is not None or loading is not None:
             self._app.query_one(StatusLine).turn(loading=loading)
-        # Once more when it is done, to take the last word away.
+        # Update once more when loading is done, to remove the message.
         self._turns = loading is not None
 
     def show_keys(self) -> None:
-        """Offer the keys of the tab; a dialog has its own in its frame."""
+        """Show the keys of the tab in the footer; a dialog shows its own in its border."""
         dialog = len(self._app.screen_stack) > 1
         in_queue = not dialog and self.tab == "runs-pane" and self.runs.chosen_waiting is not None
         self._keys.show("" if dialog else self.tab, live=self._work.can_steer, in_queue=in_queue)

@@ -1,4 +1,4 @@
-"""What the keys for the queue and for the settings of the next run do."""
+"""Actions on the queue and on the settings of the next run."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Queueing:
     """Starts and queues runs, resumes past ones, and changes the settings of the next.
 
     Args:
-        work: What the app works with.
-        ui: Its screen.
+        work: The workspace.
+        ui: The user interface.
     """
 
     def __init__(self, work: Workspace, ui: Ui) -> None:
@@ -44,11 +44,11 @@ class Queueing:
         self._ui.redraw()
 
     def action_start(self) -> None:
-        """Start what waits, or the settings shown."""
+        """Start the queued runs, or a run with the settings shown."""
         session, spec = self._work.session, self._work.spec
         if self._work.is_live:
             if session.follow_up():
-                self._ui.tell("The waiting runs start after this one.")
+                self._ui.tell("The waiting runs will start after this one.")
             else:
                 self._ui.tell("A run is already in progress. Press n to queue these settings.")
             return
@@ -59,12 +59,12 @@ class Queueing:
         self._start()
 
     def action_enqueue(self) -> None:
-        """Add the settings shown to the queue."""
+        """Queue a run with the settings shown."""
         self._enqueue((self._work.spec,))
         self._tell_queued()
 
     def _tell_queued(self) -> None:
-        """Say how the waiting runs start, where no line of the screen says so."""
+        """Show how to start the queued runs, unless they start by themselves."""
         waiting = len(self._work.session.queue.waiting)
         if not (self._work.is_live and self._work.session.goes_on):
             start = "runs are waiting. Press r to start them" if waiting != 1 else "run is waiting. Press r to start it"
@@ -72,7 +72,7 @@ class Queueing:
         self._ui.redraw()
 
     def action_report_preset(self) -> None:
-        """Queue the report's two runs and start."""
+        """Queue the report's two runs and start the queue."""
         self._enqueue(replace(REPORT_PRESET, base=self._work.spec).runs())
         if self._work.is_live:
             self._work.session.follow_up()
@@ -81,7 +81,7 @@ class Queueing:
             self._start()
 
     def action_new_runs(self) -> None:
-        """Open the form."""
+        """Open the form for new runs."""
         session = self._work.session
         jobs = session.jobs if session.may_choose_jobs else None
         self._ui.ask(NewRunsScreen(self._work.spec, self._work.machine_factor, jobs), self._take_new_runs)
@@ -109,10 +109,10 @@ class Queueing:
             self._tell_queued()
 
     def action_jobs(self) -> None:
-        """Train one run more in parallel, or one again where there are no more cores."""
+        """Train one more run in parallel; wrap to 1 after the number of cores."""
         session = self._work.session
         if not session.may_choose_jobs:
-            cluster = f"As many runs are trained in parallel as there is room for on {self._work.cluster}."
+            cluster = f"The number of parallel runs depends on the free capacity of {self._work.cluster}."
             self._ui.tell(cluster if self._work.cluster else "Only one run can be trained at a time here.")
             return
         session.jobs = session.jobs % max(2, os.cpu_count() or 1) + 1
@@ -124,13 +124,13 @@ class Queueing:
     # Past runs ------------------------------------------------------------------------------------
 
     def action_resume(self) -> None:
-        """Go on with the run in sight; a finished one gets the epochs of the settings."""
+        """Resume the run shown or under the cursor; extend a finished one to the epochs in the settings."""
         work, run = self._work, self._ui.in_sight
         if run is None:
             self._ui.tell("There is no run to resume yet. Press r to start one.")
             return
         if (work.is_live and run == work.state.current and work.state.active) or run in work.remote_runs.runs:
-            self._ui.tell("That run is in progress.")
+            self._ui.tell("That run is already in progress.")
             return
         if run in {queued.run for queued in work.session.queue.waiting}:
             self._ui.tell("That run is already waiting.")
@@ -160,14 +160,14 @@ class Queueing:
         )
 
     def _train_alone(self, queued: QueuedRun) -> None:
-        """Train one run now and leave what waits waiting; while another one is in progress, say where it stands."""
+        """Train one run now without starting the queue; if another run is in progress, put it first in the queue."""
         session = self._work.session
         self._work.attempt(partial(session.add, (queued,), first=True))
         if not self._work.is_live:
             self._start(alone=True)
             return
-        when = "It follows the run in progress" if session.goes_on else "Press r to start it"
-        self._ui.tell(f"Queued as number 1 of {len(session.queue.waiting)}. {when}.")
+        when = "It will start after the current run" if session.goes_on else "Press r to start it"
+        self._ui.tell(f"Queued as 1 of {len(session.queue.waiting)}. {when}.")
         self._ui.redraw()
 
     # Settings -------------------------------------------------------------------------------------
@@ -189,12 +189,12 @@ class Queueing:
         spec = self._work.spec
         changed = stepped(spec, name, step)
         if changed == spec and name in ("epochs", "features"):
-            end = "largest" if step > 0 else "smallest"
-            self._ui.tell(f"{getattr(spec, name):,} is the {end} step. Press {name[0].upper()} to type any number.")
+            end = "highest" if step > 0 else "lowest"
+            self._ui.tell(f"{getattr(spec, name):,} is the {end} preset. Press {name[0].upper()} to type any number.")
         self._change(changed)
 
     def action_type_setting(self, name: str) -> None:
-        """Let a setting be typed."""
+        """Ask for the value of a setting."""
         match name:
             case "epochs":
                 self.action_type_epochs()

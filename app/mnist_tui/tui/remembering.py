@@ -1,4 +1,4 @@
-"""What the app knows from the last time and keeps for the next: theme, view, settings, keys, runs left undone."""
+"""What the app restores from the last session and saves for the next: theme, view, settings, keys, unfinished runs."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from mnist_tui.tui.workspace import Workspace
 
 
 class Remembering:
-    """Takes preferences over at the start, and writes them down when they change.
+    """Applies preferences at the start and saves them when they change.
 
     Args:
-        app: Whose theme and keys these are.
-        ui: Its screen.
-        work: What the app works with.
+        app: The app whose theme and keys are set.
+        ui: The user interface.
+        work: The workspace.
 
     Attributes:
-        commands: All commands, with their keys.
+        commands: All commands, with their current keys.
     """
 
     def __init__(self, app: App[None], ui: Ui, work: Workspace) -> None:
@@ -36,14 +36,14 @@ class Remembering:
         self._complaints = [*work.complaints, *clashes]
 
     def begin(self) -> None:
-        """Use what is remembered, and say what of it cannot be used."""
+        """Apply the preferences and report the invalid ones."""
         app, work = self._app, self._work
         for theme in OWN_THEMES:
             app.register_theme(theme)
         if work.preferences.theme in app.available_themes:
             app.theme = work.preferences.theme
         else:
-            self._complaints.append(f"{preferences.FILE}: there is no theme {work.preferences.theme!r}.")
+            self._complaints.append(f"{preferences.FILE}: unknown theme {work.preferences.theme!r}.")
         usual = {command.action: command.key for command in COMMANDS}
         if changed := {c.identity: c.key for c in self.commands if c.key != usual[c.action]}:
             app.set_keymap(changed)
@@ -53,7 +53,7 @@ class Remembering:
             self._ui.tell(complaint, severity="warning", subject=complaint, long=True)
 
     def keep(self) -> None:
-        """Write down what the next start should know, where that is new; a file that is broken is left alone."""
+        """Save changed preferences, unless the file has errors: then leave it untouched."""
         work = self._work
         now = replace(work.preferences, theme=self._app.theme, look=work.charts.look.whole(), spec=work.spec)
         now = replace(now, jobs=work.session.jobs)
@@ -65,19 +65,19 @@ class Remembering:
         try:
             preferences.save(work.home, now)
         except MnistTuiError as error:
-            # On the way out there is no screen left to say it on.
+            # While exiting there is no screen left to show it on.
             if self._app.is_running:
                 self._ui.tell(str(error), severity="error", long=True)
 
     def welcome_back(self) -> None:
-        """Take over what an earlier session left undone, and say so."""
+        """Take over the queued runs of an earlier session, and report unfinished ones."""
         waiting = self._work.attempt(self._work.session.adopt) if self._work.library.has_store else 0
         for subject, message in left_undone(self._work, waiting or 0):
             self._ui.tell(message, subject=subject, long=True)
 
 
 def left_undone(work: Workspace, waiting: int) -> Iterator[tuple[str, str]]:
-    """Yield what an earlier session left undone: the subject, and a sentence about it."""
+    """Yield a subject and a sentence for each kind of work that an earlier session left unfinished."""
     if waiting:
         runs = f"{waiting} runs from an earlier session are" if waiting > 1 else "A run from an earlier session is"
         yield "waiting", f"{runs} waiting. Press r to start the queue."

@@ -1,4 +1,4 @@
-"""All that one redraw shows, put together once: the widgets read it and compare it with the last one."""
+"""The data of one redraw, built once; widgets read it and compare it with the previous one."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ class ScreenModel:
     """What the lines and the Live tab show.
 
     Attributes:
-        run: The run on the screen; `None` before the first.
+        run: The run shown; `None` before the first run.
         own: The session's run in progress, or its last one.
-        opened: The run on the screen where it is another one than `own`.
-        opened_is_own: It is trained by this session, beside `own`.
-        beside: Runs that this session trains beside `own`.
-        remote: How many runs are in progress in other processes.
-        waiting: Runs that wait here.
-        starting: One that was taken from the queue and has not begun yet.
-        marked: Marked runs, drawn as well, by their slot.
-        preparing: What is done before a run begins.
-        wishes: What was asked of the run on the screen, which it may not have taken in yet.
+        opened: The run shown, if it is not `own`.
+        opened_is_own: `opened` is trained by this session, in parallel with `own`.
+        beside: Number of runs that this session trains in parallel with `own`.
+        remote: Number of runs in progress in other processes.
+        waiting: Number of queued runs.
+        starting: A run that was taken from the queue and has not started yet.
+        marked: Marked runs to draw as well, by slot.
+        preparing: What is being prepared before a run.
+        wishes: Pending requests for the run shown.
         spec: The settings of the next run.
-        is_first: No run was ever trained.
-        is_live: This session trains.
-        is_active: Something is trained for the run on the screen.
-        parallel: Runs that are trained in parallel.
-        cluster: Where they are trained; empty: on this machine.
-        queue_done, queue_total: Runs of the queue that are over, and all of them.
-        queue_to_go_s: About how long the queue still takes; `None` where that is not known.
-        view: How charts are looked at.
+        is_first: No run has ever been trained.
+        is_live: This session is training.
+        is_active: The run shown is in progress or being prepared.
+        parallel: Number of runs to train in parallel.
+        cluster: The cluster that trains; empty for this machine.
+        queue_done, queue_total: Finished runs and all runs of the queue.
+        queue_to_go_s: Estimated seconds until the queue is done; `None` if unknown.
+        view: View settings of the charts.
     """
 
     run: RunState | None

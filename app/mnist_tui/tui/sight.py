@@ -1,4 +1,4 @@
-"""Which run is on the screen: the session's own, a past one that was opened, or one of another process."""
+"""Which run is shown: the session's own, an opened past run, or a run of another process."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from mnist_tui.core.state import RunState
 
 
 class Sight:
-    """The run that is looked at instead of the session's own.
+    """The run shown instead of the session's own.
 
     Args:
-        attach: Id of a run of another process to show as soon as it is known; empty: whichever is in progress there.
+        attach: Id of a run of another process to show as soon as it is known; if empty, any run in progress there.
 
     Attributes:
-        opened: That run; `None` while the session's own is shown.
-        came_from: The tab it was opened from.
+        opened: The run, or `None` while the session's own is shown.
+        came_from: The tab from which it was opened.
     """
 
     def __init__(self, attach: str = "") -> None:
@@ -26,7 +26,7 @@ class Sight:
 
     @property
     def id(self) -> str | None:
-        """The id of the run that is open."""
+        """Id of the open run."""
         return self.opened.run if self.opened is not None else None
 
     def open(self, run: RunState | None, came_from: str = "") -> None:
@@ -34,24 +34,24 @@ class Sight:
         self.opened, self.came_from = run, came_from
 
     def leave(self) -> bool:
-        """Go back to the session's own run, and stay there; False when that is shown already."""
+        """Go back to the session's own run and stay there; return False if it is already shown."""
         was_open = self.opened is not None
         if was_open:
             self.opened, self._may_attach = None, False
         return was_open
 
     def attach_to(self, runs: Collection[str]) -> None:
-        """Show one of these runs as soon as another process trains it: the open one if it is among them."""
+        """Show one of these runs (the open one, if included) as soon as another process trains it."""
         shown = self.id if self.id in runs else next(iter(runs))
         self._wanted, self._may_attach, self.opened = shown or "", True, None
 
     def forget(self, runs: Collection[str]) -> None:
-        """Take in that runs are gone."""
+        """Close the open run if it was deleted."""
         if self.id in runs:
             self.opened = None
 
     def reread(self, read: Callable[[str], RunState | None]) -> None:
-        """Take in that the store has changed; a run that cannot be read stays as it is."""
+        """Reload the open run after the store has changed; keep it as it is if it cannot be read."""
         if self.opened is not None:
             self.opened = read(self.opened.run) or self.opened
 
@@ -65,15 +65,15 @@ class Sight:
         has_own: bool,
         is_live: bool,
     ) -> None:
-        """Show what is in progress in other processes; stay with a run that is resumed there, and with the next one.
+        """Show a run in progress in another process; keep following it when it is resumed or the next one starts.
 
         Args:
-            runs: What they train, the newest last.
-            following: Returns the run that came after one that has ended, in the same process.
+            runs: Runs in progress in other processes, newest last.
+            following: Returns the run that followed an ended one in the same process.
             read: Returns a run from the store.
-            has_ended: Some run has just ended there.
+            has_ended: A run of another process has just ended.
             has_own: This session has trained a run.
-            is_live: It trains one now.
+            is_live: This session is training now.
         """
         if self.opened is None:
             if self._may_attach and not is_live and (self._wanted or not has_own):
@@ -83,7 +83,7 @@ class Sight:
         elif self.opened.run in runs:
             self.opened, self._watched = runs[self.opened.run], self.opened.run
         elif self.opened.run == self._watched:
-            # It has ended; the next one may take a while to begin.
+            # It has ended; the next one may take a while to start.
             if (after := following(self.opened.run)) is not None:
                 self.opened = after
             elif has_ended:

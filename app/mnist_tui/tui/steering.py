@@ -1,4 +1,4 @@
-"""What the keys for the run in progress do, here or in another process: orders, and what is said about them."""
+"""Actions on the run in progress, in this or another process: pause, stop, skip, epochs, learning rate."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from mnist_tui.tui.ui import Ui
 from mnist_tui.tui.workspace import Workspace
 
 ASK_FROM_S: Final = 5.0
-"""Seconds of an unfinished epoch from which on ending it is asked about."""
+"""Ask before ending a run if at least this many seconds of an epoch would be lost."""
 _NOTHING: Final = "No run is in progress. Press r to start one."
 
 
 class Steering:
-    """Pause, stop, skip, epochs and learning rate of the run in sight.
+    """Controls the run in progress.
 
     Args:
-        work: What the app works with.
-        ui: Its screen.
+        work: The workspace.
+        ui: The user interface.
     """
 
     def __init__(self, work: Workspace, ui: Ui) -> None:
         self._work, self._ui = work, ui
 
     def _steered(self) -> tuple[RunState | None, orders.Steering] | None:
-        """Return the run that the keys act on: the one in sight where that is in progress, else the session's own."""
+        """Return the run that the keys act on: the one shown if it is in progress, otherwise the session's own."""
         work, in_sight = self._work, self._ui.in_sight
         if in_sight is not None and (remote := work.remote_runs.control(in_sight)) is not None:
             return work.remote_runs.runs[in_sight], remote
@@ -42,11 +42,11 @@ class Steering:
         return None
 
     def _named(self, run: RunState | None) -> str | None:
-        """Return the id that an order must name where several runs are trained in parallel."""
+        """Return the run id for an order; needed only if several runs are trained in parallel."""
         return run.run if run is not None and len(self._work.in_progress) > 1 else None
 
     def action_pause(self) -> None:
-        """Hold the run, or let it go on."""
+        """Pause or resume the run."""
         if (steered := self._steered()) is None:
             return
         run, control = steered
@@ -58,7 +58,7 @@ class Steering:
         self._ui.redraw()
 
     def action_stop(self) -> None:
-        """End the run; the queue waits."""
+        """Stop the run; the queue does not continue."""
         if (steered := self._steered()) is not None:
             run, control = steered
             session = self._work.session
@@ -66,13 +66,13 @@ class Steering:
             self._end_run("Stop", run, partial(stop, self._named(run)))
 
     def action_skip(self) -> None:
-        """End the run; the next one starts."""
+        """Stop the run and start the next one."""
         if (steered := self._steered()) is not None:
             run, control = steered
             self._end_run("Skip", run, partial(control.skip, self._named(run)))
 
     def _end_run(self, verb: str, run: RunState | None, end: Callable[[], object]) -> None:
-        """End the run immediately; ask first where seconds of an unfinished epoch would be lost."""
+        """End the run immediately; ask first if much of an unfinished epoch would be lost."""
         lost_s = run.progress.epoch_elapsed_s if run is not None and run.progress is not None else 0.0
 
         def do(yes: bool | None) -> None:
@@ -85,12 +85,12 @@ class Steering:
             return
         question = (
             f"{format_duration(lost_s)} of epoch {run.epochs_done + 1} would be lost; "
-            f"the {run.epochs_done} finished ones are kept."
+            f"{run.epochs_done} finished epochs are kept."
         )
         self._ui.ask(ConfirmScreen(f"{verb} this run?", question, verb), do)
 
     def action_next_run(self, step: int) -> None:
-        """Show another one of the runs in progress, here and in other processes."""
+        """Show another run in progress, in this or another process."""
         work = self._work
         runs = {**work.in_progress, **work.remote_runs.runs}
         if not runs:
@@ -110,14 +110,14 @@ class Steering:
         run, control = steered
         if run is None or run.status.is_over:
             return
-        # From what was asked for last, not from what the training has taken in so far.
+        # Start from the last request, which training may not have applied yet.
         asked = control.wishes(run.run).epochs or run.epochs
         if not control.set_epochs(min(MAX_EPOCHS, max(asked + step, run.epochs_done + 1)), run.run):
             self._ui.tell("Too late: this run is already being tested. Press g in the Runs tab to add epochs to it.")
         self._ui.redraw()
 
     def action_live_rate(self) -> None:
-        """Ask for another learning rate of the run in progress."""
+        """Ask for a new learning rate for the run in progress."""
         if (steered := self._steered()) is None:
             return
         run, control = steered
@@ -131,7 +131,7 @@ class Steering:
 
         def change(rate: float | None) -> None:
             if rate is not None and not control.set_learning_rate(rate, name):
-                self._ui.tell("Too late: this run is already being tested, or it is over.")
+                self._ui.tell("Too late: this run is already being tested or has ended.")
             self._ui.redraw()
 
         self._ui.ask(RateScreen(wishes.rate or run.learning_rate), change)

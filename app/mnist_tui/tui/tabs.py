@@ -1,14 +1,27 @@
-"""In which tabs an action works."""
+"""The tabs in which each action works."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from mnist_tui.tui.commands import Command
+from mnist_tui.tui.commands import LEARNED, RUNS, Command
 
 TABS_OF: Final = {
     **dict.fromkeys(
-        ("open", "mark", "retry", "sort", "reverse", "remove", "filter", "group", "label", "compare", "undelete"),
+        (
+            "open",
+            "mark",
+            "retry",
+            "sort",
+            "reverse",
+            "remove",
+            "filter",
+            "group",
+            "label",
+            "compare",
+            "undelete",
+            "report",
+        ),
         ("runs-pane",),
     ),
     **dict.fromkeys(("resume", "cursor", "chart_zoom", "chart_pan", "whole"), ("live", "runs-pane")),
@@ -16,7 +29,9 @@ TABS_OF: Final = {
     **dict.fromkeys(("epoch", "film"), ("errors", "features")),
     "matrix_view": ("errors",),
 }
-"""The tabs that an action needs, by its name; all others can be done anywhere."""
+"""Tabs in which an action works, by name; actions not listed work in all tabs."""
+GROUP_OF: Final = {"runs-pane": RUNS, "errors": LEARNED, "features": LEARNED}
+"""The group of commands that help and palette begin with, by the visible tab; otherwise they begin with training."""
 TAB_NAMES: Final = {
     "live": "the Live tab (1)",
     "runs-pane": "the Runs tab (2)",
@@ -27,5 +42,5 @@ TAB_NAMES: Final = {
 
 
 def places(command: Command) -> str:
-    """Return where a command works, for a sentence."""
+    """Return the tabs in which a command works, as text for a message."""
     return " and ".join(TAB_NAMES[tab] for tab in TABS_OF.get(command.name, TAB_NAMES))

@@ -1,4 +1,4 @@
-"""What the parts of the app ask of its screen."""
+"""The interface through which the parts of the app use its screen."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ T = TypeVar("T")
 
 
 class Ui(Protocol):
-    """The screen, as far as the parts know it."""
+    """The user interface, as seen by the parts of the app."""
 
     @property
     def is_running(self) -> bool:
-        """False before the screen is there, and once it is on its way out."""
+        """False before the screen exists and while the app is exiting."""
 
     def bell(self) -> None:
-        """Ring the bell of the terminal."""
+        """Ring the terminal bell."""
 
     @property
     def tab(self) -> str:
-        """Id of the tab in sight."""
+        """Id of the visible tab."""
 
     @property
     def chosen(self) -> str | None:
@@ -32,28 +32,28 @@ class Ui(Protocol):
 
     @property
     def in_sight(self) -> str | None:
-        """Id of the run that keys are about: the one under the cursor in the Runs tab, else the one shown."""
+        """Id of the run that keys act on: in the Runs tab the one under the cursor, otherwise the one shown."""
 
     def tell(
         self, message: str, severity: Severity = "information", *, subject: str = "answer", long: bool = False
     ) -> None:
-        """Show a notice for a while, a long one for longer. Text from outside steers neither markup nor terminal.
+        """Show a notice for a while. The message is sanitised and not parsed as markup.
 
         Args:
-            message: Sentences, the most important one first.
-            severity: How grave it is.
-            subject: A newer notice replaces the last one on the same subject; answers to keys are one subject.
-            long: It takes longer to read, or matters for longer.
+            message: One or more sentences, the most important one first.
+            severity: Its severity.
+            subject: A notice replaces the previous one on the same subject; replies to keys share one subject.
+            long: Show it for longer.
         """
 
     def redraw(self) -> None:
-        """Bring all that is in sight up to date."""
+        """Redraw everything visible."""
 
     def go_to(self, tab: str) -> None:
         """Show a tab."""
 
     def beside(self, work: Callable[[], T], then: Callable[[T], None]) -> None:
-        """Run `work` in a new thread, then `then` with its result in this one."""
+        """Run `work` in a new thread, then call `then` with its result in this thread."""
 
     def ask(self, screen: Screen[T], answer: Callable[[T | None], None]) -> None:
-        """Open a dialog; call `answer` with its result, `None` where it was left without one."""
+        """Open a dialog; call `answer` with its result, or `None` if it was cancelled."""

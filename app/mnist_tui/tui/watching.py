@@ -1,39 +1,42 @@
-"""What the clocks do: take in what training says, here and in other processes, and let the screen follow."""
+"""Timer callbacks: take in training events, of this and other processes, and update the screen."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from mnist_tui.core.comparison import build_table
-from mnist_tui.core.events import Event, Notice, RunDone, Status, SweepDone
+from mnist_tui.core.events import Event, Notice, RunDone, RunStarted, Status, SweepDone
+from mnist_tui.core.table import ComparisonTable
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.report.files import SAVED_FORMATS
 from mnist_tui.runtime.preload import Preload
+from mnist_tui.tui.collection import Collection
 from mnist_tui.tui.feed import Feed
 from mnist_tui.tui.insight import InsightTabs
 from mnist_tui.tui.leaving import Leaving
 from mnist_tui.tui.looking import Looking
 from mnist_tui.tui.painter import Painter
-from mnist_tui.tui.screens.result import ResultScreen
+from mnist_tui.tui.screens.result import Next, ResultScreen
 from mnist_tui.tui.ui import Ui
 from mnist_tui.tui.widgets.notices import Severity
 from mnist_tui.tui.workspace import Workspace
 
 
 class Watching:
-    """Watches training.
+    """Follows training and updates the screen.
 
     Args:
-        ui: The screen.
-        work: What the app works with.
-        painter: What draws it.
-        leaving: What waits for the end of training.
-        looking: What plays a film of epochs.
-        insight: What asks the network about drawings.
-        warm_up: Loads what training needs, in a thread of its own; `None`: nothing.
+        ui: The user interface.
+        work: The workspace.
+        painter: Draws the workspace.
+        leaving: Told when the training thread has ended.
+        looking: Plays the epochs.
+        insight: Classifies drawings.
+        collection: Saves and compares the result of a queue.
+        warm_up: Loads PyTorch ahead, in another thread; `None` for nothing.
 
     Attributes:
-        feed: Where the news come from.
+        feed: Source of events.
     """
 
     def __init__(
@@ -44,24 +47,25 @@ class Watching:
         leaving: Leaving,
         looking: Looking,
         insight: InsightTabs,
+        collection: Collection,
         warm_up: Callable[[], None] | None,
     ) -> None:
         self._ui, self._work, self._painter = ui, work, painter
-        self._leaving, self._looking, self._insight = leaving, looking, insight
+        self._leaving, self._looking, self._insight, self._collection = leaving, looking, insight, collection
         self.feed = Feed(work.session, work.state, work.remote_runs)
         self._preload = Preload(warm_up)
         self._looked = 0
 
     def begin(self) -> None:
-        """Show the last run, and load what training needs: neither may hold the first frame up."""
+        """Show the last run and start loading PyTorch; both after the first frame, to keep startup fast."""
         self._preload.begin()
         self._work.shows_past = True
         self._ui.redraw()
 
     def tick(self) -> None:
-        """Take in what was said since the last tick."""
+        """Take in the events since the last tick and update the screen."""
         if not self._ui.is_running:
-            # On the way out the widgets are gone before the clock is.
+            # On exit, the widgets are removed before the timer stops.
             return
         news = self.feed.take_in()
         for event in news.own:
@@ -85,6 +89,10 @@ class Watching:
         match event:
             case Notice():
                 self._ui.tell(event.message, severity=event.level, subject=event.message, long=True)
+            case RunStarted() if event.dataset.note and self._work.suit_fallback():
+                self._ui.tell(
+                    f"The settings of the next run now suit the {event.dataset.label}.", subject="fallback", long=True
+                )
             case RunDone():
                 self._work.forget_factor()
                 if event.reason and event.status is not Status.STOPPED:
@@ -105,13 +113,26 @@ class Watching:
             screen = ResultScreen(table, self._work.library.save(table, SAVED_FORMATS))
         except MnistTuiError as error:
             screen = ResultScreen(table, (), str(error))
-        self._ui.ask(screen, lambda _: None)
+        self._ui.ask(screen, lambda chosen: self._go_on(chosen, table))
+
+    def _go_on(self, chosen: Next | None, table: ComparisonTable) -> None:
+        """Do with the result what was chosen."""
+        runs = [run for row in table.rows for run in row.runs]
+        match chosen:
+            case Next("open"):
+                self._looking.open(chosen.run)
+            case Next("export"):
+                self._collection.export(table)
+            case Next("compare"):
+                self._collection.compare(runs)
+            case Next("report"):
+                self._collection.report(runs)
 
     def look_at_store(self) -> None:
-        """Show what other processes do with the same home."""
+        """Reload the runs if another process has changed the store."""
         work = self._work
         self._looked += 1
-        # What this process trains changes the store as well, so then it is looked at less often.
+        # While this process trains it changes the store too, so check less often.
         due = not work.is_live or work.library.remote or self._looked % 5 == 0
         if self._ui.is_running and due and work.library.has_changed:
             work.attempt(work.library.load)

@@ -1,4 +1,4 @@
-"""What the app works with, and what follows from it. Knows no widgets, so it is tested without a terminal."""
+"""The app's state, independent of widgets, so that it can be tested without a terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mnist_tui.core.estimate import machine_factor, run_s
 from mnist_tui.core.events import Preparing, Status
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.orders import Steering, Wishes
-from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.spec import FALLBACK_SPEC, RunSpec
 from mnist_tui.core.state import RunState, SessionState
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.runtime import preferences
@@ -27,18 +27,18 @@ T = TypeVar("T")
 
 
 class Workspace:
-    """The session, past runs, runs of other processes, and which of them is looked at.
+    """The session, past runs, runs of other processes, and which run is shown.
 
     Args:
-        backends: What can train.
-        home: Where runs and tables are kept.
-        spec: The settings to begin with; `None`: those of the last time.
-        attach: Id of a run of another process to show first; empty: whichever is in progress there.
-        report: Called with errors that `attempt` meets.
+        backends: The training backends.
+        home: Folder with runs and tables.
+        spec: Initial settings; `None` for the ones used last time.
+        attach: Id of a run of another process to show first; if empty, any run in progress there.
+        report: Called with errors caught by `attempt`.
 
     Attributes:
         spec: The settings of the next run.
-        shows_past: Show the newest past run where this session has none.
+        shows_past: Show the newest past run if this session has none.
     """
 
     def __init__(
@@ -63,18 +63,28 @@ class Workspace:
         self._factor: float | None = None
 
     def attempt(self, action: Callable[[], T]) -> T | None:
-        """Do something; report an error and return `None` instead."""
+        """Call `action` and return its result; on an error, report it and return `None`."""
         try:
             return action()
         except MnistTuiError as error:
             self._report(error)
             return None
 
+    def suit_fallback(self) -> bool:
+        """Choose settings that learn something on the digits, unless a person chose some; return whether that was done.
+
+        With the report's settings the digits, a small dataset, stay at the accuracy of guessing.
+        """
+        if self.spec != RunSpec():
+            return False
+        self.spec = FALLBACK_SPEC
+        return True
+
     # What is in progress --------------------------------------------------------------------------
 
     @property
     def is_live(self) -> bool:
-        """True while this session trains."""
+        """True while this session is training."""
         return self.session.active
 
     @property
@@ -84,32 +94,32 @@ class Workspace:
 
     @property
     def preparing(self) -> Preparing | None:
-        """What is done before a run: here, or by the process that is to take one over."""
+        """What is being prepared before a run: here, or by a process that is taking one over."""
         return self.state.preparing or (self.remote_runs.preparing if not self.is_live else None)
 
     def control_of(self, run: RunState | None) -> Steering | None:
-        """Return what steers a run; `None` where that is in progress nowhere."""
+        """Return the control of a run, or `None` if it is not in progress."""
         if self.is_live and (run is None or run.run == self.state.current or run.run in self.in_progress):
             return self.session.control
         return None if run is None else self.remote_runs.control(run.run)
 
     @property
     def can_steer(self) -> bool:
-        """True where the keys for the run in progress do something."""
+        """True if there is a run that the control keys can act on."""
         return (self.is_live and self.state.active) or self.control_of(self.sight.opened) is not None
 
-    # What is looked at ----------------------------------------------------------------------------
+    # The run shown --------------------------------------------------------------------------------
 
     @property
     def shown(self) -> RunState | None:
-        """The run that is open, else the one in progress, else the last one there is."""
+        """The open run, or else the one in progress, or else the newest past run."""
         if self.sight.opened is not None or self.state.run is not None or self.is_live:
             return self.sight.opened or self.state.run
         last = self.library.newest if self.shows_past else None
         return None if last is None else self.with_epochs(last.run)
 
     def follow(self, *, has_ended: bool) -> None:
-        """Look at what other processes do; see `Sight.follow`."""
+        """Follow runs of other processes; see `Sight.follow`."""
         self.sight.follow(
             self.remote_runs.runs,
             self.remote_runs.following,
@@ -120,21 +130,21 @@ class Workspace:
         )
 
     def with_epochs(self, run: str) -> RunState | None:
-        """Return a run with its epochs; `None` where it cannot be read, which was reported."""
+        """Return a run with its epochs, or `None` if it cannot be read (the error was reported)."""
         return self.attempt(partial(self.library.with_epochs, run))
 
     def last_insight(self, run: RunState | None) -> Insight | None:
-        """Return what the last epoch of a run tells about its network; `None` where that is not stored."""
+        """Return the last insight of a run; `None` if it has none."""
         if run is None or not run.epochs_done:
             return None
-        return self.attempt(partial(self.library.insight, run.run, run.epochs_done))
+        return self.attempt(partial(self.library.last_insight, run))
 
     def known(self, run: str | None) -> RunState | None:
-        """Return a run without its epochs, if there is one."""
+        """Return a run without its epochs, or `None` if it is unknown."""
         return next((known for known in self.library.runs() if known.run == run), None)
 
     def status_of(self, run: str) -> Status | None:
-        """Return how a run stands."""
+        """Return the status of a run, or `None` if it is unknown."""
         known = self.known(run)
         return known.status if known is not None else None
 
@@ -144,36 +154,36 @@ class Workspace:
         found = {slot: run for name, slot in known if (run := self.with_epochs(name)) is not None}
         return dict(sorted(found.items()))
 
-    # What takes how long --------------------------------------------------------------------------
+    # Estimates ------------------------------------------------------------------------------------
 
     @property
     def machine_factor(self) -> float:
-        """How much slower this machine is than the one that estimates are made for, from past runs."""
+        """How much slower this machine is than the reference machine of the estimates, from past runs."""
         if self._factor is None:
             self._factor = machine_factor(self.library.runs())
         return self._factor
 
     def forget_factor(self) -> None:
-        """Take in that another run has told more about the machine."""
+        """Recompute the machine factor on next use, as another run has ended."""
         self._factor = None
 
     @property
     def queue_s(self) -> float | None:
-        """About how many seconds the queue still takes; `None` while the run in progress cannot tell."""
+        """Estimated seconds until the queue is done; `None` while the current run has no estimate."""
         waiting, run = self.session.queue.waiting, self.state.run
         if not waiting or not self.is_live or run is None or run.time_to_go_s is None:
             return None
         waiting_s = sum(run_s(queued.spec, self.machine_factor) for queued in waiting)
         return run.time_to_go_s + waiting_s / self.session.at_once
 
-    # What is drawn --------------------------------------------------------------------------------
+    # Drawing --------------------------------------------------------------------------------------
 
     def screen(self, slots: Mapping[str, int], *, draws_charts: bool) -> ScreenModel:
-        """Return what is to be drawn.
+        """Return the screen model for the next redraw.
 
         Args:
-            slots: The marked runs, and the slot of each.
-            draws_charts: The charts of the run on the screen are in sight.
+            slots: Slot of each marked run, by id.
+            draws_charts: The charts of the run shown are visible.
         """
         run, opened = self.shown, self.sight.opened
         if draws_charts:

@@ -1,4 +1,4 @@
-"""Watches and steers what another process trains: one connection, read line by line."""
+"""Watches and controls the training of another process over one connection, read line by line."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from mnist_tui.wire.lines import PROTOCOL, line, read_line
 from mnist_tui.wire.place import connect, is_own, sockets
 
 AT_ONCE: Final = 1 << 17
-"""Bytes that are taken in at a time by who must not wait: some hundred epochs."""
+"""Bytes to read at a time when the caller must not be delayed: a few hundred epochs."""
 ANSWER_S: Final = 5.0
-"""How long a process that lives may take to say hello: its thread waits for nobody."""
+"""How long a live process may take to say hello; its thread never blocks."""
 
 
 class Link:
-    """A connection to a process that trains, asked now and then what came.
+    """A connection to a training process, polled without blocking.
 
     Args:
         path: Its socket.
 
     Attributes:
-        is_open: False once the other end has hung up.
+        is_open: False once the peer has closed the connection.
 
     Raises:
-        OSError: Nobody answers there.
+        OSError: Nothing listens there.
     """
 
     def __init__(self, path: Path) -> None:
@@ -39,23 +39,23 @@ class Link:
         self.is_open = is_own(self._socket)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self.is_open = False
         self._socket.close()
 
     def tell(self, order: Order) -> None:
-        """Give an order; its answer comes among the records.
+        """Send an order; its answer arrives among the records.
 
         Raises:
-            OSError: The other end has hung up, or does not read.
+            OSError: The peer has closed the connection, or does not read.
         """
         self._socket.sendall(line(order.to_json()))
 
     def ready(self) -> list[dict[str, Any]]:
-        """Return what has come, without waiting; at most about `AT_ONCE` bytes of it.
+        """Return the records received so far, without blocking; at most about `AT_ONCE` bytes.
 
         Raises:
-            ValueError: Something else than JSON lines came.
+            ValueError: Something other than JSON lines was received.
         """
         self._socket.setblocking(False)
         room = AT_ONCE
@@ -69,7 +69,7 @@ class Link:
         return found
 
     def _hear(self) -> int:
-        """Take in what the socket has; return how many bytes that were."""
+        """Read what the socket has; return the number of bytes."""
         try:
             data = self._socket.recv(1 << 16)
         except ConnectionError:
@@ -80,20 +80,20 @@ class Link:
         for end in ends:
             self._lines.append(b"".join([*self._begun, end]))
             self._begun.clear()
-        # Joined when it is whole: the story of a run that goes on is one line, of any length.
+        # Joined once it is complete: the story of a resumed run is one line, of any length.
         self._begun.append(begun)
         return len(data)
 
 
 class Watch(Link):
-    """A connection that is waited on.
+    """A connection with blocking reads.
 
     Attributes:
-        hello: What the process said first: `session`, `pid`, `runs` in progress.
+        hello: The greeting of the process: `session`, `pid`, `runs` in progress.
 
     Raises:
-        OSError: Nobody answers there.
-        ValueError: It speaks otherwise.
+        OSError: Nothing listens there.
+        ValueError: The peer does not speak this protocol.
     """
 
     def __init__(self, path: Path) -> None:
@@ -116,13 +116,13 @@ class Watch(Link):
         return [str(run) for run in self.hello.get("runs", [])]
 
     def records(self, within_s: float | None = None) -> Iterator[dict[str, Any]]:
-        """Return what is said, line by line, until the other end hangs up.
+        """Yield records until the peer closes the connection.
 
         Args:
-            within_s: Stop waiting after so many seconds; `None`: never.
+            within_s: Stop after this many seconds; `None` for no limit.
 
         Raises:
-            RunError: Something else than JSON lines came.
+            RunError: Something other than JSON lines was received.
         """
         deadline = None if within_s is None else time.monotonic() + within_s
         while True:
@@ -135,21 +135,21 @@ class Watch(Link):
             except TimeoutError:
                 return
             except ValueError as error:
-                message = f"the process that trains sent something unreadable ({' '.join(str(error).split())[:100]})"
+                message = f"the training process sent unreadable data ({' '.join(str(error).split())[:100]})"
                 raise RunError(message, "Use the same version of mnist-tui in both terminals") from None
             if record is None:
                 return
             yield record
 
     def _next(self) -> dict[str, Any] | None:
-        """Return the next record; `None` when the other end has hung up."""
+        """Return the next record; `None` if the peer has closed the connection."""
         while not self._lines and self.is_open:
             self._hear()
         return read_line(self._lines.popleft()) if self._lines else None
 
 
 def check_hello(record: Mapping[str, Any]) -> None:
-    """Refuse who does not speak as this version does.
+    """Check that the peer speaks this version of the protocol.
 
     Raises:
         ValueError: It is another program, or another version.
@@ -162,7 +162,7 @@ def check_hello(record: Mapping[str, Any]) -> None:
 
 
 def watches(home: Path) -> Iterator[Watch]:
-    """Connect to one process after the other that trains in a home; those that do not answer are left out."""
+    """Yield a connection to each process that trains in a home; those that do not answer are skipped."""
     for path in sockets(home):
         with suppress(OSError, ValueError):
             yield Watch(path)

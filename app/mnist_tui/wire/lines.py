@@ -1,7 +1,7 @@
 """The wire format: one JSON object per line.
 
-From the process that trains: `hello`, the story so far, `told`, then every event as it happens, answers to orders,
-and `bye` when it ends in order. To it: orders.
+The training process sends `hello`, the story so far, `told`, then every event as it happens, answers to orders, and
+`bye` when it exits normally. Its clients send orders.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mnist_tui.core.parsing import event_from_json
 
 PROTOCOL: Final = 1
 LONGEST: Final = 64 * 1024
-"""Bytes that an order may have."""
+"""Maximum size of an order in bytes."""
 
 
 def line(record: Mapping[str, Any]) -> bytes:
@@ -26,7 +26,7 @@ def line(record: Mapping[str, Any]) -> bytes:
 
 
 def event_line(event: Event) -> bytes:
-    """Return an event as a line; that of a run which goes on has its story with it, unlike its JSON form."""
+    """Return an event as a line; unlike its JSON form, a `RunContinued` includes its story."""
     record = event.to_json()
     if isinstance(event, RunContinued):
         record["story"] = [past.to_json() for past in event.story]
@@ -34,10 +34,10 @@ def event_line(event: Event) -> bytes:
 
 
 def read_line(data: bytes) -> dict[str, Any]:
-    """Read a line.
+    """Parse a line.
 
     Raises:
-        ValueError: It is no JSON object, or no text.
+        ValueError: It is not a JSON object, or not text.
     """
     try:
         record = json.loads(data)
@@ -49,7 +49,7 @@ def read_line(data: bytes) -> dict[str, Any]:
 
 
 def read_event(record: Mapping[str, Any]) -> Event:
-    """Read what `event_line` wrote.
+    """Parse the output of `event_line`.
 
     Raises:
         ValueError: It is not an event.

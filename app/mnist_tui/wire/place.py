@@ -1,4 +1,4 @@
-"""Where the sockets of a home lie, and how one with too long a path is reached."""
+"""Finds and opens the sockets of a home, even if their path is too long for a socket."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from mnist_tui.store.waiting import lock_name
 FOLDER: Final = "wire"
 SUFFIX: Final = ".sock"
 LONGEST_PATH: Final = 103
-"""Bytes that a socket's path may have where it may have fewest: 104 with the zero at its end, on macOS."""
+"""Maximum length of a socket's path in bytes on any system: macOS has the lowest, 104 with the terminating zero."""
 _THROUGH_PROC: Final = Path("/proc/self/fd")
 
 
 @contextmanager
 def reachable(path: Path) -> Iterator[str]:
-    """Give a name of a socket's path that is short enough to bind and to connect to.
+    """Yield an equivalent of a socket's path that is short enough to bind and to connect to.
 
     Raises:
-        OSError: There is none: the path is too long, and the system shows no open folder under a short name.
+        OSError: There is none: the path is too long, and the system has no `/proc/self/fd`.
     """
     if len(os.fsencode(path)) <= LONGEST_PATH:
         yield str(path)
@@ -40,11 +40,11 @@ def reachable(path: Path) -> Iterator[str]:
 
 
 def listen(home: Path, session: str) -> socket.socket:
-    """Return a socket that listens under the name of a session, for this user alone.
+    """Return a listening socket named after a session, accessible only to this user.
 
     Raises:
         OSError: The socket cannot be created.
-        StoreError: Its folder cannot be made.
+        StoreError: Its folder cannot be created.
     """
     make_private_folder(home / FOLDER)
     path = home / FOLDER / f"{session}{SUFFIX}"
@@ -53,7 +53,7 @@ def listen(home: Path, session: str) -> socket.socket:
     try:
         with reachable(path) as name:
             listener.bind(name)
-        # Before anyone can connect: the folder is private, and so is what lies in it.
+        # Make it private, like its folder, before anyone can connect.
         path.chmod(0o600)
         listener.listen(64)
     except BaseException:
@@ -64,10 +64,10 @@ def listen(home: Path, session: str) -> socket.socket:
 
 
 def connect(path: Path) -> socket.socket:
-    """Return a connection.
+    """Connect to a socket.
 
     Raises:
-        OSError: Nobody listens there.
+        OSError: Nothing listens there.
     """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -80,7 +80,7 @@ def connect(path: Path) -> socket.socket:
 
 
 def sockets(home: Path) -> list[Path]:
-    """Return the sockets of living sessions, by name; those that a dead one left behind are removed."""
+    """Return the sockets of live sessions, sorted by name; remove those left behind by dead ones."""
     try:
         names = sorted(entry.name for entry in os.scandir(home / FOLDER) if entry.name.endswith(SUFFIX))
     except OSError:
@@ -99,7 +99,7 @@ def sockets(home: Path) -> list[Path]:
 
 
 def is_own(connection: socket.socket) -> bool:
-    """Return whether the other end belongs to the same user; where the system cannot tell, the folder's mode guards."""
+    """Return whether the peer is the same user or root; True if the system cannot tell, since the folder is private."""
     if not hasattr(socket, "SO_PEERCRED"):
         return True
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)

@@ -1,4 +1,4 @@
-"""Publishes this process's events on a socket and takes orders from it, in a thread that sleeps in between."""
+"""Publishes this process's events on a socket and accepts orders, in a thread that sleeps in between."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from mnist_tui.wire.place import FOLDER, SUFFIX, is_own, listen
 from mnist_tui.wire.story import Place, Story
 
 MOST: Final = 64
-"""Watchers at a time."""
+"""Maximum number of watchers."""
 _AHEAD: Final = 256 * 1024
-"""Bytes that wait for a watcher before the next events are put into words for it."""
+"""Bytes buffered for a watcher before further events are serialized for it."""
 _READS_WITHIN_S: Final = 5.0
-"""How long a watcher may take to read before others may have its place."""
+"""How long a watcher may read nothing before another one may replace it."""
 _LAST_WORDS_S: Final = 0.5
-"""How long a watcher may take to read the end."""
+"""How long a watcher may take to read the last events."""
 
 
 class _Watcher:
@@ -45,7 +45,7 @@ class _Watcher:
         self._unread, self._read_at = 0, time.monotonic()
 
     def look(self, *, has_said: bool = False) -> None:
-        """Note whether it has read since the last look; `has_said`: or how much there is to read by now."""
+        """Note whether it has read since the last call; after sending (`has_said`), only note how much is unread."""
         unread = _unread(self.connection)
         if not has_said and (unread == 0 or unread < self._unread):
             self._read_at = time.monotonic()
@@ -53,28 +53,28 @@ class _Watcher:
 
     @property
     def is_asleep(self) -> bool:
-        """True where it has read nothing for a while although there is something to read."""
+        """True if it has read nothing for a while although there is something to read."""
         self.look()
         return bool(self._unread or self.to_say) and time.monotonic() - self._read_at >= _READS_WITHIN_S
 
 
 def _unread(connection: socket.socket) -> int:
-    """Return the bytes, in the system's own terms, that the other end has not read; 0 where that is not known."""
+    """Return how much the peer has not read, in bytes as the system counts them; 0 if unknown."""
     with suppress(OSError):
         return int.from_bytes(fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
     return 0
 
 
 class Broadcast:
-    """Listens under the name of a session, tells watchers what happens and does what they ask.
+    """Listens on the socket of a session, sends events to watchers and passes on their orders.
 
     Args:
-        home: Where the socket lies.
-        session: Whose lock tells that it is alive; it must be held already.
-        control: What the training listens to.
+        home: The home that contains the socket.
+        session: The session; its lock, which shows that it is alive, must be held already.
+        control: Receives the orders.
 
     Attributes:
-        problem: Why nobody can watch, in words; empty where all is well.
+        problem: Why nobody can watch; empty if all is well.
     """
 
     def __init__(self, home: Path, session: str, control: TrainingControl) -> None:
@@ -105,8 +105,8 @@ class Broadcast:
         self.close()
 
     def publish(self, event: Event) -> None:
-        """Tell an event; never waits for anyone."""
-        # Who connects just now reads the story afterwards.
+        """Publish an event; never blocks."""
+        # A watcher that is just connecting reads the story afterwards.
         if self._story.add(event) and self._watchers:
             self._nudge()
 
@@ -117,7 +117,7 @@ class Broadcast:
         if self._thread is None:
             self._woken.close()
         else:
-            # On a busy machine it may still be at it; then it ends after this.
+            # On a busy machine it may not be done yet; then it ends later.
             self._thread.join(2 * _LAST_WORDS_S)
             self._thread = None
         self._wake.close()
@@ -126,7 +126,7 @@ class Broadcast:
         if self._is_nudged:
             return
         self._is_nudged = True
-        # A closed pipe has ended it.
+        # If the pipe is closed, the thread has ended.
         with suppress(OSError):
             self._wake.send(b"!")
 
@@ -141,7 +141,7 @@ class Broadcast:
                     if key.fileobj is self._woken:
                         with suppress(BlockingIOError):
                             self._woken.recv(4096)
-                        # Before the story is read: what comes from now on nudges again.
+                        # Reset before the story is read: later events nudge again.
                         self._is_nudged = False
                     elif key.fileobj is self._listener:
                         self._accept(selector)
@@ -164,7 +164,7 @@ class Broadcast:
             watcher.to_say += line({**hello, "pid": os.getpid(), "runs": list(self._story.in_progress)})
 
     def _has_room(self, selector: selectors.BaseSelector) -> bool:
-        """Drop a watcher that does not read, to make room for another; False where all of them read."""
+        """Drop watchers that do not read, if needed to make room; return False if all of them read."""
         if len(self._watchers) < MOST:
             return True
         asleep = [number for number, watcher in self._watchers.items() if watcher.is_asleep]
@@ -178,7 +178,7 @@ class Broadcast:
         watcher.connection.close()
 
     def _hear(self, watcher: _Watcher) -> None:
-        """Take in what a watcher says."""
+        """Read what a watcher sends."""
         try:
             data = watcher.connection.recv(4096)
         except BlockingIOError:
@@ -208,7 +208,7 @@ class Broadcast:
         watcher.to_say += line({"type": "answer", "obeyed": obeyed, "reason": reason})
 
     def _refuse(self, watcher: _Watcher, reason: str) -> None:
-        """Tell what is wrong and hang up: what follows cannot be trusted either."""
+        """Report what is wrong and close the connection: what follows cannot be trusted either."""
         watcher.to_say += line({"type": "answer", "obeyed": False, "reason": reason})
         watcher.heard, watcher.is_leaving = b"", True
 
@@ -221,7 +221,7 @@ class Broadcast:
                 self._drop(number, selector)
 
     def _tell(self, watcher: _Watcher) -> bool:
-        """Say what the watcher is ready to read; False when the connection is at its end."""
+        """Send what the watcher is ready to read; return False when the connection is finished."""
         while True:
             while not watcher.is_leaving and len(watcher.to_say) < _AHEAD:
                 events = self._story.next(watcher.place)
@@ -244,7 +244,7 @@ class Broadcast:
                 return False
 
     def _say_goodbye(self) -> None:
-        """Tell all that is left to those who read, and take the socket away unless another one lies there."""
+        """Send the remaining events to watchers that read, and remove the socket unless it was replaced."""
         for watcher in self._watchers.values():
             with suppress(OSError):
                 watcher.connection.settimeout(_LAST_WORDS_S)

@@ -1,4 +1,4 @@
-"""The story so far of what a process trains, from which each watcher reads at its own pace."""
+"""The story so far: the events of a process's training, which each watcher reads at its own pace."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mnist_tui.core.events import (
 )
 
 AT_ONCE: Final = 256
-"""Events that are handed out at a time."""
+"""Maximum number of events returned at a time."""
 
 
 @dataclass(slots=True)
@@ -34,12 +34,12 @@ class Place:
 
 @dataclass(slots=True)
 class Story:
-    """All events of the present sweep but those for the store; of what newer news replaces, the newest.
+    """All public events of the current sweep; of mergeable events, only the newest.
 
-    A slow watcher costs nothing but its place. May be used by any thread.
+    A slow watcher costs nothing but its position. Thread-safe.
 
     Attributes:
-        in_progress: Runs that have begun and not ended, in their order.
+        in_progress: Runs that have started and not ended, in order.
     """
 
     in_progress: dict[str, None] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Story:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, event: Event) -> bool:
-        """Take an event in; False where nobody would be told."""
+        """Add an event; return False if it is not for watchers."""
         if event.audience is not Audience.EVERYONE:
             return False
         with self._lock:
@@ -60,7 +60,7 @@ class Story:
                 return True
             match event:
                 case SweepStarted() if not self.in_progress:
-                    # Those who are still reading the sweep before keep it to its end.
+                    # Watchers that are still reading the previous sweep keep it to its end.
                     self._events, self._news = [], {}
                 case RunStarted() | RunContinued():
                     self.in_progress[run] = None
@@ -81,7 +81,7 @@ class Story:
         self._news.pop((kind, run), None)
 
     def next(self, place: Place) -> Iterable[Event]:
-        """Return the next events for a watcher, oldest first, and move its place on; none when it knows all."""
+        """Return the next events for a watcher, oldest first, and advance its position; none if it is up to date."""
         with self._lock:
             if place.events is None:
                 place.events = self._events

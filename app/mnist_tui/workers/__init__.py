@@ -1,1 +1,1 @@
-"""Who trains, beside the process that was asked to: processes of their own."""
+"""Training in other processes: parallel workers, a Ray cluster, detached training."""

@@ -1,4 +1,4 @@
-"""What a `Link` starts."""
+"""Entry point of a worker process, started by `ProcessLink`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker on a Ray cluster. Knows nothing of Ray, which makes an actor of it on some node."""
+"""A worker on a Ray cluster. Does not import Ray, which turns it into an actor on some node."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from mnist_tui.workers.worker import Engine, Reply, Request, Worker
 
 
 class Remote:
-    """A worker whose methods are called from afar, several at a time.
+    """A worker whose methods are called remotely, several at a time.
 
     Args:
-        engine: What trains.
+        engine: The engine that trains.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -27,11 +27,11 @@ class Remote:
         return os.getpid()
 
     def take_in(self, told: Request) -> None:
-        """As for a worker."""
+        """Pass a request on to the worker."""
         self._worker.take_in(told)
 
     def hear(self, within_s: float) -> list[Reply | None]:
-        """Wait for something to be said and return all that has gathered; last of all `None`, where it failed."""
+        """Wait for a reply and return all pending ones; a final `None` means that the worker failed."""
         said: list[Reply | None] = []
         try:
             said.append(self._said.get(timeout=within_s))
@@ -43,6 +43,6 @@ class Remote:
     def _train(self, engine: Engine) -> None:
         try:
             self._worker.train(engine)
-        except Exception:  # noqa: BLE001 - a thread's last words: nobody else would hear them
+        except Exception:  # noqa: BLE001 - nothing outside this thread would report it
             traceback.print_exc()
             self._said.put(None)

@@ -1,4 +1,4 @@
-"""Workers on a Ray cluster, which one process beside this one looks after: Ray is imported there, and prints there."""
+"""Workers on a Ray cluster, managed by a helper process: Ray is imported there, and its output stays there."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from mnist_tui.workers.link import Link, end_process
 from mnist_tui.workers.worker import Engine
 
 LOCAL: Final = "ray"
-"""Asks for what `RAY_ADDRESS` names, else for a Ray of this machine's own."""
+"""Selects the cluster in `RAY_ADDRESS`, else a local Ray on this machine."""
 REMOTE: Final = "ray://"
 _ADDRESS: Final = re.compile(rf"({REMOTE})?[^/\s]+:[0-9]{{1,5}}/?")
 HELPER: Final = "mnist_tui.workers.helper"
 PATIENCE_S: Final = 180.0
-"""How long Ray may take: it starts within half a minute on a busy machine; a dead address it would retry forever."""
+"""How long Ray may take: it starts within half a minute on a busy machine; it would retry a dead address forever."""
 CONNECT_S: Final = 10.0
 """How long an address may take to answer."""
 _SAYS_S: Final = 0.1
-"""How often it is looked whether it is ready, or no longer wanted."""
+"""How often to check whether it is ready, or no longer wanted."""
 _MOST: Final = 1 << 16
-"""Bytes of an answer at most."""
+"""Maximum size of an answer in bytes."""
 
 
 def check_place(place: str) -> str:
-    """Return where to train as it was given.
+    """Validate a cluster's address and return it.
 
     Raises:
-        UsageError: It names no cluster, or Ray is not installed.
+        UsageError: It does not name a cluster, or Ray is not installed.
     """
     if place != LOCAL and not (place.startswith(REMOTE) and _ADDRESS.fullmatch(place)):
         raise UsageError(f"runs cannot be trained on {place[:80]!r}", "Use `ray`, or `ray://HOST:PORT`")
@@ -51,7 +51,7 @@ def check_place(place: str) -> str:
 
 
 def is_own(place: str) -> bool:
-    """Return whether a Ray is started for this alone."""
+    """Return whether a local Ray is started just for this process."""
     return place == LOCAL and not os.environ.get("RAY_ADDRESS")
 
 
@@ -64,8 +64,8 @@ class Cluster:
 
     Attributes:
         place: As given.
-        room: Workers that it has room for; 1 until that is known.
-        log: What Ray and the helper say; the newest one.
+        room: Number of workers that fit; 1 until that is known.
+        log: The newest log of Ray and the helper.
     """
 
     def __init__(self, place: str, home: Path) -> None:
@@ -78,7 +78,7 @@ class Cluster:
         self._answer: dict[str, Any] = {}
 
     def start(self) -> None:
-        """Start the helper unless it is there; returns immediately.
+        """Start the helper unless it is running; return immediately.
 
         Raises:
             StoreError: The home cannot be written.
@@ -111,10 +111,10 @@ class Cluster:
         return {"RAY_USAGE_STATS_ENABLED": "0", **alone}
 
     def opening(self, is_unwanted: Callable[[], bool]) -> Iterator[Preparing]:
-        """Start the helper and say what is waited for, until it is ready or nobody wants it any more.
+        """Start the helper and report progress, until it is ready or no longer wanted.
 
         Raises:
-            ClusterError: There is no cluster to be had.
+            ClusterError: The cluster is unavailable.
         """
         if self._is_alive and self._answer:
             return
@@ -146,7 +146,7 @@ class Cluster:
         return Link(ours, engine)
 
     def close(self) -> None:
-        """Leave the cluster; one that was started for this alone ends."""
+        """Disconnect from the cluster; a local one, started just for this process, shuts down."""
         with self._lock:
             self._leave()
 
@@ -159,7 +159,7 @@ class Cluster:
         self._answer = {}
 
     def _hear(self, within_s: float) -> bool:
-        """Return whether the helper has said that it is ready."""
+        """Return whether the helper has reported that it is ready."""
         line = self._line
         if line is None:
             raise self._lost("the connection to Ray was closed")
@@ -176,7 +176,7 @@ class Cluster:
             answer = json.loads(said)
             problem = str(answer.get("problem", ""))
         except (ValueError, AttributeError):
-            problem = "Ray ended while it was starting"
+            problem = "Ray exited while it was starting"
         if problem:
             self.close()
             raise self._lost(problem)
@@ -184,10 +184,10 @@ class Cluster:
         return True
 
     def _check_address(self) -> None:
-        """Check whether anybody listens at the address: Ray itself asks a dead one for more than a minute."""
+        """Check that something listens at the address: Ray itself would retry a dead one for more than a minute."""
         place = os.environ.get("RAY_ADDRESS", "") if self.place == LOCAL else self.place
         if not _ADDRESS.fullmatch(place):
-            # Such as `auto`, which Ray itself looks up.
+            # Such as `auto`, which Ray resolves itself.
             return
         host, _, port = place.removeprefix(REMOTE).strip("/").rpartition(":")
         try:

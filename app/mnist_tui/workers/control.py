@@ -13,7 +13,7 @@ from mnist_tui.workers.link import Link
 
 
 class PoolControl(TrainingControl):
-    """Steers what workers train: a run by its id, or all; also those that are about to begin."""
+    """Controls what workers train: one run by its id, or all; also those that are about to start."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -23,16 +23,16 @@ class PoolControl(TrainingControl):
         self._held_runs: set[str] = set()
         self._begun: set[str] = set()
 
-    # Asked by people ------------------------------------------------------------------------------
+    # Called by the front end ----------------------------------------------------------------------
 
     def give(self, order: Order) -> bool:
-        """Pass an order on to the worker of its run, which must have begun, or to all."""
+        """Pass an order on to the worker of its run, which must have started, or to all workers."""
         with self._changed:
             if order.run and order.run not in self._begun:
                 return False
             runs = [order.run] if order.run else list(self._links)
             if order.kind in ("stop", HAND_OVER):
-                # No further run starts; the others in progress are not meant by a stop with a name.
+                # No further run starts; stopping one run leaves the others in progress alone.
                 self._stop_queue = True
                 self._handing_over = self._handing_over or order.kind == HAND_OVER
         if order.kind == "stop" and order.run:
@@ -40,7 +40,7 @@ class PoolControl(TrainingControl):
         return self._pass_on(order, runs) or order.kind in ("stop", HAND_OVER)
 
     def _pass_on(self, order: Order, runs: Iterable[str]) -> bool:
-        """Give an order to workers; False where there is none."""
+        """Send an order to workers; return False if there are none."""
         with self._changed:
             links = {run: link for run in runs if (link := self._links.get(run)) is not None}
             for run in links:
@@ -50,7 +50,7 @@ class PoolControl(TrainingControl):
         return bool(links)
 
     def wishes(self, run: str | None = None) -> Wishes:
-        """Return what was asked of a run; without one, whether all were asked to pause or to end."""
+        """Return the latest requests made of a run; without an id, whether all runs were asked to pause or to end."""
         with self._changed:
             if run is not None:
                 return self._wishes.get(run, Wishes())
@@ -61,18 +61,18 @@ class PoolControl(TrainingControl):
             )
 
     def hold(self) -> frozenset[str]:
-        """Hold all that were not asked to pause."""
+        """Pause all runs that were not asked to pause; return their ids."""
         with self._changed:
             runs = frozenset(run for run in self._links if not self._wishes.get(run, Wishes()).paused)
         self._pass_on(Order(kind="pause"), runs)
         return runs
 
     def let_go(self, held: frozenset[str]) -> None:
-        """Let those go on."""
+        """Resume those runs."""
         self._pass_on(Order(kind="resume"), held)
 
     def wait_until_held(self, timeout_s: float) -> bool:
-        """Block until all runs hold."""
+        """Block until all runs have paused; return False on timeout."""
         with self._changed:
             return self._changed.wait_for(lambda: self._held_runs >= self._links.keys(), timeout_s)
 
@@ -83,13 +83,13 @@ class PoolControl(TrainingControl):
 
     @property
     def handing_over(self) -> bool:
-        """True once another process is to go on."""
+        """True once training is being handed over to another process."""
         return self._handing_over
 
-    # Told by the pool -----------------------------------------------------------------------------
+    # Called by the pool ---------------------------------------------------------------------------
 
     def begins(self, run: str, link: Link) -> None:
-        """Let orders for a run reach its worker."""
+        """Register the worker of a run, so that orders reach it."""
         with self._changed:
             self._links[run] = link
 
@@ -103,7 +103,7 @@ class PoolControl(TrainingControl):
             self._changed.notify_all()
 
     def take_in(self, event: Event) -> None:
-        """Take note of what was obeyed."""
+        """Note which requests have taken effect."""
         with self._changed:
             match event:
                 case RunStarted() | RunContinued():
@@ -118,7 +118,7 @@ class PoolControl(TrainingControl):
 
 
 def _with(wishes: Wishes, order: Order) -> Wishes:
-    """Return the wishes after an order."""
+    """Return the wishes with an order added."""
     match order.kind:
         case "pause":
             return replace(wishes, paused=True)

@@ -18,32 +18,32 @@ from mnist_tui.errors import MnistTuiError, UsageError
 from mnist_tui.store.home import new_log
 
 COMMAND: Final = "work"
-"""The command that such a process runs; for `begin` alone."""
+"""The command that a detached process runs; only for `begin`."""
 TAKEN: Final = "taken"
-"""What it says once the queue is its own."""
+"""Its answer once it has taken the queue over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Detached:
-    """A process of its own.
+    """A detached process.
 
     Attributes:
-        process: As its parent sees it.
-        log: What it says.
+        process: Its handle in the parent.
+        log: Its log file.
     """
 
     process: subprocess.Popen[str]
     log: Path
 
     def let_go(self) -> None:
-        """Leave it alone for good: it outlives its parent, which must not complain that it never waited for it."""
+        """Detach for good: the process outlives its parent, which must not warn that it was never waited for."""
         self.process.returncode = 0
 
 
 def begin(home: Path, queue: Sequence[QueuedRun], jobs: int = 1, on: str = "") -> Detached:
     """Hand a queue to a new process and wait until it has taken it over.
 
-    What waits, or goes on, stays with this process until then.
+    Until then, its runs belong to this process.
 
     Args:
         home: Where runs are kept.
@@ -75,15 +75,15 @@ def begin(home: Path, queue: Sequence[QueuedRun], jobs: int = 1, on: str = "") -
             process.wait()
             last = [text for text in log.read_text(errors="replace").splitlines() if text.strip()][-1:]
             reason = f" ({last[0].removeprefix('mnist-tui: ').rstrip('.')})" if last else ""
-            raise MnistTuiError(f"the process that was to continue has ended{reason}", f"Its log is {log}")
+            raise MnistTuiError(f"the process that was to take over has exited{reason}", f"Its log is {log}")
     return Detached(process, log)
 
 
 def take() -> tuple[tuple[QueuedRun, ...], int, str]:
-    """Return what `begin` hands over, in the new process: the queue, how many runs to train in parallel, and where.
+    """Read what `begin` hands over to the new process: the queue, how many runs to train in parallel, and where.
 
     Raises:
-        UsageError: Somebody else called.
+        UsageError: The process was not started by `begin`.
     """
     try:
         record = json.loads(sys.stdin.readline())
@@ -97,6 +97,6 @@ def take() -> tuple[tuple[QueuedRun, ...], int, str]:
 
 
 def tell_taken() -> None:
-    """Tell `begin` that the queue is taken over; from then on nobody reads standard output but the log."""
+    """Tell `begin` that the queue is taken over; from then on, standard output goes to the log."""
     print(TAKEN, flush=True)  # noqa: T201 - the answer
     os.dup2(2, 1)

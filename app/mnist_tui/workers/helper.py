@@ -1,7 +1,7 @@
-"""The process beside the app that speaks with Ray: it makes workers there and carries between them and their pipes.
+"""The helper process that talks to Ray: it creates workers there and relays between them and their pipes.
 
-The workers are asked what they have to say, all at once what has gathered, instead of being streamed from event by
-event: Ray makes an object of each item of a stream, a thousand a second at most, and `ray://` has no streams.
+Workers are polled for all their pending replies instead of streaming event by event: Ray makes an object of each item
+of a stream, at most a thousand per second, and `ray://` has no streams.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from mnist_tui.workers.cluster import LOCAL, is_own
 from mnist_tui.workers.worker import OVER, Engine, Reply, Request
 
 ASK_S: Final = 2.0
-"""How long to wait for a silent worker before asking it again."""
+"""How long to wait for a silent worker before polling it again."""
 ROOM_S: Final = 10.0
 """After how long to report that the cluster has no room."""
 STORE_BYTES: Final = 256 * 1024**2
-"""Of memory that a Ray of this machine's own shares between its processes: some hundred checkpoints."""
+"""Shared memory of a local Ray's object store: a few hundred checkpoints."""
 _ENDINGS: Final = ("stop", "skip", HAND_OVER)
 
 
 def main() -> None:
-    """Connect to Ray, tell how much room it has, and make a worker for each pipe that comes, until the line ends."""
+    """Connect to Ray, report how many workers fit, and create one for each pipe received, until the socket closes."""
     line = socket.socket(fileno=int(sys.argv[1]))
     try:
         _connect(sys.argv[2])
         demand, room = share(ray.cluster_resources())
-    except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits must hear of it
+    except Exception as error:  # noqa: BLE001 - whatever it is, the waiting process must be told
         traceback.print_exc()
         token = "" if is_own(sys.argv[2]) else " (one that asks for a token needs RAY_AUTH_MODE=token)"
         problem = f"Ray cannot be reached: {_reason(error)}{token}"
@@ -57,10 +57,10 @@ def main() -> None:
 
 
 def share(resources: Mapping[str, float]) -> tuple[dict[str, float], int]:
-    """Return what a worker asks Ray for, and for how many of them there is room: one a GPU where there are some.
+    """Return the resources that a worker requests from Ray, and how many workers fit: one per GPU if there are any.
 
     Args:
-        resources: Of the whole cluster, by Ray's names.
+        resources: Resources of the whole cluster, by Ray's names.
     """
     cpus, gpus = int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
     if gpus:
@@ -78,14 +78,14 @@ def _connect(place: str) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    """Return what an error says in one line; where Ray wraps a traceback, its last line."""
+    """Return an error's message as one line; if Ray wraps a traceback, its last line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     said = lines[-1 if "creation task" in lines[0] else 0]
     return said[:300].rstrip(".")
 
 
 class _Carrier:
-    """Carries between a pipe and the worker that it makes on the cluster."""
+    """Relays between a pipe and the worker that it creates on the cluster."""
 
     def __init__(self, pipe: Connection, demand: Mapping[str, float]) -> None:
         self._pipe, self._demand = pipe, demand
@@ -94,12 +94,12 @@ class _Carrier:
         self._lock = threading.Lock()
 
     def work(self) -> None:
-        """Carry until one of the two ends is gone; then the other one is let go."""
+        """Relay until one of the two ends is gone; then release the other one."""
         try:
             engine: Engine = self._pipe.recv()
         except (EOFError, OSError):
             return
-        # As many threads as calls that may be under way at once: one that listens, and orders.
+        # As many threads as concurrent calls: one that waits for replies, and orders.
         made = ray.remote(Remote).options(max_restarts=0, max_task_retries=0, max_concurrency=4, **self._demand)
         try:
             self._actor = made.remote(engine)
@@ -123,7 +123,7 @@ class _Carrier:
     def _wait_for_room(self) -> None:
         ready = self._actor.ready.remote()
         if not ray.wait([ready], timeout=ROOM_S)[0]:
-            self._say(Notice(level="information", message="Ray has no room for another worker yet; it waits there."))
+            self._say(Notice(level="information", message="Ray has no room for another worker yet; it is queued."))
         ray.get(ready)
         with self._lock:
             self._is_ready = True
@@ -133,12 +133,12 @@ class _Carrier:
             try:
                 told: Request = self._pipe.recv()
             except (EOFError, OSError):
-                # Whoever asked for it is gone.
+                # The process that requested the worker is gone.
                 told = None
             with self._lock:
                 ends = isinstance(told, Order) and told.kind in _ENDINGS
                 if told is None or (ends and not self._is_ready):
-                    # What waits for room has begun nothing.
+                    # A worker that waits for room has not started anything.
                     self._is_over = True
                     if told is not None:
                         self._say(OVER)
@@ -156,7 +156,7 @@ class _Carrier:
         # Close both ends: that tells the other side.
         with socket.socket(fileno=os.dup(self._pipe.fileno())) as end:
             end.shutdown(socket.SHUT_RDWR)
-        # It may be dead, and Ray with it.
+        # It may be dead already, and Ray with it.
         with suppress(Exception):
             ray.kill(self._actor)
 

@@ -1,4 +1,4 @@
-"""One process beside this one that trains runs, one after the other: runs and orders go to it, events come back."""
+"""A worker process that trains runs one after another: it receives runs and orders, and sends back events."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from mnist_tui.core.queue import QueuedRun
 from mnist_tui.workers.worker import Engine, Request, Worker
 
 LEAVING_S: Final = 2.0
-"""How long a process may take to its end before it is made to."""
+"""How long a process may take to exit before it is terminated."""
 
 
 class Link:
-    """The pipe to a worker, wherever that is.
+    """The pipe to a worker, wherever it runs.
 
     Args:
-        ours: This end of it.
-        engine: What trains there; it must be importable by name, since the process starts fresh.
+        ours: This end of the pipe.
+        engine: The engine that trains there; must be importable by name, since the process starts fresh.
 
     Attributes:
-        run: What it trains; `None` while it is idle.
+        run: The run that it trains; `None` while it is idle.
     """
 
     def __init__(self, ours: socket.socket, engine: Engine) -> None:
@@ -35,16 +35,16 @@ class Link:
         self._send(engine)
 
     def train(self, queued: QueuedRun) -> None:
-        """Give it a run."""
+        """Send it a run."""
         self.run = queued
         self._send(queued)
 
     def tell(self, told: Request) -> None:
-        """Give it an order; may be called in any thread."""
+        """Send it a request; may be called from any thread."""
         self._send(told)
 
     def close(self) -> None:
-        """Let it end."""
+        """Ask it to exit and close the pipe."""
         self._send(None)
         self.pipe.close()
 
@@ -53,7 +53,7 @@ class Link:
             try:
                 self.pipe.send(what)
             except OSError:
-                # It is dead, which is noticed where it is listened to.
+                # It is dead, which the reader of the pipe notices.
                 return
 
 
@@ -63,8 +63,8 @@ class ProcessLink(Link):
     def __init__(self, engine: Engine) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            # Not `multiprocessing.Process`: it needs a stderr that is a file, which Textual's is not. And a group of
-            # its own: what a person types at the terminal is for the first process alone to answer.
+            # Not `multiprocessing.Process`: it needs a stderr that is a file, which Textual's is not. In a separate
+            # process group: Ctrl+C at the terminal is for the first process only.
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "mnist_tui.workers", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
@@ -80,14 +80,14 @@ class ProcessLink(Link):
         return self._process.pid
 
     def close(self) -> None:
-        """Let it end, and see to it that it does."""
+        """Ask it to exit, and make sure that it does."""
         self._send(None)
         end_process(self._process)
         self.pipe.close()
 
 
 def end_process(process: subprocess.Popen[bytes]) -> None:
-    """Wait for a process that is to end; after a while it is made to."""
+    """Wait for a process to exit; after a while, terminate or kill it."""
     for end in (process.terminate, process.kill):
         try:
             process.wait(LEAVING_S)
@@ -98,7 +98,7 @@ def end_process(process: subprocess.Popen[bytes]) -> None:
 
 
 def work(handle: int) -> None:
-    """Train what comes over a pipe until it ends; called in the process of a `ProcessLink`.
+    """Train what arrives over a pipe until it closes; called in the process of a `ProcessLink`.
 
     Args:
         handle: The pipe's file descriptor.
@@ -121,6 +121,6 @@ def _listen(pipe: Connection, worker: Worker) -> None:
         try:
             told: Request = pipe.recv()
         except (EOFError, OSError):
-            # Nobody is left to train for; what was sent is in the store.
+            # The parent is gone; what it received is in the store.
             os._exit(1)
         worker.take_in(told)

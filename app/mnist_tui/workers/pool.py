@@ -33,7 +33,7 @@ from mnist_tui.workers.link import Link, ProcessLink
 from mnist_tui.workers.worker import OVER, Engine
 
 LIVES: Final = 2
-"""Workers that a run may lose before it fails."""
+"""Number of workers a run may lose before it fails."""
 LOOK_S: Final = 0.1
 """How often to check for orders while no event arrives."""
 
@@ -41,7 +41,7 @@ LOOK_S: Final = 0.1
 def many(
     jobs: int, *, engine: Engine, cluster: Cluster | None = None
 ) -> tuple[Callable[[Claims], Iterator[Event]], PoolControl]:
-    """Return what trains so many runs in parallel, and what it listens to; arguments as for `run_many`."""
+    """Return a function that trains `jobs` runs in parallel, and its control; arguments as for `run_many`."""
     control = PoolControl()
     return partial(run_many, control=control, jobs=jobs, engine=engine, cluster=cluster), control
 
@@ -49,21 +49,21 @@ def many(
 def run_many(
     queue: Claims, control: PoolControl, *, jobs: int, engine: Engine, cluster: Cluster | None = None
 ) -> Iterator[Event]:
-    """Train several runs in parallel and say what happens, as the engine does of one after the other.
+    """Train several runs in parallel and report what happens, as the engine does for one run after another.
 
     Args:
         queue: Pulled one run at a time, so runs may be added while others train.
-        control: What people ask for.
-        jobs: Parallel runs, each with one thread unless its settings say otherwise; 0: as many as the cluster has room
-            for.
-        engine: What trains in each worker.
-        cluster: Where the workers are; `None`: processes on this machine. It is left open.
+        control: Requests from the user.
+        jobs: Parallel runs, each with one thread unless its settings say otherwise; 0 for as many as fit on the
+            cluster.
+        engine: The engine that trains in each worker.
+        cluster: The cluster to run workers on, which is left open; `None` for processes on this machine.
 
     Yields:
-        As `engine.run_sweep`, the events of different runs between each other.
+        As `engine.run_sweep`, with the events of different runs interleaved.
 
     Raises:
-        ClusterError: The cluster is out of reach. What has begun can be resumed.
+        ClusterError: The cluster is unreachable. Runs that have started can be resumed.
     """
     pool = _Pool(queue, control, jobs, engine, cluster)
     yield SweepStarted(sweep=pool.sweep, started_at=now())
@@ -84,20 +84,20 @@ class _Pool:
         self._cluster = cluster
         self.sweep = new_run_id()
         self.begun: dict[str, int] = {}
-        """Runs that have begun, in their order, with their epochs."""
+        """Runs that have started, in order, with their target number of epochs."""
         self._links: list[Link] = []
         self._lost: Counter[str] = Counter()
         self._again: list[QueuedRun] = []
         self._is_over = False
 
     def events(self) -> Iterator[Event]:
-        """Train until nothing waits and nothing is in progress any more."""
+        """Train until no run is queued or in progress any more."""
         lost: MnistTuiError | None = None
         while True:
             try:
                 self._hand_out()
             except MnistTuiError as error:
-                # The cluster is gone; what its workers said before is still to be heard.
+                # The cluster is gone; events that its workers sent before are still processed.
                 lost, self._is_over = error, True
             busy = [link for link in self._links if link.run is not None]
             if not busy:
@@ -108,18 +108,18 @@ class _Pool:
                     yield from self._hear(link)
         for queued in self._again:
             if queued.run in self.begun:
-                # Stopped before it could go on in another worker.
+                # Stopped before it could continue in another worker.
                 yield self._end(queued, Status.INTERRUPTED, "its process ended before the run did")
         if lost is not None:
             raise lost
 
     def close(self) -> None:
-        """Let all workers end."""
+        """Close all workers."""
         for link in self._links:
             link.close()
 
     def _hand_out(self) -> None:
-        """Give every idle worker a run; start one where there may be more of them."""
+        """Give every idle worker a run; start further workers up to the limit."""
         while not (self._control.queue_stopped or self._is_over):
             idle = next((link for link in self._links if link.run is None), None)
             if idle is None and len(self._links) >= self._at_once:
@@ -136,11 +136,11 @@ class _Pool:
                     raise
                 self._links.append(idle)
             self._control.begins(queued.run, idle)
-            # More threads than one would be in each other's way.
+            # With more than one thread, parallel runs would compete for cores.
             idle.train(replace(queued, spec=replace(queued.spec, threads=queued.spec.threads or 1)))
 
     def _make_room(self) -> None:
-        """Let workers on a cluster go that have nothing to do: another one may be waiting there for their place."""
+        """Close idle workers on a cluster: others may be waiting there for room."""
         if self._cluster is not None:
             for link in [link for link in self._links if link.run is None]:
                 self._links.remove(link)
@@ -192,13 +192,13 @@ class _Pool:
             self._queue.give_up(queued.run)
 
     def _go_on(self, queued: QueuedRun) -> Iterator[Event]:
-        """Let a run go on in another worker after its own was killed; the second time it fails."""
+        """Continue a run in another worker after its own was killed; the second time, the run fails."""
         self._lost[queued.run] += 1
         run = queued.run
         if run in self.begun:
             found = self._queue.again(replace(queued, continues=True, epochs=self.begun[run], continuation=None))
             if found is None:
-                # Told with the next event.
+                # Reported with the next event.
                 return
             queued = found
         if self._control.queue_stopped or self._lost[run] < LIVES:

@@ -17,16 +17,16 @@ Request: TypeAlias = QueuedRun | Order | None
 Reply: TypeAlias = Event | str
 """What a worker sends: events, `IDLE`, `OVER`."""
 IDLE: Final = "idle"
-"""What a worker says when it is done with a run, begun or not."""
+"""What a worker sends when it is done with a run, whether or not the run started."""
 OVER: Final = "over"
-"""What it says when it ends in order, as where the data is missing."""
+"""Sent when a worker exits normally, for example because the data is missing."""
 
 
 class Worker:
     """Trains run after run.
 
     Args:
-        say: Called with events and words, in the thread that trains.
+        say: Called with each reply, in the training thread.
     """
 
     def __init__(self, say: Callable[[Reply], None]) -> None:
@@ -34,7 +34,7 @@ class Worker:
         self._control, self._queue = RunControl(), SimpleQueue[QueuedRun | None]()
 
     def take_in(self, told: Request) -> None:
-        """Take a run or an order; called in another thread than the one that trains."""
+        """Accept a run or an order; called from a thread other than the training thread."""
         if isinstance(told, Order):
             self._control.give(told)
         else:

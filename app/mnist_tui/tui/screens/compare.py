@@ -31,7 +31,7 @@ class CompareScreen(Dialog[None]):
         look: How their curves are looked at.
     """
 
-    KEYS = "+ - until · ← → scroll · Esc back"
+    KEYS = (("+ -", "Accuracy to reach"), ("← →", "Scroll"), ("Esc", "Back"))
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("plus", "target(1)", "More"),
         Binding("minus", "target(-1)", "Less"),
@@ -48,7 +48,7 @@ class CompareScreen(Dialog[None]):
         self._runs, self._look = runs, look.whole()
         self._target = common_target(list(runs.values()))
 
-    def compose(self) -> ComposeResult:
+    def box(self) -> ComposeResult:
         """Table, curves, what the noise is."""
         with Vertical(classes="dialog") as box:
             box.border_title = f"{len(self._runs)} runs side by side"

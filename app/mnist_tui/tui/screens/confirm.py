@@ -22,14 +22,14 @@ class ConfirmScreen(Dialog[bool]):
         yes: What the button says that lets it happen.
     """
 
-    KEYS = "y yes · Enter or Esc back"
+    KEYS = (("y", "Yes"), ("Esc", "Back"))
     BINDINGS: ClassVar[list[BindingType]] = [Binding("y", "agree", "Yes"), Binding("n", "leave", "No")]
 
     def __init__(self, title: str, question: str, yes: str) -> None:
         super().__init__()
         self._title, self._question, self._yes = title, question, yes
 
-    def compose(self) -> ComposeResult:
+    def box(self) -> ComposeResult:
         """The question and both answers."""
         with Vertical(classes="dialog") as box:
             box.border_title = self._title

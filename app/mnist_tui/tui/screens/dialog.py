@@ -1,22 +1,28 @@
-"""What all dialogs share: a framed box in the middle, Esc to go back, an error line of their own."""
+"""What all dialogs share: a framed box, a footer with their keys, Esc to go back, an error line of their own."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from rich.console import RenderableType
 from rich.segment import Segment
 from rich.style import Style
+from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.color import Color
+from textual.containers import Horizontal
+from textual.content import Content
 from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import ModalScreen
-from textual.widgets import Static
+from textual.widget import Widget
+from textual.widgets import Input, Label, Static
 
 T = TypeVar("T")
+_AROUND: Final = 14
+"""Rows of a dialog and of the screen beside its input fields."""
 
 
 class Backdrop(BackgroundScreen):
@@ -37,9 +43,10 @@ def _dimmed(style: Style, color: Color) -> Style | None:
 
 
 class Dialog(ModalScreen[T | None]):
-    """A modal box; its result is `None` when it is left without an answer. Its frame says which keys it takes."""
+    """A modal box with a footer of its own; its result is `None` when it is left without an answer."""
 
-    KEYS: ClassVar[str] = "Esc back"
+    KEYS: ClassVar[tuple[tuple[str, str], ...]] = (("Esc", "Back"),)
+    """The keys it takes, and what each does."""
     DEFAULT_CSS = """
     Dialog {
         align: center middle;
@@ -48,9 +55,15 @@ class Dialog(ModalScreen[T | None]):
     Dialog > .dialog {
         width: 64; max-width: 96%; height: auto; max-height: 96%;
         background: $surface; border: round $primary; padding: 0 1;
-        border-title-color: $foreground; border-subtitle-color: $text-muted;
+        border-title-color: $foreground;
     }
-    Dialog .error { color: $text-error; height: auto; }
+    Dialog > .keys { dock: bottom; height: 1; padding: 0 1; background: $panel; text-wrap: nowrap; }
+    Dialog .row { height: auto; }
+    Dialog Input { background: $panel; width: 1fr; }
+    Dialog Input.-framed { background: $surface; border: round $frame; }
+    Dialog Input.-framed:focus { border: round $primary; }
+    Dialog .row > Label.-framed { padding-top: 1; }
+    Dialog .error { color: $text-error; height: auto; display: none; }
     Dialog .hint { color: $text-muted; height: auto; }
     Dialog .buttons { height: auto; align-horizontal: right; }
     Dialog Button { margin-left: 1; min-width: 10; }
@@ -62,10 +75,19 @@ class Dialog(ModalScreen[T | None]):
         behind = super().render()
         return Backdrop(behind.screen, behind.color) if isinstance(behind, BackgroundScreen) else behind
 
+    def compose(self) -> ComposeResult:
+        """The box, and a footer in place of the app's."""
+        yield from self.box()
+        keys = [Content.assemble((key, "bold $text-accent"), " ", what) for key, what in self.KEYS]
+        yield Static(Content("  ").join(keys), classes="keys")
+
+    def box(self) -> ComposeResult:
+        """The box, of class `dialog`."""
+        raise NotImplementedError
+
     def on_mount(self) -> None:
-        """Say in the frame which keys there are, and fill the box, unless it was closed before it was built."""
+        """Fill the box, unless it was closed before it was built."""
         if any(box.children for box in self.query(".dialog")):
-            self.query_one(".dialog").border_subtitle = self.KEYS
             self.fill()
 
     def fill(self) -> None:
@@ -79,6 +101,31 @@ class Dialog(ModalScreen[T | None]):
         """Close with an answer; a second key that was pressed before the box was gone closes nothing more."""
         return super().dismiss(result) if self.is_current else AwaitComplete()
 
-    def say(self, message: str) -> None:
-        """Show what is wrong with the values given."""
-        self.query_one(".error", Static).update(message)
+    def say(self, message: str, field: str = "") -> None:
+        """Show what is wrong: with the value of a field, below it, or with all of them together."""
+        place = self.query_one(f"#{field}-error" if field else "#error", Static)
+        place.update(message[:1].upper() + message[1:])
+        place.display = bool(message)
+
+    def has_room(self, fields: int) -> bool:
+        """Return whether so many input fields can have frames."""
+        return self.app.size.height >= 3 * fields + _AROUND
+
+
+def entry(value: str, *, framed: bool, key: str | None = None, example: str = "") -> Input:
+    """Return an input field, with an example as its placeholder."""
+    return Input(
+        value,
+        id=key,
+        placeholder=f"e.g. {example}" if example else "",
+        compact=not framed,
+        select_on_focus=True,
+        classes="-framed" if framed else "",
+    )
+
+
+def field(key: str, title: str, value: str, example: str, *, framed: bool) -> Iterable[Widget]:
+    """Yield a titled input field and the place for its error."""
+    label = Label(title, classes="-framed" if framed else "")
+    yield Horizontal(label, entry(value, framed=framed, key=key, example=example), classes="row")
+    yield Static("", id=f"{key}-error", classes="error", markup=False)

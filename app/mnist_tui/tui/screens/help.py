@@ -18,6 +18,7 @@ from mnist_tui.core.fields import COLUMNS
 from mnist_tui.report.marks import MARK_MEANINGS
 from mnist_tui.tui.commands import COMMANDS, Command
 from mnist_tui.tui.screens.dialog import Dialog
+from mnist_tui.tui.tabs import GROUP_OF
 
 _WORDS: Final = (
     *((column.title, column.meaning) for column in COLUMNS),
@@ -29,9 +30,14 @@ _LEAST: Final = 20
 
 
 class HelpScreen(Dialog[None]):
-    """Keys by group, then what each column means."""
+    """Keys by group, then what each column means.
 
-    KEYS = "/ search · ↑ ↓ scroll · Esc back"
+    Args:
+        commands: All commands, with their keys.
+        tab: The visible tab, whose keys come first.
+    """
+
+    KEYS = (("/", "Search"), ("↑ ↓", "Scroll"), ("Esc", "Back"))
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,f1,q", "leave", "Back"),
         Binding("slash", "search", "Search"),
@@ -42,14 +48,14 @@ class HelpScreen(Dialog[None]):
     HelpScreen Input.-open { display: block; }
     """
 
-    def __init__(self, commands: Sequence[Command] = COMMANDS) -> None:
+    def __init__(self, commands: Sequence[Command] = COMMANDS, tab: str = "live") -> None:
         super().__init__()
-        self._commands = commands
+        self._commands = tuple(sorted(commands, key=lambda command: command.group != GROUP_OF.get(tab)))
 
-    def compose(self) -> ComposeResult:
+    def box(self) -> ComposeResult:
         """One scrolling page, in one piece: a key should be answered immediately, and many widgets take their time."""
         with VerticalScroll(classes="dialog") as box:
-            box.border_title = "Keys and words"
+            box.border_title = "Keys and glossary"
             yield Input(placeholder="a key, or a word of what it does", compact=True)
             yield Static(id="page")
 
@@ -72,7 +78,7 @@ class HelpScreen(Dialog[None]):
         for page in self.query("#page").results(Static):
             width = self.query_one(VerticalScroll).scrollable_content_region.width
             word = self.query_one(Input).value.strip().lower()
-            page.update(_page_of(tuple(self._commands), width, word))
+            page.update(_page_of(self._commands, width, word))
 
 
 @lru_cache(maxsize=16)

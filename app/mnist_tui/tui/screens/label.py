@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
-from textual.widgets import Input, Label, Static
+from textual.containers import Vertical
+from textual.widgets import Input, Static
 
 from mnist_tui.core.labels import Labels, as_tags
 from mnist_tui.errors import UsageError
-from mnist_tui.tui.screens.dialog import Dialog
+from mnist_tui.tui.screens.dialog import Dialog, field
 
 
 class LabelScreen(Dialog[Labels]):
@@ -22,37 +23,41 @@ class LabelScreen(Dialog[Labels]):
         labels: What it is called now.
     """
 
-    KEYS = "Enter save · Tab next · Esc back"
+    KEYS = (("Enter", "Save"), ("Tab", "Next field"), ("Esc", "Back"))
     DEFAULT_CSS = """
-    LabelScreen .row { height: 1; }
+    LabelScreen { align: center bottom; }
     LabelScreen Label { width: 8; }
-    LabelScreen Input { width: 1fr; }
     """
 
     def __init__(self, title: str, labels: Labels) -> None:
         super().__init__()
         self._title, self._labels = title, labels
 
-    def compose(self) -> ComposeResult:
+    def box(self) -> ComposeResult:
         """One line per label."""
         labels = self._labels
         fields = (
             ("name", "Name", labels.name, "best of eight"),
             ("tags", "Tags", " ".join(labels.tags), "good paper"),
-            ("note", "Note", labels.note, ""),
+            ("note", "Note", labels.note, "rate changed after epoch 5"),
         )
         with Vertical(classes="dialog") as box:
             box.border_title = self._title
             for key, title, value, example in fields:
-                with Horizontal(classes="row"):
-                    yield Label(title)
-                    yield Input(value, id=key, placeholder=example, compact=True)
-            yield Static("", classes="error", markup=False)
+                yield from field(key, title, value, example, framed=self.has_room(len(fields)))
+            yield Static("", id="error", classes="error", markup=False)
 
     @on(Input.Submitted)
     def _keep(self) -> None:
-        name, tags, note = (self.query_one(f"#{key}", Input).value.strip() for key in ("name", "tags", "note"))
-        try:
-            self.dismiss(replace(self._labels, name=name, tags=as_tags([tags]), note=note))
-        except UsageError as error:
-            self.say(str(error))
+        changed, is_wrong = self._labels, False
+        for key in ("name", "tags", "note"):
+            text = self.query_one(f"#{key}", Input).value.strip()
+            value: Any = as_tags([text]) if key == "tags" else text
+            try:
+                changed = replace(changed, **{key: value})
+                self.say("", key)
+            except UsageError as error:
+                self.say(str(error), key)
+                is_wrong = True
+        if not is_wrong:
+            self.dismiss(changed)

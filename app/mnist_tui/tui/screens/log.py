@@ -29,7 +29,7 @@ class LogScreen(Dialog[None]):
         log: The file that catches prints and warnings.
     """
 
-    KEYS = "↑ ↓ scroll · Esc back"
+    KEYS = (("↑ ↓", "Scroll"), ("Esc", "Back"))
     BINDINGS: ClassVar[list[BindingType]] = [Binding("L,q", "leave", "Back")]
     DEFAULT_CSS = """
     LogScreen > .dialog { width: 96%; height: 90%; }
@@ -39,7 +39,7 @@ class LogScreen(Dialog[None]):
         super().__init__()
         self._said, self._log = said, log
 
-    def compose(self) -> ComposeResult:
+    def box(self) -> ComposeResult:
         """One scrolling page."""
         with VerticalScroll(classes="dialog") as box:
             box.border_title = "Notices and log"

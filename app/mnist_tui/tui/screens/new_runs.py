@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from textual import on
@@ -16,7 +18,7 @@ from mnist_tui.core.setting import Setting, in_words, parse_number
 from mnist_tui.core.spec import MAX_JOBS, SETTINGS, RunSpec, SweepSpec, parse_numbers
 from mnist_tui.errors import UsageError
 from mnist_tui.report.formatting import format_duration
-from mnist_tui.tui.screens.dialog import Dialog
+from mnist_tui.tui.screens.dialog import Dialog, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,31 +64,30 @@ class NewRunsScreen(Dialog[NewRuns]):
     """
 
     DEFAULT_CSS = """
-    NewRunsScreen .row { height: 1; }
     NewRunsScreen Label { width: 16; }
-    NewRunsScreen Input, NewRunsScreen Select { width: 1fr; }
+    NewRunsScreen Select { width: 1fr; }
     NewRunsScreen VerticalScroll { height: auto; max-height: 100%; }
     NewRunsScreen .buttons { margin-top: 1; }
     """
 
-    KEYS = "Tab next · Enter start · Esc back"
+    KEYS = (("Tab", "Next field"), ("Enter", "Start"), ("Esc", "Back"))
 
     def __init__(self, spec: RunSpec, factor: float = 1.0, jobs: int | None = None) -> None:
         super().__init__()
         self._spec, self._factor, self._jobs = spec, factor, jobs
+        self._is_wrong = False
 
-    def compose(self) -> ComposeResult:
+    def box(self) -> ComposeResult:
         """One line per setting."""
         typed = [(_id(s), _title(s), _value(s, self._spec), s.example) for s in _SETTINGS if not s.choices]
         if self._jobs is not None:
             typed.append(("jobs", "Parallel runs", str(self._jobs), "1"))
+        framed = self.has_room(len(_SETTINGS) + 1)
         with VerticalScroll(classes="dialog", can_focus=False) as box:
             box.border_title = "New runs"
             yield Static("Lists such as 10,20 and ranges such as 1-5 make a grid: every combination.", classes="hint")
             for key, title, value, example in typed:
-                with Horizontal(classes="row"):
-                    yield Label(title)
-                    yield Input(value, id=key, placeholder=example, compact=True, select_on_focus=True)
+                yield from field(key, title, value, example, framed=framed)
             for s in _SETTINGS:
                 if s.choices:
                     choices = [(choice, choice) for choice in s.choices]
@@ -95,7 +96,7 @@ class NewRunsScreen(Dialog[NewRuns]):
                         yield Label(s.name)
                         yield Select(choices, value=value, id=_id(s), allow_blank=False, compact=True)
             yield Static("", id="count", classes="hint")
-            yield Static("", classes="error", markup=False)
+            yield Static("", id="error", classes="error", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Start", id="start", variant="primary", compact=True)
                 yield Button("Queue", id="queue", compact=True)
@@ -105,37 +106,47 @@ class NewRunsScreen(Dialog[NewRuns]):
         """Say how many runs the form stands for."""
         self._count()
 
-    def _text(self, key: str) -> str:
-        return self.query_one(f"#{key}", Input).value.strip()
+    def _typed(self, key: str, parse: Callable[[str], Any]) -> Any:
+        """Return the value of a field; `None` if it is wrong, which is then written below it."""
+        try:
+            value = parse(self.query_one(f"#{key}", Input).value.strip())
+        except UsageError as error:
+            self.say(str(error), key)
+            self._is_wrong = True
+            return None
+        self.say("", key)
+        return value
 
-    def _read_jobs(self) -> int:
-        return 1 if self._jobs is None else parse_number(self._text("jobs"), "parallel runs", 1, MAX_JOBS)
-
-    def _read(self) -> SweepSpec:
-        text = self._text
+    def _read(self, *, start: bool = False) -> NewRuns | None:
+        """Return what the form says; `None` if something is wrong, which is then written beside it."""
+        self._is_wrong = False
         values: dict[str, Any] = {}
         for s in _SETTINGS:
             if s.choices:
                 values[s.key] = str(self.query_one(f"#{_id(s)}", Select).value)
             elif s.key not in _GRID:
-                values[s.key] = s.parse(text(_id(s)))
-        epochs, features, seeds = (parse_numbers(text(name), name) for name in _GRID.values())
-        return SweepSpec(epochs, features, seeds, replace(self._spec, **values))
+                values[s.key] = self._typed(_id(s), s.parse)
+        epochs, features, seeds = (self._typed(name, partial(parse_numbers, name=name)) for name in _GRID.values())
+        jobs = 1
+        if self._jobs is not None:
+            jobs = self._typed("jobs", lambda text: parse_number(text, "parallel runs", 1, MAX_JOBS))
+        if self._is_wrong:
+            return None
+        try:
+            return NewRuns(SweepSpec(epochs, features, seeds, replace(self._spec, **values)), start, jobs)
+        except UsageError as error:
+            self.say(str(error))
+            return None
 
     @on(Input.Changed)
     @on(Select.Changed)
     def _count(self) -> None:
-        try:
-            sweep, jobs = self._read(), self._read_jobs()
-        except UsageError as error:
-            self.query_one("#count", Static).update("")
-            self.say(str(error))
-            return
         self.say("")
-        needed = format_duration(max(0.1, sweep_s(sweep, self._factor) / min(jobs, sweep.n_runs)))
-        self.query_one("#count", Static).update(
-            f"{count(sweep.n_runs, 'run')}, about {needed} of training on this machine."
-        )
+        new, text = self._read(), ""
+        if new is not None:
+            needed = format_duration(max(0.1, sweep_s(new.sweep, self._factor) / min(new.jobs, new.sweep.n_runs)))
+            text = f"{count(new.sweep.n_runs, 'run')}, about {needed} of training on this machine."
+        self.query_one("#count", Static).update(text)
 
     @on(Input.Submitted)
     def _submit(self) -> None:
@@ -149,7 +160,5 @@ class NewRunsScreen(Dialog[NewRuns]):
             self._give(start=event.button.id == "start")
 
     def _give(self, *, start: bool) -> None:
-        try:
-            self.dismiss(NewRuns(self._read(), start, self._read_jobs()))
-        except UsageError as error:
-            self.say(str(error))
+        if (new := self._read(start=start)) is not None:
+            self.dismiss(new)

@@ -22,19 +22,24 @@ class NumberScreen(Dialog[int]):
         low, high: The range allowed, both ends included.
     """
 
-    KEYS = "Enter OK · Esc back"
+    KEYS = (("Enter", "OK"), ("Esc", "Back"))
 
     def __init__(self, title: str, name: str, value: int, low: int, high: int) -> None:
         super().__init__()
         self._title, self._noun, self._value, self._low, self._high = title, name, value, low, high
 
-    def compose(self) -> ComposeResult:
+    def box(self) -> ComposeResult:
         """One input line."""
         with Vertical(classes="dialog") as box:
             box.border_title = self._title
             # Any text can be typed: letters that were dropped without a word would leave another number.
-            yield Input(str(self._value), select_on_focus=True, compact=True)
-            yield Static("", classes="error", markup=False)
+            yield Input(
+                str(self._value),
+                select_on_focus=True,
+                compact=not self.has_room(1),
+                classes="-framed" if self.has_room(1) else "",
+            )
+            yield Static("", id="error", classes="error", markup=False)
             yield Static(f"{self._low} to {self._high:,}.", classes="hint")
 
     @on(Input.Submitted)

@@ -19,7 +19,7 @@ class QuitScreen(Dialog[Leave]):
     """Finish the epoch, stop now and keep what is finished, leave it training, or go back."""
 
     AUTO_FOCUS = "#back"
-    KEYS = "f s d or Enter choose · Esc back"
+    KEYS = (("f s d", "Choose"), ("Esc", "Back"))
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "leave_by('finish')", "Finish epoch"),
         Binding("s", "leave_by('stop')", "Stop and keep"),
@@ -29,7 +29,7 @@ class QuitScreen(Dialog[Leave]):
     QuitScreen Button { width: 100%; margin: 0; content-align-horizontal: left; text-align: left; }
     """
 
-    def compose(self) -> ComposeResult:
+    def box(self) -> ComposeResult:
         """Four answers."""
         with Vertical(classes="dialog") as box:
             box.border_title = "A run is in progress"

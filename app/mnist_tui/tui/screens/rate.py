@@ -19,18 +19,23 @@ class RateScreen(Dialog[float]):
         rate: The present one.
     """
 
-    KEYS = "Enter OK · Esc back"
+    KEYS = (("Enter", "OK"), ("Esc", "Back"))
 
     def __init__(self, rate: float) -> None:
         super().__init__()
         self._rate = rate
 
-    def compose(self) -> ComposeResult:
+    def box(self) -> ComposeResult:
         """One input line."""
         with Vertical(classes="dialog") as box:
             box.border_title = "Learning rate of this run"
-            yield Input(f"{self._rate:g}", select_on_focus=True, compact=True)
-            yield Static("", classes="error", markup=False)
+            yield Input(
+                f"{self._rate:g}",
+                select_on_focus=True,
+                compact=not self.has_room(1),
+                classes="-framed" if self.has_room(1) else "",
+            )
+            yield Static("", id="error", classes="error", markup=False)
             yield Static("From the next epoch on; marked in the charts and kept with the run.", classes="hint")
 
     @on(Input.Submitted)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal, TypeAlias
 
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
 from textual.widgets import Button, DataTable, Static
 
 from mnist_tui.core.table import ComparisonTable
@@ -20,20 +22,42 @@ from mnist_tui.tui.screens.dialog import Dialog
 from mnist_tui.tui.widgets.runs import comparison_rows
 from mnist_tui.tui.widgets.tables import SortableTable
 
+Step: TypeAlias = Literal["open", "export", "compare", "report"]
 
-class ResultScreen(Dialog[None]):
-    """What the sweep gave and where it was saved.
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What to do with the result.
+
+    Attributes:
+        step: What.
+        run: The run under the cursor; of several seeds the first.
+    """
+
+    step: Step
+    run: str
+
+
+class ResultScreen(Dialog[Next]):
+    """The result of a queue, where it was saved, and what can be done next.
 
     Args:
-        table: The comparison of the sweep's runs.
+        table: The comparison of the queue's runs.
         paths: The files it was saved to; empty when that failed.
         problem: Why it could not be saved.
     """
 
-    KEYS = "↑ ↓ move · Esc back"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "leave", "Back")]
+    KEYS = (("Enter", "Open"), ("u", "Export"), ("C", "Compare"), ("W", "Report"), ("Esc", "Close"))
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "leave", "Back"),
+        Binding("u", "next('export')", "Export"),
+        Binding("C", "next('compare')", "Compare"),
+        Binding("W", "next('report')", "Report"),
+    ]
     DEFAULT_CSS = """
-    ResultScreen > .dialog { width: 96%; }
+    /* At the bottom, so that the curves it is about stay in view. */
+    ResultScreen { align: center bottom; }
+    ResultScreen > .dialog { width: 96%; max-height: 80%; }
     ResultScreen SortableTable { height: auto; max-height: 60vh; }
     """
 
@@ -41,16 +65,22 @@ class ResultScreen(Dialog[None]):
         super().__init__()
         self._table, self._paths, self._problem = table, paths, problem
 
-    def compose(self) -> ComposeResult:
-        """Table, footnotes, paths."""
+    def box(self) -> ComposeResult:
+        """Table, footnotes, paths, what can be done next."""
         with VerticalScroll(classes="dialog", can_focus=False) as box:
             box.border_title = "The queue is done"
             yield SortableTable(id="result")
             yield Static(Text(printable(" ".join(self._table.footnotes))), classes="hint")
             if self._paths:
                 yield Static(Text(saved_text(self._paths)))
-            yield Static(Text(printable(self._problem)), classes="error")
-            yield Button("Close", variant="primary", compact=True)
+            if self._problem:
+                yield Static(Content.styled(printable(self._problem), "$text-error"))
+            with Horizontal(classes="buttons"):
+                yield Button("Open", id="open", variant="primary", compact=True)
+                yield Button("Export", id="export", compact=True)
+                yield Button("Compare", id="compare", compact=True)
+                yield Button("Report", id="report", compact=True)
+                yield Button("Close", id="close", compact=True)
 
     def fill(self) -> None:
         """Fill the table."""
@@ -58,7 +88,19 @@ class ResultScreen(Dialog[None]):
         table.set_rows(self._table.columns, comparison_rows(self._table))
         table.focus()
 
-    @on(Button.Pressed)
+    def action_next(self, step: Step) -> None:
+        """Close with what to do next."""
+        if (run := self.query_one(SortableTable).current_key) is not None:
+            self.dismiss(Next(step, run))
+
     @on(DataTable.RowSelected)
-    def _close(self) -> None:
-        self.dismiss(None)
+    def _open(self) -> None:
+        self.action_next("open")
+
+    @on(Button.Pressed)
+    def _press(self, event: Button.Pressed) -> None:
+        match event.button.id:
+            case "open" | "export" | "compare" | "report" as step:
+                self.action_next(step)
+            case _:
+                self.dismiss(None)

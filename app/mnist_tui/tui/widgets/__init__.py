@@ -1,1 +1,1 @@
-"""The parts of the screen: each takes values in and posts messages out."""
+"""The widgets: each one is given values to show and posts messages."""

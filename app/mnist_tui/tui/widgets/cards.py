@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable
 
 from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets import Static
 
-from mnist_tui.core.insight import Insight
 from mnist_tui.core.metrics import spread
 from mnist_tui.core.state import RunState
 from mnist_tui.report.formatting import (
@@ -20,23 +20,22 @@ from mnist_tui.report.formatting import (
     format_reduction,
     printable,
 )
-from mnist_tui.report.sparkline import changes
+from mnist_tui.report.sparkline import changes, sparkline
 from mnist_tui.runtime.system import SystemLoad
-from mnist_tui.tui.widgets.progress import bar
 
 GIB = 1024**3
-MOST_CLASSES = 12
-"""Classes that are shown."""
+MOST_READINGS = 120
+"""Maximum number of classes shown."""
 
 
 def two_columns(pairs: Iterable[tuple[str, str | Content]]) -> Content:
-    """Return titles and values in two columns, a pair per line."""
+    """Return titles and values in two columns, one pair per line."""
     rows = [Content.assemble((f"{name:<10}", "$text-muted"), value) for name, value in pairs]
     return Content("\n").join(rows)
 
 
 class Card(Static):
-    """A panel whose layout is looked at again only when its number of lines changes."""
+    """A panel whose layout is recomputed only when its number of lines changes."""
 
     DEFAULT_CSS = "Card { height: auto; }"
 
@@ -48,7 +47,7 @@ class Card(Static):
         """Show this content."""
         if content != self._shown:
             before, lines = self._shown.plain.split("\n"), content.plain.split("\n")
-            # A line that is folded makes the card taller than its lines tell.
+            # Wrapped lines make the card taller than its number of lines.
             folds = any(cell_len(line) > self.content_size.width for line in (*before, *lines))
             self._shown = content
             self.update(content, layout=folds or len(lines) != len(before))
@@ -98,14 +97,14 @@ class RunCard(Card):
 
 
 def _rates(run: RunState) -> str:
-    """Return the learning rates of a run; of many, the first and the last."""
+    """Return the learning rates of a run; if there are many, the first and the last."""
     rates = [run.spec.learning_rate, *(rate for _, rate in run.rates)]
     shown = [f"{rate:g}" for rate in (rates if len(rates) < 3 else (rates[0], rates[-1]))]
     return ("→" if len(rates) < 3 else "…→").join(shown)
 
 
 class ImprovementCard(Card):
-    """How much the last epochs gained, and whether more are worth it."""
+    """How much the last epochs improved the validation accuracy."""
 
     BORDER_TITLE = "Improvement per epoch"
 
@@ -114,7 +113,7 @@ class ImprovementCard(Card):
         room = max(8, self.size.width - 2)
         steps = [e for e in run.history[-room:] if e.improvement_points is not None] if run else []
         if not steps:
-            self.put(Content.styled("Available from the second epoch on.", "$text-muted"))
+            self.put(Content.styled("Available after two epochs.", "$text-muted"))
             return
         points = [e.improvement_points or 0.0 for e in steps]
         recent = points[-3:]
@@ -122,66 +121,36 @@ class ImprovementCard(Card):
         pairs = [
             ("last", f"{format_points(points[-1])} points"),
             ("errors", f"{format_reduction(steps[-1].error_reduction)} removed"),
-            (f"last {len(recent)}", f"{format_points(mean.mean if mean else None)} points an epoch"),
+            (f"last {len(recent)}", f"{format_points(mean.mean if mean else None)} points/epoch"),
         ]
         course = [Content.styled(block, "$text-error" if lost else "$primary") for block, lost in changes(points)]
         self.put(Content("\n").join([Content("").join(course), two_columns(pairs)]))
 
 
-class RecognisedCard(Card):
-    """The accuracy of each class, the worst first."""
-
-    BORDER_TITLE = "Accuracy by class"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._names: Sequence[str] = ()
-        self._insight: Insight | None = None
-
-    def on_resize(self) -> None:
-        """Make the bars as long as there is room for."""
-        self.show(self._names, self._insight)
-
-    def show(self, names: Sequence[str], insight: Insight | None) -> None:
-        """Show an insight.
-
-        Args:
-            names: The classes' names.
-            insight: Whose matrix it is, if there is one.
-        """
-        self._names, self._insight = names, insight
-        if insight is None:
-            self.put(Content.styled("Available from the first epoch on.", "$text-muted"))
-            return
-        room = max(6, self.size.width - 17)
-        shares = [row[at] / max(1, sum(row)) for at, row in enumerate(insight.confusion)]
-        order = sorted(range(len(shares)), key=shares.__getitem__)[:MOST_CLASSES]
-        self.border_title = f"Accuracy by class, epoch {insight.epoch}"
-        rows = [
-            Content.assemble(
-                (f"{printable(names[at])[:8]:<9}", "$text-muted"),
-                bar(shares[at], room),
-                f" {format_percent(shares[at], 1):>6}",
-            )
-            for at in order
-        ]
-        self.put(Content("\n").join(rows))
-
-
 class SystemCard(Card):
-    """Processor, memory, and the GPU where there is one."""
+    """CPU, memory, and the GPU if there is one."""
 
     BORDER_TITLE = "System"
 
-    def show(self, load: SystemLoad) -> None:
-        """Show one reading."""
+    def __init__(self) -> None:
+        super().__init__()
+        self._past: deque[SystemLoad] = deque(maxlen=MOST_READINGS)
+
+    def _course(self, share: Callable[[SystemLoad], float]) -> Content:
+        """Return the newest readings as a curve from 0 to 1, which ends on the right."""
         room = max(6, self.size.width - 34)
+        values = [share(load) for load in self._past][-room:]
+        return Content.styled(sparkline(values, low=0.0, high=1.0).rjust(room), "$primary")
+
+    def show(self, load: SystemLoad) -> None:
+        """Show the newest reading and those before it."""
+        self._past.append(load)
         rows: list[tuple[str, str | Content]] = [
-            ("cpu", Content.assemble(bar(load.cpu, room), f" {load.cpu:4.0%} of {load.cores} cores")),
+            ("cpu", Content.assemble(self._course(lambda past: past.cpu), f" {load.cpu:4.0%} of {load.cores} cores")),
             (
                 "memory",
                 Content.assemble(
-                    bar(load.memory_used_bytes / load.memory_total_bytes, room),
+                    self._course(lambda past: past.memory_used_bytes / past.memory_total_bytes),
                     f" {load.memory_used_bytes / GIB:.1f} of {load.memory_total_bytes / GIB:.0f} GiB",
                 ),
             ),
@@ -193,7 +162,14 @@ class SystemCard(Card):
             gpu = load.gpu
             used = f"{gpu.memory_used_bytes / GIB:.1f} of {gpu.memory_total_bytes / GIB:.0f} GiB"
             rows += [
-                ("gpu", Content.assemble(bar(gpu.load, room), f" {gpu.load:4.0%}")),
+                (
+                    "gpu",
+                    Content.assemble(self._course(_gpu_load), f" {gpu.load:4.0%}"),
+                ),
                 ("", f"{printable(gpu.name)}, {used}"),
             ]
         self.put(two_columns(rows))
+
+
+def _gpu_load(load: SystemLoad) -> float:
+    return load.gpu.load if load.gpu is not None else 0.0

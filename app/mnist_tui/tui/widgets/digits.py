@@ -1,4 +1,4 @@
-"""Validation images in half blocks: one large, or as many as fit."""
+"""Validation images drawn with half blocks: one large image, or as many as fit."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from mnist_tui.core.events import ValidationSet
 from mnist_tui.report.digits import LEVELS, half_blocks, size_of
 
 SMALL: Final = 2
-"""Pixels averaged in each direction where many images are shown."""
+"""Downscaling factor when many images are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """An image with a line below it.
+    """An image with a caption.
 
     Attributes:
-        image: Its place among the validation images.
-        caption: Cut to its width.
-        marked: Draw the caption so that it stands out.
+        image: Index of the validation image.
+        caption: Text below it, cut to its width.
+        marked: Highlight the caption.
     """
 
     image: int
@@ -35,7 +35,7 @@ class Tile:
 
 
 class DigitsView(Widget, can_focus=True):
-    """Images side by side; with the focus, arrows and pages move on to the next ones."""
+    """A grid of images; when focused, the arrow and page keys turn pages."""
 
     ALLOW_MAXIMIZE = True
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -46,9 +46,9 @@ class DigitsView(Widget, can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = {"digits--caption", "digits--marked"}
     DEFAULT_CSS = """
     DigitsView {
-        height: 1fr; border: round $panel-lighten-1; border-title-color: $text-muted;
+        height: 1fr; border: round $frame; border-title-color: $text-muted;
         border-subtitle-color: $text-muted;
-        & > .digits--caption { color: $foreground 80%; }
+        & > .digits--caption { color: $text-muted; }
         & > .digits--marked { color: $text-warning; text-style: bold; }
         &:focus { border: round $primary; }
     }
@@ -69,23 +69,23 @@ class DigitsView(Widget, can_focus=True):
         """Show these images.
 
         Args:
-            pictures: Where they come from.
-            tiles: Which, and what stands below them.
-            titles: From long to short; the first one that fits is shown.
-            again: Begin with the first of them again.
+            pictures: The validation images.
+            tiles: Which images to show, with their captions.
+            titles: Titles from long to short; the first one that fits is shown.
+            again: Go back to the first page.
         """
         self._pictures, self._tiles, self._titles = pictures, tiles, titles
         self._first = 0 if again else self._first
         self._redraw()
 
     def notify_style_update(self) -> None:
-        """Forget the shades."""
+        """Drop the cached shades."""
         super().notify_style_update()
         self._styles = {}
         self._lines = None
 
     def on_resize(self) -> None:
-        """Choose again what fits."""
+        """Fit the grid to the new size."""
         self._redraw()
 
     def action_page(self, pages: int) -> None:
@@ -100,7 +100,7 @@ class DigitsView(Widget, can_focus=True):
         self.action_page(1)
 
     def on_mouse_scroll_up(self) -> None:
-        """Show earlier ones."""
+        """Show earlier images."""
         self.action_page(-1)
 
     def _redraw(self) -> None:
@@ -113,7 +113,7 @@ class DigitsView(Widget, can_focus=True):
         self.refresh()
 
     def _grid(self) -> tuple[int, int, int]:
-        """Return columns and rows of images, and how many pixels each cell averages."""
+        """Return the columns and rows of the grid, and the downscaling factor."""
         side = self._pictures.side if self._pictures is not None else 1
         scale = SMALL
         if len(self._tiles) == 1 or self.has_class("-large"):
@@ -133,7 +133,7 @@ class DigitsView(Widget, can_focus=True):
     def _drawn(self) -> list[list[Segment]]:
         pictures = self._pictures
         if pictures is None:
-            text = "The validation images of this run were not kept." if self._tiles else ""
+            text = "The validation images of this run are not stored." if self._tiles else ""
             return [[Segment(text, self.rich_style)]]
         columns, rows, scale = self._grid()
         width, height = size_of(pictures.side, scale)
@@ -151,7 +151,7 @@ class DigitsView(Widget, can_focus=True):
                 ]
                 for number in range(height)
             ]
-            # The last one may be longer than its image: nothing stands beside it.
+            # The last caption may be wider than its image, as nothing follows it.
             rooms = [*[width] * (len(row) - 1), self.size.width]
             lines.append(
                 [
@@ -167,7 +167,7 @@ class DigitsView(Widget, can_focus=True):
 
 
 def shades_of(widget: Widget) -> dict[tuple[int, int], Style]:
-    """Return the style of each pair of shades, upper and lower, in the colours of a widget."""
+    """Return the style of each (upper, lower) pair of shades, in the colours of a widget."""
     _, _, background, color = widget.colors
     shades = [background.blend(color, level / (LEVELS - 1), 1).rich_color for level in range(LEVELS)]
     return {(a, b): Style(color=shades[a], bgcolor=shades[b]) for a in range(LEVELS) for b in range(LEVELS)}

@@ -1,4 +1,4 @@
-"""The Draw tab: a digit of one's own, and what the network makes of it at every stroke."""
+"""The Draw tab: draw a digit and see how the network classifies it after each stroke."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from mnist_tui.tui.widgets.progress import bar
 
 
 class GuessCard(Card):
-    """One bar per class; the longest one is the answer."""
+    """The predicted probability of each class, as bars."""
 
     def show(self, run: RunState | None, names: tuple[str, ...], answer: Answer | None, why: str) -> None:
         """Show an answer.
 
         Args:
-            run: Whose network it is.
-            names: Of the classes.
-            answer: What it says; `None` before anything is drawn.
-            why: What is shown instead where there is none.
+            run: The run whose network answers.
+            names: The class names.
+            answer: The prediction, or `None`.
+            why: Text to show instead if there is no answer.
         """
         if run is None:
             self.border_title = ""
@@ -45,7 +45,7 @@ class GuessCard(Card):
         best = max(range(len(chances)), key=chances.__getitem__)
         names = names if len(names) == len(chances) else tuple(map(str, range(len(chances))))
         room = max(4, self.size.width - max(map(len, names)) - 9)
-        # Where not all fit, the most probable ones.
+        # If not all fit, show the most probable ones.
         lines = self.parent.size.height - 2 if isinstance(self.parent, Widget) else len(chances)
         likely = sorted(range(len(chances)), key=lambda number: -chances[number])[: max(1, lines)]
         rows = [
@@ -60,11 +60,11 @@ class GuessCard(Card):
 
 
 class DrawView(Container):
-    """Pad, answer, and where the drawing lies on the map."""
+    """The drawing pad, the prediction, and the drawing's position on the map."""
 
     @dataclass
     class Answered(Message):
-        """The network said what it makes of the drawing; `answer` is `None` where it could not, for which `why`."""
+        """The network has classified the drawing; if it could not, `answer` is `None` and `why` is the reason."""
 
         answer: Answer | None
         why: str
@@ -73,7 +73,7 @@ class DrawView(Container):
     DrawView {
         PadView { width: 30; height: 16; }
         #draw-side { width: 1fr; }
-        .card { height: auto; border: round $panel-lighten-1; border-title-color: $text-muted; padding: 0 1; }
+        .card { height: auto; border: round $frame; border-title-color: $text-muted; padding: 0 1; }
         #draw-map { height: 1fr; }
     }
     """
@@ -85,7 +85,7 @@ class DrawView(Container):
         self._why = ""
 
     def compose(self) -> ComposeResult:
-        """The pad on the left, the answer beside it."""
+        """Create the pad on the left, and the answer and map on the right."""
         with Horizontal():
             yield PadView()
             with Vertical(id="draw-side"):
@@ -93,23 +93,23 @@ class DrawView(Container):
                 yield MapView(id="draw-map", still=True)
 
     def show(self, scene: Scene) -> None:
-        """Show whose network answers."""
+        """Show the run whose network answers."""
         self._scene = scene
         self.query_one("#draw-map", MapView).show(scene)
         self._refresh_answer()
 
     def tell(self, answer: Answer | None, why: str = "") -> None:
-        """Show an answer, or why there is none."""
+        """Show an answer, or the reason why there is none."""
         self._answer, self._why = answer, why
         self._refresh_answer()
 
     def on_resize(self) -> None:
-        """Make the bars as long as there is room for."""
+        """Fit the bars to the new width."""
         self.call_after_refresh(self._fit)
 
     def _fit(self) -> None:
         self._refresh_answer()
-        # Its height was found while the bars still had their old length, and may have been broken into two lines.
+        # Its height was computed with the old bar lengths, which may have wrapped.
         self.query_one(GuessCard).refresh(layout=True)
 
     def _refresh_answer(self) -> None:

@@ -26,22 +26,22 @@ _COLUMNS: Final = (
     ("val_loss", "Val loss", 8),
     ("time", "Time", 7),
 )
-"""Key, title and cells of each column; a longer number moves what follows."""
+"""Key, title and width of each column; a longer number shifts the columns after it."""
 _GAP: Final = 2
 _NARROW: Final = frozenset({"epoch", "val_accuracy", "improvement", "val_loss", "time"})
-"""What is kept where not all columns fit."""
+"""Columns that are kept if not all fit."""
 _ALL_FIT: Final = sum(width + _GAP for _, _, width in _COLUMNS) - 1
 
 
 class EpochTable(ScrollView, can_focus=True):
-    """One row per epoch, the newest at the bottom and in view; a star marks the best.
+    """One row per epoch, scrolled to the newest at the bottom; a star marks the best.
 
-    Only the rows in view are ever drawn, so that a hundred thousand epochs cost no more than ten.
+    Only visible rows are drawn, so 100,000 epochs cost no more than ten.
     """
 
     ALLOW_MAXIMIZE = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        # It never scrolls sideways: these move the charts' cursor.
+        # The table never scrolls horizontally, so these keys move the charts' cursor.
         Binding("left", "app.cursor(-1)", "Epoch before", show=False),
         Binding("right", "app.cursor(1)", "Next epoch", show=False),
     ]
@@ -57,7 +57,7 @@ class EpochTable(ScrollView, can_focus=True):
     }
     """
 
-    # Textual would lay out the whole screen again for each epoch; only a scrollbar that comes or goes needs that.
+    # Textual would redo the layout for each epoch; it is only needed when the scrollbar appears or disappears.
     virtual_size: Reactive[Size] = Reactive(Size(0, 0), layout=False)
 
     def __init__(self) -> None:
@@ -69,11 +69,11 @@ class EpochTable(ScrollView, can_focus=True):
 
     @property
     def row_count(self) -> int:
-        """How many epochs it has."""
+        """Number of epochs."""
         return len(self._history)
 
     def show(self, run: RunState | None) -> None:
-        """Show the epochs of a run; the view follows the newest one unless a person scrolled away from it."""
+        """Show the epochs of a run; follow the newest one unless the user has scrolled away."""
         name = run.run if run is not None else ""
         self._follows = self._follows or name != self._run
         self._run = name
@@ -84,7 +84,7 @@ class EpochTable(ScrollView, can_focus=True):
         self.refresh()
 
     def on_resize(self) -> None:
-        """Stay at the newest epoch where it was in view."""
+        """Keep the newest epoch in view if it was."""
         self._measure()
 
     def _measure(self) -> None:
@@ -95,26 +95,26 @@ class EpochTable(ScrollView, can_focus=True):
         elif overflows:
             self.vertical_scrollbar.window_virtual_size = self.virtual_size.height
         if self._follows:
-            # A table that has no scrollbar yet cannot be scrolled before the next layout.
+            # A table without a scrollbar cannot scroll before the next layout.
             self.scroll_end(animate=False, immediate=self.show_vertical_scrollbar)
 
     def action_scroll_home(self) -> None:
-        """Go to the first epoch immediately: a new one on the way there would lead back to the end."""
+        """Jump to the first epoch without animation: a new epoch during it would scroll back to the end."""
         self._follows = False
         self.scroll_home(animate=False)
 
     def action_scroll_end(self) -> None:
-        """Go to the newest epoch immediately: on a slow way there, others may come."""
+        """Jump to the newest epoch without animation, as new epochs may arrive during it."""
         self._follows = True
         self._measure()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Follow the newest epoch for as long as it is in view."""
+        """Follow the newest epoch while it is in view."""
         super().watch_scroll_y(old_value, new_value)
         self._follows = self.is_vertical_scroll_end
 
     def render_line(self, y: int) -> Strip:
-        """Draw the titles, which stay in place, or one of the epochs in view."""
+        """Draw the fixed header or one of the visible epochs."""
         width = self.size.width
         number = self.scroll_offset.y + y
         if y == 0:
@@ -133,7 +133,7 @@ class EpochTable(ScrollView, can_focus=True):
             if width < _ALL_FIT and key not in _NARROW:
                 continue
             room = max(usual, len(str(self.row_count))) if key == "epoch" else usual
-            # Half of the gap before, half behind: as much room at both edges.
+            # Half of the gap on each side, for equal margins at both edges.
             segments.append(Segment(f" {cell:>{room}} ", best if cell.startswith("★") else style))
         return Strip(segments).adjust_cell_length(width, style)
 

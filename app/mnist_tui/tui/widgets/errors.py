@@ -1,4 +1,4 @@
-"""The Errors tab: which classes are taken for which, and the images themselves."""
+"""The Errors tab: the confusion matrix and the images of each cell."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from rich.style import Style
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.color import Color
 from textual.containers import Container, Horizontal
 from textual.events import Click
 from textual.message import Message
@@ -20,33 +19,34 @@ from textual.widget import Widget
 from mnist_tui.core.insight import Insight
 from mnist_tui.report.formatting import format_percent
 from mnist_tui.report.matrix import Cell, Kind, View, images_of, in_words, matrix
+from mnist_tui.tui.contrast import strongest
 from mnist_tui.tui.film import Scene
 from mnist_tui.tui.widgets.digits import DigitsView, Tile
 from mnist_tui.tui.widgets.filmbar import FilmBar
 
-_ABOVE: Final = 2
-"""Lines above the matrix: the cell under the cursor in words, and the names of the columns."""
+_ABOVE: Final = 3
+"""Lines above the matrix: a description of the selected cell, and the column names."""
 _NARROWEST: Final = 2
 _WIDEST: Final = 8
 _RIGHT: Final = 8
-"""Columns of the share that was recognised."""
+"""Width of the class accuracy column."""
 
 
 class MatrixView(Widget, can_focus=True):
-    """The confusion matrix: rows are what it is, columns what it was taken for."""
+    """The confusion matrix: rows are true classes, columns are predicted classes."""
 
     ALLOW_MAXIMIZE = True
 
     @dataclass
     class Moved(Message):
-        """The cursor stands on another cell."""
+        """The cursor moved to another cell."""
 
         label: int
         predicted: int
 
     @dataclass
     class Opened(Message):
-        """The cell under the cursor was chosen."""
+        """The cell under the cursor was opened."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1, 0)", "Up", show=False),
@@ -62,12 +62,14 @@ class MatrixView(Widget, can_focus=True):
         & > .matrix--right { color: $success; }
         & > .matrix--wrong { color: $error; }
         & > .matrix--names { color: $foreground; text-style: bold; }
-        & > .matrix--muted { color: $foreground 70%; }
+        & > .matrix--muted { color: $text-muted; }
     }
     """
 
-    def __init__(self) -> None:
-        super().__init__(id="matrix")
+    def __init__(self, *, id: str, still: bool = False) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id)
+        self.can_focus = not still
+        self._is_still = still
         self._scene = Scene()
         self._view = View.COUNTS
         self._top = 0
@@ -76,9 +78,9 @@ class MatrixView(Widget, can_focus=True):
         self.cursor = (0, 0)
 
     def show(self, scene: Scene, view: View) -> None:
-        """Show the matrix of a scene; a new run begins at its most frequent confusion."""
-        insight = scene.insight
-        if insight is not None and (self._scene.insight is None or insight.run != self._scene.insight.run):
+        """Show the matrix of a scene; for a new run, select its most frequent confusion."""
+        insight, known = scene.insight, self._scene.insight
+        if insight is not None and (known is None or insight.run != known.run or self._is_still):
             self.cursor = _worst(insight)
         self._scene, self._view, self._drawn = scene, view, None
         if insight is not None:
@@ -87,7 +89,7 @@ class MatrixView(Widget, can_focus=True):
         self.refresh()
 
     def action_move(self, rows: int, columns: int) -> None:
-        """Move the cursor; past the edge it stays."""
+        """Move the cursor, stopping at the edges."""
         if self._scene.insight is None:
             return
         last = len(self._scene.insight.confusion) - 1
@@ -105,7 +107,7 @@ class MatrixView(Widget, can_focus=True):
             self.post_message(self.Moved(label, predicted))
 
     def on_click(self, event: Click) -> None:
-        """Choose the cell under the mouse; a second click opens it."""
+        """Select the cell under the mouse; a double click opens it."""
         offset = event.get_content_offset(self)
         if self._scene.insight is None or offset is None:
             return
@@ -119,7 +121,7 @@ class MatrixView(Widget, can_focus=True):
         self._go_to(row, column)
 
     def _places(self, insight: Insight) -> tuple[int, int, int, bool]:
-        """Return the first column of the cells, their width and height, and whether shares fit beside them."""
+        """Return the first column of the cells, their width and height, and whether class accuracies fit."""
         count = len(insight.confusion)
         first = max(map(len, self._scene.names)) + 1
         width, height = self.size
@@ -131,7 +133,9 @@ class MatrixView(Widget, can_focus=True):
         """Return one line."""
         insight, width = self._scene.insight, self.size.width
         if insight is None:
-            return Strip.blank(width, self.rich_style)
+            words = "The confusion matrix is available after the first epoch." if y == self.size.height // 2 else ""
+            muted = self.get_component_rich_style("matrix--muted")
+            return Strip([Segment(words.center(width), muted)]).adjust_cell_length(width, self.rich_style)
         return Strip(self._line(insight, y)).adjust_cell_length(width, self.rich_style)
 
     def _line(self, insight: Insight, y: int) -> list[Segment]:
@@ -147,13 +151,15 @@ class MatrixView(Widget, can_focus=True):
             what = view if len(text) + 3 + len(view) <= self.size.width else view.short
             return [Segment(text, names), Segment(f"   {what}", muted)]
         if y == 1:
+            return [Segment(self._axes(insight, height), muted)]
+        if y == _ABOVE - 1:
             return [
                 Segment(" " * first, self.rich_style),
                 *(
                     Segment(f"{name[: room - 1]:>{room - 1}} ", names + Style(reverse=at == predicted))
                     for at, name in enumerate(self._scene.names)
                 ),
-                Segment("   right" if shares else "", muted),
+                Segment("accuracy" if shares else "", muted),
             ]
         self._scroll(insight, height)
         row, line = divmod(y - _ABOVE, height)
@@ -172,8 +178,15 @@ class MatrixView(Widget, can_focus=True):
             segments.append(Segment(f"{format_percent(insight.class_accuracy[row], 1):>{_RIGHT}}", muted))
         return segments
 
+    def _axes(self, insight: Insight, height: int) -> str:
+        """Return the titles of the axes, and which rows are in view if these are not all."""
+        self._scroll(insight, height)
+        count, rows = len(insight.confusion), max(1, (self.size.height - _ABOVE) // height)
+        part = f"   rows {self._top + 1}-{self._top + rows} of {count}" if rows < count else ""
+        return f"true ↓  predicted →{part}"
+
     def _scroll(self, insight: Insight, height: int) -> None:
-        """Keep the cursor in view where not all rows fit."""
+        """Scroll to keep the cursor in view if not all rows fit."""
         rows = max(1, (self.size.height - _ABOVE) // height)
         self._top = min(self._top, self.cursor[0], max(0, len(insight.confusion) - rows))
         self._top = max(self._top, self.cursor[0] - rows + 1)
@@ -183,14 +196,14 @@ class MatrixView(Widget, can_focus=True):
         if chosen:
             return Style(color=background.rich_color, bgcolor=color.rich_color, bold=True)
         warm = self.get_component_styles(f"matrix--{'right' if cell.kind is Kind.RIGHT else 'wrong'}").color
-        # The root makes rare confusions visible.
+        # The square root makes rare confusions visible.
         shade = background.blend(warm, 0.75 * cell.heat**0.5, 1)
-        text: Color = shade.get_contrast_text(0.9 if cell.text != "·" else 0.45)
-        return Style(color=(shade + text).rich_color, bgcolor=shade.rich_color)
+        text = strongest(shade) if cell.text != "·" else shade.blend(color, 0.45, 1)
+        return Style(color=text.rich_color, bgcolor=shade.rich_color)
 
 
 def _worst(insight: Insight) -> tuple[int, int]:
-    """Return the most frequent confusion."""
+    """Return the row and column of the most frequent confusion."""
     cells = [(count, -i, -j) for i, row in enumerate(insight.confusion) for j, count in enumerate(row) if i != j] or [
         (0, 0, 0)
     ]
@@ -199,7 +212,7 @@ def _worst(insight: Insight) -> tuple[int, int]:
 
 
 class ErrorsView(Container):
-    """Matrix and images."""
+    """The confusion matrix and the images of the selected cell."""
 
     DEFAULT_CSS = """
     ErrorsView {
@@ -214,10 +227,10 @@ class ErrorsView(Container):
         self.view = View.COUNTS
 
     def compose(self) -> ComposeResult:
-        """The epoch, the matrix, the images of a cell."""
+        """Create the film bar, the matrix and the images of a cell."""
         yield FilmBar()
         with Horizontal():
-            yield MatrixView()
+            yield MatrixView(id="matrix")
             yield DigitsView(id="cell-images")
 
     def show(self, scene: Scene) -> None:
@@ -230,7 +243,7 @@ class ErrorsView(Container):
         self._show_images()
 
     def next_view(self) -> None:
-        """Show counts, shares or changes."""
+        """Switch between counts, percentages and changes."""
         views = [view for view in View if view is not View.BASELINE or self._scene.baseline is not None]
         self.view = views[(views.index(self.view) + 1) % len(views)] if self.view in views else views[0]
         self.query_one(MatrixView).show(self._scene, self.view)
@@ -269,7 +282,7 @@ class ErrorsView(Container):
         self.screen.set_focus(self.query_one("#cell-images"))
 
     def toggle_images(self) -> None:
-        """Give the images the whole tab, or take it back."""
+        """Expand the images to the whole tab, or collapse them."""
         if self.is_open:
             self.close_images()
         elif self._scene.insight is not None:

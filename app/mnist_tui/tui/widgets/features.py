@@ -1,4 +1,4 @@
-"""The Features tab: where the images lie in the bottleneck, and what the classifier says there."""
+"""The Features tab: a map of the images in the bottleneck space, with the predicted class of each region."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from mnist_tui.core.insight import Insight
 from mnist_tui.core.numerals import fixed
 from mnist_tui.report.formatting import format_percent
 from mnist_tui.report.scatter import Dot, Limits, Plane, Turn, aligned, limits_of
+from mnist_tui.tui.contrast import legible
 from mnist_tui.tui.film import Scene
 from mnist_tui.tui.widgets.cards import Card
 from mnist_tui.tui.widgets.digits import DigitsView, Tile
@@ -30,26 +31,26 @@ from mnist_tui.tui.widgets.filmbar import FilmBar
 from mnist_tui.tui.widgets.inks import ink
 
 _ABOVE: Final = 1
-"""Lines above the map, for the image under the cursor in words."""
+"""Lines above the map, for the description of the image under the cursor."""
 _BELOW: Final = 1
 """Lines below it, for the axes."""
 _TINT: Final = 0.22
-"""How much of a class's colour its region has."""
+"""Opacity of the class colour in its region."""
 
 
 class MapView(Widget, can_focus=True):
-    """The map: each cell has the sign of the class that lies there most.
+    """The map: each cell shows the most frequent class in it.
 
     Args:
-        id: Its name.
-        still: Without a cursor.
+        id: Widget id.
+        still: Disable the cursor.
     """
 
     ALLOW_MAXIMIZE = True
 
     @dataclass
     class Moved(Message):
-        """The cursor stands on another image."""
+        """The cursor moved to another image."""
 
         at: int
 
@@ -63,7 +64,7 @@ class MapView(Widget, can_focus=True):
     DEFAULT_CSS = """
     MapView {
         width: 1fr; height: 1fr; padding: 0 1;
-        & > .map--muted { color: $foreground 70%; }
+        & > .map--muted { color: $text-muted; }
         & > .map--words { color: $foreground; text-style: bold; }
     }
     """
@@ -82,26 +83,26 @@ class MapView(Widget, can_focus=True):
         self.cursor = 0
 
     def mark(self, values: Sequence[float]) -> None:
-        """Mark the place of an image with these values of the bottleneck; none: take the mark away."""
+        """Mark the position of an image with these bottleneck values; empty to remove the mark."""
         insight, before, self._mark = self._scene.insight, self._mark, None
         if self._plane is not None and insight is not None and len(values) == len(insight.center):
             self._mark = self._plane.cell(self._turn.apply(insight.project(values)))
         if self._mark != before:
             rows = [mark[0] for mark in (before, self._mark) if mark is not None]
             if None in (before, self._mark):
-                # The line above says it.
+                # The line above changes too.
                 rows.append(-_ABOVE)
             self.refresh(*(Region(0, _ABOVE + row, self.outer_size.width, 1) for row in rows))
 
     def show(self, scene: Scene) -> None:
-        """Show the map of a scene, turned as the one before it was."""
+        """Show the map of a scene, rotated to match the previous one."""
         insight, before = scene.insight, self._scene.insight
         self._scene = scene
         if insight is None:
             self._points, self._plane = [], None
         elif insight is not before or self._plane is None:
             same = before is not None and before.run == insight.run
-            # One axis or two are the network's own; what was projected may be turned.
+            # With one or two features, the axes are the features themselves; only projections may be rotated.
             turned = same and len(insight.center) > 2
             self._turn = aligned(insight.points, self._points) if turned else Turn()
             self._points = [self._turn.apply(point) for point in insight.points]
@@ -111,12 +112,12 @@ class MapView(Widget, can_focus=True):
         self.refresh()
 
     def on_resize(self) -> None:
-        """Lay the map out again."""
+        """Recompute the map for the new size."""
         self._lay_out()
         self.refresh()
 
     def notify_style_update(self) -> None:
-        """Forget the colours."""
+        """Drop the cached colours."""
         super().notify_style_update()
         self._styles = {}
 
@@ -129,12 +130,12 @@ class MapView(Widget, can_focus=True):
         self._dots = self._plane.dots()
 
     def action_move(self, rows: int, columns: int) -> None:
-        """Go to the next image in a direction."""
+        """Move the cursor to the next image in a direction."""
         if self._plane is not None:
             self._go_to(self._plane.next_image(self.cursor, rows, columns))
 
     def on_click(self, event: Click) -> None:
-        """Choose the image nearest to the mouse."""
+        """Select the image nearest to the mouse."""
         offset = event.get_content_offset(self)
         if self._plane is not None and offset is not None and self.can_focus:
             self._go_to(self._plane.nearest_image(offset.y - _ABOVE, offset.x))
@@ -151,7 +152,7 @@ class MapView(Widget, can_focus=True):
         if insight is None or self._plane is None:
             return Strip.blank(width, self.rich_style)
         if y < _ABOVE:
-            words = f"epoch {insight.epoch}, each image as the digit that it is"
+            words = f"epoch {insight.epoch}, images shown by true class"
             if self._mark is not None:
                 words = "✚ your drawing"
             elif self.can_focus:
@@ -166,8 +167,8 @@ class MapView(Widget, can_focus=True):
     def _axes(self, insight: Insight) -> str:
         if len(insight.center) > 2:
             kept, features = format_percent(insight.kept, 1), len(insight.center)
-            long = f"two principal components: {kept} of the variance of {features} features"
-            return long if len(long) <= self.size.width else f"PCA keeps {kept} of {features} features"
+            long = f"first two principal components: {kept} of the variance of {features} features"
+            return long if len(long) <= self.size.width else f"PCA: {kept} of the variance"
         left, right, bottom, top = (fixed(limit, 2) for limit in self._limits or Limits(0, 1, 0, 1))
         across = f"→ feature 1: {left} to {right}"
         if len(insight.center) == 1:
@@ -198,10 +199,10 @@ class MapView(Widget, can_focus=True):
         key = dot.label, dot.region, dot.wrong
         if key not in self._styles:
             _, _, background, color = self.colors
-            ground, dark = background, self.app.current_theme.dark
+            ground = background
             if dot.region is not None:
-                ground = background.blend(ink(dot.region, dark=dark), _TINT, 1)
-            front = color if dot.label is None else ink(dot.label, dark=dark)
+                ground = background.blend(ink(dot.region, self.app), _TINT, 1)
+            front = color if dot.label is None else legible(ink(dot.label, self.app), (ground,))
             self._styles[key] = Style(
                 color=front.rich_color, bgcolor=ground.rich_color, bold=dot.label is not None, underline=dot.wrong
             )
@@ -209,7 +210,7 @@ class MapView(Widget, can_focus=True):
 
 
 def point_in_words(scene: Scene, at: int) -> str:
-    """Return what is known of an image on the map: `4 taken for 9, 93% sure, image 1,234`."""
+    """Describe an image on the map: `4 taken for 9, 93% sure, image 1,234`."""
     insight = scene.insight
     if insight is None or at >= len(insight.labels):
         return ""
@@ -220,7 +221,7 @@ def point_in_words(scene: Scene, at: int) -> str:
 
 
 class ClassesCard(Card):
-    """Each class: how much of it is recognised, and where its middle lies if the map shows the values themselves."""
+    """The accuracy of each class, and its mean position if the map shows the feature values themselves."""
 
     def show(self, scene: Scene) -> None:
         """Show the classes of a scene."""
@@ -229,7 +230,7 @@ class ClassesCard(Card):
             self.put(Content(""))
             return
         plain = len(insight.center) <= 2
-        self.border_title = "Class, recognised, middle" if plain else "Class, recognised"
+        self.border_title = "Class, accuracy, mean" if plain else "Class, accuracy"
         rows = []
         for number, name in enumerate(scene.names):
             points = [point for point, label in zip(insight.points, insight.labels, strict=True) if label == number]
@@ -242,13 +243,13 @@ class ClassesCard(Card):
 
 
 class FeaturesView(Container):
-    """The map, and the image under its cursor."""
+    """The map, the image under its cursor, and the classes."""
 
     DEFAULT_CSS = """
     FeaturesView {
         #point { width: 34; }
         #point-image { height: 1fr; }
-        .card { height: auto; border: round $panel-lighten-1; border-title-color: $text-muted; padding: 0 1; }
+        .card { height: auto; border: round $frame; border-title-color: $text-muted; padding: 0 1; }
     }
     """
 
@@ -257,7 +258,7 @@ class FeaturesView(Container):
         self._scene = Scene()
 
     def compose(self) -> ComposeResult:
-        """The epoch, the map, the image under the cursor, the classes."""
+        """Create the film bar, the map, the image under the cursor and the classes."""
         yield FilmBar()
         with Horizontal():
             yield MapView(id="map")

@@ -1,4 +1,4 @@
-"""The line above an insight: whose it is, of which epoch, and how to see another one."""
+"""The line above an insight: its run and epoch, and the keys to step through the epochs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BAR: Final = 16
 
 
 class FilmBar(Static):
-    """One line; what matters least goes first where it does not fit."""
+    """One line; the least important parts are dropped first if they do not fit."""
 
     DEFAULT_CSS = "FilmBar { height: 1; padding: 0 1; text-wrap: nowrap; }"
 
@@ -28,7 +28,7 @@ class FilmBar(Static):
         self._share: float | None = None
 
     def show(self, scene: Scene) -> None:
-        """Show which epoch a scene is of."""
+        """Show the epoch of a scene."""
         run, insight, epochs = scene.run, scene.insight, scene.epochs
         if run is None or insight is None:
             self._share = None
@@ -36,14 +36,14 @@ class FilmBar(Static):
             self._parts = [(0, "$text-muted", text)]
         else:
             self._share = epochs.index(insight.epoch) / max(1, len(epochs) - 1)
-            state = "▶ plays" if scene.plays else "newest" if scene.is_newest else "held"
-            skipped = f"{len(epochs)} of {run.epochs_done} epochs kept" if len(epochs) < run.epochs_done else ""
+            state = "▶ playing" if scene.plays else "newest" if scene.is_newest else "paused"
+            skipped = f"{len(epochs)} of {run.epochs_done} epochs stored" if len(epochs) < run.epochs_done else ""
             dead = ", ".join(map(str, insight.dead_features))
             self._parts = [
                 (0, "bold", f"epoch {insight.epoch}/{run.epochs}"),
                 (1, "", f"val {format_percent(insight.accuracy)}"),
                 (4, "$text-muted", state),
-                (2, "$text-warning", f"feature {dead} is 0 for all on the map" if dead else ""),
+                (2, "$text-warning", f"dead feature: {dead} (0 on the whole map)" if dead else ""),
                 (6, "$text-muted", skipped),
                 (3, "$text-muted", ", . epochs  o film"),
                 (5, "", f"{count(run.spec.features, 'feature')}, seed {run.spec.seed}"),
@@ -51,7 +51,7 @@ class FilmBar(Static):
         self._refit()
 
     def on_resize(self) -> None:
-        """Choose again what fits."""
+        """Fit the line to the new width."""
         self._refit()
 
     def _refit(self) -> None:
@@ -65,5 +65,5 @@ class FilmBar(Static):
 
 def _why_none(run: RunState) -> str:
     if run.status.is_over:
-        return "This run has no insight: no epoch of it ended, or an older version trained it."
-    return "It comes with the first epoch."
+        return "This run has no insight: it has no finished epoch, or an older version trained it."
+    return "Available after the first epoch."

@@ -1,4 +1,4 @@
-"""The numbers that one came for, large enough to be read across a room."""
+"""The key numbers, large enough to be read across a room."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from textual.content import Content
 from textual.widgets import Digits, Static
 
 from mnist_tui.core.state import RunState
-from mnist_tui.report.formatting import format_percent, format_points
+from mnist_tui.report.formatting import format_duration, format_percent, format_points
 from mnist_tui.report.sparkline import sparkline
+from mnist_tui.tui.widgets.status import Part, fit
 
 
 def clock(seconds: float | None) -> str:
-    """Return a time in the characters that large digits have: `0:07`, `12:34`, `1:02:03`."""
+    """Return a time using only characters that `Digits` can draw: `0:07`, `12:34`, `1:02:03`."""
     if seconds is None or not 0 <= seconds < 360_000:
         return "-:--"
     minutes, rest = divmod(round(seconds), 60)
@@ -22,7 +23,7 @@ def clock(seconds: float | None) -> str:
 
 
 class Figure(Vertical):
-    """A number in large digits below its name."""
+    """A number in large digits with its name above it."""
 
     DEFAULT_CSS = """
     Figure { width: 1fr; height: 4; }
@@ -39,7 +40,7 @@ class Figure(Vertical):
         yield Digits("")
 
     def show(self, name: str, text: str) -> None:
-        """Show a number; an unchanged one is not redrawn."""
+        """Show a number; redraw only if it changed."""
         title, digits = self.query_one(Static), self.query_one(Digits)
         if name != self._title:
             self._title = name
@@ -49,7 +50,7 @@ class Figure(Vertical):
 
 
 class HeroCard(Vertical):
-    """Validation accuracy and time to go in large digits, and how they came about."""
+    """Validation accuracy and remaining time in large digits, with a trend line."""
 
     DEFAULT_CSS = """
     HeroCard { height: 7; display: none; }
@@ -66,7 +67,7 @@ class HeroCard(Vertical):
         self._accuracy.id = "accuracy-figure"
 
     def compose(self) -> ComposeResult:
-        """Two figures above a line of trend."""
+        """Create two figures and the trend line."""
         with Horizontal():
             yield self._accuracy
             yield self._time
@@ -86,14 +87,51 @@ class HeroCard(Vertical):
 
 
 def _trend(run: RunState | None, room: int) -> Content:
-    """Return the course of the accuracy, its last change and the best epoch."""
+    """Return a sparkline of the accuracy, its last change and the best epoch."""
     if run is None or run.last is None or run.best is None:
-        return Content.styled("available from the first epoch on", "$text-muted")
+        return Content.styled("available after the first epoch", "$text-muted")
     course = sparkline([e.val_accuracy for e in run.history[-room:]])
-    points = run.last.improvement_points
-    change, style = "", "$text-muted"
-    if points is not None:
-        change = f" {'▲' if points > 0 else '▼' if points < 0 else '='} {format_points(points)}"
-        style = "$text-success" if points > 0 else "$text-error" if points < 0 else "$text-muted"
+    change, style = _change(run)
     best = " ★ best" if run.best is run.last else f" ★ @{run.best.epoch}"
-    return Content.assemble((course, "$primary"), (change, style), (best, "bold" if run.best is run.last else ""))
+    return Content.assemble((course, "$primary"), (f" {change}", style), (best, "bold" if run.best is run.last else ""))
+
+
+def _change(run: RunState) -> tuple[str, str]:
+    """Return the last change of the validation accuracy with a sign, and its style."""
+    points = run.last.improvement_points if run.last is not None else None
+    if points is None:
+        return "", "$text-muted"
+    sign, style = ("▲", "$text-success") if points > 0 else ("▼", "$text-error") if points < 0 else ("=", "$text-muted")
+    return f"{sign} {format_points(points)}", style
+
+
+class Headline(Static):
+    """The same in one line, for screens without room for large digits."""
+
+    DEFAULT_CSS = "Headline { height: 1; padding: 0 1; text-wrap: nowrap; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts: list[Part] = []
+
+    def show(self, run: RunState | None) -> None:
+        """Show the run."""
+        parts: list[Part] = []
+        if run is not None and run.last is not None and run.best is not None:
+            change, style = _change(run)
+            is_best, result = run.best is run.last, run.result
+            best = "★ best" if is_best else f"★ {format_percent(run.best.val_accuracy)} @{run.best.epoch}"
+            tested = result.test_accuracy if result is not None else None
+            parts = [
+                (0, "bold $text-accent", f"val {format_percent(run.last.val_accuracy)}"),
+                (2, style, change),
+                (1, "bold" if is_best else "", best),
+                (1, "", f"test {format_percent(tested)}" if tested is not None else ""),
+                (3, "$text-muted", f"{format_duration(run.elapsed_s)} of training"),
+            ]
+        self._parts = parts
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        """Fit the parts to the width."""
+        self.update(fit(self._parts, max(1, self.size.width - 2)), layout=False)

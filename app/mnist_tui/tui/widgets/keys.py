@@ -1,4 +1,4 @@
-"""The line of keys at the bottom."""
+"""The footer with the keys."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from mnist_tui.tui.footer import Offer, offers
 
 
 class KeyBar(Static):
-    """The most used keys, as many as fit; each can be clicked.
+    """The most used keys, as many as fit; each is clickable.
 
-    Not Textual's footer: that one cuts a key in two at the edge, and rebuilds all its widgets at each change.
+    Not Textual's footer, which cuts off keys at the edge and rebuilds all its widgets at each change.
     """
 
     DEFAULT_CSS = """
@@ -31,7 +31,7 @@ class KeyBar(Static):
         self._places: list[tuple[range, str]] = []
 
     def show(self, tab: str, *, live: bool, in_queue: bool) -> None:
-        """Show the keys of a place; arguments as for `offers`, no tab for none."""
+        """Show the keys of a tab; arguments as for `offers`, an empty tab for no keys."""
         if (tab, live, in_queue) != self._shown:
             self._shown = tab, live, in_queue
             self._offers = self._offered(tab, live=live, in_queue=in_queue) if tab else ()
@@ -41,11 +41,11 @@ class KeyBar(Static):
         return tuple(offers(tab, live=live, in_queue=in_queue, commands=self.commands))
 
     def on_resize(self) -> None:
-        """Choose again what fits."""
+        """Fit the keys to the new width."""
         self._redraw()
 
     async def on_click(self, event: Click) -> None:
-        """Do what the key under the mouse does."""
+        """Run the action of the key under the mouse."""
         for place, action in self._places:
             if event.x in place:
                 await self.app.run_action(action)

@@ -9,21 +9,23 @@ from textual.content import Content
 from mnist_tui.core.state import RunState
 from mnist_tui.report.curves import accuracy_chart, loss_chart
 from mnist_tui.report.formatting import format_duration, format_loss, format_percent, status_text
+from mnist_tui.report.matrix import View
 from mnist_tui.report.sparkline import sparkline
 from mnist_tui.report.xaxis import MIN_STEPS, has_only_steps
 from mnist_tui.runtime.system import SystemLoad
 from mnist_tui.tui.film import Scene
 from mnist_tui.tui.screenmodel import ScreenModel
-from mnist_tui.tui.widgets.cards import Card, ImprovementCard, RecognisedCard, RunCard, SystemCard
+from mnist_tui.tui.widgets.cards import Card, ImprovementCard, RunCard, SystemCard
 from mnist_tui.tui.widgets.epochs import EpochTable
+from mnist_tui.tui.widgets.errors import MatrixView
 from mnist_tui.tui.widgets.features import MapView
-from mnist_tui.tui.widgets.hero import HeroCard
+from mnist_tui.tui.widgets.hero import Headline, HeroCard
 from mnist_tui.tui.widgets.plot import PlotView
 from mnist_tui.tui.widgets.welcome import WelcomeCard
 
 
 class StatusCard(Card):
-    """What stands on a screen too small for anything else."""
+    """The summary shown on a screen too small for charts."""
 
     def show(self, run: RunState | None) -> None:
         """Show the run in a few short lines."""
@@ -46,26 +48,25 @@ class StatusCard(Card):
 
 
 class LiveView(Container):
-    """Charts of accuracy and loss, the table of epochs, the cards."""
+    """Accuracy and loss charts, the table of epochs, and the cards."""
 
     DEFAULT_CSS = """
     LiveView {
         #charts { height: 2fr; }
         #below { height: 1fr; min-height: 4; }
         #epochs { height: 1fr; min-height: 4; }
-        #live-map { display: none; border: round $panel-lighten-1; border-title-color: $text-muted; }
+        #live-map, #live-matrix { display: none; border: round $frame; border-title-color: $text-muted; }
         #right { width: 42; display: none; }
-        RecognisedCard { display: none; }
         StatusCard { display: none; border: none; }
         PlotView { height: 1fr; width: 1fr; }
-        .card { height: auto; border: round $panel-lighten-1; border-title-color: $text-muted; padding: 0 1; }
-        #epochs { border: round $panel-lighten-1; border-title-color: $text-muted; scrollbar-size-vertical: 1; }
+        .card { height: auto; border: round $frame; border-title-color: $text-muted; padding: 0 1; }
+        #epochs { border: round $frame; border-title-color: $text-muted; scrollbar-size-vertical: 1; }
         #epochs:focus { border: round $primary; }
     }
     """
 
     def __init__(self) -> None:
-        # Most first visits begin so; a class that changes costs a part of the first frame.
+        # The most common initial state: changing the class later would slow down the first frame.
         super().__init__(id="live-view", classes="-empty")
         self._shown: tuple[object, ...] = ()
 
@@ -73,26 +74,29 @@ class LiveView(Container):
         """Charts over epochs on the left, cards on the right."""
         with Horizontal(id="live-body"):
             with Vertical(id="left"):
+                yield Headline()
                 with Container(id="charts"):
                     accuracy, loss = PlotView(id="accuracy"), PlotView(id="loss")
                     accuracy.in_step, loss.in_step = (loss,), (accuracy,)
                     yield from (accuracy, loss)
                 with Horizontal(id="below"):
                     yield EpochTable()
-                    features = MapView(id="live-map", still=True)
-                    features.border_title = "What the bottleneck keeps"
-                    yield features
+                    matrix = MatrixView(id="live-matrix", still=True)
+                    matrix.border_title = "Confusion"
+                    yield matrix
             with VerticalScroll(id="right", can_focus=False):
                 yield HeroCard()
                 yield RunCard()
                 yield ImprovementCard()
-                yield RecognisedCard()
                 yield SystemCard()
+                features = MapView(id="live-map", still=True)
+                features.border_title = "Bottleneck map"
+                yield features
         yield WelcomeCard()
         yield StatusCard()
 
     def show(self, model: ScreenModel) -> None:
-        """Show a run; charts and table are touched only when an epoch came or the run changed."""
+        """Show a run; charts and table are updated only when an epoch ends or the run changes."""
         run, look, starting = model.run, model.view, model.starting
         if starting is not None and run is None:
             run = RunState(starting.run, starting.spec)
@@ -102,6 +106,7 @@ class LiveView(Container):
         self.query_one(StatusCard).show(run)
         self.query_one(RunCard).show(run)
         self.query_one(HeroCard).show(run)
+        self.query_one(Headline).show(run)
         others = {slot: other for slot, other in model.marked.items() if run is None or other.run != run.run}
         shown: tuple[object, ...] = (None, look)
         if run is not None:
@@ -129,9 +134,13 @@ class LiveView(Container):
         self.query_one(ImprovementCard).show(run)
 
     def show_scene(self, scene: Scene) -> None:
-        """Show what the network has learned, where there is room for it."""
+        """Show what the network has learned, if there is room."""
         self.query_one("#live-map", MapView).show(scene)
-        self.query_one(RecognisedCard).show(scene.names, scene.insight)
+        matrix = self.query_one("#live-matrix", MatrixView)
+        matrix.border_title = (
+            f"Confusion after epoch {scene.insight.epoch}" if scene.insight is not None else "Confusion"
+        )
+        matrix.show(scene, View.COUNTS)
 
     def show_load(self, load: SystemLoad) -> None:
         """Show a reading of the system."""

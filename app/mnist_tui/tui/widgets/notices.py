@@ -1,4 +1,4 @@
-"""What the app has to say beside its panes: a strip above the bottom lines, one notice per subject."""
+"""Notices: a strip above the bottom lines, with one notice per subject."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ SIGNS: Final[dict[Severity, tuple[str, str]]] = {
     "error": ("✖", "bold $text-error"),
 }
 MOST: Final = 3
-"""Notices that are shown at once; the oldest goes first."""
+"""Maximum notices visible at the same time; the oldest is dropped first."""
 MOST_KEPT: Final = 500
-"""Notices that can be read again."""
+"""Maximum notices kept for the log."""
 LINES: Final = 2
-"""Lines that a notice may take."""
+"""Maximum lines per notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class PastNotice:
 
     Attributes:
         at: Local time of day.
-        message: What was said.
-        severity: How grave it is.
+        message: Its text.
+        severity: Its severity.
     """
 
     at: str
@@ -41,9 +41,9 @@ class PastNotice:
 
 
 class Notices(Static):
-    """Notices above the bottom lines of the main screen, so never over a dialog. A click takes them away.
+    """Notices above the bottom lines of the main screen, so never over a dialog. A click dismisses them.
 
-    Not Textual's toasts: these pile up, lie over dialogs, and cannot be taken away by a key.
+    Not Textual's toasts: those pile up, cover dialogs, and cannot be dismissed with a key.
     """
 
     DEFAULT_CSS = """
@@ -60,13 +60,13 @@ class Notices(Static):
         """All notices of this session, the oldest first."""
 
     def tell(self, subject: str, message: str, severity: Severity, seconds: float) -> None:
-        """Show a notice in place of the last one on its subject.
+        """Show a notice, replacing the previous one on the same subject.
 
         Args:
-            subject: What it is about; any word.
-            message: Sentences; where there is little room, only the first one is shown.
-            severity: How grave it is.
-            seconds: How long it stays; time under a dialog does not count.
+            subject: Any string; a notice replaces the one with the same subject.
+            message: One or more sentences; on small screens only the first one is shown.
+            severity: Its severity.
+            seconds: How long it stays; time spent behind a dialog does not count.
         """
         notice = PastNotice(time.strftime("%H:%M:%S"), message, severity)
         self.said.append(notice)
@@ -76,7 +76,7 @@ class Notices(Static):
         self._forget_later(subject, notice, seconds)
 
     def dismiss(self) -> bool:
-        """Take all notices away; False when there was none."""
+        """Dismiss all notices; return False if there were none."""
         had_any = bool(self._notices)
         self._notices.clear()
         self._redraw()
@@ -95,11 +95,11 @@ class Notices(Static):
         self.set_timer(seconds, forget)
 
     def on_resize(self) -> None:
-        """Choose again how much is said."""
+        """Fit the notices to the new size."""
         self._redraw()
 
     def on_click(self) -> None:
-        """Take the notices away."""
+        """Dismiss the notices."""
         self.dismiss()
 
     def _redraw(self) -> None:

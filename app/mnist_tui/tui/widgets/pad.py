@@ -1,4 +1,4 @@
-"""A pad to draw on, with the mouse or the keys."""
+"""A pad for drawing with the mouse or the keyboard."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from mnist_tui.report.digits import LEVELS
 from mnist_tui.tui.widgets.digits import shades_of
 
 STEP: Final = 1 / 28
-"""How far a key moves the pen."""
+"""How far one key press moves the pen."""
 
 
 class PadView(Widget, can_focus=True):
-    """The pad: square, two pixels a cell."""
+    """The drawing pad: square, with two pixels per cell."""
 
     ALLOW_MAXIMIZE = True
 
     @dataclass
     class Changed(Message):
-        """Something was drawn, or taken away."""
+        """The drawing changed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(0, -1)", "Up", show=False),
@@ -43,7 +43,7 @@ class PadView(Widget, can_focus=True):
     ]
     DEFAULT_CSS = """
     PadView {
-        border: round $panel-lighten-1; border-title-color: $text-muted; border-subtitle-color: $text-muted;
+        border: round $frame; border-title-color: $text-muted; border-subtitle-color: $text-muted;
         &:focus { border: round $primary; }
     }
     """
@@ -59,11 +59,11 @@ class PadView(Widget, can_focus=True):
 
     @property
     def side(self) -> int:
-        """Pixels in each direction: as many columns, and twice as many as rows."""
+        """Side length in pixels: one per column, two per row."""
         return max(1, min(self.size.width, 2 * self.size.height))
 
     def on_mount(self) -> None:
-        """Say how it is done."""
+        """Show how to draw, in the border."""
         self._tell()
 
     def on_resize(self) -> None:
@@ -71,7 +71,7 @@ class PadView(Widget, can_focus=True):
         self._redraw()
 
     def notify_style_update(self) -> None:
-        """Take the new colours."""
+        """Apply the new colours."""
         super().notify_style_update()
         self._styles = {}
         self.refresh()
@@ -92,13 +92,13 @@ class PadView(Widget, can_focus=True):
     # With the mouse -------------------------------------------------------------------------------
 
     def _place(self, offset: Offset) -> Point:
-        """Return the middle of a cell; outside of the pad, its edge."""
+        """Return the centre of a cell, clamped to the pad."""
         side = self.side
         x, y = (offset.x + 0.5) / side, (2 * offset.y + 1) / side
         return min(max(x, 0.0), 1.0), min(max(y, 0.0), 1.0)
 
     def on_mouse_down(self, event: MouseDown) -> None:
-        """Begin a stroke."""
+        """Start a stroke."""
         offset = event.get_content_offset(self)
         if offset is None or event.button != 1:
             return
@@ -107,19 +107,19 @@ class PadView(Widget, can_focus=True):
         self._begin(self._place(offset))
 
     def on_mouse_move(self, event: MouseMove) -> None:
-        """Go on with it."""
+        """Continue the stroke."""
         if self._drags:
             self._go_on(self._place(event.get_content_offset_capture(self)))
 
     def on_mouse_up(self, event: MouseUp) -> None:  # noqa: ARG002
-        """End it."""
+        """End the stroke."""
         self._drags = False
         self.release_mouse()
 
     # With the keys --------------------------------------------------------------------------------
 
     def action_move(self, x: int, y: int) -> None:
-        """Move the pen a little; it draws while it is down."""
+        """Move the pen one step, drawing if it is down."""
         to = (self._pen[0] + x * STEP, self._pen[1] + y * STEP)
         self._pen = min(max(to[0], 0.0), 1.0), min(max(to[1], 0.0), 1.0)
         if self.is_down:
@@ -135,14 +135,14 @@ class PadView(Widget, can_focus=True):
         self.refresh()
 
     def action_undo(self) -> None:
-        """Take the last stroke away."""
+        """Undo the last stroke."""
         self.is_down = False
         self.drawing.undo()
         self._redraw()
         self.post_message(self.Changed())
 
     def action_clear(self) -> None:
-        """Begin again."""
+        """Clear the drawing."""
         self.is_down = False
         self.drawing.clear()
         self._redraw()
@@ -167,7 +167,7 @@ class PadView(Widget, can_focus=True):
         self.post_message(self.Changed())
 
     def _refresh_rows(self, heights: list[float]) -> None:
-        """Draw again what a pen at these heights may have changed: the whole pad many times a second would be felt."""
+        """Redraw only the rows that a pen at these heights may have changed, so that drawing stays responsive."""
         reach = PEN + 2 / self.side
         rows = self.side // 2 + 1
         first, last = int((min(heights) - reach) * rows), int((max(heights) + reach) * rows) + 1

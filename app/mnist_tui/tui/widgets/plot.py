@@ -1,4 +1,4 @@
-"""A chart as a widget: cells are computed when data or size change, colours when the theme does."""
+"""A chart widget: cells are recomputed when the data or size changes, colours when the theme changes."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _COMPONENTS: Final = {
     SIGN: "plot--sign",
 }
 _PALE: Final = 0.45
-"""How much of its own colour a pale curve keeps."""
+"""How much of its colour a dimmed curve keeps."""
 
 
 _LINES: Final = {(False, False): "─", (False, True): "━", (True, False): "╌", (True, True): "╍"}
-"""What stands for a curve in the legend: dashed or not, thick or not."""
+"""Legend symbol of a curve, by (dashed, thick)."""
 
 
 class PlotView(Widget):
@@ -50,7 +50,7 @@ class PlotView(Widget):
     PlotView {
         height: 1fr; padding: 0 1;
         & > .plot--axis { color: $foreground 50%; }
-        & > .plot--text { color: $foreground 70%; }
+        & > .plot--text { color: $text-muted; }
         & > .plot--title { color: $foreground; text-style: bold; }
         & > .plot--grid { color: $foreground 20%; }
         & > .plot--cursor { color: $foreground 60%; }
@@ -67,8 +67,8 @@ class PlotView(Widget):
         """The mouse was pressed at an x, or its wheel was turned there.
 
         Attributes:
-            x: The place, in the units of the axis.
-            zoom: Steps of the wheel, upwards; 0 for a press.
+            x: The position, in axis units.
+            zoom: Wheel steps, positive for up; 0 for a press.
         """
 
         x: float
@@ -85,7 +85,7 @@ class PlotView(Widget):
         self._strips: list[Strip] = []
 
     def show(self, chart: Chart) -> None:
-        """Draw this chart; nothing happens when it is the one on screen."""
+        """Draw this chart, unless it is already on screen."""
         if chart != self._chart:
             self._chart = chart
             self.refresh()
@@ -93,7 +93,7 @@ class PlotView(Widget):
                 view.refresh()
 
     def notify_style_update(self) -> None:
-        """Forget the colours and keep the cells."""
+        """Drop the cached colours, but keep the cells."""
         super().notify_style_update()
         self._strips = []
 
@@ -102,7 +102,7 @@ class PlotView(Widget):
         width, height = self.size
         if self._chart is None or width < 1:
             return Strip.blank(width, self.rich_style)
-        # The axes of charts that stand above each other begin in the same column.
+        # Align the y axes of stacked charts.
         above = [view for view in self.in_step if view.display and view.region.x == self.region.x]
         labels = max(view.labels_width for view in (self, *above))
         if self._drawn != (self._chart, width, height, labels):
@@ -118,7 +118,7 @@ class PlotView(Widget):
 
     @property
     def labels_width(self) -> int:
-        """Cells that the labels of its y axis need."""
+        """Width of the y axis labels in cells."""
         if self._chart is None or self.size.height < 2:
             return 0
         key = (self._chart, *self.size)
@@ -130,7 +130,7 @@ class PlotView(Widget):
         if number < 0:
             return self.get_visual_style(_COMPONENTS[number]).rich_style
         pale, number = divmod(number, DIM)
-        style = replace(self.visual_style, foreground=ink(number, dark=self.app.current_theme.dark))
+        style = replace(self.visual_style, foreground=ink(number, self.app))
         if pale and style.foreground is not None and style.background is not None:
             style = replace(style, foreground=style.background.blend(style.foreground, _PALE))
         return style.rich_style
@@ -152,16 +152,16 @@ class PlotView(Widget):
         self._point(event, 0)
 
     def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
-        """Look closer."""
+        """Zoom in."""
         self._point(event, 1)
 
     def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
-        """Look at more."""
+        """Zoom out."""
         self._point(event, -1)
 
 
 def legend(chart: Chart, width: int) -> list[Run]:
-    """Return title and names of the curves in `width` cells; notes go first where they do not fit."""
+    """Return the title and curve names in `width` cells; notes are dropped first if space is short."""
     runs = next((runs for runs in _legends(chart) if _cells(runs) <= width), None) or [*_legends(chart)][-1]
     if _cells(runs) > width:
         runs = list(_cut(runs, width))
@@ -174,7 +174,7 @@ def _legends(chart: Chart) -> Iterator[list[Run]]:
     short = chart.title.partition(" (")[0]
     yield _legend(chart.title, chart.series, chart.note)
     if chart.note:
-        # A note on the chart says more than the first curve's, which is the training.
+        # The chart's note matters more than the note of the first curve (training).
         later = (*bare[:1], *chart.series[1:])
         yield _legend(chart.title, later, chart.note)
         yield _legend(chart.title, later, "")

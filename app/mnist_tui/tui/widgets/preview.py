@@ -1,4 +1,4 @@
-"""What a run is and what came of it, in a few lines beside the list of runs."""
+"""A short summary of a run, shown beside the list of runs."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from mnist_tui.tui.widgets.cards import Card, two_columns
 
 
 class PreviewCard(Card):
-    """The run under the cursor: the settings in which it differs from the others, its result, its worst confusion."""
+    """The run under the cursor: settings that differ from the other runs, its results, its most frequent confusion."""
 
     def show(self, run: RunState | None, among: Sequence[RunState], common: str, insight: Insight | None) -> None:
         """Show a run.
 
         Args:
-            run: The run, with its epochs; `None` where there is none.
-            among: The runs of the list.
-            common: What these have in common, in words.
-            insight: What its last epoch tells about the network, where that is stored.
+            run: The run, with its epochs, or `None`.
+            among: The runs in the list.
+            common: Text with the settings that these runs share.
+            insight: Insight of its last epoch, if stored.
         """
         if run is None:
             self.border_title = "Run"

@@ -1,4 +1,4 @@
-"""Bars on one line: the epoch, the run, the queue, and before them a download or the compiler."""
+"""Progress bars on one line: epoch, run and queue, or a download or compilation before a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def bar(fraction: float, width: int, *, quiet: bool = False) -> Content:
-    """Return a bar of `width` cells, exact to an eighth of a cell; a quiet one is over and done."""
+    """Return a bar of `width` cells, accurate to an eighth of a cell; `quiet` dims it, for finished work."""
     eighths = round(min(max(fraction, 0.0), 1.0) * width * 8)
     full, part = divmod(eighths, 8)
     filled = "█" * full + (_EIGHTHS[part] if part else "")
@@ -24,7 +24,7 @@ def bar(fraction: float, width: int, *, quiet: bool = False) -> Content:
 
 
 class ProgressStrip(Static):
-    """How far the epoch, the run and the queue are."""
+    """Progress of the epoch, the run and the queue."""
 
     DEFAULT_CSS = """
     ProgressStrip { height: 1; padding: 0 1; text-wrap: nowrap; }
@@ -36,7 +36,7 @@ class ProgressStrip(Static):
         self._values: list[tuple[str, float, str]] | None = None
 
     def show(self, model: ScreenModel) -> None:
-        """Show the run's shares, or that of what comes before it, and, when there are several runs, the queue's."""
+        """Show the progress of the run (or of its preparation), and of the queue if it has several runs."""
         opened, active = model.opened, model.is_active
         run = model.own if opened is None or opened.status.is_over else opened
         preparing = model.preparing if opened is None else None
@@ -71,5 +71,5 @@ class ProgressStrip(Static):
         self.update(Content("  ").join(parts), layout=False)
 
     def on_resize(self) -> None:
-        """Draw the bars as long as there is room."""
+        """Fit the bars to the new width."""
         self._redraw()

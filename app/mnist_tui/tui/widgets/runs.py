@@ -1,4 +1,4 @@
-"""The Runs tab: the queue and past runs on the left, what one of them came to, or how some compare, on the right."""
+"""The Runs tab: the queue and past runs on the left, a preview of one run or a comparison on the right."""
 
 from __future__ import annotations
 
@@ -26,31 +26,30 @@ from mnist_tui.core.table import Column, ComparisonTable, Unit, Value, format_va
 from mnist_tui.errors import UsageError
 from mnist_tui.report.chartview import ChartView
 from mnist_tui.report.curves import MARK_INKS
-from mnist_tui.report.formatting import printable, short_id, status_sign, status_style, status_text
+from mnist_tui.report.formatting import printable, short_id, status_sign, status_text
 from mnist_tui.report.overlay import overlay_chart
 from mnist_tui.report.runlist import REQUIRED, RunColumn, arrange, grouped
-from mnist_tui.tui.widgets.inks import ink
+from mnist_tui.tui.widgets.inks import ink, status_ink
 from mnist_tui.tui.widgets.plot import PlotView
 from mnist_tui.tui.widgets.preview import PreviewCard
 from mnist_tui.tui.widgets.tables import MAX_ROWS, REPORT_KEYS, SortableTable, TableRow
 
 MAX_MARKED: Final = 8
-"""More curves than this cannot be told apart."""
+"""Maximum marked runs: more curves would be indistinguishable."""
 MAX_WAITING_SHOWN: Final = 200
-"""A long queue is not redrawn in full whenever a run leaves it."""
+"""Maximum queued runs shown, so that a long queue is cheap to redraw."""
 
 
 class RunsView(Horizontal):
-    """The list of runs, and beside it a preview: curves, the run under the cursor, the comparison of marked runs.
+    """The list of runs, with a preview beside it: curves, the run under the cursor, and a comparison of marked runs.
 
-    Which of them are in sight depends on the size of the screen, on the pane that was chosen and on the marks; see
-    app.tcss.
+    Which panes are visible depends on the screen size, the selected pane and the marked runs; see app.tcss.
     """
 
     DEFAULT_CSS = """
     RunsView {
         DataTable, PlotView, PreviewCard, #comparison-pane {
-            border: round $panel-lighten-1; border-title-color: $text-muted; border-subtitle-color: $text-muted;
+            border: round $frame; border-title-color: $text-muted; border-subtitle-color: $text-muted;
         }
         DataTable:focus, PlotView:focus { border: round $primary; }
         #past { width: 100%; height: 100%; }
@@ -71,7 +70,7 @@ class RunsView(Horizontal):
 
     @dataclass
     class Filtered(Message):
-        """Other runs are to be shown."""
+        """The filter changed."""
 
     def __init__(self) -> None:
         super().__init__(id="runs-view")
@@ -87,13 +86,13 @@ class RunsView(Horizontal):
         self._counts = (0, 0)
 
     def compose(self) -> ComposeResult:
-        """The list with the queue on top; curves, the chosen run and the comparison."""
+        """Create the list with the queue on top, and the preview: curves, run card, comparison."""
         queue: DataTable[Text] = DataTable(id="queue", cursor_type="row", show_header=False, cell_padding=1)
         queue.border_title = "Waiting"
         queue.add_columns("Status", "Settings", "Id")
         with Vertical(id="past"):
             yield queue
-            yield Input(id="filter", placeholder="features=8 val>90 not failed", compact=True)
+            yield Input(id="filter", placeholder="e.g. features=8 val>90 not failed", compact=True)
             yield SortableTable(id="runs", required=REQUIRED)
         with Vertical(id="preview"):
             yield PlotView(id="overlay")
@@ -104,22 +103,22 @@ class RunsView(Horizontal):
                 yield Static(id="footnotes")
 
     def next_pane(self) -> None:
-        """Show the comparison in full width, or the list again; on a narrow screen the preview comes in between."""
+        """Toggle between the list and the full-width comparison; on narrow screens, the preview comes in between."""
         self._pane = (self._pane + (1 if self._has_one_pane or self._pane else 2)) % 3
         self.set_class(self._pane == 1, "-preview")
         self.set_class(self._pane == 2, "-comparison")
         self.show(self._seen)
-        # Not focus(), which comes later than the next key may.
+        # Not focus(): it takes effect later, possibly after the next key press.
         self.screen.set_focus(self.query_one("#comparison" if self._pane == 2 else "#runs"))
 
     @property
     def _has_one_pane(self) -> bool:
-        """There is no room for list and preview side by side."""
+        """True if the list and the preview do not fit side by side."""
         return any(map(self.screen.has_class, ("-tiny", "-narrow", "-flat")))
 
     @property
     def chosen(self) -> str | None:
-        """Id of the run under the cursor of the table of runs."""
+        """Id of the run under the cursor in the list of runs."""
         return self.query_one("#runs", SortableTable).current_key
 
     @property
@@ -131,7 +130,7 @@ class RunsView(Horizontal):
         return queue.coordinate_to_cell_key(queue.cursor_coordinate).row_key.value
 
     def toggle_mark(self, run: str) -> bool:
-        """Mark or unmark a run; False when too many are marked already. A mark keeps its colour."""
+        """Mark or unmark a run; return False if too many are marked. A marked run keeps its colour."""
         if run in self.marked:
             del self.marked[run]
             return True
@@ -141,7 +140,7 @@ class RunsView(Horizontal):
         return bool(free)
 
     def show_queue(self, waiting: Sequence[QueuedRun]) -> None:
-        """Show what waits."""
+        """Show the queue."""
         queue = self.query_one("#queue", DataTable)
         queue.set_class(bool(waiting), "-waiting")
         shown, more = waiting[:MAX_WAITING_SHOWN], len(waiting) - MAX_WAITING_SHOWN
@@ -161,17 +160,17 @@ class RunsView(Horizontal):
 
     @property
     def filter(self) -> str:
-        """What runs must fit to be shown."""
+        """Text of the filter."""
         return self.query_one("#filter", Input).value.strip()
 
     def open_filter(self) -> None:
-        """Let the filter be typed."""
+        """Open the filter for typing."""
         field = self.query_one("#filter", Input)
         field.add_class("-open")
         self.screen.set_focus(field)
 
     def close_filter(self) -> bool:
-        """Show all runs again; False when they are."""
+        """Close the filter and show all runs; return False if it was closed."""
         field = self.query_one("#filter", Input)
         was_open = field.has_class("-open")
         field.remove_class("-open")
@@ -186,7 +185,7 @@ class RunsView(Horizontal):
         try:
             self._fits = parse_filter(event.value)
         except UsageError as error:
-            # The last term is half typed; those before it hold.
+            # The last term is incomplete; apply the terms before it.
             self._unclear = str(error)
             with suppress(UsageError):
                 self._fits = parse_filter(" ".join(event.value.split()[:-1]))
@@ -201,7 +200,7 @@ class RunsView(Horizontal):
 
     @on(SortableTable.Refilled, "#runs")
     def _tell_what_is_shown(self) -> None:
-        """Say in the frame how many runs there are, and what does not fit."""
+        """Show in the border how many runs there are, and which columns are hidden."""
         pane = self.query_one("#runs", SortableTable)
         shown, known = self._counts
         numbers = f"{shown:,} of {known:,}" if shown < known else f"{known:,}"
@@ -216,7 +215,7 @@ class RunsView(Horizontal):
         self.query_one("#comparison-pane").border_subtitle = more or self._hidden(table)
 
     def _hidden(self, table: SortableTable, elsewhere: str = "") -> str:
-        """Say how many columns do not fit, and where they are to be seen."""
+        """Show in the border how many columns are hidden, and how to see them."""
         if not table.hidden:
             return ""
         hidden = f"{count(len(table.hidden), 'column')} hidden"
@@ -224,12 +223,12 @@ class RunsView(Horizontal):
         return ", ".join(filter(None, (hidden, where)))
 
     def comparison(self, runs: Sequence[RunState]) -> ComparisonTable:
-        """Return the comparison of the marked runs, or of all that fit the filter."""
+        """Return the comparison of the marked runs, or of all runs that match the filter."""
         marked = [run for run in runs if run.run in self.marked]
         return build_table(marked or [run for run in runs if self._fits(run)])
 
     def show(self, runs: Sequence[RunState]) -> None:
-        """Show runs (newest first, without their epochs) that fit the filter, and their comparison."""
+        """Show the runs (newest first, without epochs) that match the filter, and their comparison."""
         self._seen = runs
         table = self.query_one("#runs", SortableTable)
         self._shown = shown = [run for run in runs if self._fits(run)]
@@ -249,13 +248,13 @@ class RunsView(Horizontal):
     def show_preview(
         self, marked: Sequence[RunState], chosen: RunState | None, insight: Insight | None, look: ChartView
     ) -> None:
-        """Draw the curves of the marked runs and of the run under the cursor, and say what came of that.
+        """Draw the curves of the marked runs and the run under the cursor, and show the latter's card.
 
         Args:
             marked: The marked runs, with their epochs.
-            chosen: The run under the cursor, likewise.
-            insight: Its last one.
-            look: How curves are looked at.
+            chosen: The run under the cursor, with its epochs.
+            insight: Its last insight.
+            look: View settings of the chart.
         """
         beside = chosen if chosen is not None and chosen.run not in self.marked else None
         colours = {run.run: self.marked[run.run] for run in marked}
@@ -274,7 +273,7 @@ class RunsView(Horizontal):
         self.query_one("#footnotes", Static).update(Text(printable(" ".join(table.footnotes))))
 
     def notify_style_update(self) -> None:
-        """Take the colours of a new theme."""
+        """Apply the colours of a new theme."""
         super().notify_style_update()
         if self._theme not in ("", self.app.theme):
             self._rows.clear()
@@ -282,7 +281,7 @@ class RunsView(Horizontal):
         self._theme = self.app.theme
 
     def _known_row(self, run: RunState, sign: str, columns: Sequence[RunColumn], keys: tuple[str, ...]) -> TableRow:
-        """Return the row of a run; that of a run that is over is made once."""
+        """Return the row of a run; rows of finished runs are cached."""
         if run.result is None:
             return self._run_row(run, sign, columns)
         state = (run.result, self.marked.get(run.run), run.labels, sign, keys)
@@ -294,20 +293,20 @@ class RunsView(Horizontal):
         values = {column.column.key: column.value(run) for column in columns}
         cells = {column.column.key: _cell(column.column, values[column.column.key]) for column in columns}
         if "status" in cells:
-            cells["status"].stylize(status_style(run.status))
+            cells["status"].stylize(status_ink(run.status, self.app))
         order = {
             column.column.key: _order(column.order(run) if column.order else values[column.column.key], None)
             for column in columns
         }
         slot = self.marked.get(run.run)
-        label = Text.assemble(sign, (status_sign(run.status), status_style(run.status)))
+        label = Text.assemble(sign, (status_sign(run.status), status_ink(run.status, self.app)))
         if slot is not None:
             label.append(f" ●{slot + 1}", self._ink(slot))
         return TableRow(run.run, label, cells, order)
 
     def _ink(self, slot: int) -> Style:
-        """Return the colour of a slot, bold."""
-        return Style(color=ink(MARK_INKS[slot], dark=self.app.current_theme.dark).rich_color, bold=True)
+        """Return the bold style in the colour of a slot."""
+        return Style(color=ink(MARK_INKS[slot], self.app).rich_color, bold=True)
 
 
 def comparison_rows(table: ComparisonTable) -> list[TableRow]:

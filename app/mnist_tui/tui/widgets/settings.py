@@ -1,4 +1,4 @@
-"""The settings of the next run: a line that the keys, its own cursor and the mouse change alike."""
+"""The settings line: the settings of the next run, editable with keys, a cursor or the mouse."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from mnist_tui.core.spec import SETTINGS, RunSpec
 from mnist_tui.tui.screenmodel import ScreenModel
 
 FIELDS: Final = tuple(setting for setting in SETTINGS if setting.is_remembered)
-"""Settings in the order of the line."""
+"""Settings in the order in which they are shown."""
 _ARROWS: Final = ("epochs", "features")
-"""Those with keys of their own, and arrows to click."""
+"""Settings that have dedicated keys and clickable arrows."""
 
 
 def stepped(spec: RunSpec, name: str, step: int) -> RunSpec:
-    """Return the settings with one of `FIELDS` a step higher or lower; unchanged at either end."""
+    """Return the settings with one of `FIELDS` a step higher or lower; unchanged at the first or last step."""
     setting = next(setting for setting in FIELDS if setting.key == name)
     changed: dict[str, Any] = {name: setting.stepped(getattr(spec, name), step)}
     return replace(spec, **changed)
 
 
 class SettingsBar(Static, can_focus=True):
-    """One line: what the next run will use. With the focus, ← → choose a setting and ↑ ↓ change it."""
+    """One line with the settings of the next run. When focused, ← → select a setting and ↑ ↓ change it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "choose(-1)", "Setting before", show=False),
@@ -53,7 +53,7 @@ class SettingsBar(Static, can_focus=True):
 
     @dataclass
     class Typed(Message):
-        """A value for a setting is to be typed."""
+        """The user wants to type a value for a setting."""
 
         name: str
 
@@ -65,7 +65,7 @@ class SettingsBar(Static, can_focus=True):
         self._at = 0
 
     def show(self, model: ScreenModel) -> None:
-        """Show the settings, how many runs are trained in parallel, and where; a live run leaves them for the next."""
+        """Show the settings, the number of parallel runs, and where they train."""
         shown = model.spec, model.is_live, model.parallel, model.cluster
         if shown != (self._spec, self._live, self._jobs, self._place):
             self._spec, self._live, self._jobs, self._place = shown
@@ -76,11 +76,11 @@ class SettingsBar(Static, can_focus=True):
         self.on_resize()
 
     def on_blur(self) -> None:
-        """Take the cursor away."""
+        """Hide the cursor."""
         self.on_resize()
 
     def action_choose(self, step: int) -> None:
-        """Go to another setting."""
+        """Select another setting."""
         self._at = (self._at + step) % len(FIELDS)
         self.on_resize()
 
@@ -89,7 +89,7 @@ class SettingsBar(Static, can_focus=True):
         self.post_message(self.Stepped(FIELDS[self._at].key, step))
 
     def action_type(self) -> None:
-        """Type a value for it."""
+        """Type a value for the setting under the cursor."""
         self.post_message(self.Typed(FIELDS[self._at].key))
 
     def _field(self, spec: RunSpec, setting: Setting) -> Content:
@@ -105,7 +105,7 @@ class SettingsBar(Static, can_focus=True):
         return Content.styled(f"{word} {in_words(value)}", "bold reverse" if chosen else "$text-muted")
 
     def on_resize(self) -> None:
-        """Show as many settings as fit whole; those before the cursor give way to it."""
+        """Show as many whole settings as fit, scrolling so that the one under the cursor is visible."""
         if self._spec is None:
             return
         label = Content.styled("Next run" if self._live else "Settings", "bold")

@@ -1,4 +1,4 @@
-"""The status line: is it running, what, how far, how long still."""
+"""The status line: the state of the run, its settings, progress and remaining time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mnist_tui.report.formatting import format_device, format_duration, format_r
 from mnist_tui.tui.screenmodel import ScreenModel
 
 Part = tuple[int, str, str]
-"""Importance (0 stays longest), style, text."""
+"""Priority (lower numbers are kept longer), style, text."""
 
 _SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _TURNS_PER_S: Final = 5
@@ -29,7 +29,7 @@ def _spinner() -> str:
 
 
 def fit(parts: Sequence[Part], width: int, gap: str = "  ") -> Content:
-    """Join the parts that fit in `width` cells, leaving out the least important ones first."""
+    """Join the parts that fit in `width` cells, dropping the least important ones first."""
     kept = [part for part in parts if part[2]]
     while len(kept) > 1 and sum(cell_len(text) for _, _, text in kept) + len(gap) * (len(kept) - 1) > width:
         kept.remove(max(kept, key=lambda part: part[0]))
@@ -37,7 +37,7 @@ def fit(parts: Sequence[Part], width: int, gap: str = "  ") -> Content:
 
 
 class StatusLine(Static):
-    """One line that is always true."""
+    """One line that always shows the current state."""
 
     DEFAULT_CSS = """
     StatusLine { height: 1; padding: 0 1; background: $panel; color: $foreground; text-wrap: nowrap; }
@@ -52,10 +52,10 @@ class StatusLine(Static):
         self._since = 0.0
 
     def turn(self, *, loading: float | None) -> None:
-        """Show that something is going on.
+        """Advance the spinner and the elapsed seconds.
 
         Args:
-            loading: For how many seconds PyTorch has been loading, before a run asks for it.
+            loading: Seconds since PyTorch started loading in the background, or `None`.
         """
         self._loading = loading
         if self._model is not None and (parts := self._choose(self._model)) != self._parts:
@@ -63,12 +63,12 @@ class StatusLine(Static):
             self._refit()
 
     def show(self, model: ScreenModel) -> None:
-        """Show the run in progress, or another one that is open."""
+        """Show the run in progress, or the run that is open."""
         self._model = model
         self.turn(loading=self._loading)
 
     def _choose(self, model: ScreenModel) -> list[Part]:
-        parts: list[Part] = [(9, "bold $primary", "mnist-tui")]
+        parts: list[Part] = [(9, "bold $text-primary", "mnist-tui")]
         opened, run = model.opened, model.opened or model.own
         if opened is not None:
             beside = f"1 OF {model.beside + 1}" if model.opened_is_own else "IN ANOTHER PROCESS"
@@ -90,7 +90,7 @@ class StatusLine(Static):
         return parts
 
     def _preparing_parts(self, now: Preparing) -> list[Part]:
-        # A download says where it is; its name changes with each file.
+        # Restart the timer when the message changes, as it does with each downloaded file.
         if self._preparing != (what := now.message):
             self._preparing, self._since = what, time.monotonic()
         seconds = int(time.monotonic() - self._since)
@@ -142,6 +142,6 @@ class StatusLine(Static):
         self.update(fit(self._parts, max(1, self.size.width - 2)), layout=False)
 
     def on_resize(self) -> None:
-        """Choose again what fits."""
+        """Fit the line to the new width."""
         if self._parts:
             self._refit()

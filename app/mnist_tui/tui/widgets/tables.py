@@ -1,4 +1,4 @@
-"""Tables that sort: past runs and the comparison."""
+"""Sortable tables, for past runs and the comparison."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from mnist_tui.core.fields import REPORT_COLUMNS
 from mnist_tui.core.table import Column, Unit, sort_rows
 
 MAX_ROWS: Final = 500
-"""Rows that are drawn: the first ones in the chosen order. Nobody reads more, and each costs time."""
+"""Maximum rows drawn, in the chosen order: more would be slow and nobody reads them."""
 
 
 REPORT_KEYS: Final = frozenset(column.key for column in REPORT_COLUMNS)
 _Measured: TypeAlias = tuple[Column, Text, int]
-"""A column, its heading, and how many cells it takes."""
+"""A column, its heading, and its width in cells."""
 
 
 class _Way(NamedTuple):
-    """One way to fill a table.
+    """A possible layout of the table.
 
     Attributes:
-        columns: Those that are shown.
-        spare: Cells that are left; below 0 where even the required ones do not fit.
+        columns: The columns shown.
+        spare: Cells left over; negative if even the required columns do not fit.
     """
 
     columns: Sequence[_Measured]
@@ -43,10 +43,10 @@ class TableRow:
     """One row.
 
     Attributes:
-        key: What the row stands for.
-        label: A sign in front of the row.
+        key: Row key.
+        label: Symbol in front of the row.
         cells: Text by column key.
-        order: Value to sort by, by column key; `None` sorts last.
+        order: Sort value by column key; `None` sorts last.
     """
 
     key: str
@@ -56,18 +56,18 @@ class TableRow:
 
 
 class SortableTable(DataTable[Text]):
-    """A table whose heading, or a key, sorts it. Titles break into lines so that more columns fit.
+    """A table that can be sorted by clicking a heading or pressing a key. Titles wrap so that more columns fit.
 
     Args:
-        id: Its id.
-        required: Keys of the columns that are always shown; of the others, each that fits, in their order.
+        id: Widget id.
+        required: Keys of the columns that are always shown; the others are shown if they fit.
     """
 
     ALLOW_MAXIMIZE = True
 
     DEFAULT_CSS = """
     SortableTable {
-        /* It would take a row; the frame says what is not in view. */
+        /* It would take up a row; the border lists the hidden columns. */
         scrollbar-size-horizontal: 0;
         & > .datatable--header-cursor { background: $surface; color: $foreground; }
         & > .datatable--header-hover { background: $surface; }
@@ -76,13 +76,13 @@ class SortableTable(DataTable[Text]):
 
     @dataclass
     class Refilled(Message):
-        """Other rows or columns are shown."""
+        """The rows or columns have changed."""
 
         table: SortableTable
 
         @property
         def control(self) -> SortableTable:
-            """The table, for selectors."""
+            """The table, for the selectors of `on`."""
             return self.table
 
     def __init__(self, *, id: str, required: Collection[str] = REPORT_KEYS) -> None:  # noqa: A002 - Textual's own name
@@ -97,7 +97,7 @@ class SortableTable(DataTable[Text]):
         """Titles of the columns that did not fit."""
 
     def set_rows(self, columns: Sequence[Column], rows: Sequence[TableRow]) -> None:
-        """Show these rows, in the chosen order, with the cursor on the row it was on."""
+        """Show these rows in the chosen order, keeping the cursor on its row."""
         before = self._shown, self._rows
         self._shown, self._rows = tuple(columns), tuple(rows)
         if before == (self._shown, self._rows):
@@ -116,14 +116,14 @@ class SortableTable(DataTable[Text]):
         cursor: bool = False,
         hover: bool = False,
     ) -> list[list[Segment]]:
-        """Draw a cell; the sign in front of a row keeps its colour under the cursor: a marked run's is its curve's."""
+        """Draw a cell; row labels keep their colour under the cursor, as it matches the curve of a marked run."""
         is_label = column_index < 0
         return super()._render_cell(
             row_index, column_index, base_style, width, cursor and not is_label, hover and not is_label
         )
 
     def on_resize(self) -> None:
-        """Choose again what fits."""
+        """Fit the columns to the new width."""
         self._refill()
 
     @property
@@ -134,7 +134,7 @@ class SortableTable(DataTable[Text]):
         return self.coordinate_to_cell_key(self.cursor_coordinate).row_key.value
 
     def sort_next(self) -> None:
-        """Sort by the next column that is in view; after the last one, in the order of arrival again."""
+        """Sort by the next visible column; after the last one, restore the original order."""
         keys = [None, *(key.value for key in self.columns)]
         at = keys.index(self._sort) if self._sort in keys else 0
         self._sort = keys[(at + 1) % len(keys)]
@@ -154,7 +154,7 @@ class SortableTable(DataTable[Text]):
         self._refill()
 
     def _in_order(self) -> list[TableRow]:
-        """Return the rows that are shown, in their order."""
+        """Return the visible rows, sorted."""
         rows = list(self._rows)
         if self._sort is not None:
             sort = self._sort
@@ -164,7 +164,7 @@ class SortableTable(DataTable[Text]):
         return rows[:MAX_ROWS]
 
     def _change_cells(self) -> bool:
-        """Change the cells that are others now, as those of a run in progress are; False where that is not enough."""
+        """Update only the changed cells, such as those of a run in progress; return False if a refill is needed."""
         rows = self._in_order()
         if [(row.key, row.label) for row in rows] != [(row.key, row.label) for row in self._drawn]:
             return False
@@ -184,14 +184,14 @@ class SortableTable(DataTable[Text]):
         return True
 
     def _refill(self) -> None:
-        # Untouched, the cursor stays on the first row, where the newest run is; else on its own row.
+        # A cursor that was never moved stays on the first row (the newest run); otherwise it follows its row.
         current = self.current_key if self.has_focus or self.cursor_row else None
         self.clear(columns=True)
         rows = self._drawn = self._in_order()
         self.show_row_labels = any(row.label for row in rows)
         labels = 2 * self.cell_padding + max((row.label.cell_len for row in rows), default=0)
         room = self.size.width - (labels if self.show_row_labels else 0) - self.scrollbar_size_vertical
-        # A heading takes as many lines as make room for the most columns, and no more.
+        # Use the smallest heading height that fits the most columns.
         ways = [self._fitting([(c, *self._measured(c, rows, n)) for c in self._shown], room) for n in (1, 2, 3)]
         found = max(ways, key=lambda way: (min(0, way.spare), len(way.columns)))
         self.header_height = ways.index(found) + 1
@@ -206,7 +206,7 @@ class SortableTable(DataTable[Text]):
         self.post_message(self.Refilled(self))
 
     def _fitting(self, measured: Sequence[_Measured], room: int) -> _Way:
-        """Return the columns that fit into so many cells: those that are required, then each of the others."""
+        """Return the columns that fit in `room` cells: the required ones, then as many others as possible."""
         spare = room - sum(width + 2 * self.cell_padding for c, _, width in measured if c.key in self.required)
         chosen = []
         for column, title, width in measured:
@@ -218,17 +218,17 @@ class SortableTable(DataTable[Text]):
         return _Way(chosen, spare)
 
     def _measured(self, column: Column, rows: Sequence[TableRow], lines: int) -> tuple[Text, int]:
-        """Return a title in so many lines, with the sign of its order, and the width of the column."""
+        """Return a title wrapped to `lines` lines, with the sort arrow, and the width of the column."""
         arrow = "" if column.key != self._sort else "▼" if self._reverse else "▲"
         is_text = column.unit is Unit.TEXT
         title = Text(_broken(column.title, lines) + arrow, justify="left" if is_text else "right")
-        # Measured here: a table that is refilled while it is hidden keeps drawing with the widths of its titles.
+        # Measured here, because a table that is refilled while hidden would keep the widths of its titles.
         cells = (row.cells[column.key].cell_len for row in rows)
         return title, max((*(line.cell_len for line in title.split()), *cells))
 
 
 def _broken(title: str, lines: int) -> str:
-    """Break a title into so many lines, as narrow as its words allow; short titles stand on the last lines."""
+    """Wrap a title to `lines` lines, as narrow as possible; short titles are aligned to the bottom."""
     words = title.split()
     count = min(lines, len(words))
     ways = [

@@ -1,0 +1,57 @@
+"""Contrast between colours, as the Web Content Accessibility Guidelines (WCAG 2.2) define it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final
+
+from textual.color import Color
+
+TEXT: Final = 4.5
+"""What level AA asks of text."""
+FRAME: Final = 2.0
+"""What a frame needs to be seen; it says nothing that the text in it does not say."""
+_STEPS: Final = 50
+
+
+def contrast(one: Color, other: Color) -> float:
+    """Return the contrast ratio of two opaque colours, 1 to 21."""
+    dark, light = sorted((_luminance(one), _luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(color: Color) -> float:
+    """Return the relative luminance, 0 to 1."""
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in color.normalized]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@lru_cache(maxsize=512)
+def legible(color: Color, grounds: tuple[Color, ...], least: float = TEXT) -> Color:
+    """Return a colour, moved towards black or white as little as gives it this contrast with each background."""
+    return _first(color, _extreme(grounds), grounds, least)
+
+
+def between(ground: Color, text: Color, grounds: tuple[Color, ...], least: float) -> Color:
+    """Return the colour between a background and its text that is the nearest to the background with this contrast."""
+    return _first(ground, text, grounds, least)
+
+
+def strongest(ground: Color) -> Color:
+    """Return black or white, whichever has more contrast with a background."""
+    return _extreme((ground,))
+
+
+def _first(start: Color, end: Color, grounds: tuple[Color, ...], least: float) -> Color:
+    ways = (start.blend(end, step / _STEPS, 1) for step in range(_STEPS + 1))
+    return next((color for color in ways if _worst(color, grounds) >= least), end)
+
+
+def _extreme(grounds: Iterable[Color]) -> Color:
+    grounds = tuple(grounds)
+    return max((Color(0, 0, 0), Color(255, 255, 255)), key=lambda color: _worst(color, grounds))
+
+
+def _worst(color: Color, grounds: tuple[Color, ...]) -> float:
+    return min(contrast(color, ground) for ground in grounds)

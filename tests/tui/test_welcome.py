@@ -1,0 +1,49 @@
+"""The first minutes: what is shown before any run, and what happens without MNIST."""
+
+from dataclasses import replace
+
+import pytest
+
+from mnist_tui.core.events import RunStarted
+from mnist_tui.core.spec import FALLBACK_SPEC
+from mnist_tui.demo import run_sweep
+from mnist_tui.engine.model import BottleneckCNN
+from mnist_tui.tui.widgets.welcome import layers
+from tests.tui.helpers import screen_text, settle, until
+
+
+@pytest.mark.parametrize("features", [1, 2, 8, 100])
+def test_the_layers_have_the_parameters_of_the_network(features):
+    network = BottleneckCNN(features, 10)
+    assert sum(size for *_, size in layers(features)) == sum(p.numel() for p in network.parameters())
+
+
+async def test_the_network_is_shown_with_shapes_and_parameters_and_follows_the_features(make_app):
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert "14x14x2" in screen_text(app)
+        assert "13,380" in screen_text(app)
+        await pilot.press("f")
+        await settle(pilot)
+        assert "7x7x4" in screen_text(app)
+
+
+def falls_back(queue, control):
+    """Train on the digits because MNIST is missing."""
+    for event in run_sweep(queue, control):
+        if isinstance(event, RunStarted):
+            event = replace(event, dataset=replace(event.dataset, label="8x8 digits (not MNIST)", note="no MNIST"))
+        yield event
+
+
+@pytest.mark.parametrize("chosen", [False, True])
+async def test_after_a_fallback_the_next_run_has_settings_that_learn_unless_a_person_chose_some(make_app, chosen):
+    app = make_app(engine=falls_back)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        if chosen:
+            await pilot.press("f")
+        await pilot.press("t")
+        await until(pilot, lambda: app.state.finished_sweep is not None)
+        assert (app.work.spec == FALLBACK_SPEC) is not chosen
+        assert [run.spec.features for run in app.state.runs.values()] == [2, 2], "what was queued is trained as asked"
