@@ -442,11 +442,23 @@ def test_runs_are_named_found_deleted_and_brought_back(places):
     assert [json.loads(line)["run"] for line in by_features.splitlines()] == [second]
     assert "None of 2 runs matches the filter" in run(places, "runs", "--filter", "features=3", check=0).stderr
     assert "unknown field 'colour'" in run(places, "runs", "--filter", "colour=red", check=2).stderr
-    assert f"`mnist-tui restore {first}`" in run(places, "rm", "two features", check=0).stderr
+    assert f"`mnist-tui restore {first}`" in run(places, "rm", "two features", "--yes", check=0).stderr
     assert first not in run(places, "runs", check=0).stdout
     assert first in run(places, "runs", "--deleted", check=0).stdout
-    refused = run(places, "rm", "last", "nobody", check=2)
+    refused = run(places, "rm", "last", "nobody", "--yes", check=2)
     assert "there is no run 'nobody'" in refused.stderr
     assert second in run(places, "runs", check=0).stdout, "all or none"
-    run(places, "restore", first, check=0)
+    assert "was deleted" in (said := run(places, "show", "two features", check=2).stderr)
+    assert "`mnist-tui restore two features`" in said
+    run(places, "restore", "two features", check=0)
     assert first in run(places, "runs", check=0).stdout
+    assert "Give --yes" in run(places, "rm", "last", check=2).stderr, "without a terminal nobody can be asked"
+    run(places, "rm", first, second, "-y", check=0)
+    assert run(places, "restore", check=0).stderr.count("Restored") == 2, "those deleted last"
+    assert "no deleted run" in run(places, "restore", check=2).stderr
+    assert "cannot be named 'last'" in run(places, "rename", first, "last", check=2).stderr
+    exported = run(places, "export", check=0).stdout
+    assert all(text in exported for text in ("two features", "good", "for the talk"))
+    assert "ending .xlsx" in run(places, "export", "-o", "table.xlsx", check=2).stderr
+    assert "ending (none)" in run(places, "export", "-o", "table", check=2).stderr
+    run(places, "export", "-o", "table.txt", "--format", "md", check=0)

@@ -151,10 +151,10 @@ async def test_the_live_tab_says_what_can_be_done_before_the_first_run_and_then_
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         assert "train the report's two runs" in screen_text(app)
-        assert "2 numbers: the bottleneck" in screen_text(app)
+        assert "global average: the bottleneck" in screen_text(app)
         await pilot.press("f")
         await settle(pilot)
-        assert "4 numbers: the bottleneck" in screen_text(app)
+        assert "7x7x4" in screen_text(app)
         await run_to_the_end(pilot, "E", "3", "enter", "r")
         await pilot.press("escape")
         await settle(pilot)

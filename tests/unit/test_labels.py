@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from mnist_tui.core.labels import MAX_NAME, Labels, as_tags, now, too_old
+from mnist_tui.core.labels import MAX_NAME, Labels, as_name, as_tags, now, too_old
 from mnist_tui.errors import UsageError
+from mnist_tui.report.formatting import printable
 from mnist_tui.store import checkpoints
 from mnist_tui.store.database import Store
 from tests.builders import run_events
@@ -99,7 +100,7 @@ def test_a_deleted_run_is_out_of_sight_until_it_is_brought_back(home):
     assert ids(home) == [FIRST]
     assert ids(home, deleted=True) == [SECOND]
     assert find(home, "last") == FIRST
-    with pytest.raises(UsageError, match="there is no run"):
+    with pytest.raises(UsageError, match="was deleted"):
         find(home, "bbbbbb")
     label(home, SECOND, deleted_at="")
     assert ids(home) == [FIRST, SECOND]
@@ -145,3 +146,16 @@ def test_what_would_spoil_a_table_is_refused(values, said):
 
 def test_tags_are_words_without_repeats():
     assert as_tags(["good, paper", "#good", " "]) == ("good", "paper")
+
+
+@pytest.mark.parametrize("name", ["Läufe", "学習", "می‌خواهم", "👩‍🔬 run", "a\u00a0b", "a\u3000b"])
+def test_a_name_may_be_of_any_script_and_every_space_is_a_plain_one(name):
+    labels = Labels(name=as_name(name))
+    assert printable(labels.name) == labels.name
+    assert "\u00a0" not in labels.name
+    assert "\u3000" not in labels.name
+
+
+def test_a_word_that_means_a_run_already_is_no_name():
+    with pytest.raises(UsageError, match="cannot be named 'last'"):
+        as_name(" last ")

@@ -144,8 +144,9 @@ def build_parser() -> argparse.ArgumentParser:
     note.add_argument("text", metavar="TEXT", nargs="*", help="omit it to remove the note")
     rm = commands.add_parser("rm", help="delete runs; they can be restored for a while")
     rm.add_argument("runs", metavar="RUN", nargs="+", help=_RUN)
+    rm.add_argument("-y", "--yes", action="store_true", help="do not ask")
     restore = commands.add_parser("restore", help="restore deleted runs")
-    restore.add_argument("runs", metavar="RUN", nargs="+", help=_RUN)
+    restore.add_argument("runs", metavar="RUN", nargs="*", help=f"{_RUN} (default: those deleted last)")
 
     events = commands.add_parser(
         "events",

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from mnist_tui.core.labels import KEPT_DAYS, Labels, as_tags, now
+from mnist_tui.core.labels import KEPT_DAYS, Labels, as_name, as_tags, as_text, now
+from mnist_tui.core.numerals import count
 from mnist_tui.core.setting import check_int
 from mnist_tui.core.table import FORMATS
 from mnist_tui.errors import UsageError
@@ -110,13 +111,19 @@ def export_command(args: argparse.Namespace) -> int:
     from mnist_tui.store.database import Store
     from mnist_tui.store.home import home
 
+    format_name = args.format or (args.output.suffix[1:].lower() if args.output else "md")
+    if format_name not in FORMATS:
+        endings = ", ".join(f".{name}" for name in FORMATS)
+        raise UsageError(
+            f"no format of tables has the ending {args.output.suffix or '(none)'}",
+            f"End the name of the file with {endings}, or give --format",
+        )
     with Store.open_readonly(home()) as store:
         runs = [store.run(name) for name in args.runs] or store.runs()
     table = build_table({run.run: run for run in runs}.values())
     if not table.rows:
         raise UsageError("there is no run to export yet", "Train one with mnist-tui or mnist-tui run")
-    suffix = args.output.suffix[1:].lower() if args.output else ""
-    text = render(table, args.format or (suffix if suffix in FORMATS else "md"))
+    text = render(table, format_name)
     if args.output is None:
         sys.stdout.write(text)
     else:
@@ -129,7 +136,7 @@ def rename_command(args: argparse.Namespace) -> int:
     """Set or remove the name of a run."""
 
     def name(labels: Labels) -> Labels:
-        return replace(labels, name=" ".join(args.name))
+        return replace(labels, name=as_name(" ".join(args.name)))
 
     for run, labels in _relabelled([args.run], name).items():
         say(f"The run {run} is now called {labels.name!r}." if labels.name else f"The run {run} no longer has a name.")
@@ -140,7 +147,7 @@ def note_command(args: argparse.Namespace) -> int:
     """Set or remove the note of a run."""
 
     def note(labels: Labels) -> Labels:
-        return replace(labels, note=" ".join(args.text))
+        return replace(labels, note=as_text(" ".join(args.text)))
 
     for run, labels in _relabelled([args.run], note).items():
         say(f"Saved the note of the run {run}." if labels.note else f"The run {run} no longer has a note.")
@@ -161,25 +168,51 @@ def tag_command(args: argparse.Namespace) -> int:
 
 
 def rm_command(args: argparse.Namespace) -> int:
-    """Delete runs; they can be restored for a while."""
-
-    def delete(labels: Labels) -> Labels:
-        return replace(labels, deleted_at=now())
-
-    for run in _relabelled(args.runs, delete):
+    """Delete runs after a question; they can be restored for a while."""
+    runs = _ids(args.runs)
+    if not (args.yes or _agreed(f"Delete {count(len(runs), 'run')}: {', '.join(runs)}?")):
+        say("Nothing was deleted.")
+        return 0
+    for run in _relabelled(runs, lambda labels: replace(labels, deleted_at=now())):
         say(f"Deleted {run}; `mnist-tui restore {run}` restores it within {KEPT_DAYS} days.")
     return 0
 
 
 def restore_command(args: argparse.Namespace) -> int:
-    """Restore deleted runs."""
+    """Restore deleted runs: the named ones, or those that were deleted last."""
+    from mnist_tui.store.database import Store
+    from mnist_tui.store.home import home
 
-    def restore(labels: Labels) -> Labels:
-        return replace(labels, deleted_at="")
-
-    for run in _relabelled(args.runs, restore):
-        say(f"Restored {run}.")
+    with Store.open_readonly(home()) as reader:
+        runs = [reader.id_of(name, deleted=True) for name in args.runs] or reader.last_deleted()
+    if not runs:
+        raise UsageError("there is no deleted run to restore", "`mnist-tui runs --deleted` lists them")
+    with Store.open(home()) as store:
+        for run in store.relabel(runs, lambda labels: replace(labels, deleted_at="")):
+            say(f"Restored {run}.")
     return 0
+
+
+def _agreed(question: str) -> bool:
+    """Ask a yes-or-no question on the terminal.
+
+    Raises:
+        UsageError: There is no terminal to ask on.
+    """
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError("this command asks before it acts, and there is no terminal to ask on", "Give --yes")
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _ids(names: Sequence[str]) -> list[str]:
+    """Return the ids of the named runs, each once."""
+    from mnist_tui.store.database import Store
+    from mnist_tui.store.home import home
+
+    with Store.open_readonly(home()) as reader:
+        return list(dict.fromkeys(map(reader.id_of, names)))
 
 
 def _relabelled(names: Sequence[str], change: Callable[[Labels], Labels]) -> Mapping[str, Labels]:
@@ -187,7 +220,6 @@ def _relabelled(names: Sequence[str], change: Callable[[Labels], Labels]) -> Map
     from mnist_tui.store.database import Store
     from mnist_tui.store.home import home
 
-    with Store.open_readonly(home()) as reader:
-        runs = [reader.run(name).run for name in names]
+    runs = _ids(names)
     with Store.open(home()) as store:
         return store.relabel(runs, change)

@@ -5,7 +5,7 @@ Settings come from `RunSpec`; if the actual value can differ, as with `auto`, it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -304,10 +304,21 @@ _OUTCOME: Final = (
     ),
 )
 
+
+def _label(key: str, title: str, meaning: str, get: Getter, word: str, short: str = "") -> Field:
+    """Return a field of what the user calls a run; averaged runs have the labels of each, without repeats."""
+    column = Column(key, title, Unit.TEXT, Direction.NONE, meaning, always=False, if_any=True)
+    return Field(column=column, get=get, short=short, word=word, of_group=lambda group: _joined(map(get, group)))
+
+
+def _joined(values: Iterable[Value]) -> str | None:
+    return ", ".join(dict.fromkeys(str(value) for value in values if value is not None)) or None
+
+
 LABEL_FIELDS: Final = (
-    _text("name", "Name", "The name you gave it.", lambda run: run.labels.name or None, short="Name", word="name"),
-    _text("note", "Note", "Your note.", lambda run: run.labels.note or None, word="note"),
-    _text("tags", "Tags", "Your tags.", lambda run: " ".join(run.labels.tags) or None, short="Tags", word="tag"),
+    _label("name", "Name", "The name you gave it.", lambda run: run.labels.name or None, "name", "Name"),
+    _label("note", "Note", "Your note.", lambda run: run.labels.note or None, "note"),
+    _label("tags", "Tags", "Your tags.", lambda run: " ".join(run.labels.tags) or None, "tag", "Tags"),
     _text("run", "Id", "Its id for the command line.", lambda run: run.run, short="Id", word="id"),
     _text(
         "started",
@@ -319,7 +330,7 @@ LABEL_FIELDS: Final = (
         asked=lambda run: run.started_at[:10],
     ),
 )
-"""The user's labels of a run, its id and its start; never part of the comparison."""
+"""The user's labels of a run, its id and its start; none of them separates runs that are averaged."""
 
 ALL: Final = {field.key: field for field in (*SETTING_FIELDS, *_ORIGIN, *RESULT_FIELDS, *_OUTCOME, *LABEL_FIELDS)}
 """All fields by key."""
@@ -354,6 +365,9 @@ _MORE: Final = (
     "rate_changes",
     "epochs_done",
     "patience",
+    "name",
+    "tags",
+    "note",
 )
 _COMPARED: Final = dict.fromkeys([*REPORT, *_MORE, *(field.key for field in SETTING_FIELDS if field.key != "seed")])
 """Keys in column order: the report's, then `_MORE`, then the remaining settings."""

@@ -11,6 +11,10 @@ from mnist_tui.errors import UsageError
 
 KEPT_DAYS: Final = 30
 """How long a deleted run can be restored."""
+RESERVED: Final = frozenset({"last"})
+"""Words that name a run already."""
+_JOINERS: Final = {0x200C: None, 0x200D: None}
+"""Signs of no width that Persian, Indic scripts and emoji need within a word."""
 MAX_NAME: Final = 60
 MAX_NOTE: Final = 1_000
 MAX_TAG: Final = 30
@@ -53,10 +57,27 @@ def as_tags(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for part in parts if part))
 
 
+def as_text(text: str) -> str:
+    """Return text as it is stored: with plain spaces for every kind of white space, and none at the ends."""
+    return " ".join(text.split())
+
+
+def as_name(text: str) -> str:
+    """Return the name of a run as it is stored.
+
+    Raises:
+        UsageError: Commands take this word for something else.
+    """
+    name = as_text(text)
+    if name in RESERVED:
+        raise UsageError(f"a run cannot be named {name!r}", "Commands take this word for the newest run")
+    return name
+
+
 def _check(what: str, text: str, most: int) -> None:
     if len(text) > most:
         raise UsageError(f"a {what} may have at most {most:,} characters, not {len(text):,}")
-    if not text.isprintable():
+    if not text.translate(_JOINERS).isprintable():
         raise UsageError(f"a {what} must not contain control characters")
 
 

@@ -22,6 +22,7 @@ from torch import Tensor
 from mnist_tui.core.conditions import DatasetInfo
 from mnist_tui.core.events import Event, Notice, Preparing, ValidationSet
 from mnist_tui.engine.fetch import NEXT_STEP, RemoteFile, fetch_files, unfit
+from mnist_tui.environment import absolute
 from mnist_tui.errors import DataError
 
 SIDE: Final = 28
@@ -65,6 +66,10 @@ CATALOGUE: Final = Catalogue(
 )
 
 
+_USUAL: Final = Path("MNIST") / "raw"
+"""Where torchvision keeps the files, below the folder that people name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """Images as uint8 (N, 1, 28, 28), a quarter of the size of floats, and labels as int64 (N,), all in memory."""
@@ -88,7 +93,7 @@ class Place:
     """A folder that may hold MNIST.
 
     Attributes:
-        folder: The folder with the files themselves, `<root>/MNIST/raw`.
+        folder: The folder with the files themselves; if there are none, the one to download them to.
         origin: What led to it, such as `MNIST_TUI_DATA`.
     """
 
@@ -134,7 +139,28 @@ def places() -> tuple[Place, ...]:
         (Path("data"), "the current directory"),
         (platformdirs.user_cache_path("mnist-tui") / "data", "the cache"),
     ]
-    return tuple(Place(root.absolute() / "MNIST" / "raw", origin) for root, origin in roots)
+    return tuple(Place(_folder_in(absolute(root)), origin) for root, origin in roots)
+
+
+def _folder_in(root: Path) -> Path:
+    """Return the folder with MNIST's files in or near a named folder; if there are none, torchvision's place for them.
+
+    People name the folder above `MNIST/raw`, as torchvision does, or `MNIST`, or `raw`, or the one with the files.
+    """
+    raw = root if root.parts[-2:] == ("MNIST", "raw") else root / "raw" if root.name == "MNIST" else root / _USUAL
+    near = (raw, root, root / "raw", root / "MNIST", root / "data" / _USUAL, root.parent / _USUAL)
+    return next((folder for folder in near if _has_files(folder)), raw)
+
+
+def _has_files(folder: Path) -> bool:
+    return any(os.path.lexists(folder / name) for file in CATALOGUE.files for name in _spellings(file))
+
+
+def _spellings(file: RemoteFile) -> tuple[str, ...]:
+    """Return the names of a file: as published, and as some archives have it, with a dot; packed first."""
+    plain = file.name.removesuffix(".gz")
+    dotted = plain.replace("-idx", ".idx")
+    return f"{plain}.gz", f"{dotted}.gz", plain, dotted
 
 
 def download_place() -> Place:
@@ -246,19 +272,26 @@ def _counts(catalogue: Catalogue) -> tuple[int, int, int, int]:
 
 
 def _read_part(folder: Path, file: RemoteFile) -> bytes | None:
-    """Return a part's bytes, from the gzip file if it is valid, else from the unpacked one; `None` if absent."""
-    packed, unpacked = folder / file.name, folder / file.name.removesuffix(".gz")
+    """Return a part's bytes, from the published gzip file if it is valid, else from any other; `None` if absent.
+
+    A file that was packed again has another MD5; the digest of the whole content tells whether it is MNIST.
+    """
     try:
         if file.is_good_in(folder):
-            return gzip.decompress(packed.read_bytes())
-        if not unpacked.exists():
-            if packed.exists():
-                problem = unfit(packed) or "its MD5 does not match"
-                raise DataError(f"{file.name} cannot be used: {problem}", NEXT_STEP)
+            return gzip.decompress((folder / file.name).read_bytes())
+        *packed, plain, dotted = (folder / name for name in _spellings(file))
+        present = [path for path in (plain, dotted, *packed) if os.path.lexists(path)]
+        if not present:
             return None
-        if problem := unfit(unpacked):
-            raise DataError(f"{unpacked.name} cannot be used: {problem}", NEXT_STEP)
-        return unpacked.read_bytes()
+        path = present[0]
+        if problem := unfit(path):
+            raise DataError(f"{path.name} cannot be used: {problem}", NEXT_STEP)
+        if path.suffix != ".gz":
+            return path.read_bytes()
+        try:
+            return gzip.decompress(path.read_bytes())
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            raise DataError(f"{path.name} cannot be used: its MD5 does not match", NEXT_STEP) from None
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{file.name} cannot be read: {error}", NEXT_STEP) from error
 

@@ -222,6 +222,10 @@ def _why(error: Exception, *, answered: bool) -> str:
             return f"returned HTTP status {error.response.status_code}"
         case requests.Timeout() | urllib3.exceptions.TimeoutError():
             return "stopped responding" if answered else "did not answer in time"
+        case requests.exceptions.ProxyError():
+            return "cannot be reached, because the proxy failed (see HTTPS_PROXY, HTTP_PROXY and ALL_PROXY)"
+        case requests.exceptions.InvalidSchema() if "SOCKS" in str(error):
+            return "cannot be reached through a SOCKS proxy without the package pysocks (see ALL_PROXY)"
         case SSLError():
             return "has an untrusted certificate"
         case requests.ConnectionError() if not answered:

@@ -38,6 +38,8 @@ _STYLES: Final = {
     Status.OUT_OF_MEMORY: "red",
     Status.INTERRUPTED: "yellow",
 }
+_JOINERS: Final = "\u200c\u200d"
+"""Format characters that scripts and emoji need within a word; all others could reorder or hide text."""
 _UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
@@ -68,7 +70,11 @@ def harmless(text: str) -> str:
     """Like `printable`, but keep spaces as they are."""
     if text.isprintable():
         return text
-    return "".join("\ufffd" if unicodedata.category(sign) in _UNSAFE else sign for sign in text)
+    return "".join(sign if _is_safe(sign) else "\ufffd" for sign in text)
+
+
+def _is_safe(sign: str) -> bool:
+    return sign in _JOINERS or unicodedata.category(sign) not in _UNSAFE
 
 
 def short_id(run: str) -> str:

@@ -12,6 +12,7 @@ from typing import Final
 import platformdirs
 
 from mnist_tui.durable import sync_folder
+from mnist_tui.environment import absolute
 from mnist_tui.errors import StoreError
 
 LOGS_KEPT: Final = 20
@@ -27,7 +28,7 @@ def home() -> Path:
     """
     named = os.environ.get("MNIST_TUI_HOME")
     try:
-        return Path(named).absolute() if named else platformdirs.user_data_path("mnist-tui")
+        return absolute(named) if named else platformdirs.user_data_path("mnist-tui")
     except FileNotFoundError as error:
         raise StoreError(
             f"the folder {named} for runs cannot be resolved: the current directory no longer exists",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -284,29 +284,45 @@ class RunReader:
             raise StoreError(f"the validation images cannot be read: {_reason(error)}", "Train again") from error
         return None
 
-    def id_of(self, name: str) -> str:
-        """Return the id of the run that matches a name; arguments and errors as for `run`."""
+    def last_deleted(self) -> list[str]:
+        """Return the ids of the runs that were deleted last, together."""
+        deleted = {run: labels.deleted_at for run, labels in self._labels().items() if labels.deleted_at}
+        return [run for run, moment in deleted.items() if moment == max(deleted.values())]
+
+    def id_of(self, name: str, *, deleted: bool = False) -> str:
+        """Return the id of the run that matches a name; arguments and errors as for `run`.
+
+        Args:
+            name: As for `run`.
+            deleted: Search the deleted runs instead of the others.
+        """
         if name.isascii() and self._connection.query("SELECT 1 FROM runs WHERE run = ?", name):
             # An exact id, as the app passes it: no need to search all runs.
             return name
         labels = self._labels()
         ids = [str(run) for (run,) in self._connection.query("SELECT run FROM runs ORDER BY rowid DESC")]
-        kept = [run for run in ids if run not in labels or not labels[run].deleted_at]
-        if name == "last":
-            found = kept[:1]
-        else:
-            ways = (
-                [run for run in kept if labels.get(run, Labels()).name == name != ""],
-                [run for run in kept if name and run.startswith(name)],
-                [run for run in kept if name and run.endswith(name)],
-            )
-            found = next((way for way in ways if way), [])
+        gone = {run for run in ids if run in labels and labels[run].deleted_at}
+        found = _matching(name, [run for run in ids if (run in gone) is deleted], labels)
+        if not found and not deleted and _matching(name, sorted(gone), labels):
+            raise UsageError(f"the run {name!r} was deleted", f"`mnist-tui restore {name}` restores it")
         if not found:
             raise UsageError(f"there is no run {name!r}", "`mnist-tui runs` lists all runs")
         if len(found) > 1:
             some = ", ".join(found[:_SOME]) + (" …" if len(found) > _SOME else "")
             raise UsageError(f"{name!r} matches {len(found)} runs: {some}", "Give more characters of the id")
         return found[0]
+
+
+def _matching(name: str, ids: Sequence[str], labels: Mapping[str, Labels]) -> Sequence[str]:
+    """Return the runs that a name means: `last`, the name of a run, or the beginning or end of an id."""
+    if name == "last":
+        return ids[:1]
+    ways = (
+        [run for run in ids if run in labels and labels[run].name == name != ""],
+        [run for run in ids if name and run.startswith(name)],
+        [run for run in ids if name and run.endswith(name)],
+    )
+    return next((way for way in ways if way), [])
 
 
 def _unreadable(run: str, error: Exception) -> StoreError:

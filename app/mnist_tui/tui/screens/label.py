@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Input, Static
 
-from mnist_tui.core.labels import Labels, as_tags
+from mnist_tui.core.labels import Labels, as_name, as_tags, as_text
 from mnist_tui.errors import UsageError
 from mnist_tui.tui.screens.dialog import Dialog, field
+
+_READ: Final[dict[str, Callable[[str], Any]]] = {
+    "name": as_name,
+    "tags": lambda text: as_tags([text]),
+    "note": as_text,
+}
+"""Takes in what was typed, by field."""
 
 
 class LabelScreen(Dialog[Labels]):
@@ -50,11 +58,10 @@ class LabelScreen(Dialog[Labels]):
     @on(Input.Submitted)
     def _keep(self) -> None:
         changed, is_wrong = self._labels, False
-        for key in ("name", "tags", "note"):
+        for key in _READ:
             text = self.query_one(f"#{key}", Input).value.strip()
-            value: Any = as_tags([text]) if key == "tags" else text
             try:
-                changed = replace(changed, **{key: value})
+                changed = replace(changed, **{key: _READ[key](text)})
                 self.say("", key)
             except UsageError as error:
                 self.say(str(error), key)

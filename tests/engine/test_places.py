@@ -1,0 +1,85 @@
+"""MNIST is found wherever someone put its files near the named folder, and a proxy's failure is called that."""
+
+import gzip
+import hashlib
+
+import pytest
+
+from mnist_tui.core.events import Notice
+from mnist_tui.engine.data import download_place, places
+from mnist_tui.errors import DataError
+from mnist_tui.store.home import home
+from tests.engine.test_data import GOOD, fill, make_catalogue, packed, prepare, put, roots
+
+__all__ = ["roots"]
+
+
+@pytest.mark.parametrize(
+    ("named", "files_in"),
+    [
+        (".", "MNIST/raw"),
+        (".", "."),
+        (".", "raw"),
+        (".", "MNIST"),
+        ("MNIST", "MNIST/raw"),
+        ("MNIST/raw", "MNIST/raw"),
+        (".", "data/MNIST/raw"),
+        ("processed", "MNIST/raw"),
+    ],
+)
+def test_files_are_found_near_the_named_folder(roots, monkeypatch, named, files_in):
+    root = roots[0]
+    monkeypatch.setenv("MNIST_TUI_DATA", str(root / named))
+    (root / files_in).mkdir(parents=True)
+    fill(root / files_in, packed(GOOD))
+    told, dataset = prepare()
+    assert dataset.info.source == str(root / files_in)
+    assert not [event for event in told if isinstance(event, Notice)]
+
+
+@pytest.mark.parametrize("repack", [False, True])
+def test_files_named_with_a_dot_do_as_well(roots, repack):
+    dotted = {name.replace("-idx", ".idx"): content for name, content in GOOD.items()}
+    put(roots[0], packed(dotted) if repack else dotted)
+    assert prepare()[1].info.n_test == 30
+
+
+def test_files_that_were_packed_again_are_known_by_their_content(roots):
+    digest = hashlib.sha256()
+    for name, content in GOOD.items():
+        digest.update(content[16 if "images" in name else 8 :])
+    catalogue = make_catalogue(sha256=digest.hexdigest())
+    folder = put(roots[0], {f"{name}.gz": gzip.compress(content, 1, mtime=5) for name, content in GOOD.items()})
+    assert prepare(catalogue=catalogue)[1].info.source == str(folder)
+    other = {**GOOD, "t10k-labels-idx1-ubyte": GOOD["t10k-labels-idx1-ubyte"][:-1] + b"\3"}
+    put(roots[0], {f"{name}.gz": gzip.compress(content, 1) for name, content in other.items()})
+    with pytest.raises(DataError, match="could not be downloaded"):
+        prepare(catalogue=catalogue)
+
+
+@pytest.mark.parametrize(("named", "target"), [(".", "MNIST/raw"), ("MNIST", "MNIST/raw"), ("MNIST/raw", "MNIST/raw")])
+def test_downloads_never_go_to_a_raw_folder_within_a_raw_folder(roots, monkeypatch, named, target):
+    monkeypatch.setenv("MNIST_TUI_DATA", str(roots[0] / named))
+    assert download_place().folder == roots[0] / target
+
+
+def test_a_tilde_is_the_users_home(roots, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("MNIST_TUI_DATA", "~/sets")
+    monkeypatch.setenv("MNIST_TUI_HOME", "~/runs")
+    assert places()[0].folder == tmp_path / "sets" / "MNIST" / "raw"
+    assert home() == tmp_path / "runs"
+    monkeypatch.setenv("MNIST_TUI_HOME", "~nobody-of-that-name/runs")
+    assert home().name == "runs"
+
+
+@pytest.mark.parametrize(
+    ("variable", "proxy", "said"),
+    [("HTTP_PROXY", "http://127.0.0.1:9", "the proxy failed"), ("ALL_PROXY", "socks5://127.0.0.1:9", "SOCKS proxy")],
+)
+def test_a_proxy_that_fails_is_blamed_and_not_the_mirror(roots, monkeypatch, variable, proxy, said):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, proxy)
+    with pytest.raises(DataError, match=said):
+        prepare(catalogue=make_catalogue(mirrors=("http://mirror.invalid/",)))
