@@ -10,11 +10,12 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Final
 
-from mnist_tui.core.codec import dumps
+from mnist_tui.core.codec import dumps, to_json_value
 from mnist_tui.core.comparison import build_table
 from mnist_tui.core.control import RunControl, TrainingControl
 from mnist_tui.core.estimate import DAY_S, machine_factor, sweep_s
 from mnist_tui.core.events import Notice, Preparing, RunDone, Status
+from mnist_tui.core.numerals import count
 from mnist_tui.core.queue import QueuedRun, enqueue
 from mnist_tui.core.spec import SweepSpec, new_run_id
 from mnist_tui.core.state import SessionState
@@ -39,6 +40,21 @@ from mnist_tui.workers.pool import run_many
 _BAD_ENDS: Final = (Status.FAILED, Status.OUT_OF_MEMORY, Status.DIVERGED)
 
 
+def plan(sweep: SweepSpec, *, as_json: bool, jobs: int = 1) -> int:
+    """List the runs that `train` would start and the time they need; arguments as for it."""
+    for spec in sweep.runs():
+        print(dumps({"type": "planned", "spec": to_json_value(spec)}) if as_json else spec.title)
+    say(f"{_estimate(sweep, jobs)[1]}. Nothing was started.")
+    return 0
+
+
+def _estimate(sweep: SweepSpec, jobs: int) -> tuple[float, str]:
+    """Return about how many seconds a grid takes on this machine, from past runs, and that as words."""
+    with Store.open_readonly(home()) as store:
+        needed_s = sweep_s(sweep, machine_factor(reversed(store.runs()))) / min(max(1, jobs), sweep.n_runs)
+    return needed_s, f"{count(sweep.n_runs, 'run')}, about {format_duration(max(0.1, needed_s))} of training"
+
+
 def train(
     sweep: SweepSpec, *, as_json: bool, sure: bool = False, detach: bool = False, jobs: int = 1, on: str = ""
 ) -> int:
@@ -56,9 +72,7 @@ def train(
         UsageError: It would take longer than a day, and `sure` is not set.
     """
     if sweep.n_runs > 1:
-        with Store.open_readonly(home()) as store:
-            needed_s = sweep_s(sweep, machine_factor(reversed(store.runs()))) / min(max(1, jobs), sweep.n_runs)
-        told = f"{sweep.n_runs:,} runs, about {format_duration(max(0.1, needed_s))} of training"
+        needed_s, told = _estimate(sweep, jobs)
         if needed_s > DAY_S and not sure:
             raise UsageError(f"this would be {told}", "Add --yes if you mean it")
         say(f"{told}.")

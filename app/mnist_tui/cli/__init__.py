@@ -143,7 +143,7 @@ def _jobs(text: str | None, on: str) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     with nothing_to_lose():
-        from mnist_tui.headless import train
+        from mnist_tui.headless import plan, train
 
     if args.preset and (args.epochs or args.features):
         raise UsageError("--preset fixes epochs and features", "Leave out --preset, or --epochs and --features")
@@ -159,6 +159,8 @@ def _run(args: argparse.Namespace) -> int:
         # Runs unattended: results on other data must not pass for results on MNIST.
         sweep = replace(sweep, base=replace(sweep.base, dataset="mnist"))
     on = _place(args)
+    if args.dry_run:
+        return plan(sweep, as_json=args.json, jobs=_jobs(args.jobs, on))
     code = train(sweep, as_json=args.json, sure=args.yes, detach=args.detach, jobs=_jobs(args.jobs, on), on=on)
     if strict and code == DataError.exit_code:
         say("--allow-fallback trains on scikit-learn's digits if MNIST is not available.")
@@ -216,6 +218,14 @@ def _bench(args: argparse.Namespace) -> int:
     return bench(options, as_json=args.json)
 
 
+def _completion(args: argparse.Namespace) -> int:
+    import shtab
+
+    # A command without a help text, like `work`, is not for users, and shtab leaves it out too.
+    sys.stdout.write(shtab.complete(build_parser(), shell=args.shell) + "\n")
+    return 0
+
+
 def _doctor(args: argparse.Namespace) -> int:
     from mnist_tui.doctor import examine
 
@@ -243,5 +253,6 @@ _COMMANDS: Final = {
     "export": past.export_command,
     "data": _data,
     "bench": _bench,
+    "completion": _completion,
     "doctor": _doctor,
 }

@@ -82,6 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--allow-fallback", action="store_true", help="with --dataset auto: train on the digits if MNIST is missing"
     )
+    run.add_argument("--dry-run", action="store_true", help="list the runs and the time they need; train nothing")
     run.add_argument("--yes", action="store_true", help="do not ask before starting more than a day of work")
     run.add_argument(
         "--jobs",
@@ -220,6 +221,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     bench.add_argument("--json", action="store_true", help="one JSON object per measurement, each on a line")
 
+    completion = commands.add_parser(
+        "completion",
+        help="print a script that completes commands in a shell",
+        description="Print a completion script. Save it for bash as ~/.local/share/bash-completion/completions/"
+        "mnist-tui, for zsh as _mnist-tui in a folder of $fpath, for fish as ~/.config/fish/completions/mnist-tui.fish.",
+    )
+    completion.add_argument("shell", choices=("bash", "zsh", "fish", "tcsh"))
     doctor = commands.add_parser("doctor", help="check this machine and report problems")
     doctor.add_argument("--json", action="store_true", help="one JSON object")
     return parser
@@ -248,8 +256,10 @@ def _add_settings(parser: argparse.ArgumentParser, *, grid: bool = False) -> Non
         if grid and setting.key in GRID:
             option, usual = GRID[setting.key]
             what = f"{setting.name.lower()}s" if setting.key == "seed" else setting.name.lower()
+            # What one run takes is understood as well.
+            options = dict.fromkeys((option, setting.option or option))
             group.add_argument(
-                option, default=None, metavar="N,N", help=f"{what}, a list or a range (default: {usual})"
+                *options, dest=option[2:], metavar="N,N", help=f"{what}, a list or a range (default: {usual})"
             )
             continue
         usual = getattr(RunSpec(), setting.key)

@@ -54,6 +54,17 @@ class RunQueue:
             self._runs = deque(kept)
         return removed
 
+    def move(self, run: str, steps: int) -> bool:
+        """Move a run to a later place, or an earlier one if `steps` is negative; return False if it cannot move."""
+        with self._lock:
+            runs = list(self._runs)
+            at = next((place for place, queued in enumerate(runs) if queued.run == run), None)
+            if at is None or not 0 <= at + steps < len(runs):
+                return False
+            runs.insert(at + steps, runs.pop(at))
+            self._runs = deque(runs)
+        return True
+
     @property
     def waiting(self) -> tuple[QueuedRun, ...]:
         """The waiting runs, in order."""
@@ -215,6 +226,17 @@ class TrainingSession:
         if removed:
             self._kept().remove_waiting(run)
         return removed
+
+    def move(self, run: str, steps: int) -> bool:
+        """Move a waiting run within the queue; return False if it cannot move.
+
+        Raises:
+            StoreError: It is moved, but will be where it was when the app is started again.
+        """
+        moved = self.queue.move(run, steps)
+        if moved:
+            self._kept().reorder_waiting([queued.run for queued in self.queue.waiting])
+        return moved
 
     def relabel(self, runs: Sequence[str], change: Callable[[Labels], Labels]) -> None:
         """Change the labels of runs; errors as for `Store.relabel`."""

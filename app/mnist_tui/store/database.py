@@ -351,6 +351,10 @@ class Store(RunReader):
         """Remove a queued run."""
         waiting.remove(self._connection, run)
 
+    def reorder_waiting(self, runs: Iterable[str]) -> None:
+        """Store the order of queued runs, given by their ids."""
+        waiting.reorder(self._connection, runs)
+
     def remove_all_waiting(self, session: str) -> None:
         """Remove all queued runs of a session."""
         waiting.remove_all(self._connection, session)

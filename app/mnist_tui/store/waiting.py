@@ -38,6 +38,17 @@ def remove(connection: Connection, run: str) -> None:
         transaction.execute(DELETE, (run,))
 
 
+def reorder(connection: Connection, runs: Iterable[str]) -> None:
+    """Give queued runs this order; those that have started meanwhile are left out."""
+    with connection.transaction() as transaction:
+        places: dict[str, int] = dict(transaction.execute("SELECT run, id FROM waiting"))
+        kept = [run for run in runs if run in places]
+        moved = list(zip(sorted(places[run] for run in kept), kept, strict=True))
+        # In two steps: an id may not be there twice, even for a moment.
+        transaction.executemany("UPDATE waiting SET id = -id WHERE run = ?", ((run,) for run in kept))
+        transaction.executemany("UPDATE waiting SET id = ? WHERE run = ?", moved)
+
+
 def remove_all(connection: Connection, session: str) -> None:
     """Remove all queued runs of a session."""
     with connection.transaction() as transaction:

@@ -116,6 +116,13 @@ class Collection:
 
     # Deleting -------------------------------------------------------------------------------------
 
+    def action_advance(self, steps: int) -> None:
+        """Move the waiting run under the cursor within the queue."""
+        if (run := self._view().chosen_waiting) is None:
+            self._ui.tell("Press Shift+Tab to go to the queue, and choose a waiting run there.")
+        elif self._work.attempt(partial(self._work.session.move, run, steps)):
+            self._ui.redraw()
+
     def action_remove(self) -> None:
         """Remove a queued run, or ask to delete past runs: the marked ones, or else the one under the cursor."""
         view = self._view()

@@ -59,7 +59,7 @@ _OF_TAB: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "features": (_FILM, ("film",), ("next_chart",), ("zoom",)),
     "draw": (("next_chart",),),
 }
-_QUEUE: Final = (("remove",),)
+_QUEUE: Final = (("remove",), ("advance(-1)",), ("advance(1)",))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ TABS_OF: Final = {
     **dict.fromkeys(
         (
             "open",
+            "advance",
             "mark",
             "retry",
             "sort",

@@ -147,6 +147,7 @@ class RunsView(Horizontal):
         queue.border_title = "Waiting" + (f" ({len(waiting):,}, the first {len(shown)} shown)" if more > 0 else "")
         if [queued.run for queued in shown] == [key.value for key in queue.rows]:
             return
+        current = self.chosen_waiting
         queue.clear()
         for queued in shown:
             queue.add_row(
@@ -155,6 +156,8 @@ class RunsView(Horizontal):
                 Text(short_id(queued.run)),
                 key=queued.run,
             )
+        if current is not None and current in queue.rows:
+            queue.move_cursor(row=queue.get_row_index(current), animate=False)
 
     # Which runs ---------------------------------------------------------------------------------
 
