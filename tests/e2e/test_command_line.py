@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -461,4 +462,6 @@ def test_runs_are_named_found_deleted_and_brought_back(places):
     assert all(text in exported for text in ("two features", "good", "for the talk"))
     assert "ending .xlsx" in run(places, "export", "-o", "table.xlsx", check=2).stderr
     assert "ending (none)" in run(places, "export", "-o", "table", check=2).stderr
-    run(places, "export", "-o", "table.txt", "--format", "md", check=0)
+    named = Path(places["MNIST_TUI_HOME"]).parent / "table.txt"
+    run(places, "export", "-o", str(named), "--format", "md", check=0)
+    assert named.read_text().startswith("|")

@@ -225,7 +225,7 @@ def build_parser() -> argparse.ArgumentParser:
         "completion",
         help="print a script that completes commands in a shell",
         description="Print a completion script. Save it for bash as ~/.local/share/bash-completion/completions/"
-        "mnist-tui, for zsh as _mnist-tui in a folder of $fpath, for fish as ~/.config/fish/completions/mnist-tui.fish.",
+        "mnist-tui, for zsh as _mnist-tui in a folder of $fpath.",
     )
     completion.add_argument("shell", choices=("bash", "zsh", "fish", "tcsh"))
     doctor = commands.add_parser("doctor", help="check this machine and report problems")
