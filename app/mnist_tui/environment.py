@@ -1,9 +1,18 @@
-"""Paths from the environment."""
+"""What comes from the environment: paths, small files, the current directory."""
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
+
+from mnist_tui.errors import UsageError
+
+MOST_BYTES: Final = 1 << 20
+"""Size of a text file that people write."""
 
 
 def absolute(path: str | Path) -> Path:
@@ -18,3 +27,32 @@ def absolute(path: str | Path) -> Path:
     with suppress(RuntimeError):  # an unknown user: the name stays as it is
         named = named.expanduser()
     return named.absolute()
+
+
+def read_text(path: Path) -> str:
+    """Return a small text file, in UTF-8.
+
+    Raises:
+        OSError: It cannot be read, is larger than `MOST_BYTES`, or is no regular file: a pipe would never end.
+        UnicodeDecodeError: It is not text.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    if status.st_size > MOST_BYTES:
+        raise OSError(errno.EFBIG, f"it is larger than {MOST_BYTES >> 20} MiB")
+    return path.read_text(encoding="utf-8")
+
+
+def check_directory() -> None:
+    """Check that the current directory still exists: without one, PyTorch's libraries end the process.
+
+    Raises:
+        UsageError: It does not.
+    """
+    try:
+        os.getcwd()  # noqa: PTH109 - Path.cwd is the same
+    except FileNotFoundError:
+        raise UsageError(
+            "the current directory no longer exists", "Change to another one, with `cd`"
+        ) from None

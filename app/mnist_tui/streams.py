@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
 import os
@@ -38,9 +39,9 @@ def prepare_streams() -> None:
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - likewise
     for stream in (sys.stdout, sys.stderr):
-        # A locale that cannot write ± or a path gets an escape, not an error.
+        # A locale that cannot write ± gets +-, and for the bytes of a path an escape, not an error.
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors="mnist-tui-ascii")
 
 
 def give_up_what_cannot_be_written() -> None:
@@ -61,3 +62,41 @@ def say(text: str, *, out: bool = False) -> None:
     """
     with nullcontext() if out else suppress(OSError):
         print(harmless(text), file=sys.stdout if out else sys.stderr, flush=True)
+
+
+_ASCII: Final = str.maketrans(
+    {
+        **dict.fromkeys("─━┈╌╍═", "-"),
+        **dict.fromkeys("│┃║", "|"),
+        **dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╰╯", "+"),
+        **dict.fromkeys("▁▂▃▄▅▆▇█▏▎▍▌▋▊▉", "#"),
+        **dict.fromkeys("●★", "*"),
+        **dict.fromkeys("–—−", "-"),
+        "✔": "+",
+        "✖": "x",
+        "■": "#",
+        "▣": "#",
+        "‖": "=",
+        "▷": ">",
+        "≈": "~",
+        "±": "+-",
+        "→": "->",
+        "…": "...",
+        "Δ": "d",
+        "†": "+",
+        "·": ".",
+        "×": "x",
+    }
+)
+"""What stands for a sign where the encoding has none."""
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    """Replace what an encoding cannot write by a like sign, or else by its escape."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    return text.translate(_ASCII).encode("ascii", "backslashreplace").decode(), error.end
+
+
+codecs.register_error("mnist-tui-ascii", _in_ascii)

@@ -15,6 +15,7 @@ from mnist_tui.cli.parser import build_parser, settings_of
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.setting import parse_number
 from mnist_tui.core.spec import MAX_JOBS, REPORT_PRESET, RunSpec, SweepSpec, parse_numbers
+from mnist_tui.environment import check_directory
 from mnist_tui.errors import DataError, MnistTuiError, UsageError
 from mnist_tui.signals import nothing_to_lose
 from mnist_tui.streams import BROKEN_PIPE, give_up_what_cannot_be_written, prepare_streams, say
@@ -49,6 +50,7 @@ def _answer(argv: Sequence[str] | None) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     try:
+        check_directory()
         return _COMMANDS[args.command](args)
     except MnistTuiError as error:
         _complain(error)

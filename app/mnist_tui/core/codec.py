@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
@@ -19,6 +20,8 @@ NONFINITE: Final = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 LARGEST: Final = 2**63
 """Largest magnitude of an integer that is accepted."""
 
+_HIDING: Final = re.compile("[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+"""Control and format characters that JSON leaves as they are."""
 T = TypeVar("T")
 Reader = Callable[[Any], Any]
 
@@ -39,9 +42,13 @@ def to_json_value(value: Any) -> Any:
     return str(value) if isinstance(value, StrEnum) else value
 
 
-def dumps(record: Mapping[str, Any]) -> str:
-    """Return one line of strict JSON; undecodable bytes (lone surrogates) are escaped and survive a round trip."""
-    text = json.dumps(to_json_value(record), allow_nan=False, ensure_ascii=False)
+def dumps(record: Mapping[str, Any], *, indent: int | None = None) -> str:
+    """Return strict JSON, on one line unless it is indented.
+
+    Undecodable bytes (lone surrogates) and characters that would reorder or hide what a terminal shows are escaped.
+    """
+    text = json.dumps(to_json_value(record), allow_nan=False, ensure_ascii=False, indent=indent)
+    text = _HIDING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
     return text.encode("utf-8", "backslashreplace").decode()
 
 

@@ -124,7 +124,9 @@ def insight_from_bytes(run: str, epoch: int, data: bytes) -> Insight:
     try:
         head, _, body = zlib.decompress(data).partition(b"\n")
         return _unpacked(run, epoch, json.loads(head), body)
-    except (zlib.error, struct.error, KeyError, TypeError, IndexError) as error:
+    except (
+        zlib.error, struct.error, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError
+    ) as error:  # fmt: skip
         raise ValueError(f"the insight of epoch {epoch} is damaged: {error}") from None
 
 
@@ -139,6 +141,7 @@ def _unpacked(run: str, epoch: int, head: dict[str, Any], body: bytes) -> Insigh
         start += length
     labels, points, values, predictions, confidences, regions = parts
     confusion = tuple(tuple(map(int, row)) for row in head["confusion"])
+    _check(confusion, head, labels + predictions)
     return Insight(
         run=run,
         epoch=epoch,
@@ -160,6 +163,21 @@ def _unpacked(run: str, epoch: int, head: dict[str, Any], body: bytes) -> Insigh
         regions=regions,
         limits=tuple(head["limits"]),
     )
+
+
+def _check(confusion: Sequence[Sequence[int]], head: dict[str, Any], classes: bytes) -> None:
+    """Check what everything that draws an insight relies on."""
+    count = len(confusion)
+    if not count or any(len(row) != count or min(row) < 0 for row in confusion) or not sum(map(sum, confusion)):
+        raise ValueError("its confusion matrix is impossible")
+    if any(not 0 <= number < count for number in classes):
+        raise ValueError("it has an unknown class")
+    for _, label, predicted, probabilities in head["mistakes"]:
+        if not (0 <= label < count and 0 <= predicted < count and len(probabilities) == count):
+            raise ValueError("it has an unknown class")
+    numbers = (head["kept"], *head["center"], *head["limits"], *(value for axis in head["axes"] for value in axis))
+    if not all(map(math.isfinite, numbers)):
+        raise ValueError("its map is infinite")
 
 
 def class_accuracy(confusion: Sequence[Sequence[int]]) -> tuple[float | None, ...]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import html
 import io
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import Any, Final
 from rich.cells import cell_len
 
 from mnist_tui import __version__
-from mnist_tui.core.codec import to_json_value
+from mnist_tui.core.codec import dumps, to_json_value
 from mnist_tui.core.events import SCHEMA
 from mnist_tui.core.fields import COLUMNS
 from mnist_tui.core.state import RunState
@@ -135,7 +134,7 @@ def to_json(table: ComparisonTable, generated_at: str = "") -> str:
         "rows": table.to_json()["rows"],
         "footnotes": table.footnotes,
     }
-    return json.dumps(to_json_value(record), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    return dumps(record, indent=2) + "\n"
 
 
 def to_latex(table: ComparisonTable) -> str:
@@ -273,6 +272,7 @@ def _markdown_line(texts: list[str], columns: tuple[Column, ...], widths: list[i
 def _csv_value(value: object) -> object:
     """Quote text that a spreadsheet would run as a formula; leave numbers unchanged."""
     value = to_json_value(value) if isinstance(value, float) else value
+    value = printable(value) if isinstance(value, str) else value
     if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) and value != "-inf":
         return f"'{value}"
     return value

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from mnist_tui.core.spec import MAX_JOBS, SETTINGS, RunSpec
+from mnist_tui.environment import read_text
 from mnist_tui.errors import MnistTuiError, UsageError
 from mnist_tui.report.chartview import ChartView, Dots, Scale, Smoothing, XAxis
 from mnist_tui.report.files import write_atomically
@@ -68,11 +69,13 @@ def load(home: Path) -> tuple[Preferences, list[str]]:
     known = Preferences(look=ChartView(dots=usual_dots()))
     problems: list[str] = []
     try:
-        record = tomllib.loads((home / FILE).read_text(encoding="utf-8"))
+        record = tomllib.loads(read_text(home / FILE))
     except FileNotFoundError:
         return known, []
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        return known, [f"{home / FILE} cannot be read ({error}). The defaults are used; fix or delete it."]
+    except (OSError, ValueError, RecursionError) as error:
+        # A number of thousands of digits and nesting hundreds deep are no errors of TOML.
+        why = str(error).splitlines()[0][:120]
+        return known, [f"{home / FILE} cannot be read ({why}). The defaults are used; fix or delete it."]
     table = _tables(record, problems)
     look = replace(
         known.look,
@@ -112,14 +115,14 @@ def save(home: Path, preferences: Preferences) -> None:
 
     path = home / FILE
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except FileNotFoundError:
         text = "".join(f"# {line}\n" for line in _HEAD.splitlines()) + "\n[look]\n\n[next_run]\n\n[program]\n\n[keys]\n"
     except (OSError, UnicodeDecodeError) as error:
         raise MnistTuiError(f"{path} cannot be read", "Fix or delete it") from error
     try:
         document = tomlkit.parse(text)
-    except TOMLKitError as error:
+    except (TOMLKitError, ValueError, RecursionError) as error:
         raise MnistTuiError(f"{path} cannot be read", "Fix or delete it") from error
     look, spec = preferences.look, preferences.spec
     values: dict[str, dict[str, Any]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -92,6 +93,8 @@ class Connection:
                     connection.close()
                     return cls(None, path)
                 _check_version(connection, path)
+                if _version(connection) < VERSION:
+                    connection = _up_to_date(connection)
             except BaseException:
                 connection.close()
                 raise
@@ -180,6 +183,11 @@ def _prepare(connection: sqlite3.Connection, path: Path, patience_s: float | Non
     connection.execute("PRAGMA mmap_size = 0")
     if not is_new and _version(connection) < VERSION:
         _back_up(connection, path)
+    _migrate(connection)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Create the tables, or bring those of an older version up to date."""
     connection.execute("BEGIN IMMEDIATE")
     # Check again: another process may have been faster.
     version = _version(connection)
@@ -204,10 +212,20 @@ def _write_ahead(connection: sqlite3.Connection, patience_s: float) -> str:
             time.sleep(_RETRY_S)
 
 
+def _up_to_date(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """Close a database of an older version, and return a migrated copy in memory: a reader changes no file."""
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    with closing(connection):
+        connection.backup(copy)
+    _migrate(copy)
+    return copy
+
+
 def _back_up(connection: sqlite3.Connection, path: Path) -> None:
     """Back up the database; the copy is complete or absent."""
     copy = path.with_name(f"{path.name}.v{_version(connection)}-backup")
-    part = copy.with_name(f".{copy.name}.part")
+    # Of its own, because several processes may migrate at the same time.
+    part = copy.with_name(f".{copy.name}.{secrets.token_hex(4)}.part")
     with closing(sqlite3.connect(part)) as target:
         part.chmod(0o600)
         connection.backup(target)

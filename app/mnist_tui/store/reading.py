@@ -272,7 +272,7 @@ class RunReader:
         rows = self._connection.query(_VALIDATION_SET, *key)
         try:
             for side, classes, labels, images in rows:
-                return ValidationSet(
+                found = ValidationSet(
                     sha256=key[0],
                     split_seed=key[1],
                     side=int(side),
@@ -280,6 +280,11 @@ class RunReader:
                     labels=bytes(labels),
                     images=zlib.decompress(images),
                 )
+                if found.side < 1 or len(found.images) != len(found.labels) * found.side**2:
+                    raise ValueError("their number and size do not match")
+                if any(label >= len(found.classes) for label in found.labels):
+                    raise ValueError("one has an unknown class")
+                return found
         except (*DAMAGE, zlib.error) as error:
             raise StoreError(f"the validation images cannot be read: {_reason(error)}", "Train again") from error
         return None
