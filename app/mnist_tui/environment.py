@@ -53,6 +53,4 @@ def check_directory() -> None:
     try:
         os.getcwd()  # noqa: PTH109 - Path.cwd is the same
     except FileNotFoundError:
-        raise UsageError(
-            "the current directory no longer exists", "Change to another one, with `cd`"
-        ) from None
+        raise UsageError("the current directory no longer exists", "Change to another one, with `cd`") from None

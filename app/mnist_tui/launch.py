@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -39,6 +40,9 @@ def launch(backends: Backends, spec: RunSpec, home: Path, attach: str = "") -> i
 
         app = MnistTuiApp(backends, home, spec, attach)
         app.run()
+        # Textual leaves its handlers behind, which need an event loop that no longer exists.
+        for number in (signal.SIGTSTP, signal.SIGCONT):
+            signal.signal(number, signal.SIG_DFL)
         app.remembering.keep()
         app.session.control.stop()
         app.session.join(LAST_WORDS_S)

@@ -23,7 +23,7 @@ from mnist_tui.core.fields import COLUMNS
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import FORMATS, STATISTICS, Column, ComparisonTable, Unit, format_value, is_finished
 from mnist_tui.errors import UsageError
-from mnist_tui.report.formatting import printable
+from mnist_tui.report.formatting import harmless, printable
 
 CAPTION: Final = "Comparison of training runs"
 UNFINISHED: Final = "†"
@@ -272,10 +272,15 @@ def _markdown_line(texts: list[str], columns: tuple[Column, ...], widths: list[i
 def _csv_value(value: object) -> object:
     """Quote text that a spreadsheet would run as a formula; leave numbers unchanged."""
     value = to_json_value(value) if isinstance(value, float) else value
-    value = printable(value) if isinstance(value, str) else value
+    value = "".join(map(_harmless_in_csv, value)) if isinstance(value, str) else value
     if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) and value != "-inf":
         return f"'{value}"
     return value
+
+
+def _harmless_in_csv(sign: str) -> str:
+    # Readers quote line breaks; anything else that steers a terminal is of no use in a table.
+    return sign if sign in "\t\r\n" else harmless(sign)
 
 
 def _escape_latex(text: str) -> str:
