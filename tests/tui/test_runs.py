@@ -138,7 +138,7 @@ async def test_marked_runs_are_compared_side_by_side(make_app, filled):
         assert "2 runs side by side" in text
         assert "Learning rate" in text
         assert "Batch size" not in text
-        assert "(baseline)" in text
+        assert "the first is the baseline" in text
         assert "95 % interval" in text
         before = next(line for line in text.splitlines() if "Until" in line)
         await pilot.press("plus", "plus")

@@ -86,10 +86,10 @@ def test_side_by_side_tells_differences_to_the_first_run_and_when_they_are_noise
     rows = {row.title: row.cells for row in side_by_side([one, other], 0.5)}
     assert rows["Features"] == ("2", "8")
     assert rows["Last Val Accuracy"][0] == "50.00%"
-    assert rows["Last Val Accuracy"][1] == "90.00%  +40.00 (+38.85 to +41.13)"
+    assert rows["Last Val Accuracy"][1] == "90.00% +40.00 (+38.85…+41.13)"
     assert rows["Until 50% val"][0].startswith("epoch 2")
     same = run("c", 0.3, 0.501)
     cell = {r.title: r.cells for r in side_by_side([one, same], 0.5)}["Last Val Accuracy"][1]
-    assert cell == "50.10%  +0.10 (−1.29 to +1.49)"
+    assert cell == "50.10% +0.10 (−1.29…+1.49)"
     unfinished = replace(run("d", 0.3), result=None)
     assert {r.title: r.cells for r in side_by_side([one, unfinished], 0.9)}["Until 90% val"] == ("never", "never")

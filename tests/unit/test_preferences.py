@@ -49,7 +49,7 @@ def test_comments_order_and_keys_of_ones_own_stay(tmp_path):
     [
         ("[look\n", "cannot be read"),
         ("\xff\xfe", ""),
-        ('[look]\nscale = "cubic"\n', "scale must be one of linear, error, log"),
+        ('[look]\nscale = "cubic"\n', "scale must be one of linear, error_log, log, full"),
         ("[next_run]\nepochs = 0\n", "epochs must be a whole number from 1 to 100,000, not 0"),
         ('[next_run]\ndataset = "cats"\n', "dataset must be one of"),
         ("[colours]\n", r"unknown section [colours]"),

@@ -65,6 +65,6 @@ def _accuracy_row(title: str, runs: Sequence[RunState], values: Sequence[float |
         counted = getattr(run.dataset, images) if run.dataset is not None else 0
         against = difference(value, values[0], counted) if run is not runs[0] and counted else None
         if against is not None:
-            text += f"  {format_points(against.points)} ({format_points(against.low)} to {format_points(against.high)})"
+            text += f" {format_points(against.points)} ({format_points(against.low)}…{format_points(against.high)})"
         cells.append(text if value is not None else NOTHING)
     return SideRow(title, tuple(cells))

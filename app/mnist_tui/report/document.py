@@ -228,7 +228,15 @@ def _learned(told: RunEvidence) -> list[Block]:
         )
         blocks.append(f"Most frequent confusions: {'; '.join(told_often)}.")
     if told.pictures is not None and insight.mistakes:
-        blocks += [Title(3, "Most confident mistakes"), _gallery(told.pictures, insight, names)]
+        mistakes = [
+            (f"{m.image:,}", names[m.label], names[m.predicted], format_percent(m.probabilities[m.predicted], 0))
+            for m in insight.mistakes
+        ]
+        blocks += [
+            Title(3, "Most confident mistakes"),
+            _gallery(told.pictures, insight, names),
+            Table(("Image", "True class", "Predicted class", "Probability"), mistakes, "The same as numbers"),
+        ]
     return blocks
 
 

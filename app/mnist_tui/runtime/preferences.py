@@ -171,6 +171,5 @@ def _choice(kind: type[Choice], table: Mapping[str, Any], name: str, usual: Choi
     for choice in kind:
         if table[name] in (choice.value, choice.name.lower()):
             return choice
-    known = ", ".join(c.name.lower() if isinstance(c.value, float) else c.value for c in kind)
-    problems.append(f"{FILE}: {name} must be one of {known}.")
+    problems.append(f"{FILE}: {name} must be one of {', '.join(choice.name.lower() for choice in kind)}.")
     return usual

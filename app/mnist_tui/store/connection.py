@@ -249,6 +249,10 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
         raise StoreError(f"{path} is not a mnist-tui store", "Move it away, or set MNIST_TUI_HOME to another folder")
 
 
+_LONGEST: Final = 500
+"""Bytes of the longest path that SQLite opens, about."""
+
+
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
     """Turn SQLite's errors into `StoreError`s that say what to do."""
@@ -269,6 +273,10 @@ def _explained(path: Path) -> Iterator[None]:
             ) from error
         if "full" in text:
             raise StoreError(f"the disk of {path} is full", "Free some space; finished epochs are kept") from error
+        if len(os.fsencode(path)) > _LONGEST:
+            raise StoreError(
+                f"{str(path)[:40]}… is too long a path for SQLite", "Set MNIST_TUI_HOME to a shorter one"
+            ) from error
         if "readonly" in text or "unable to open" in text:
             raise StoreError(f"{path} cannot be written or opened", "Check who owns the folder") from error
         raise StoreError(f"{path} cannot be used: {error}", "Check the disk; finished epochs are kept") from error

@@ -39,7 +39,8 @@ class CompareScreen(Dialog[None]):
     ]
     DEFAULT_CSS = """
     CompareScreen > .dialog { width: 96%; height: 94%; }
-    CompareScreen DataTable { height: auto; max-height: 60%; scrollbar-size-horizontal: 1; }
+    CompareScreen DataTable { height: auto; max-height: 60%; scrollbar-size: 0 0; }
+    CompareScreen.-short .hint, CompareScreen.-flat .hint { display: none; }
     CompareScreen PlotView { height: 1fr; min-height: 4; }
     """
 
@@ -51,7 +52,7 @@ class CompareScreen(Dialog[None]):
     def box(self) -> ComposeResult:
         """Table, curves, what the noise is."""
         with Vertical(classes="dialog") as box:
-            box.border_title = f"{len(self._runs)} runs side by side"
+            box.border_title = f"{len(self._runs)} runs side by side, the first is the baseline"
             table: DataTable[Text] = DataTable(cursor_type="row", zebra_stripes=True, fixed_columns=1)
             yield table
             yield PlotView()
@@ -78,8 +79,8 @@ class CompareScreen(Dialog[None]):
         row = table.cursor_row
         table.clear(columns=True)
         table.add_column("")
-        for number, (slot, run) in enumerate(self._runs.items()):
-            table.add_column(f"●{slot + 1} {short_name(run)}" + ("  (baseline)" if number == 0 else ""))
+        for slot, run in self._runs.items():
+            table.add_column(f"●{slot + 1} {short_name(run)}")
         for side in side_by_side(runs, self._target):
             style = "" if side.is_setting else "bold"
             table.add_row(Text(side.title, style=style), *(Text(cell) for cell in side.cells))
