@@ -1,10 +1,12 @@
 """The first minutes: what is shown before any run, and what happens without MNIST."""
 
+import re
+import time
 from dataclasses import replace
 
 import pytest
 
-from mnist_tui.core.events import RunStarted
+from mnist_tui.core.events import Phase, Progress, RunStarted
 from mnist_tui.core.spec import FALLBACK_SPEC
 from mnist_tui.demo import run_sweep
 from mnist_tui.engine.model import BottleneckCNN
@@ -47,3 +49,26 @@ async def test_after_a_fallback_the_next_run_has_settings_that_learn_unless_a_pe
         await until(pilot, lambda: app.state.finished_sweep is not None)
         assert (app.work.spec == FALLBACK_SPEC) is not chosen
         assert [run.spec.features for run in app.state.runs.values()] == [2, 2], "what was queued is trained as asked"
+
+
+def holds_in_the_first_epoch(queue, control):
+    """Train until the middle of the first epoch, then stand still until the test ends the run."""
+    for event in run_sweep(queue, control, insights=True):
+        yield event
+        if isinstance(event, Progress) and event.phase is Phase.TRAIN and event.batch > 390:
+            while not control.requests.stopping:
+                time.sleep(0.01)
+
+
+async def test_before_the_first_epoch_the_tabs_say_how_far_it_is(make_app):
+    app = make_app(engine=holds_in_the_first_epoch)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("r")
+        await until(pilot, lambda: app.state.run is not None and app.state.run.epoch_fraction > 0.4)
+        for tab, name in (("3", "confusion matrix"), ("4", "map")):
+            await pilot.press(tab)
+            await settle(pilot)
+            text = screen_text(app)
+            assert re.search(r"first epoch: 5\d% done, about", text)
+            assert f"The {name} is available after the first epoch" in text
+        app.session.stop()

@@ -63,7 +63,9 @@ class InsightTabs:
         if tab not in TABS:
             return
         film = self.film
-        newest = (run.run, run.epochs_done, run.status) if run is not None else ()
+        # Before the first epoch the tabs show how far it is.
+        percent = round(100 * run.epoch_fraction) if run is not None and not run.epochs_done else 0
+        newest = (run.run, run.epochs_done, run.status, percent) if run is not None else ()
         seen = (tab, marked, newest)
         if (*seen, film.epoch, film.is_at_the_end, film.plays) == self._seen:
             return

@@ -150,7 +150,9 @@ class MapView(Widget, can_focus=True):
         """Return one line."""
         insight, (width, height) = self._scene.insight, self.size
         if insight is None or self._plane is None:
-            return Strip.blank(width, self.rich_style)
+            words = "The map is available after the first epoch." if y == height // 2 else ""
+            muted = self.get_component_rich_style("map--muted")
+            return Strip([Segment(words.center(width), muted)]).adjust_cell_length(width, self.rich_style)
         if y < _ABOVE:
             words = f"epoch {insight.epoch}, images shown by true class"
             if self._mark is not None:

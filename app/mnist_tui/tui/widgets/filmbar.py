@@ -9,7 +9,7 @@ from textual.widgets import Static
 
 from mnist_tui.core.numerals import count
 from mnist_tui.core.state import RunState
-from mnist_tui.report.formatting import format_percent
+from mnist_tui.report.formatting import format_duration, format_percent
 from mnist_tui.tui.film import Scene
 from mnist_tui.tui.widgets.progress import bar
 from mnist_tui.tui.widgets.status import Part, fit
@@ -66,4 +66,8 @@ class FilmBar(Static):
 def _why_none(run: RunState) -> str:
     if run.status.is_over:
         return "This run has no insight: it has no finished epoch, or an older version trained it."
-    return "Available after the first epoch."
+    fraction, now = run.epoch_fraction, run.progress
+    if now is None or fraction <= 0:
+        return "Available after the first epoch."
+    to_go_s = now.epoch_elapsed_s * (1 - fraction) / fraction
+    return f"Available after the first epoch: {fraction:.0%} done, about {format_duration(to_go_s)} to go."
