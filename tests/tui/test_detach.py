@@ -92,6 +92,7 @@ async def test_a_run_and_what_waits_go_to_another_process_and_are_watched_there(
         await pilot.press("K")
         await until(pilot, lambda: "4 features" in screen_text(app).splitlines()[0])
         assert kept(home)[run].status is Status.STOPPED
+        assert (app.session.total, app.session.done(0)) == (0, 0), "none of them counts as done here"
 
 
 async def test_the_app_can_be_left_while_the_run_goes_on(app, other, home):

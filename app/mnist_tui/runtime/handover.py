@@ -48,6 +48,7 @@ class HandOver:
         self.is_wanted = self.is_under_way = False
         self.count = 0
         self._over: set[str] = set()
+        self._ended = 0
 
     @property
     def is_possible(self) -> bool:
@@ -99,12 +100,14 @@ class HandOver:
         """Return the runs to hand over: those stopped for it, and the waiting ones."""
         runs = self._state.runs.items()
         stopped = [run for name, run in runs if run.status is Status.STOPPED and name not in self._over]
+        self._ended = len(stopped)
         ended = (QueuedRun(each.run, each.spec, continues=True, epochs=each.epochs) for each in stopped)
         return (*ended, *self._session.let_go_of_queue())
 
     def _forget(self, queue: Sequence[QueuedRun]) -> None:
         """Remove these runs from the state: from now on, the process that trains them reports on them."""
         self.count += len(queue)
+        self._session.uncount(self._ended)
         for queued in queue:
             self._state.runs.pop(queued.run, None)
         self._state.current = next(reversed(self._state.runs), None)

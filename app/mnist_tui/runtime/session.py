@@ -289,6 +289,10 @@ class TrainingSession:
         self._wanted = False
         self._control.hand_over()
 
+    def uncount(self, runs: int) -> None:
+        """Leave runs that another process has taken over out of `total`."""
+        self._total -= runs
+
     def let_go_of_queue(self) -> tuple[QueuedRun, ...]:
         """Empty the queue and return it; its stored copy remains, for the process that takes it over."""
         waiting = tuple(self.queue)
