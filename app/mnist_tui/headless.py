@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -273,8 +274,8 @@ def _workers(jobs: int, on: str, control: PoolControl) -> Iterator[Training]:
 
 def print_data_status(*, as_json: bool) -> int:
     """Print the state of MNIST in each place; return 0 if one is good, else 3."""
-    from mnist_tui.engine.data import data_status, download_place, mirrors
     from mnist_tui.engine.fetch import without_password
+    from mnist_tui.engine.places import data_status, download_place, mirrors
 
     found = data_status()
     for status in found:
@@ -286,14 +287,16 @@ def print_data_status(*, as_json: bool) -> int:
             detail = f": {status.detail}" if status.detail else ""
             say(f"{status.state:<8} {place.folder}  ({place.origin}){detail}", out=True)
     if not as_json:
-        sources = ", ".join(map(without_password, mirrors()))
+        # Those of torchvision are not listed: loading it takes longer than all else.
+        named = os.environ.get("MNIST_TUI_MIRRORS")
+        sources = ", ".join(map(without_password, mirrors())) if named else "torchvision's mirrors"
         say(f"downloads go to {download_place().folder}, from {sources}")
     return 0 if any(status.state == "good" for status in found) else DataError.exit_code
 
 
 def verify_data(*, as_json: bool) -> int:
     """Like `print_data_status`, but also return 3 if any place is damaged."""
-    from mnist_tui.engine.data import data_status
+    from mnist_tui.engine.places import data_status
 
     code = print_data_status(as_json=as_json)
     return DataError.exit_code if any(status.state == "damaged" for status in data_status()) else code

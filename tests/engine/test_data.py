@@ -15,17 +15,9 @@ import torch
 from torchvision.datasets import MNIST
 
 from mnist_tui.core.events import Notice, Preparing
-from mnist_tui.engine.data import (
-    CATALOGUE,
-    Catalogue,
-    as_input,
-    data_status,
-    load_digits,
-    mirrors,
-    places,
-    prepare_dataset,
-)
+from mnist_tui.engine.data import as_input, load_digits, prepare_dataset
 from mnist_tui.engine.fetch import RemoteFile
+from mnist_tui.engine.places import CATALOGUE, Catalogue, data_status, mirrors, places
 from mnist_tui.errors import DataError
 
 N_TRAIN, N_VALIDATION, N_TEST = 60, 20, 30

@@ -6,7 +6,7 @@ import hashlib
 import pytest
 
 from mnist_tui.core.events import Notice
-from mnist_tui.engine.data import download_place, places
+from mnist_tui.engine.places import download_place, places
 from mnist_tui.errors import DataError
 from mnist_tui.store.home import home
 from tests.engine.test_data import GOOD, fill, make_catalogue, packed, prepare, put, roots
