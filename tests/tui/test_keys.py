@@ -312,3 +312,10 @@ async def test_help_and_palette_begin_with_the_commands_of_the_tab(make_app):
         text = screen_text(app)
         assert "Open (Enter)" in text
         assert "Pause (p)" not in text
+
+
+async def test_a_colon_opens_the_palette_as_people_are_used_to(make_app):
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("colon")
+        await until(pilot, lambda: "Search for commands" in screen_text(app))

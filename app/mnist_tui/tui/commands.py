@@ -402,7 +402,9 @@ COMMANDS: Final = (
     ),
     Command("log", "L", "L", "Log", "Show past notices, and captured prints and warnings.", _APP),
     Command("help", "question_mark,f1", "?", "Help", "Show this help.", _APP),
-    Command("command_palette", "ctrl+p", "Ctrl+P", "Palette", "Find any command by name.", _APP),
+    Command(
+        "command_palette", "ctrl+p,colon", "Ctrl+P", "Palette", "Find any command by name; so does the colon.", _APP
+    ),
     Command("suspend_process", "ctrl+z", "Ctrl+Z", "Shell", "Return to the shell until `fg`; training pauses.", _APP),
     Command("quit", "q", "q", "Quit", "Quit; asks first if a run is in progress.", _APP),
 )
