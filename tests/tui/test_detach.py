@@ -122,7 +122,7 @@ async def test_quitting_waits_until_the_other_process_has_the_run(app, other):
         await until(pilot, lambda: app.return_code == 0)
 
 
-async def test_a_run_that_holds_is_handed_over_too(app, other, home):
+async def test_a_paused_run_is_handed_over_and_stays_paused_until_it_is_resumed_there(app, other, home):
     async with opened(app) as pilot:
         await train(pilot)
         run = app.state.current
@@ -130,7 +130,11 @@ async def test_a_run_that_holds_is_handed_over_too(app, other, home):
         await until(pilot, lambda: app.state.run.status is Status.PAUSED)
         await pilot.press("D")
         await until(pilot, lambda: "IN ANOTHER PROCESS" in screen_text(app))
-        await until(pilot, lambda: app.work.remote_runs.runs[run].status is Status.RUNNING)
+        await until(pilot, lambda: app.work.remote_runs.runs[run].status is Status.PAUSED)
+        done = app.work.remote_runs.runs[run].epochs_done
+        assert other.queues[0][0].paused
+        await pilot.press("p")
+        await until(pilot, lambda: app.work.remote_runs.runs[run].epochs_done > done)
 
 
 async def test_what_has_not_begun_is_handed_over_too(home, other):

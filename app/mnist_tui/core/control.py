@@ -85,10 +85,11 @@ class Requests:
 
     # Read by the training thread ------------------------------------------------------------------
 
-    def begin_run(self, run: str) -> None:
-        """Start a run: discard the requests for the previous one."""
+    def begin_run(self, run: str, *, paused: bool = False) -> None:
+        """Start a run, paused or not: discard the requests for the previous one."""
         with self._changed:
             self._run = run
+            self._paused = self._paused or paused
             self._epochs, self._epochs_are_new, self._too_late = None, False, False
             self._rate = None
             if not self._stop_queue:

@@ -42,6 +42,7 @@ class QueuedRun:
         spec: What to train.
         continues: True for a run that was started before and resumes.
         epochs: Target number of epochs after resuming; `None` to keep the previous target.
+        paused: It starts paused, since it was paused before another process took it over.
         continuation: Where it resumes; read from the store when its turn comes, and not part of the JSON form.
     """
 
@@ -49,6 +50,7 @@ class QueuedRun:
     spec: RunSpec
     continues: bool = False
     epochs: int | None = None
+    paused: bool = False
     continuation: Continuation | None = field(default=None, metadata={"json": False})
 
 

@@ -72,7 +72,7 @@ def run_sweep(
     yield Preparing(message="opening the script")
     runs = iter(queue)
     while not control.queue_stopped and (queued := next(runs, None)) is not None:
-        control.requests.begin_run(queued.run)
+        control.requests.begin_run(queued.run, paused=queued.paused)
         done.append(queued.run)
         if insights:
             yield validation_set(DATASET.sha256, queued.spec.split_seed, DATASET.n_validation)

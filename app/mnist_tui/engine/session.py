@@ -48,7 +48,7 @@ def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event
     yield SweepStarted(sweep=sweep, started_at=now())
     try:
         for queued in _until_stopped(queue, control):
-            control.requests.begin_run(queued.run)
+            control.requests.begin_run(queued.run, paused=queued.paused)
             past = queued.continuation.started if queued.continuation is not None else None
             spec = queued.spec if past is None else as_before(queued.spec, past)
             device = choose_device(spec.device)

@@ -48,6 +48,7 @@ class HandOver:
         self.is_wanted = self.is_under_way = False
         self.count = 0
         self._over: set[str] = set()
+        self._paused: set[str] = set()
         self._ended = 0
 
     @property
@@ -94,6 +95,7 @@ class HandOver:
 
     def _end_here(self) -> None:
         self._over = {name for name, run in self._state.runs.items() if run.status.is_over}
+        self._paused = {name for name, run in self._state.runs.items() if run.status is Status.PAUSED}
         self._session.hand_over()
 
     def _queue(self) -> tuple[QueuedRun, ...]:
@@ -101,7 +103,10 @@ class HandOver:
         runs = self._state.runs.items()
         stopped = [run for name, run in runs if run.status is Status.STOPPED and name not in self._over]
         self._ended = len(stopped)
-        ended = (QueuedRun(each.run, each.spec, continues=True, epochs=each.epochs) for each in stopped)
+        ended = (
+            QueuedRun(each.run, each.spec, continues=True, epochs=each.epochs, paused=each.run in self._paused)
+            for each in stopped
+        )
         return (*ended, *self._session.let_go_of_queue())
 
     def _forget(self, queue: Sequence[QueuedRun]) -> None:
