@@ -135,10 +135,9 @@ async def test_marked_runs_are_compared_side_by_side(make_app, filled):
         await pilot.press("escape", "space", "j", "space", "C")
         await settle(pilot)
         text = screen_text(app)
-        assert "2 runs side by side" in text
+        assert "2 runs, the first is the baseline" in text
         assert "Learning rate" in text
         assert "Batch size" not in text
-        assert "the first is the baseline" in text
         assert "95 % interval" in text
         before = next(line for line in text.splitlines() if "Until" in line)
         await pilot.press("plus", "plus")

@@ -31,7 +31,7 @@ class CompareScreen(Dialog[None]):
         look: How their curves are looked at.
     """
 
-    KEYS = (("+ -", "Accuracy to reach"), ("← →", "Scroll"), ("Esc", "Back"))
+    KEYS = (("+ -", "Target accuracy"), ("← →", "Scroll"), ("Esc", "Back"))
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("plus", "target(1)", "More"),
         Binding("minus", "target(-1)", "Less"),
@@ -52,7 +52,7 @@ class CompareScreen(Dialog[None]):
     def box(self) -> ComposeResult:
         """Table, curves, what the noise is."""
         with Vertical(classes="dialog") as box:
-            box.border_title = f"{len(self._runs)} runs side by side, the first is the baseline"
+            box.border_title = f"{len(self._runs)} runs, the first is the baseline"
             table: DataTable[Text] = DataTable(cursor_type="row", zebra_stripes=True, fixed_columns=1)
             yield table
             yield PlotView()

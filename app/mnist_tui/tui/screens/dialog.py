@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import ClassVar, Final, TypeVar
 
+from rich.cells import cell_len
 from rich.console import RenderableType
 from rich.segment import Segment
 from rich.style import Style
@@ -42,6 +43,24 @@ def _dimmed(style: Style, color: Color) -> Style | None:
     return segment.style
 
 
+class DialogKeys(Static):
+    """The footer of a dialog: as many keys as fit, always with the last one, which leaves it."""
+
+    DEFAULT_CSS = "DialogKeys { dock: bottom; height: 1; padding: 0 1; background: $panel; text-wrap: nowrap; }"
+
+    def __init__(self, keys: Sequence[tuple[str, str]]) -> None:
+        super().__init__()
+        self._keys = keys
+
+    def on_resize(self) -> None:
+        """Fit the keys to the width."""
+        *keys, last = self._keys
+        while keys and sum(cell_len(key) + cell_len(what) + 3 for key, what in (*keys, last)) > self.size.width + 2:
+            keys.pop()
+        shown = [Content.assemble((key, "bold $text-accent"), " ", what) for key, what in (*keys, last)]
+        self.update(Content("  ").join(shown), layout=False)
+
+
 class Dialog(ModalScreen[T | None]):
     """A modal box with a footer of its own; its result is `None` when it is left without an answer."""
 
@@ -57,7 +76,6 @@ class Dialog(ModalScreen[T | None]):
         background: $surface; border: round $primary; padding: 0 1;
         border-title-color: $foreground;
     }
-    Dialog > .keys { dock: bottom; height: 1; padding: 0 1; background: $panel; text-wrap: nowrap; }
     Dialog .row { height: auto; }
     Dialog Input { background: $panel; width: 1fr; }
     Dialog Input.-framed { background: $surface; border: round $frame; }
@@ -78,8 +96,7 @@ class Dialog(ModalScreen[T | None]):
     def compose(self) -> ComposeResult:
         """The box, and a footer in place of the app's."""
         yield from self.box()
-        keys = [Content.assemble((key, "bold $text-accent"), " ", what) for key, what in self.KEYS]
-        yield Static(Content("  ").join(keys), classes="keys")
+        yield DialogKeys(self.KEYS)
 
     def box(self) -> ComposeResult:
         """The box, of class `dialog`."""

@@ -88,6 +88,11 @@ class ResultScreen(Dialog[Next]):
         table.set_rows(self._table.columns, comparison_rows(self._table))
         table.focus()
 
+    @on(SortableTable.Refilled)
+    def _tell_hidden_columns(self) -> None:
+        more = self.query_one(SortableTable).max_scroll_x > 0
+        self.query_one(".dialog").border_subtitle = "← → more" if more else ""
+
     def action_next(self, step: Step) -> None:
         """Close with what to do next."""
         if (run := self.query_one(SortableTable).current_key) is not None:
