@@ -460,8 +460,8 @@ def test_runs_are_named_found_deleted_and_brought_back(places):
     assert "cannot be named 'last'" in run(places, "rename", first, "last", check=2).stderr
     exported = run(places, "export", check=0).stdout
     assert all(text in exported for text in ("two features", "good", "for the talk"))
-    assert "ending .xlsx" in run(places, "export", "-o", "table.xlsx", check=2).stderr
-    assert "ending (none)" in run(places, "export", "-o", "table", check=2).stderr
+    assert "cannot be saved as .xlsx" in run(places, "export", "-o", "table.xlsx", check=2).stderr
+    assert "without an ending" in run(places, "export", "-o", "table", check=2).stderr
     named = Path(places["MNIST_TUI_HOME"]).parent / "table.txt"
     run(places, "export", "-o", str(named), "--format", "md", check=0)
     assert named.read_text().startswith("|")

@@ -199,3 +199,35 @@ async def test_the_swatch_of_a_marked_run_has_the_colour_of_its_curve_in_every_t
                 (swatch,) = inks(app, "#runs", sign)
                 (curve,) = inks(app, "#overlay", sign)
                 assert swatch == curve, (theme, sign)
+
+
+async def test_keys_act_on_the_row_in_sight_when_the_comparison_fills_the_tab(make_app, filled):
+    app = make_app()
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await pilot.press("2", "c", "down")
+        await settle(pilot)
+        chosen = app.query_one(RunsView).chosen
+        assert chosen == app.query_one("#comparison").current_key
+        await pilot.press("delete")
+        await settle(pilot)
+        assert "Delete 2 epochs x 8 features" in screen_text(app)
+        await pilot.press("escape", "slash", *"epochs=9", "enter")
+        await settle(pilot)
+        assert app.query_one("#runs").has_focus, "the filter belongs to the list, which is shown again"
+        await pilot.press("space")
+        await settle(pilot)
+        assert "No run matches the filter" in screen_text(app)
+
+
+async def test_the_zoomed_comparison_keeps_its_title_and_its_footnotes(make_app, filled):
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("2", "c", "z")
+        await settle(pilot)
+        text = screen_text(app)
+        assert "Comparison of all runs" in text
+        assert "Dataset: demo" in text
+        await pilot.press("slash")
+        await settle(pilot)
+        assert app.query_one("#filter", Input).has_focus
+        assert app.screen.maximized is None

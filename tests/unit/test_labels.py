@@ -159,3 +159,10 @@ def test_a_name_may_be_of_any_script_and_every_space_is_a_plain_one(name):
 def test_a_word_that_means_a_run_already_is_no_name():
     with pytest.raises(UsageError, match="cannot be named 'last'"):
         as_name(" last ")
+
+
+def test_a_name_that_is_the_short_id_of_another_run_is_not_guessed(home):
+    label(home, SECOND, name="aaaaaa")
+    with pytest.raises(UsageError, match="matches 2 runs"):
+        find(home, "aaaaaa")
+    assert find(home, FIRST) == FIRST

@@ -19,7 +19,7 @@ def runs_command(args: argparse.Namespace) -> int:
     """List the past runs that match the filter, in the requested order."""
     from mnist_tui.core.filtering import parse_filter, sort_runs
     from mnist_tui.report.formatting import still_waiting
-    from mnist_tui.report.listing import print_runs
+    from mnist_tui.report.listing import NO_RUNS, print_runs
     from mnist_tui.store.database import Store
     from mnist_tui.store.home import home
 
@@ -39,7 +39,7 @@ def runs_command(args: argparse.Namespace) -> int:
         if known and not runs and not args.json:
             say(f"None of {len(known)} runs matches the filter.")
         else:
-            print_runs(runs, as_json=args.json)
+            print_runs(runs, as_json=args.json, nothing="No deleted runs." if args.deleted else NO_RUNS)
         for run, reason in store.unreadable:
             say(f"mnist-tui: run {run} cannot be read: {reason}")
         if waiting:
@@ -89,7 +89,8 @@ def report_command(args: argparse.Namespace) -> int:
 
     suffix = args.output.suffix.lower() if args.output else ".md"
     if suffix not in (".html", ".htm", ".md"):
-        raise UsageError(f"a report is HTML or Markdown, not {suffix or 'a file without a suffix'}", "-o report.html")
+        what = suffix or "a file without a suffix"
+        raise UsageError(f"a report is HTML or Markdown, not {what}", "Try -o report.html")
     with Store.open_readonly(home()) as store:
         runs = evidence(store, args.runs or [run.run for run in store.runs()])
     if not runs:
@@ -115,7 +116,7 @@ def export_command(args: argparse.Namespace) -> int:
     if format_name not in FORMATS:
         endings = ", ".join(f".{name}" for name in FORMATS)
         raise UsageError(
-            f"no format of tables has the ending {args.output.suffix or '(none)'}",
+            f"a table cannot be saved as {args.output.suffix or 'a file without an ending'}",
             f"End the name of the file with {endings}, or give --format",
         )
     with Store.open_readonly(home()) as store:

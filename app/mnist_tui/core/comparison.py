@@ -58,7 +58,7 @@ def _group_key(run: RunState) -> tuple[object, ...]:
 
 
 def _newest_per_seed(group: Sequence[RunState]) -> list[RunState]:
-    return list({run.spec.seed: run for run in sorted(group, key=lambda run: run.run)}.values())
+    return list({run.spec.seed: run for run in sorted(group, key=lambda run: (run.started_at, run.run))}.values())
 
 
 def _make_row(group: Sequence[RunState]) -> Row:

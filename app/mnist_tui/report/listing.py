@@ -79,15 +79,20 @@ def print_comparison(table: ComparisonTable, out: Console | None = None) -> None
         out.print(Text(note, "dim"))
 
 
-def print_runs(runs: Sequence[RunState], *, as_json: bool = False, out: Console | None = None) -> None:
-    """Print past runs in the given order: a table, or one JSON object per line."""
+NO_RUNS: Final = "No runs yet. Start one with: mnist-tui run"
+
+
+def print_runs(
+    runs: Sequence[RunState], *, as_json: bool = False, out: Console | None = None, nothing: str = NO_RUNS
+) -> None:
+    """Print past runs in the given order: a table, or one JSON object per line; `nothing` if there are none."""
     out = out or Output()
     if as_json:
         for run in runs:
             out.file.write(dumps(run_to_json(run)) + "\n")
         out.file.flush()
     elif not runs:
-        out.print(Text("No runs yet. Start one with: mnist-tui run"))
+        out.print(Text(nothing))
     else:
         hidden = print_fitting(_runs_columns(runs), unfolded(out))
         if hidden:

@@ -311,7 +311,10 @@ class RunReader:
         if not found and not deleted and _matching(name, sorted(gone), labels):
             raise UsageError(f"the run {name!r} was deleted", f"`mnist-tui restore {name}` restores it")
         if not found:
-            raise UsageError(f"there is no run {name!r}", "`mnist-tui runs` lists all runs")
+            if deleted and _matching(name, [run for run in ids if run not in gone], labels):
+                raise UsageError(f"the run {name!r} is not deleted", "`mnist-tui runs --deleted` lists deleted runs")
+            next_step = "`mnist-tui runs` lists all runs" if ids else "Train one with mnist-tui or mnist-tui run"
+            raise UsageError(f"there is no run {name!r}", next_step)
         if len(found) > 1:
             some = ", ".join(found[:_SOME]) + (" …" if len(found) > _SOME else "")
             raise UsageError(f"{name!r} matches {len(found)} runs: {some}", "Give more characters of the id")
@@ -322,12 +325,12 @@ def _matching(name: str, ids: Sequence[str], labels: Mapping[str, Labels]) -> Se
     """Return the runs that a name means: `last`, the name of a run, or the beginning or end of an id."""
     if name == "last":
         return ids[:1]
-    ways = (
-        [run for run in ids if run in labels and labels[run].name == name != ""],
-        [run for run in ids if name and run.startswith(name)],
-        [run for run in ids if name and run.endswith(name)],
-    )
-    return next((way for way in ways if way), [])
+    named = [run for run in ids if run in labels and labels[run].name == name != ""]
+    if named:
+        # A name may be the short id of another run, as lists show it: then it is not clear which one is meant.
+        return [*named, *(run for run in ids if run not in named and name in (run, run.rpartition("-")[2]))]
+    starting = [run for run in ids if name and run.startswith(name)]
+    return starting or [run for run in ids if name and run.endswith(name)]
 
 
 def _unreadable(run: str, error: Exception) -> StoreError:

@@ -16,6 +16,7 @@ from mnist_tui.errors import MnistTuiError
 from mnist_tui.report.export import render, run_as_csv
 from mnist_tui.report.files import saved_text
 from mnist_tui.report.formatting import printable
+from mnist_tui.report.overlay import short_name
 from mnist_tui.runtime.reports import save_report
 from mnist_tui.tui.screens.compare import CompareScreen
 from mnist_tui.tui.screens.confirm import ConfirmScreen
@@ -50,14 +51,17 @@ class Collection:
         """Mark or unmark the run under the cursor."""
         run = self._view().chosen
         if run is None:
-            self._ui.tell("There is no run to mark yet.")
+            self._ui.tell(self._none("mark"))
         elif not self._view().toggle_mark(run):
             self._ui.tell(f"At most {MAX_MARKED} runs can be marked, so that their curves stay distinguishable.")
         self._ui.redraw()
 
     def action_filter(self) -> None:
         """Open the filter for typing."""
-        self._view().open_filter()
+        view = self._view()
+        # It would open behind a pane that is zoomed.
+        view.screen.minimize()
+        view.open_filter()
 
     def action_group(self) -> None:
         """Group runs with equal settings, or sort them by time."""
@@ -73,6 +77,8 @@ class Collection:
     def compare(self, runs: Sequence[str]) -> None:
         """Show some runs side by side, at most as many as can be marked; the first one is the baseline."""
         shown = {run: slot for slot, run in enumerate(runs[:MAX_MARKED])}
+        if len(runs) > MAX_MARKED:
+            self._ui.tell(f"The first {MAX_MARKED} of {len(runs)} runs are compared.", long=True)
         self._compare(shown, "There is only one run; train another one to compare it.")
 
     def _compare(self, slots: Mapping[str, int], why_not: str) -> None:
@@ -84,13 +90,17 @@ class Collection:
             order = {slot: runs[slot] for slot in slots.values() if slot in runs}
             self._ui.ask(CompareScreen(order, self._work.charts.look), lambda _: None)
 
+    def _none(self, what: str) -> str:
+        """Say why there is no run to do something with."""
+        return "No run matches the filter." if self._work.library.runs() else f"There is no run to {what} yet."
+
     # Naming ---------------------------------------------------------------------------------------
 
     def action_label(self) -> None:
         """Edit the name, tags and note of the run under the cursor."""
         run = self._work.known(self._view().chosen)
         if run is None:
-            self._ui.tell("There is no run to name yet.")
+            self._ui.tell(self._none("name"))
             return
         was = run.labels
 
@@ -118,7 +128,9 @@ class Collection:
 
     def action_advance(self, steps: int) -> None:
         """Move the waiting run under the cursor within the queue."""
-        if (run := self._view().chosen_waiting) is None:
+        if not self._work.session.queue.waiting:
+            self._ui.tell("The queue is empty.")
+        elif (run := self._view().chosen_waiting) is None:
             self._ui.tell("Press Shift+Tab to go to the queue, and choose a waiting run there.")
         elif self._work.attempt(partial(self._work.session.move, run, steps)):
             self._ui.redraw()
@@ -133,10 +145,11 @@ class Collection:
         chosen = [name for name in (*view.marked, view.chosen) if name is not None][: len(view.marked) or 1]
         runs = [run for name in chosen if (run := self._work.known(name)) is not None]
         if not runs:
-            self._ui.tell("There is no run to delete.")
+            self._ui.tell(self._none("delete"))
             return
         one = printable(runs[0].labels.name) or runs[0].title
-        which, it = (f"{len(runs)} marked runs", "them") if len(runs) > 1 else (one, "it")
+        some = ", ".join(short_name(run) for run in runs[:3]) + (" …" if len(runs) > 3 else "")
+        which, it = (f"{len(runs)} marked runs ({some})", "them") if len(runs) > 1 else (one, "it")
         self._ui.ask(
             ConfirmScreen("Delete", f"Delete {which}? Z restores {it}.", "Delete"),
             lambda yes: self._delete(runs) if yes else None,

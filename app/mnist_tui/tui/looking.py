@@ -129,7 +129,10 @@ class Looking:
             screen.minimize()
             return
         pane = screen.focused
-        if not isinstance(pane, _PANES):
+        if pane is not None and pane.id == "comparison":
+            # With its title and footnotes.
+            pane = self._app.query_one("#comparison-pane")
+        elif not isinstance(pane, _PANES):
             pane = self._app.query_one(_FIRST_PANE[self._app.query_one(TabbedContent).active])
         screen.maximize(pane, container=False)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from mnist_tui.core.comparison import build_table
 from mnist_tui.core.events import Event, Notice, RunDone, RunStarted, Status, SweepDone
-from mnist_tui.core.table import ComparisonTable
+from mnist_tui.core.table import FORMATS, ComparisonTable
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.report.files import SAVED_FORMATS
 from mnist_tui.runtime.preload import Preload
@@ -122,7 +123,8 @@ class Watching:
             case Next("open"):
                 self._looking.open(chosen.run)
             case Next("export"):
-                self._collection.export(table)
+                paths = self._work.attempt(partial(self._work.library.save, table, FORMATS)) or ()
+                self._ui.ask(ResultScreen(table, paths), lambda chosen: self._go_on(chosen, table))
             case Next("compare"):
                 self._collection.compare(runs)
             case Next("report"):

@@ -37,8 +37,17 @@ class NewRuns:
 
 
 _SETTINGS: Final = tuple(setting for setting in SETTINGS if setting.is_remembered)
+SETTING: Final = {setting.key: setting for setting in SETTINGS}
 _GRID: Final = {"epochs": "epochs", "features": "features", "seed": "seeds"}
 """Settings of which several values make a grid, and what those are called."""
+
+
+def _parse_grid(key: str, text: str) -> tuple[int, ...]:
+    """Return the values of a setting of the grid, all of them in its range."""
+    values = parse_numbers(text, _GRID[key])
+    for value in values:
+        SETTING[key].validate(value)
+    return values
 
 
 def _id(setting: Setting) -> str:
@@ -126,7 +135,7 @@ class NewRunsScreen(Dialog[NewRuns]):
                 values[s.key] = str(self.query_one(f"#{_id(s)}", Select).value)
             elif s.key not in _GRID:
                 values[s.key] = self._typed(_id(s), s.parse)
-        epochs, features, seeds = (self._typed(name, partial(parse_numbers, name=name)) for name in _GRID.values())
+        epochs, features, seeds = (self._typed(name, partial(_parse_grid, key)) for key, name in _GRID.items())
         jobs = 1
         if self._jobs is not None:
             jobs = self._typed("jobs", lambda text: parse_number(text, "parallel runs", 1, MAX_JOBS))

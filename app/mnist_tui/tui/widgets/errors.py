@@ -133,7 +133,7 @@ class MatrixView(Widget, can_focus=True):
         """Return one line."""
         insight, width = self._scene.insight, self.size.width
         if insight is None:
-            words = "The confusion matrix is available after the first epoch." if y == self.size.height // 2 else ""
+            words = "Available after the first epoch." if y == self.size.height // 2 else ""
             muted = self.get_component_rich_style("matrix--muted")
             return Strip([Segment(words.center(width), muted)]).adjust_cell_length(width, self.rich_style)
         return Strip(self._line(insight, y)).adjust_cell_length(width, self.rich_style)

@@ -150,7 +150,7 @@ class MapView(Widget, can_focus=True):
         """Return one line."""
         insight, (width, height) = self._scene.insight, self.size
         if insight is None or self._plane is None:
-            words = "The map is available after the first epoch." if y == height // 2 else ""
+            words = "Available after the first epoch." if y == height // 2 else ""
             muted = self.get_component_rich_style("map--muted")
             return Strip([Segment(words.center(width), muted)]).adjust_cell_length(width, self.rich_style)
         if y < _ABOVE:

@@ -16,7 +16,6 @@ from textual.message import Message
 from textual.widgets import DataTable, Input, Static
 
 from mnist_tui.core.comparison import build_table
-from mnist_tui.core.events import Status
 from mnist_tui.core.filtering import Test, parse_filter
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.numerals import count
@@ -26,7 +25,7 @@ from mnist_tui.core.table import Column, ComparisonTable, Unit, Value, format_va
 from mnist_tui.errors import UsageError
 from mnist_tui.report.chartview import ChartView
 from mnist_tui.report.curves import MARK_INKS
-from mnist_tui.report.formatting import printable, short_id, status_sign, status_text
+from mnist_tui.report.formatting import printable, short_id, status_sign
 from mnist_tui.report.overlay import overlay_chart
 from mnist_tui.report.runlist import REQUIRED, RunColumn, arrange, grouped
 from mnist_tui.tui.widgets.inks import ink, status_ink
@@ -53,7 +52,7 @@ class RunsView(Horizontal):
         }
         DataTable:focus, PlotView:focus { border: round $primary; }
         #past { width: 100%; height: 100%; }
-        #queue { height: auto; max-height: 7; display: none; }
+        #queue { height: auto; max-height: 7; display: none; scrollbar-size: 0 1; }
         #queue.-waiting { display: block; }
         #runs { height: 1fr; scrollbar-size-vertical: 1; }
         #preview { width: 1fr; height: 100%; }
@@ -89,7 +88,7 @@ class RunsView(Horizontal):
         """Create the list with the queue on top, and the preview: curves, run card, comparison."""
         queue: DataTable[Text] = DataTable(id="queue", cursor_type="row", show_header=False, cell_padding=1)
         queue.border_title = "Waiting"
-        queue.add_columns("Status", "Settings", "Id")
+        queue.add_columns("Id", "Settings")
         with Vertical(id="past"):
             yield queue
             yield Input(id="filter", placeholder="e.g. features=8 val>90 not failed", compact=True)
@@ -104,7 +103,10 @@ class RunsView(Horizontal):
 
     def next_pane(self) -> None:
         """Toggle between the list and the full-width comparison; on narrow screens, the preview comes in between."""
-        self._pane = (self._pane + (1 if self._has_one_pane or self._pane else 2)) % 3
+        self._show_pane((self._pane + (1 if self._has_one_pane or self._pane else 2)) % 3)
+
+    def _show_pane(self, pane: int) -> None:
+        self._pane = pane
         self.set_class(self._pane == 1, "-preview")
         self.set_class(self._pane == 2, "-comparison")
         self.show(self._seen)
@@ -119,7 +121,7 @@ class RunsView(Horizontal):
     @property
     def chosen(self) -> str | None:
         """Id of the run under the cursor in the list of runs."""
-        return self.query_one("#runs", SortableTable).current_key
+        return self.query_one("#comparison" if self._pane == 2 else "#runs", SortableTable).current_key
 
     @property
     def chosen_waiting(self) -> str | None:
@@ -151,9 +153,8 @@ class RunsView(Horizontal):
         queue.clear()
         for queued in shown:
             queue.add_row(
-                Text(status_text(Status.QUEUED)),
-                Text(queued.spec.title + ("  (resumed)" if queued.continues else "")),
                 Text(short_id(queued.run)),
+                Text(queued.spec.title + ("  (resumed)" if queued.continues else "")),
                 key=queued.run,
             )
         if current is not None and current in queue.rows:
@@ -167,7 +168,9 @@ class RunsView(Horizontal):
         return self.query_one("#filter", Input).value.strip()
 
     def open_filter(self) -> None:
-        """Open the filter for typing."""
+        """Open the filter for typing, above the list."""
+        if self._pane:
+            self._show_pane(0)
         field = self.query_one("#filter", Input)
         field.add_class("-open")
         self.screen.set_focus(field)
