@@ -153,7 +153,7 @@ def test_a_diverged_run_is_named_and_sets_the_exit_code(places):
         (["run", "--device", "mps", "--dataset", "digits"], 2, "--device"),
         (["run", "--dataset", "mnist", "--epochs", "1"], 3, "MNIST_TUI_DATA"),
         (["data", "fetch"], 3, "MNIST_TUI_DATA"),
-        (["show", "nothing"], 2, "mnist-tui runs"),
+        (["show", "nothing"], 2, "Train one with"),
         (["export"], 2, "no run to export"),
     ],
 )

@@ -223,8 +223,10 @@ def _bench(args: argparse.Namespace) -> int:
 def _completion(args: argparse.Namespace) -> int:
     import shtab
 
-    # A command without a help text, like `work`, is not for users, and shtab leaves it out too.
-    sys.stdout.write(shtab.complete(build_parser(), shell=args.shell) + "\n")
+    # A command without a help text, like `work`, is not for users, and shtab leaves it out too. So do we with
+    # shtab's own comments, which name another place for the file than our help does.
+    lines = shtab.complete(build_parser(), shell=args.shell).splitlines()
+    sys.stdout.write("\n".join(line for line in lines if not line.startswith("# ")) + "\n")
     return 0
 
 

@@ -198,7 +198,7 @@ def _footnotes(rows: Sequence[Row], best: frozenset[tuple[int, str]], repeated: 
     if best:
         notes.append("The best value of a column is marked if its lead exceeds the noise (95 %).")
     if len(finished) > 1 and not _is_mixed(rows) and any(row.values["n_seeds"] == 1 for row in finished):
-        notes.append("Rows with a single seed are not ranked, because their noise is unknown; try --seeds 0-4.")
+        notes.append("Rows with a single seed are not ranked, because their noise is unknown; train several seeds.")
     notes += _better_but_unfinished(rows, best)
     if len(finished) < len(rows):
         notes.append("Unfinished runs have separate rows and are excluded from means.")

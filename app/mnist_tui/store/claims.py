@@ -86,5 +86,5 @@ def continuing(store: Store, name: str, epochs: int | None = None) -> QueuedRun:
         raise UsageError(message, "Start a new one with a larger patience")
     reach = epochs or run.epochs
     if reach < run.epochs_done or (reach == run.epochs_done and run.status is Status.FINISHED):
-        raise UsageError(f"the run {run.run} already has {run.epochs_done} epochs", "Ask for more with --epochs")
+        raise UsageError(f"the run {run.run} already has {run.epochs_done} epochs", "Ask for more epochs")
     return QueuedRun(run.run, replace(run.spec, epochs=reach), continues=True, epochs=reach)
