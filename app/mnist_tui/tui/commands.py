@@ -2,57 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
-from textual.binding import Binding
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A command of the app.
-
-    Attributes:
-        action: Name of the `action_` method, with its arguments.
-        key: Key or keys, comma separated, as Textual names them.
-        label: Display name of the key.
-        title: A few words for the palette.
-        help: One sentence: what it does and when it takes effect.
-        group: Heading on the help screen.
-        short: One or two words for the footer, if the title is longer.
-    """
-
-    action: str
-    key: str
-    label: str
-    title: str
-    help: str
-    group: str
-    short: str = ""
-
-    @property
-    def name(self) -> str:
-        """The action without its arguments."""
-        return self.action.partition("(")[0]
-
-    @property
-    def identity(self) -> str:
-        """The action in a form that Textual accepts as an id."""
-        return self.action.replace("('", ".").replace("')", "").replace("(", ".").replace(")", "")
-
-    @property
-    def binding(self) -> Binding:
-        """The Textual binding for this command."""
-        return Binding(
-            self.key,
-            self.action,
-            self.title,
-            show=False,
-            key_display=self.label,
-            tooltip=self.help,
-            id=self.identity,
-        )
-
+from mnist_tui.tui.command import Command
 
 _TRAIN: Final = "Training"
 _NEXT: Final = "Settings of the next run"

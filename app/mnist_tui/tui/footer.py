@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mnist_tui.tui.commands import COMMANDS, Command
+from mnist_tui.tui.command import Command
+from mnist_tui.tui.commands import COMMANDS
 
 _ALWAYS: Final = (("help",), ("quit",))
 _EPOCHS: Final = ("epochs(1)", "epochs(-1)")

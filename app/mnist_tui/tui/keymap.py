@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from mnist_tui.runtime.preferences import FILE
-from mnist_tui.tui.commands import COMMANDS, Command
+from mnist_tui.tui.command import Command
+from mnist_tui.tui.commands import COMMANDS
 
 _LABELS = {
     "plus": "+",

@@ -10,7 +10,8 @@ from textual.app import App
 from mnist_tui.core.events import Status
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.runtime import preferences
-from mnist_tui.tui.commands import COMMANDS, Command
+from mnist_tui.tui.command import Command
+from mnist_tui.tui.commands import COMMANDS
 from mnist_tui.tui.keymap import rebound
 from mnist_tui.tui.themes import OWN_THEMES
 from mnist_tui.tui.ui import Ui

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from mnist_tui.tui.commands import LEARNED, RUNS, Command
+from mnist_tui.tui.command import Command
+from mnist_tui.tui.commands import LEARNED, RUNS
 
 TABS_OF: Final = {
     **dict.fromkeys(

@@ -16,7 +16,8 @@ from textual.widgets import Input, Static
 
 from mnist_tui.core.fields import COLUMNS
 from mnist_tui.report.marks import MARK_MEANINGS
-from mnist_tui.tui.commands import COMMANDS, Command
+from mnist_tui.tui.command import Command
+from mnist_tui.tui.commands import COMMANDS
 from mnist_tui.tui.screens.dialog import Dialog
 from mnist_tui.tui.tabs import GROUP_OF
 

@@ -9,7 +9,8 @@ from textual.content import Content
 from textual.events import Click
 from textual.widgets import Static
 
-from mnist_tui.tui.commands import COMMANDS, Command
+from mnist_tui.tui.command import Command
+from mnist_tui.tui.commands import COMMANDS
 from mnist_tui.tui.footer import Offer, offers
 
 
