@@ -13,6 +13,7 @@ from mnist_tui.runtime import pace
 from mnist_tui.runtime.backends import Backends
 from mnist_tui.runtime.system import SystemLoad, SystemProbe
 from mnist_tui.tui.app import MnistTuiApp
+from mnist_tui.tui.widgets import cards
 from mnist_tui.workers.pool import many
 from tests.patience import PATIENCE_S
 
@@ -26,6 +27,8 @@ def settled(monkeypatch, tmp_path):
     monkeypatch.setattr(queue_module, "new_run_id", lambda: f"20260101-120000-{next(numbers):06d}")
     load = SystemLoad(0.5, 2, GIB, 6 * GIB, 24 * GIB, None)
     monkeypatch.setattr(SystemProbe, "read", lambda self: load)
+    # How many readings there are depends on how long a test takes.
+    monkeypatch.setattr(cards, "MOST_READINGS", 1)
     # Tests share their machine, so that drawing would seem to cost more and more.
     monkeypatch.setattr(pace, "MOST_S", pace.LEAST_S)
     monkeypatch.setenv("TZ", "UTC")
