@@ -51,3 +51,8 @@ def test_changes_stand_on_the_ground_or_hang_from_the_top():
         (" ", False),
     ]
     assert changes([]) == []
+
+
+def test_between_fixed_limits_an_even_course_has_its_own_height():
+    assert sparkline([0.0, 0.5, 1.0], low=0.0, high=1.0) == "▁▅█"
+    assert sparkline([0.5, 0.5], low=0.0, high=1.0) == "▅▅"
