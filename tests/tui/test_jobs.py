@@ -93,6 +93,8 @@ async def test_leaving_stops_all_and_keeps_them(make_app, home):
         await pilot.press("q", "s")
         await until(pilot, lambda: app.return_code is not None)
     assert [run.status for run in kept(home).values()] == [Status.STOPPED] * 2
+    # As the program does when its app has ended.
+    app.remembering.keep()
     again = make_app()
     async with opened(again):
         assert [queued.spec.features for queued in again.session.queue.waiting] == [8]
