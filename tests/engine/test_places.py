@@ -6,7 +6,7 @@ import hashlib
 import pytest
 
 from mnist_tui.core.events import Notice
-from mnist_tui.engine.places import download_place, places
+from mnist_tui.engine.places import download_place, outlook, places
 from mnist_tui.errors import DataError
 from mnist_tui.store.home import home
 from tests.engine.test_data import GOOD, fill, make_catalogue, packed, prepare, put, roots
@@ -83,3 +83,10 @@ def test_a_proxy_that_fails_is_blamed_and_not_the_mirror(roots, monkeypatch, var
     monkeypatch.setenv(variable, proxy)
     with pytest.raises(DataError, match=said):
         prepare(catalogue=make_catalogue(mirrors=("http://mirror.invalid/",)))
+
+
+def test_the_outlook_names_the_folder_or_says_what_will_be_trained_instead(roots):
+    assert "not here yet" in outlook()
+    assert "8x8 digits" in outlook()
+    folder = put(roots[1], packed(GOOD))
+    assert str(folder) in outlook()

@@ -10,6 +10,8 @@ from mnist_tui.core.events import Phase, Progress, RunStarted
 from mnist_tui.core.spec import FALLBACK_SPEC
 from mnist_tui.demo import run_sweep
 from mnist_tui.engine.model import BottleneckCNN
+from mnist_tui.runtime.backends import Backends
+from mnist_tui.tui.app import MnistTuiApp
 from mnist_tui.tui.widgets.welcome import layers
 from tests.tui.helpers import screen_text, settle, until
 
@@ -72,3 +74,13 @@ async def test_before_the_first_epoch_the_tabs_say_how_far_it_is(make_app):
             assert re.search(r"first epoch: 5\d% done, about", text)
             assert text.count("vailable after the first epoch") == 2, "in the line above and in the empty pane"
         app.session.stop()
+
+
+@pytest.mark.parametrize(("width", "height"), [(120, 40), (80, 24)])
+async def test_before_the_first_run_it_says_which_data_there_will_be(home, width, height):
+    told = "MNIST is not here yet: the first run gets it (11 MB)."
+    app = MnistTuiApp(Backends(run_sweep, data=lambda: told), home)
+    async with app.run_test(size=(width, height)) as pilot:
+        await settle(pilot)
+        assert "MNIST is not here yet" in screen_text(app)
+        assert "(11 MB)" in screen_text(app)

@@ -61,6 +61,13 @@ def _complain(error: MnistTuiError) -> None:
     say(f"mnist-tui: {error}")
 
 
+def _outlook() -> str:
+    # Only asked in an empty home: it loads what downloads need.
+    from mnist_tui.engine.places import outlook
+
+    return outlook()
+
+
 def _app(args: argparse.Namespace, attach: str = "") -> int:
     with nothing_to_lose():
         from mnist_tui.engine import load_classifier, run_sweep, warm_up
@@ -83,7 +90,7 @@ def _app(args: argparse.Namespace, attach: str = "") -> int:
     # With a cluster, PyTorch is loaded there.
     warm = warm_up if cluster is None else cluster.start
     with nullcontext() if cluster is None else closing(cluster):
-        backends = Backends(run_sweep, load_classifier, warm, workers, cluster, detach)
+        backends = Backends(run_sweep, load_classifier, warm, workers, cluster, detach, _outlook)
         return launch(backends, _app_spec(args, place), place, attach)
 
 

@@ -242,3 +242,14 @@ def parse_idx(content: bytes, name: str, count: int) -> memoryview:
     if len(shape) == 1 and max(items, default=0) > 9:
         raise DataError(f"the {name} hold labels other than 0 to 9", NEXT_STEP)
     return items
+
+
+def outlook() -> str:
+    """Say which data a run with the setting `auto` will have, as far as that is known before it starts."""
+    found = next((place.folder for place in places() if _has_files(place.folder)), None)
+    if found is not None:
+        return f"MNIST is in {found}."
+    return (
+        "MNIST is not here yet: the first run or `mnist-tui data fetch` gets it (11 MB). "
+        "Otherwise scikit-learn's 8x8 digits are trained."
+    )

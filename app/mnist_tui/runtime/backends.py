@@ -22,6 +22,7 @@ class Backends:
         workers: Trains several runs in parallel; `None` if that is not possible.
         cluster: The cluster that workers run on; `None` for this machine. On a cluster, workers train every run.
         detach: Hands a queue to a detached process, in a separate thread; `None` if that is not possible.
+        data: Says which data the first run will have; `None` if that goes without saying.
     """
 
     engine: Engine
@@ -30,3 +31,4 @@ class Backends:
     workers: Workers | None = None
     cluster: Cluster | None = None
     detach: Detach | None = None
+    data: Callable[[], str] | None = None

@@ -31,6 +31,7 @@ class ScreenModel:
         wishes: Pending requests for the run shown.
         spec: The settings of the next run.
         is_first: No run has ever been trained.
+        data: Which data the first run will have, in words; empty if that is not known.
         is_live: This session is training.
         is_active: The run shown is in progress or being prepared.
         parallel: Number of runs to train in parallel.
@@ -53,6 +54,7 @@ class ScreenModel:
     wishes: Wishes
     spec: RunSpec
     is_first: bool
+    data: str
     is_live: bool
     is_active: bool
     parallel: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -61,6 +61,7 @@ class Workspace:
         self.sight = Sight(attach)
         self.shows_past = False
         self._factor: float | None = None
+        self._tell_data = backends.data
 
     def attempt(self, action: Callable[[], T]) -> T | None:
         """Call `action` and return its result; on an error, report it and return `None`."""
@@ -79,6 +80,10 @@ class Workspace:
             return False
         self.spec = FALLBACK_SPEC
         return True
+
+    @cached_property
+    def _data(self) -> str:
+        return self._tell_data() if self._tell_data is not None else ""
 
     # What is in progress --------------------------------------------------------------------------
 
@@ -203,7 +208,8 @@ class Workspace:
             preparing=self.preparing,
             wishes=Wishes() if control is None else control.wishes(run.run if run is not None else None),
             spec=self.spec,
-            is_first=not self.is_live and self.library.newest is None,
+            is_first=(is_first := not self.is_live and self.library.newest is None),
+            data=self._data if is_first else "",
             is_live=self.is_live,
             is_active=self.state.active or not is_own,
             parallel=self.session.at_once,

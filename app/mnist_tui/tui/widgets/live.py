@@ -102,7 +102,7 @@ class LiveView(Container):
             run = RunState(starting.run, starting.spec)
         self.set_class(run is None and model.is_first, "-empty")
         if model.is_first:
-            self.query_one(WelcomeCard).show(model.spec)
+            self.query_one(WelcomeCard).show(model.spec, model.data)
         self.query_one(StatusCard).show(run)
         self.query_one(RunCard).show(run)
         self.query_one(HeroCard).show(run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import wrap
 from typing import Final
 
 from textual.content import Content
@@ -12,6 +13,7 @@ from mnist_tui.core.spec import HIDDEN, RunSpec
 
 _SIDE: Final = 28
 _CLASSES: Final = 10
+_WIDTH: Final = 66
 _CHOICES: Final = (
     ("t", "train the report's two runs: 10 and 20 epochs"),
     ("r", "train with the settings below"),
@@ -29,18 +31,18 @@ class WelcomeCard(Static):
 
     def __init__(self) -> None:
         super().__init__()
-        self._features = 0
+        self._features, self._data = 0, ""
 
-    def show(self, spec: RunSpec) -> None:
-        """Show the network of these settings."""
-        if spec.features != self._features:
-            self._features = spec.features
+    def show(self, spec: RunSpec, data: str) -> None:
+        """Show the network of these settings, and which data it will have."""
+        if (spec.features, data) != (self._features, self._data):
+            self._features, self._data = spec.features, data
             self.on_resize()
 
     def on_resize(self) -> None:
         """Fit the text to the new height."""
         if self._features:
-            self.update(_words(self._features, self.size.height))
+            self.update(_words(self._features, self._data, self.size.height))
 
 
 def layers(features: int) -> Iterator[tuple[str, str, int]]:
@@ -53,12 +55,14 @@ def layers(features: int) -> Iterator[tuple[str, str, int]]:
     yield "linear: a score per digit", f"{_CLASSES}", HIDDEN * _CLASSES + _CLASSES
 
 
-def _words(features: int, height: int) -> Content:
+def _words(features: int, data: str, height: int) -> Content:
     lines = [
         Content.styled("A small network learns to read digits.", "bold"),
         Content(""),
         *(Content.assemble((f"{key}  ", "bold $text-accent"), text) for key, text in _CHOICES),
     ]
+    if data:
+        lines += [Content(""), *(Content.styled(line, "$text-muted") for line in wrap(data, _WIDTH))]
     network = list(layers(features))
     more = [
         Content(""),
