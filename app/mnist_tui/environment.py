@@ -33,7 +33,7 @@ def read_text(path: Path) -> str:
     """Return a small text file, in UTF-8.
 
     Raises:
-        OSError: It cannot be read, is larger than `MOST_BYTES`, or is no regular file: a pipe would never end.
+        OSError: It cannot be read, is larger than `MOST_BYTES`, or is not a regular file; a pipe might never end.
         UnicodeDecodeError: It is not text.
     """
     status = path.stat()

@@ -135,7 +135,7 @@ def resume(name: str | None, epochs: int | None, *, as_json: bool, on: str = "")
     """Resume a past run; without a name, the newest unfinished one.
 
     Raises:
-        UsageError: There is no such run, or it cannot be resumed.
+        UsageError: No run has this name, or it cannot be resumed.
     """
     with Store.open_readonly(home()) as store:
         if name is None:

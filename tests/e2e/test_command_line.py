@@ -453,10 +453,10 @@ def test_runs_are_named_found_deleted_and_brought_back(places):
     assert "`mnist-tui restore two features`" in said
     run(places, "restore", "two features", check=0)
     assert first in run(places, "runs", check=0).stdout
-    assert "Give --yes" in run(places, "rm", "last", check=2).stderr, "without a terminal nobody can be asked"
+    assert "Add --yes" in run(places, "rm", "last", check=2).stderr, "without a terminal nobody can be asked"
     run(places, "rm", first, second, "-y", check=0)
     assert run(places, "restore", check=0).stderr.count("Restored") == 2, "those deleted last"
-    assert "no deleted run" in run(places, "restore", check=2).stderr
+    assert "no run is deleted" in run(places, "restore", check=2).stderr
     assert "cannot be named 'last'" in run(places, "rename", first, "last", check=2).stderr
     exported = run(places, "export", check=0).stdout
     assert all(text in exported for text in ("two features", "good", "for the talk"))

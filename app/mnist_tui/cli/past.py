@@ -187,7 +187,7 @@ def restore_command(args: argparse.Namespace) -> int:
     with Store.open_readonly(home()) as reader:
         runs = [reader.id_of(name, deleted=True) for name in args.runs] or reader.last_deleted()
     if not runs:
-        raise UsageError("there is no deleted run to restore", "`mnist-tui runs --deleted` lists them")
+        raise UsageError("no run is deleted", "`mnist-tui runs --deleted` lists them")
     with Store.open(home()) as store:
         for run in store.relabel(runs, lambda labels: replace(labels, deleted_at="")):
             say(f"Restored {run}.")
@@ -198,10 +198,10 @@ def _agreed(question: str) -> bool:
     """Ask a yes-or-no question on the terminal.
 
     Raises:
-        UsageError: There is no terminal to ask on.
+        UsageError: Stdin or stderr is not a terminal.
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError("this command asks before it acts, and there is no terminal to ask on", "Give --yes")
+        raise UsageError("this command needs a confirmation, and there is no terminal to ask on", "Add --yes")
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -79,7 +79,7 @@ _ACTUAL: Final[dict[str, dict[str, Any]]] = {
     "dataset": {
         "get": lambda run: run.dataset.label if run.dataset else None,
         "asked": lambda run: run.dataset.name if run.dataset else run.spec.dataset,
-        # Datasets are told apart by their digest, not by their label: see `data_digest`.
+        # Datasets are distinguished by digest, not by label: see `data_digest`.
         "same": None,
     },
     "device": {

@@ -41,7 +41,7 @@ class Setting:
         choices: The allowed texts.
         is_optional: `None` is allowed, shown as `off`.
         check: Raises `UsageError` for an invalid value, if range and choices are not enough.
-        stored: Values that are no longer accepted from users, but that older versions stored.
+        stored: Values that older versions stored, but that users can no longer choose.
         steps: Values that a key steps through; if empty, integers change by one.
         example: Example input for the form.
         is_remembered: It is on the settings line and in the form, and saved for the next start.

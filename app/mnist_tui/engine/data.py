@@ -104,7 +104,7 @@ def fetch_data(catalogue: Catalogue = CATALOGUE) -> Generator[Preparing, None, P
 
 
 def _tensor(items: memoryview, *shape: int) -> Tensor:
-    """Return bytes as a uint8 tensor of its own."""
+    """Copy bytes into a new uint8 tensor."""
     return torch.frombuffer(bytearray(items), dtype=torch.uint8).reshape(-1, *shape)
 
 

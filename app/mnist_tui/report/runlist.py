@@ -94,13 +94,10 @@ def arrange(runs: Sequence[RunState]) -> tuple[list[RunColumn], str]:
     return columns, ", ".join(common)
 
 
-def differences(run: RunState, runs: Sequence[RunState]) -> list[tuple[str, str]]:
-    """Return the title and value of each setting in which these runs differ, for one of them."""
-    return [
-        (setting.column.title.lower(), "" if (value := setting.value(run)) is None else str(value))
-        for setting in _SETTINGS
-        if setting.column.key in _ALWAYS or len({setting.value(other) for other in runs}) > 1
-    ]
+def settings_in(columns: Sequence[RunColumn], run: RunState) -> list[tuple[str, str]]:
+    """Return the settings among the columns of a list, as titles and values of a run."""
+    values = [(column.column.title.lower(), column.value(run)) for column in columns if column in _SETTINGS]
+    return [(title, "" if value is None else str(value)) for title, value in values]
 
 
 def grouped(runs: Sequence[RunState]) -> list[tuple[RunState, str]]:

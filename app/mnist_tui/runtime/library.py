@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from mnist_tui.core.events import Status, ValidationSet
 from mnist_tui.core.insight import Insight
@@ -19,6 +19,8 @@ from mnist_tui.store.database import Store
 from mnist_tui.store.home import tables_folder
 from mnist_tui.store.reading import Known
 
+K = TypeVar("K")
+V = TypeVar("V")
 RUNS_KEPT: Final = 64
 """Number of past runs cached with their epochs."""
 INSIGHTS_KEPT: Final = 16
@@ -41,7 +43,7 @@ class Library:
         self._opened: dict[str, RunState] = {}
         self._known: Known = {}
         self._seen: tuple[object, ...] = ()
-        self._last_insights: dict[str, tuple[int, Insight | None]] = {}
+        self._last_insights: dict[tuple[str, int], Insight | None] = {}
         self._insights: dict[tuple[str, int], Insight | None] = {}
         self._pictures: dict[tuple[str, int], ValidationSet | None] = {}
 
@@ -128,12 +130,16 @@ class Library:
         """
         if (live := self._own.get(run) or self._remote.get(run)) is not None:
             return live
-        if run not in self._opened:
-            while len(self._opened) >= RUNS_KEPT:
-                self._opened.pop(next(iter(self._opened)))
+        return self._kept(self._opened, RUNS_KEPT, run, lambda store: store.run(run))
+
+    def _kept(self, kept: dict[K, V], most: int, key: K, read: Callable[[Store], V]) -> V:
+        """Return what is kept under a key, at first from the store; the oldest of too many is dropped."""
+        if key not in kept:
+            while len(kept) >= most:
+                kept.pop(next(iter(kept)))
             with Store.open_readonly(self._home) as store:
-                self._opened[run] = store.run(run)
-        return self._opened[run]
+                kept[key] = read(store)
+        return kept[key]
 
     def insight_epochs(self, run: str) -> list[int]:
         """Return the epochs of a run that have an insight; errors as for `load`."""
@@ -142,23 +148,12 @@ class Library:
 
     def insight(self, run: str, epoch: int) -> Insight | None:
         """Return the insight of an epoch; errors as for `load`."""
-        key = run, epoch
-        if key not in self._insights:
-            while len(self._insights) >= INSIGHTS_KEPT:
-                self._insights.pop(next(iter(self._insights)))
-            with Store.open_readonly(self._home) as store:
-                self._insights[key] = store.insight(run, epoch)
-        return self._insights[key]
+        return self._kept(self._insights, INSIGHTS_KEPT, (run, epoch), lambda store: store.insight(run, epoch))
 
     def last_insight(self, run: RunState) -> Insight | None:
         """Return the last insight of a run; `None` if it has none. Errors as for `load`."""
-        known = self._last_insights.get(run.run)
-        if known is None or known[0] != run.epochs_done:
-            while len(self._last_insights) >= INSIGHTS_KEPT:
-                self._last_insights.pop(next(iter(self._last_insights)))
-            with Store.open_readonly(self._home) as store:
-                known = self._last_insights[run.run] = (run.epochs_done, store.last_insight(run.run))
-        return known[1]
+        key = run.run, run.epochs_done
+        return self._kept(self._last_insights, INSIGHTS_KEPT, key, lambda store: store.last_insight(run.run))
 
     def newest_checkpoint(self, run: str, known: str) -> tuple[int, str, bytes] | None:
         """See `RunReader.newest_checkpoint`; may be called from any thread."""

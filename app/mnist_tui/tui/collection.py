@@ -185,13 +185,9 @@ class Collection:
     def action_export(self) -> None:
         """Save the comparison in all formats and report where."""
         table = self._comparison()
-        if table.rows:
-            self.export(table)
-        else:
+        if not table.rows:
             self._ui.tell("There is no finished run to export yet.", severity="warning")
-
-    def export(self, table: ComparisonTable) -> None:
-        """Save a comparison in all formats and report where."""
+            return
         if len(table.rows) > MANY_ROWS:
             self._ui.tell(f"Saving {len(table.rows):,} rows …", subject="export", long=True)
         # In another thread, because thousands of rows take seconds.

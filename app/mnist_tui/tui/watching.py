@@ -114,6 +114,9 @@ class Watching:
             screen = ResultScreen(table, self._work.library.save(table, SAVED_FORMATS))
         except MnistTuiError as error:
             screen = ResultScreen(table, (), str(error))
+        self._offer(screen, table)
+
+    def _offer(self, screen: ResultScreen, table: ComparisonTable) -> None:
         self._ui.ask(screen, lambda chosen: self._go_on(chosen, table))
 
     def _go_on(self, chosen: Next | None, table: ComparisonTable) -> None:
@@ -124,7 +127,7 @@ class Watching:
                 self._looking.open(chosen.run)
             case Next("export"):
                 paths = self._work.attempt(partial(self._work.library.save, table, FORMATS)) or ()
-                self._ui.ask(ResultScreen(table, paths), lambda chosen: self._go_on(chosen, table))
+                self._offer(ResultScreen(table, paths), table)
             case Next("compare"):
                 self._collection.compare(runs)
             case Next("report"):

@@ -14,7 +14,7 @@ from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.color import Color
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import ModalScreen
@@ -99,8 +99,8 @@ class Dialog(ModalScreen[T | None]):
         yield DialogKeys(self.KEYS)
 
     def box(self) -> ComposeResult:
-        """The box, of class `dialog`."""
-        raise NotImplementedError
+        """The box, of class `dialog`; each dialog has its own."""
+        yield Vertical(classes="dialog")
 
     def on_mount(self) -> None:
         """Fill the box, unless it was closed before it was built."""

@@ -37,7 +37,7 @@ class NewRuns:
 
 
 _SETTINGS: Final = tuple(setting for setting in SETTINGS if setting.is_remembered)
-SETTING: Final = {setting.key: setting for setting in SETTINGS}
+_BY_KEY: Final = {setting.key: setting for setting in SETTINGS}
 _GRID: Final = {"epochs": "epochs", "features": "features", "seed": "seeds"}
 """Settings of which several values make a grid, and what those are called."""
 
@@ -46,8 +46,12 @@ def _parse_grid(key: str, text: str) -> tuple[int, ...]:
     """Return the values of a setting of the grid, all of them in its range."""
     values = parse_numbers(text, _GRID[key])
     for value in values:
-        SETTING[key].validate(value)
+        _BY_KEY[key].validate(value)
     return values
+
+
+def _parse_jobs(text: str) -> int:
+    return parse_number(text, "parallel runs", 1, MAX_JOBS)
 
 
 def _id(setting: Setting) -> str:
@@ -84,7 +88,6 @@ class NewRunsScreen(Dialog[NewRuns]):
     def __init__(self, spec: RunSpec, factor: float = 1.0, jobs: int | None = None) -> None:
         super().__init__()
         self._spec, self._factor, self._jobs = spec, factor, jobs
-        self._is_wrong = False
 
     def box(self) -> ComposeResult:
         """One line per setting."""
@@ -115,31 +118,29 @@ class NewRunsScreen(Dialog[NewRuns]):
         """Say how many runs the form stands for."""
         self._count()
 
-    def _typed(self, key: str, parse: Callable[[str], Any]) -> Any:
-        """Return the value of a field; `None` if it is wrong, which is then written below it."""
-        try:
-            value = parse(self.query_one(f"#{key}", Input).value.strip())
-        except UsageError as error:
-            self.say(str(error), key)
-            self._is_wrong = True
-            return None
-        self.say("", key)
-        return value
-
     def _read(self, *, start: bool = False) -> NewRuns | None:
-        """Return what the form says; `None` if something is wrong, which is then written beside it."""
-        self._is_wrong = False
+        """Return what the form says; `None` if something is wrong, which is then written below its field."""
+        errors: dict[str, str] = {}
+
+        def typed(key: str, parse: Callable[[str], Any]) -> Any:
+            errors[key] = ""
+            try:
+                return parse(self.query_one(f"#{key}", Input).value.strip())
+            except UsageError as error:
+                errors[key] = str(error)
+                return None
+
         values: dict[str, Any] = {}
         for s in _SETTINGS:
             if s.choices:
                 values[s.key] = str(self.query_one(f"#{_id(s)}", Select).value)
             elif s.key not in _GRID:
-                values[s.key] = self._typed(_id(s), s.parse)
-        epochs, features, seeds = (self._typed(name, partial(_parse_grid, key)) for key, name in _GRID.items())
-        jobs = 1
-        if self._jobs is not None:
-            jobs = self._typed("jobs", lambda text: parse_number(text, "parallel runs", 1, MAX_JOBS))
-        if self._is_wrong:
+                values[s.key] = typed(_id(s), s.parse)
+        epochs, features, seeds = (typed(name, partial(_parse_grid, key)) for key, name in _GRID.items())
+        jobs = 1 if self._jobs is None else typed("jobs", _parse_jobs)
+        for key, error in errors.items():
+            self.say(error, key)
+        if any(errors.values()):
             return None
         try:
             return NewRuns(SweepSpec(epochs, features, seeds, replace(self._spec, **values)), start, jobs)

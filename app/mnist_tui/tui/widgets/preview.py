@@ -19,19 +19,19 @@ from mnist_tui.report.formatting import (
     status_sign,
 )
 from mnist_tui.report.insights import class_names, confusions
-from mnist_tui.report.runlist import differences
+from mnist_tui.report.runlist import RunColumn, settings_in
 from mnist_tui.tui.widgets.cards import Card, two_columns
 
 
 class PreviewCard(Card):
     """The run under the cursor: settings that differ from the other runs, its results, its most frequent confusion."""
 
-    def show(self, run: RunState | None, among: Sequence[RunState], common: str, insight: Insight | None) -> None:
+    def show(self, run: RunState | None, columns: Sequence[RunColumn], common: str, insight: Insight | None) -> None:
         """Show a run.
 
         Args:
             run: The run, with its epochs, or `None`.
-            among: The runs in the list.
+            columns: The columns of the list.
             common: Text with the settings that these runs share.
             insight: Insight of its last epoch, if stored.
         """
@@ -47,7 +47,7 @@ class PreviewCard(Card):
             pairs.append(("status", f"{run.status}, {run.epochs_done} of {count(run.epochs, 'epoch')}"))
         if result is not None and result.reason:
             pairs.append(("reason", printable(result.reason)))
-        pairs += differences(run, among)
+        pairs += settings_in(columns, run)
         if last is not None:
             pairs.append(("val", format_percent(last.val_accuracy)))
         if best is not None and best is not last:

@@ -78,7 +78,7 @@ class RunsView(Horizontal):
         self._pane = 0
         self._rows: dict[str, tuple[object, TableRow]] = {}
         self._seen: Sequence[RunState] = ()
-        self._shown: Sequence[RunState] = ()
+        self._columns: Sequence[RunColumn] = ()
         self._theme = ""
         self._fits: Test = parse_filter("")
         self._common = self._unclear = ""
@@ -237,8 +237,9 @@ class RunsView(Horizontal):
         """Show the runs (newest first, without epochs) that match the filter, and their comparison."""
         self._seen = runs
         table = self.query_one("#runs", SortableTable)
-        self._shown = shown = [run for run in runs if self._fits(run)]
-        columns, self._common = arrange(shown)
+        shown = [run for run in runs if self._fits(run)]
+        self._columns, self._common = arrange(shown)
+        columns = self._columns
         self._counts = len(shown), len(runs)
         ordered = grouped(shown) if self.is_grouped else [(run, "") for run in shown]
         keys = tuple(column.column.key for column in columns)
@@ -246,10 +247,12 @@ class RunsView(Horizontal):
             [column.column for column in columns], [self._known_row(run, sign, columns, keys) for run, sign in ordered]
         )
         self._tell_what_is_shown()
-        self.set_class(len(self.marked) > 1, "-several")
-        comparison = self.query_one("#comparison", SortableTable)
-        comparison.required = REPORT_KEYS if self._pane == 2 else REQUIRED
-        self._show_comparison(self.comparison(runs))
+        several = len(self.marked) > 1
+        self.set_class(several, "-several")
+        if several or self._pane == 2:
+            # Where it is out of sight it is not computed: with thousands of runs that takes its time.
+            self.query_one("#comparison", SortableTable).required = REPORT_KEYS if self._pane == 2 else REQUIRED
+            self._show_comparison(self.comparison(runs))
 
     def show_preview(
         self, marked: Sequence[RunState], chosen: RunState | None, insight: Insight | None, look: ChartView
@@ -265,7 +268,7 @@ class RunsView(Horizontal):
         beside = chosen if chosen is not None and chosen.run not in self.marked else None
         colours = {run.run: self.marked[run.run] for run in marked}
         self.query_one("#overlay", PlotView).show(overlay_chart(marked, colours, beside, look=look))
-        self.query_one(PreviewCard).show(chosen, self._shown, self._common, insight)
+        self.query_one(PreviewCard).show(chosen, self._columns, self._common, insight)
 
     def _show_comparison(self, table: ComparisonTable) -> None:
         self.query_one("#comparison", SortableTable).set_rows(table.columns, comparison_rows(table))
