@@ -225,6 +225,8 @@ async def test_the_zoomed_comparison_keeps_its_title_and_its_footnotes(make_app,
         await pilot.press("2", "c", "z")
         await settle(pilot)
         text = screen_text(app)
+        assert app.screen.maximized is app.query_one("#comparison-pane")
+        assert "Val accuracy" not in text
         assert "Comparison of all runs" in text
         assert "Dataset: demo" in text
         await pilot.press("slash")

@@ -8,7 +8,6 @@ from textual.content import Content
 
 from mnist_tui.core.events import Status
 from mnist_tui.core.insight import Insight
-from mnist_tui.core.numerals import count
 from mnist_tui.core.state import RunState
 from mnist_tui.report.formatting import (
     format_duration,
@@ -44,7 +43,7 @@ class PreviewCard(Card):
         best, last, result = run.best, run.last, run.result
         pairs: list[tuple[str, str | Content]] = []
         if run.status is not Status.FINISHED:
-            pairs.append(("status", f"{run.status}, {run.epochs_done} of {count(run.epochs, 'epoch')}"))
+            pairs.append(("status", f"{run.status}, {run.epochs_done} of {run.epochs}"))
         if result is not None and result.reason:
             pairs.append(("reason", printable(result.reason)))
         pairs += settings_in(columns, run)
@@ -64,5 +63,5 @@ class PreviewCard(Card):
         if run.labels.note:
             pairs.append(("note", printable(run.labels.note)))
         if self.screen.has_class("-tall"):
-            pairs += [("started", format_moment(run.started_at)), ("all runs", common)]
+            pairs += [("started", format_moment(run.started_at)), *([("all runs", common)] if common else [])]
         self.put(two_columns(pairs))

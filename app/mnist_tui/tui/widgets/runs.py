@@ -39,6 +39,12 @@ MAX_WAITING_SHOWN: Final = 200
 """Maximum queued runs shown, so that a long queue is cheap to redraw."""
 
 
+class ComparisonPane(Vertical):
+    """The comparison with its footnotes, which belong to it when it is zoomed, too."""
+
+    ALLOW_MAXIMIZE = True
+
+
 class RunsView(Horizontal):
     """The list of runs, with a preview beside it: curves, the run under the cursor, and a comparison of marked runs.
 
@@ -60,7 +66,7 @@ class RunsView(Horizontal):
         #comparison { height: auto; max-height: 100%; border: none; scrollbar-size-vertical: 1; }
         #comparison:focus { border: none; }
         #comparison-pane { height: auto; max-height: 60%; display: none; }
-        #footnotes { height: auto; max-height: 3; color: $text-muted; padding: 0 1; }
+        #footnotes { dock: bottom; height: auto; max-height: 3; color: $text-muted; padding: 0 1; }
         #overlay { height: 1fr; }
         #filter { display: none; background: $panel; }
         #filter.-open { display: block; }
@@ -96,7 +102,7 @@ class RunsView(Horizontal):
         with Vertical(id="preview"):
             yield PlotView(id="overlay")
             yield PreviewCard()
-            with Vertical(id="comparison-pane") as pane:
+            with ComparisonPane(id="comparison-pane") as pane:
                 pane.border_title = "Comparison"
                 yield SortableTable(id="comparison", required=REPORT_KEYS)
                 yield Static(id="footnotes")
