@@ -61,18 +61,17 @@ ACCURACIES = (0.30, 0.42, 0.46)
 def epoch_done(epoch: int = 1, *, run: str = "run-1", previous: float | None = None, **changes: Any) -> EpochDone:
     """Return an epoch of 4 s; `previous` is the validation accuracy of the epoch before."""
     val_accuracy = changes.pop("val_accuracy", 0.30 + 0.01 * epoch)
-    values: dict[str, Any] = {
+    values: dict[str, float] = {
         "train_loss": 1.9 - 0.1 * epoch,
         "train_accuracy": val_accuracy - 0.01,
         "val_loss": 1.8 - 0.1 * epoch,
         "val_accuracy": val_accuracy,
-        "train_s": 3.75,
-        "val_s": 0.25,
         "images_per_s": 13_333.0,
         "learning_rate": 0.001,
-        "val_accuracy_before": previous,
     }
-    return EpochDone(run=run, epoch=epoch, **(values | changes))
+    values |= {name: changes.pop(name) for name in values if name in changes}
+    times = {"train_s": 3.75, "val_s": 0.25, "val_accuracy_before": previous}
+    return EpochDone(run=run, epoch=epoch, values=values, **(times | changes))
 
 
 def progress(epoch: int = 1, batch: int = 10, *, run: str = "run-1", **changes: Any) -> Progress:

@@ -97,7 +97,7 @@ async def make_pictures() -> None:
 
         def watched() -> bool:
             run = app.state.run
-            return run is not None and run.spec.features == WIDTHS[-1] and run.epochs_done >= 12
+            return run is not None and getattr(run.spec, "features", 0) == WIDTHS[-1] and run.epochs_done >= 12
 
         await _until(watched)
         await pilot.pause(1.0)
@@ -122,7 +122,7 @@ async def make_pictures() -> None:
         await _take(pilot, "features-light", "textual-light")
         # The report's own width, where the map shows the network's two numbers themselves.
         await pilot.press("F", "2", "enter", "r")
-        await _until(lambda: app.state.run is not None and app.state.run.spec.features == TWO)
+        await _until(lambda: app.state.run is not None and getattr(app.state.run.spec, "features", 0) == TWO)
         # The result's dialog, which opens a moment after training has ended.
         await _until(lambda: not app.session.active and len(app.screen_stack) > 1)
         await pilot.press("escape", "4")

@@ -46,14 +46,16 @@ def epochs() -> list[EpochDone]:
         EpochDone(
             run=RUN,
             epoch=epoch,
-            train_loss=1 / epoch,
-            train_accuracy=0.3,
-            val_loss=1 / epoch,
-            val_accuracy=0.1 * epoch,
             train_s=4.0,
             val_s=0.5,
-            images_per_s=1.0,
-            learning_rate=0.001,
+            values={
+                "train_loss": 1 / epoch,
+                "train_accuracy": 0.3,
+                "val_loss": 1 / epoch,
+                "val_accuracy": 0.1 * epoch,
+                "images_per_s": 1.0,
+                "learning_rate": 0.001,
+            },
         )
         for epoch in range(1, SPEC.epochs + 1)
     ]

@@ -120,6 +120,7 @@ def make_older(home):
     """Turn a home into one of schema 1, which knew neither checkpoints nor what waits."""
     rows = {}
     gone = {"sweep": "sweep-1", "features": 2, "seed": 0, "dataset_name": "mnist", "device": "cpu", "threads": 1}
+    new_of_epochs = ("step", "named")
     with closing(sqlite3.connect(home / DATABASE)) as new:
         new.row_factory = sqlite3.Row
         for table in ("runs", "epochs", "marks"):
@@ -131,6 +132,8 @@ def make_older(home):
         for table, values in rows.items():
             for row in values:
                 values_then = row | gone if table == "runs" else row
+                for name in new_of_epochs:
+                    values_then.pop(name, None)
                 names = ", ".join(values_then)
                 places = ", ".join("?" * len(values_then))
                 old.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", list(values_then.values()))

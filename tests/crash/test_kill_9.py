@@ -108,7 +108,8 @@ def trained(history, end):
 
 def losses_of(events):
     """Return the losses of each epoch that was told."""
-    return {e["epoch"]: (e["train_loss"], e["val_loss"]) for e in events if e["type"] == "epoch_done"}
+    values = {e["epoch"]: e["values"] for e in events if e["type"] == "epoch_done"}
+    return {epoch: (found["train_loss"], found["val_loss"]) for epoch, found in values.items()}
 
 
 def end_of(events):

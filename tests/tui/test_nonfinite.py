@@ -31,7 +31,7 @@ def telling(values):
                 scores: dict[str, Any] = dict.fromkeys(
                     ("train_loss", "train_accuracy", "val_loss", "val_accuracy"), value
                 )
-                event = replace(event, **scores, val_accuracy_before=before)
+                event = replace(event, values={**event.values, **scores}, val_accuracy_before=before)
                 before = value
             elif isinstance(event, RunDone):
                 value = values[-1]

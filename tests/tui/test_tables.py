@@ -4,7 +4,8 @@ import pytest
 from rich.text import Text
 from textual.app import App
 
-from mnist_tui.core.table import Column, Direction, Unit
+from mnist_tui.core.table import Column
+from mnist_tui.core.units import Direction, Unit
 from mnist_tui.tui.widgets.tables import SortableTable, TableRow
 from tests.tui.helpers import screen_text, settle
 

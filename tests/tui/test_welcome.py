@@ -36,7 +36,7 @@ async def test_the_network_is_shown_with_shapes_and_parameters_and_follows_the_f
 def falls_back(queue, control):
     """Train on the digits because MNIST is missing."""
     for event in run_sweep(queue, control):
-        if isinstance(event, RunStarted):
+        if isinstance(event, RunStarted) and event.dataset is not None:
             event = replace(event, dataset=replace(event.dataset, label="8x8 digits (not MNIST)", note="no MNIST"))
         yield event
 

@@ -388,7 +388,7 @@ def test_one_run_for_machines_holds_its_epochs():
     print_run(run, as_json=True, out=out)
     record = json.loads(text_of(out), parse_constant=pytest.fail)
     assert [repr(event_from_json(e)) for e in record["history"]] == [repr(e) for e in run.history]
-    assert record["history"][1]["val_accuracy"] == "nan"
+    assert record["history"][1]["values"]["val_accuracy"] == "nan"
     assert record["marks"] == []
 
 

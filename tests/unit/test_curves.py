@@ -193,7 +193,8 @@ def test_x_counts_epochs_seconds_or_steps():
     assert seconds[-1] == pytest.approx(sum(e.epoch_s for e in run.history))
     steps = places(run, XAxis.STEPS)
     assert run.dataset is not None
-    assert steps[1] == 2 * steps[0] == 2 * -(-run.dataset.n_train // run.spec.batch_size)
+    assert run.network is not None
+    assert steps[1] == 2 * steps[0] == 2 * -(-run.dataset.n_train // run.network.batch_size)
     for x in XAxis:
         what = accuracy_chart(run, ChartView(x=x))
         assert what.x_unit == x.value

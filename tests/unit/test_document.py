@@ -26,8 +26,9 @@ VOID = {"meta", "img", "link", "br", "hr", "input"}
 
 
 def told(run="run-1", features=2, **options):
-    state = run_state(run, spec=RunSpec(epochs=3, features=features), **options)
-    insight = scripted_insight(run, state.spec, 3, 4_600, 10_000) if state.history else None
+    spec = RunSpec(epochs=3, features=features)
+    state = run_state(run, spec=spec, **options)
+    insight = scripted_insight(run, spec, 3, 4_600, 10_000) if state.history else None
     return RunEvidence(state, insight, PICTURES)
 
 

@@ -15,7 +15,7 @@ def test_without_past_runs_the_usual_machine_is_taken():
 def test_the_newest_runs_of_this_machine_scale_it():
     factor = machine_factor([run_state(epoch_s=4.0)])
     assert machine_factor([run_state(epoch_s=8.0)]) == pytest.approx(2 * factor)
-    one = sweep_s(SweepSpec(epochs=(10,), features=(run_state().spec.features,)), factor)
+    one = sweep_s(SweepSpec(epochs=(10,), features=(RunSpec().features,)), factor)
     assert one == pytest.approx(10 * 4.0)
     slow_now, fast_before = [run_state(epoch_s=8.0)] * 20, [run_state(epoch_s=1.0)] * 100
     assert machine_factor(slow_now + fast_before) == pytest.approx(2 * factor)

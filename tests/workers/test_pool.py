@@ -121,7 +121,7 @@ class Killing:
         self.left, self.features, self.run = times, features, ""
 
     def __call__(self, event, control):
-        if isinstance(event, RunStarted) and event.spec.features == self.features:
+        if isinstance(event, RunStarted) and getattr(event.spec, "features", 0) == self.features:
             self.run = event.run
         if isinstance(event, EpochDone) and event.run == self.run and event.epoch % 2 == 0 and self.left:
             self.left -= 1

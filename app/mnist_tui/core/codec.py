@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
@@ -19,6 +19,9 @@ from typing import Any, Final, Literal, TypeVar, Union, cast, get_args, get_orig
 NONFINITE: Final = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 LARGEST: Final = 2**63
 """Largest magnitude of an integer that is accepted."""
+
+SPARSE: Final = {"sparse": True}
+"""Metadata of a dataclass field that is left out of the JSON form while it is empty."""
 
 _HIDING: Final = re.compile("[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
 """Control and format characters that JSON leaves as they are."""
@@ -34,7 +37,9 @@ def to_json_value(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
     if is_dataclass(value):
-        return {name: to_json_value(getattr(value, name)) for name in public_fields(cast("Any", kind))}
+        sparse = _sparse_fields(cast("Any", kind))
+        known = ((name, getattr(value, name)) for name in public_fields(cast("Any", kind)))
+        return {name: to_json_value(item) for name, item in known if item or name not in sparse}
     if isinstance(value, Mapping):
         return {str(key): to_json_value(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
@@ -56,6 +61,12 @@ def dumps(record: Mapping[str, Any], *, indent: int | None = None) -> str:
 def public_fields(cls: Any) -> tuple[str, ...]:
     """Return the names of a dataclass's fields that are part of its JSON form."""
     return tuple(f.name for f in fields(cls) if f.metadata.get("json", True))
+
+
+@cache
+def _sparse_fields(cls: Any) -> frozenset[str]:
+    """Return the names of the fields that are left out of the JSON form while they are empty."""
+    return frozenset(f.name for f in fields(cls) if f.metadata.get("sparse"))
 
 
 def from_json_value(cls: type[T], record: object) -> T:
@@ -86,9 +97,10 @@ def _reader(hint: Any) -> Reader:
     if hint in _PLAIN:
         return _PLAIN[hint]
     if origin in (Union, UnionType) and NoneType in inner:
-        (other,) = (one for one in inner if one is not NoneType)
-        read = _reader(other)
+        read = _either(tuple(one for one in inner if one is not NoneType))
         return lambda value: None if value is None else read(value)
+    if origin in (Union, UnionType):
+        return _either(inner)
     if origin is tuple:
         read = _reader(inner[0])
         return lambda values: tuple(map(read, _list(values)))
@@ -100,6 +112,27 @@ def _reader(hint: Any) -> Reader:
     if issubclass(hint, StrEnum):
         return cast("Reader", hint)
     return lambda value: from_json_value(hint, value)
+
+
+def _either(kinds: tuple[Any, ...]) -> Reader:
+    """Return the function that reads a value of one of several types: all plain, or all dataclasses."""
+    if len(kinds) == 1:
+        return _reader(kinds[0])
+    if all(kind in _PLAIN for kind in kinds):
+        return _scalar
+    # The one with the most required fields that the record has.
+    required = {kind: frozenset(f.name for f in fields(kind) if _is_required(f)) for kind in kinds}
+    ordered = sorted(kinds, key=lambda kind: len(required[kind]), reverse=True)
+
+    def read(value: Any) -> Any:
+        names = _mapping(value).keys()
+        return from_json_value(next((kind for kind in ordered if required[kind] <= names), ordered[-1]), value)
+
+    return read
+
+
+def _is_required(one: Field[Any]) -> bool:
+    return one.default is MISSING and one.default_factory is MISSING
 
 
 def number(value: object) -> float:
@@ -124,6 +157,12 @@ def _whole(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) > LARGEST:
         raise ValueError("expected a whole number")
     return value
+
+
+def _scalar(value: object) -> str | int | float | bool:
+    if not isinstance(value, str | int | float | bool):
+        raise ValueError(f"expected a plain value, not {type(value).__name__}")  # noqa: TRY004 - likewise
+    return value if isinstance(value, str | bool) else number(value) if isinstance(value, float) else _whole(value)
 
 
 def _text(value: object) -> str:

@@ -12,15 +12,8 @@ from mnist_tui.core.fields import ALL, COLUMNS, TABLE_FIELDS
 from mnist_tui.core.metrics import Spread, low_outlier, newcombe_interval, student_t_95, wilson_interval
 from mnist_tui.core.numerals import count, percent
 from mnist_tui.core.state import RunState
-from mnist_tui.core.table import (
-    Column,
-    ComparisonTable,
-    Direction,
-    Row,
-    Unit,
-    format_value,
-    is_finished,
-)
+from mnist_tui.core.table import Column, ComparisonTable, Row, format_value, is_finished
+from mnist_tui.core.units import Direction, Unit
 
 TIME_NOISE: Final = 0.05
 """Relative variation of times on an idle machine; a smaller lead does not make a winner."""
@@ -58,7 +51,9 @@ def _group_key(run: RunState) -> tuple[object, ...]:
 
 
 def _newest_per_seed(group: Sequence[RunState]) -> list[RunState]:
-    return list({run.spec.seed: run for run in sorted(group, key=lambda run: (run.started_at, run.run))}.values())
+    ordered = sorted(group, key=lambda run: (run.started_at, run.run))
+    # Without a known seed, each run is a repetition of its own.
+    return list({run.run if run.spec.seed is None else run.spec.seed: run for run in ordered}.values())
 
 
 def _make_row(group: Sequence[RunState]) -> Row:

@@ -27,10 +27,16 @@ def machine_factor(runs: Iterable[RunState]) -> float:
     """
     factors = []
     for run in runs:
-        result, dataset = run.result, run.dataset
-        if result is None or dataset is None or not result.epochs_done or result.total_training_time_s <= 0:
+        result, dataset, network = run.result, run.dataset, run.network
+        if (
+            result is None
+            or dataset is None
+            or network is None
+            or not result.epochs_done
+            or result.total_training_time_s <= 0
+        ):
             continue
-        usual_s = _epoch_s(run.spec.features, dataset.n_train)
+        usual_s = _epoch_s(network.features, dataset.n_train)
         factors.append(result.total_training_time_s / result.epochs_done / usual_s)
         if len(factors) == _LAST:
             break

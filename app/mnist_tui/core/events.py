@@ -6,18 +6,22 @@ Every event is frozen, so threads can share it.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum, StrEnum, auto
 from typing import Any, ClassVar, Final, Literal
 
-from mnist_tui.core.codec import to_json_value
+from mnist_tui.core.codec import SPARSE, to_json_value
 from mnist_tui.core.conditions import DatasetInfo, Machine
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.metrics import error_reduction, improvement_points
+from mnist_tui.core.script import ScriptSpec
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.units import Direction, Unit
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """Version of the JSON form; incremented when a key changes its meaning or is removed."""
 
 
@@ -112,10 +116,10 @@ class RunStarted(Event):
     type: ClassVar[str] = "run_started"
     run: str
     sweep: str
-    spec: RunSpec
-    dataset: DatasetInfo
+    spec: RunSpec | ScriptSpec
+    dataset: DatasetInfo | None
     machine: Machine
-    parameters: int
+    parameters: int | None
     started_at: str
 
 
@@ -130,6 +134,8 @@ class Progress(Event):
         epoch_elapsed_s: Time spent in this epoch, excluding pauses.
         images_per_s: Training images per second in this epoch so far; 0 when not yet known.
         loss: Mean loss of the most recent batches; `None` outside training.
+        step: Steps of a script's run so far; the numbers logged until then are stored.
+        newest: The newest value of each number that a script logs at its steps.
     """
 
     type: ClassVar[str] = "progress"
@@ -142,6 +148,8 @@ class Progress(Event):
     epoch_elapsed_s: float
     images_per_s: float
     loss: float | None = None
+    step: int = field(default=0, metadata=SPARSE)
+    newest: Mapping[str, float] = field(default_factory=dict, metadata=SPARSE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,11 +157,12 @@ class EpochDone(Event):
     """An epoch is complete: trained and validated.
 
     Attributes:
-        train_loss, train_accuracy: Means over the training images, measured while the weights change.
-        val_loss, val_accuracy: Means over the validation images, after the epoch.
-        train_s, val_s: Duration of training and of validation.
-        images_per_s: Training images per second of `train_s`.
-        learning_rate: Adam's step size in this epoch.
+        values: Its numbers by name. Built-in runs have `train_loss` and `train_accuracy` (means over the training
+            images, measured while the weights change), `val_loss` and `val_accuracy` (means over the validation
+            images, after the epoch), `images_per_s` (training images per second of `train_s`) and `learning_rate`
+            (Adam's step size in this epoch). Scripts choose the names.
+        train_s, val_s: Duration of training and of validation; a script's epoch has only the former.
+        step: Steps of a script's run at the end of the epoch.
         val_accuracy_before: Validation accuracy of the previous epoch; `None` for epoch 1, and after parsing JSON until
             `after` fills it in.
         insight: What validation shows about the network, only for the store; skipped for some fast epochs.
@@ -163,17 +172,47 @@ class EpochDone(Event):
     type: ClassVar[str] = "epoch_done"
     run: str
     epoch: int
-    train_loss: float
-    train_accuracy: float
-    val_loss: float
-    val_accuracy: float
     train_s: float
     val_s: float
-    images_per_s: float
-    learning_rate: float
+    values: Mapping[str, float]
+    step: int = field(default=0, metadata=SPARSE)
     val_accuracy_before: float | None = field(default=None, repr=False, compare=False, metadata={"json": False})
     insight: Insight | None = field(default=None, repr=False, compare=False, metadata={"json": False})
     checkpoint: bytes | None = field(default=None, repr=False, compare=False, metadata={"json": False})
+
+    def value(self, name: str) -> float:
+        """Return a number of this epoch; NaN if it has none of this name."""
+        return self.values.get(name, math.nan)
+
+    @property
+    def train_loss(self) -> float:
+        """The number `train_loss`; NaN if there is none, likewise for the following."""
+        return self.value("train_loss")
+
+    @property
+    def train_accuracy(self) -> float:
+        """The number `train_accuracy`."""
+        return self.value("train_accuracy")
+
+    @property
+    def val_loss(self) -> float:
+        """The number `val_loss`."""
+        return self.value("val_loss")
+
+    @property
+    def val_accuracy(self) -> float:
+        """The number `val_accuracy`."""
+        return self.value("val_accuracy")
+
+    @property
+    def images_per_s(self) -> float:
+        """The number `images_per_s`."""
+        return self.value("images_per_s")
+
+    @property
+    def learning_rate(self) -> float:
+        """The number `learning_rate`."""
+        return self.value("learning_rate")
 
     @property
     def epoch_s(self) -> float:
@@ -192,12 +231,8 @@ class EpochDone(Event):
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values, including those derived from the previous epoch."""
-        record = Event.to_json(self)
-        rate = record.pop("learning_rate")
-        record["improvement_points"] = to_json_value(self.improvement_points)
-        record["error_reduction"] = to_json_value(self.error_reduction)
-        record["learning_rate"] = rate
-        return record
+        derived = {"improvement_points": self.improvement_points, "error_reduction": self.error_reduction}
+        return {**Event.to_json(self), **to_json_value(derived)}
 
     def after(self, before: EpochDone | None) -> EpochDone:
         """Return the epoch with `val_accuracy_before` taken from its predecessor."""
@@ -213,6 +248,34 @@ class EpochDone(Event):
     def public(self) -> EpochDone:
         """The epoch without its insight and its checkpoint."""
         return replace(self, insight=None, checkpoint=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricDeclared(Event):
+    """A script has said how to read one of its numbers, where its name does not.
+
+    Attributes:
+        name: The name of the number.
+        goal: Which direction is better; empty to keep what the name says.
+        unit: Its unit; likewise.
+        is_primary: It decides which epoch is best.
+    """
+
+    type: ClassVar[str] = "metric_declared"
+    run: str
+    name: str
+    goal: Direction | None = None
+    unit: Unit | None = None
+    is_primary: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultsLogged(Event):
+    """A script has logged numbers that belong to the run as a whole, such as those of a test after its last epoch."""
+
+    type: ClassVar[str] = "results_logged"
+    run: str
+    values: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -345,6 +408,8 @@ class RunDone(Event):
         best_val_accuracy, best_epoch: The best validation accuracy and the first epoch that reached it.
         test_accuracy, test_loss: Measured once, with the weights after the last epoch; `None` if not measured.
         total_training_time_s: Sum of all epoch times, excluding loading, pauses and the test.
+        last: A script's numbers: those of the last epoch, and those logged after it.
+        best: The best value of each of them that has a goal.
     """
 
     type: ClassVar[str] = "run_done"
@@ -361,6 +426,8 @@ class RunDone(Event):
     test_loss: float | None
     total_training_time_s: float
     ended_at: str
+    last: Mapping[str, float] = field(default_factory=dict, metadata=SPARSE)
+    best: Mapping[str, float] = field(default_factory=dict, metadata=SPARSE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

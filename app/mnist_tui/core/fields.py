@@ -14,7 +14,8 @@ from mnist_tui.core.metrics import Spread, spread
 from mnist_tui.core.setting import OFF, Setting, in_words
 from mnist_tui.core.spec import SETTINGS
 from mnist_tui.core.state import RunState
-from mnist_tui.core.table import Column, Direction, Unit, Value
+from mnist_tui.core.table import Column, Value
+from mnist_tui.core.units import Direction, Unit
 
 Getter: TypeAlias = Callable[[RunState], Value]
 
@@ -73,18 +74,18 @@ def _threads(group: Sequence[RunState]) -> float | str | None:
 _ACTUAL: Final[dict[str, dict[str, Any]]] = {
     "epochs": {"get": lambda run: run.epochs, "same": lambda run: run.epochs},
     "learning_rate": {
-        "brief": lambda run: "→".join(f"{rate:g}" for rate in (run.spec.learning_rate, *(new for _, new in run.rates)))
+        "brief": lambda run: "→".join(f"{rate:g}" for rate in run.all_rates),
     },
-    "patience": {"brief": lambda run: in_words(run.spec.patience)},
+    "patience": {"brief": lambda run: in_words(run.network.patience) if run.network is not None else None},
     "dataset": {
         "get": lambda run: run.dataset.label if run.dataset else None,
-        "asked": lambda run: run.dataset.name if run.dataset else run.spec.dataset,
+        "asked": lambda run: run.dataset.name if run.dataset else getattr(run.spec, "dataset", ""),
         # Datasets are distinguished by digest, not by label: see `data_digest`.
         "same": None,
     },
     "device": {
         "get": lambda run: run.machine.device if run.machine else None,
-        "asked": lambda run: run.machine.device if run.machine else run.spec.device,
+        "asked": lambda run: run.machine.device if run.machine else getattr(run.spec, "device", ""),
         "same": lambda run: (run.machine.device, run.machine.device_name) if run.machine else None,
     },
     "backend": {
@@ -104,7 +105,7 @@ _REPORTED: Final = ("epochs", "features")
 
 def _field_of(setting: Setting) -> Field:
     def get(run: RunState) -> Value:
-        value: Value = getattr(run.spec, setting.key)
+        value: Value = getattr(run.spec, setting.key, None)
         return value
 
     unit = Unit.TEXT if setting.choices else Unit.LOSS if setting.check is not None else Unit.COUNT

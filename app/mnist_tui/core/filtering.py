@@ -10,7 +10,8 @@ from typing import Final, TypeAlias
 
 from mnist_tui.core.fields import ALL, Field
 from mnist_tui.core.state import RunState
-from mnist_tui.core.table import Unit, Value
+from mnist_tui.core.table import Value
+from mnist_tui.core.units import Unit
 from mnist_tui.errors import UsageError
 
 Test: TypeAlias = Callable[[RunState], bool]

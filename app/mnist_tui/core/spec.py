@@ -175,7 +175,12 @@ class RunSpec:
     @property
     def title(self) -> str:
         """The settings varied most often, in short: `10 epochs x 2 features, seed 0`."""
-        return f"{count(self.epochs, 'epoch')} x {count(self.features, 'feature')}, seed {self.seed}"
+        return f"{count(self.epochs, 'epoch')} x {self.brief}"
+
+    @property
+    def brief(self) -> str:
+        """What distinguishes the run, without its epochs: `2 features, seed 0`."""
+        return f"{count(self.features, 'feature')}, seed {self.seed}"
 
 
 SETTINGS: Final = settings_of(RunSpec)

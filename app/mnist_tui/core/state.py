@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Self, TypeAlias
+from typing import Final, TypeAlias
 
 from mnist_tui.core.columns import ELAPSED, Columns
 from mnist_tui.core.conditions import DatasetInfo, Machine
@@ -13,11 +13,13 @@ from mnist_tui.core.events import (
     EpochDone,
     EpochsChanged,
     Event,
+    MetricDeclared,
     Notice,
     Phase,
     Preparing,
     Progress,
     RateChanged,
+    ResultsLogged,
     RunContinued,
     RunDone,
     RunPaused,
@@ -28,14 +30,22 @@ from mnist_tui.core.events import (
     SweepStarted,
 )
 from mnist_tui.core.labels import Labels
+from mnist_tui.core.metric import Metric, primary_of
 from mnist_tui.core.metrics import RECENT, time_to_go_s
+from mnist_tui.core.script import ScriptSpec
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.summary import BUILT_IN, VAL_ACCURACY, Summary, best_epoch
+from mnist_tui.core.units import Direction
 
 MAX_STEPS: Final = 400
 """Maximum number of points kept within an epoch; beyond that, every other one is dropped."""
 
-Annotation: TypeAlias = EpochsChanged | RateChanged | RunPaused | RunResumed | RunContinued
-"""Marks of a run: pauses, resumes and changed settings."""
+Annotation: TypeAlias = (
+    EpochsChanged | RateChanged | RunPaused | RunResumed | RunContinued | MetricDeclared | ResultsLogged
+)
+"""What happens to a run between its epochs: pauses, resumes, changed settings, and what a script says about it."""
+OfRun: TypeAlias = Progress | EpochDone | Annotation | RunDone
+"""The events of a run in progress."""
 
 
 def summarise(
@@ -72,45 +82,12 @@ def _end(run: str, history: Sequence[EpochDone], best: EpochDone | None, total_s
     )
 
 
-def best_epoch(history: Sequence[EpochDone]) -> EpochDone | None:
-    """Return the first epoch with the highest validation accuracy; epochs with non-finite numbers do not count."""
-    finite = [e for e in history if all(map(math.isfinite, (e.val_accuracy, e.val_loss, e.train_loss)))]
-    return max(finite, key=lambda e: (e.val_accuracy, -e.epoch), default=None)
-
-
 def patience_ended(history: Sequence[EpochDone], patience: int | None) -> bool:
     """Return True if patience has run out: the best epoch was that many epochs ago."""
     if patience is None or len(history) <= patience:
         return False
     best = best_epoch(history)
     return best is not None and len(history) - best.epoch >= patience
-
-
-@dataclass(slots=True)
-class _Summary:
-    """Incremental summary of all epochs: only new ones are processed.
-
-    Attributes:
-        best: See `best_epoch`.
-        lowest_loss: The first epoch with the lowest validation loss.
-    """
-
-    best: EpochDone | None = None
-    lowest_loss: EpochDone | None = None
-    _seen: Sequence[EpochDone] = ()
-    _count: int = 0
-
-    def of(self, history: Sequence[EpochDone]) -> Self:
-        """Bring the summary up to date with an append-only history."""
-        if history is not self._seen:
-            self.best, self.lowest_loss, self._seen, self._count = None, None, history, 0
-        for epoch in history[self._count :]:
-            self.best = best_epoch([epoch] if self.best is None else [self.best, epoch])
-            lowest = math.inf if self.lowest_loss is None else self.lowest_loss.val_loss
-            if math.isfinite(epoch.val_loss) and epoch.val_loss < lowest:
-                self.lowest_loss = epoch
-        self._count = len(history)
-        return self
 
 
 @dataclass(slots=True)
@@ -125,10 +102,12 @@ class RunState:
         steps: Points of the current epoch: position on the epoch axis, and loss.
         result: How the run ended; `None` before.
         labels: The user's labels.
+        declared: What a script has said about its numbers, by name.
+        results: Numbers that a script logged for the run as a whole.
     """
 
     run: str
-    spec: RunSpec
+    spec: RunSpec | ScriptSpec
     sweep: str = ""
     status: Status = Status.QUEUED
     epochs: int = 0
@@ -142,7 +121,9 @@ class RunState:
     steps: list[tuple[float, float]] = field(default_factory=list)
     result: RunDone | None = None
     labels: Labels = field(default_factory=Labels)
-    _summary: _Summary = field(default_factory=_Summary, init=False, repr=False, compare=False)
+    declared: dict[str, MetricDeclared] = field(default_factory=dict)
+    results: dict[str, float] = field(default_factory=dict)
+    _summary: Summary = field(default_factory=Summary, init=False, repr=False, compare=False)
     _columns: Columns = field(default_factory=Columns, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -152,6 +133,23 @@ class RunState:
     def title(self) -> str:
         """A short summary of its settings, like `RunSpec.title`, but with its current target number of epochs."""
         return replace(self.spec, epochs=self.epochs).title
+
+    @property
+    def network(self) -> RunSpec | None:
+        """The settings of the built-in network; `None` for a script's run."""
+        return self.spec if isinstance(self.spec, RunSpec) else None
+
+    @property
+    def validation_key(self) -> tuple[str, int] | None:
+        """What identifies its validation images: the digest of the data and the split seed; `None` without data."""
+        if self.dataset is None:
+            return None
+        return self.dataset.sha256, self.network.split_seed if self.network is not None else 0
+
+    @property
+    def script(self) -> ScriptSpec | None:
+        """The settings of a script's run; `None` for the built-in network."""
+        return self.spec if isinstance(self.spec, ScriptSpec) else None
 
     @property
     def epochs_done(self) -> int:
@@ -174,6 +172,12 @@ class RunState:
         return tuple(sorted((epoch, rate) for epoch, rate in rates.items() if epoch <= max(1, self.epochs)))
 
     @property
+    def all_rates(self) -> tuple[float, ...]:
+        """The learning rates one after another; a script's first one is unknown."""
+        first = () if self.network is None else (self.network.learning_rate,)
+        return (*first, *(rate for _, rate in self.rates))
+
+    @property
     def rate_changes(self) -> str:
         """The learning rate changes as text, `0.004 from epoch 4`; empty if there were none."""
         return ", ".join(f"{rate:g} from epoch {epoch}" for epoch, rate in self.rates)
@@ -181,7 +185,7 @@ class RunState:
     @property
     def learning_rate(self) -> float:
         """The learning rate of the epoch in progress, or of the last one."""
-        rate = self.spec.learning_rate
+        rate = self.spec.learning_rate if isinstance(self.spec, RunSpec) else math.nan
         for epoch, changed in self.rates:
             if epoch <= self.epochs_done + (not self.status.is_over):
                 rate = changed
@@ -194,13 +198,40 @@ class RunState:
 
     @property
     def best(self) -> EpochDone | None:
-        """The epoch with the best validation accuracy."""
-        return self._summary.of(self.history).best
+        """The epoch with the best value of the primary metric."""
+        summary = self._summary.of(self.history)
+        if isinstance(self.spec, RunSpec):
+            return summary.by_accuracy
+        return None if self.primary is None else summary.best(self.primary.name, self.primary.goal)
+
+    def best_of(self, one: Metric) -> EpochDone | None:
+        """Return the first epoch with the best value of a metric; `None` if it has no goal."""
+        return self._summary.of(self.history).best(one.name, one.goal)
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """What its numbers mean, in the order in which they appeared."""
+        if isinstance(self.spec, RunSpec):
+            return BUILT_IN
+        more = {**(self.result.last if self.result is not None else {}), **self.results}
+        return self._summary.of(self.history).metrics(more, self.newest_of_steps, self.declared)
+
+    @property
+    def newest_of_steps(self) -> Mapping[str, float]:
+        """The newest value of each number that a script logs at its steps, while it is in progress."""
+        return self.progress.newest if self.progress is not None else {}
+
+    @property
+    def primary(self) -> Metric | None:
+        """The metric that decides which epoch is best; `None` if no number has a goal."""
+        if isinstance(self.spec, RunSpec):
+            return VAL_ACCURACY
+        return primary_of(self.metrics, [said.name for said in self.declared.values() if said.is_primary])
 
     @property
     def lowest_loss(self) -> EpochDone | None:
         """The epoch with the lowest validation loss."""
-        return self._summary.of(self.history).lowest_loss
+        return self._summary.of(self.history).best("val_loss", Direction.LOWER)
 
     @property
     def columns(self) -> Columns:
@@ -210,9 +241,31 @@ class RunState:
     @property
     def so_far(self) -> RunDone | None:
         """Its result, or for a run in progress its result so far; `None` before the first epoch."""
-        if self.result is not None or not self.history:
+        if self.result is not None or not (self.history or self.newest_of_steps):
             return self.result
-        return _end(self.run, self.history, self.best, self._epochs_s, self.status)
+        return self._end(self.status)
+
+    def ended(self, status: Status, *, ended_at: str, reason: str = "") -> RunDone:
+        """Return how the run ended, computed from its finished epochs; for runs without a test."""
+        return replace(self._end(status), reason=reason, ended_at=ended_at)
+
+    def _end(self, status: Status) -> RunDone:
+        end = _end(self.run, self.history, self.best, self._epochs_s, status)
+        if isinstance(self.spec, RunSpec):
+            return end
+        last = {**(self.last.values if self.last is not None else self.newest_of_steps), **self.results}
+        best = {one.name: epoch.value(one.name) for one in self.metrics if (epoch := self.best_of(one)) is not None}
+        best_epoch = self.best.epoch if self.best is not None else None
+        return replace(
+            end,
+            last=last,
+            best=best,
+            best_epoch=best_epoch,
+            total_training_time_s=self.elapsed_s,
+            last_epoch_accuracy=None,
+            last_val_accuracy=None,
+            best_val_accuracy=None,
+        )
 
     @property
     def fraction(self) -> float:
@@ -317,7 +370,7 @@ class SessionState:
                 self.finished_sweep = event
             case Notice():
                 self.notices.append(event)
-            case Progress() | EpochDone() | EpochsChanged() | RateChanged() | RunPaused() | RunResumed() | RunDone():
+            case _ if isinstance(event, OfRun):
                 if (run := self.runs.get(event.run)) is not None:
                     apply_to_run(run, event)
                 if isinstance(event, RunDone) and event.run == self.current:
@@ -353,13 +406,13 @@ def continue_run(event: RunContinued) -> RunState:
         raise ValueError(f"the story of {event.run} does not begin with run_started")  # noqa: TRY004 - a damaged value
     run = start_run(start)
     for past in rest:
-        if isinstance(past, EpochDone | EpochsChanged | RateChanged | RunPaused | RunResumed | RunContinued):
+        if isinstance(past, EpochDone | Annotation):
             apply_to_run(run, past)
     apply_to_run(run, event)
     return run
 
 
-def apply_to_run(run: RunState, event: Progress | EpochDone | Annotation | RunDone) -> None:
+def apply_to_run(run: RunState, event: OfRun) -> None:
     """Apply one event to this run; an epoch that is already known is ignored."""
     match event:
         case Progress():
@@ -371,25 +424,36 @@ def apply_to_run(run: RunState, event: Progress | EpochDone | Annotation | RunDo
                 run.steps.clear()
         case EpochsChanged():
             run.epochs = event.epochs
-            run.marks.append(event)
-        case RateChanged():
-            run.marks.append(event)
+            take_mark(run, event)
         case RunPaused():
             run.status = Status.PAUSED
-            run.marks.append(event)
+            take_mark(run, event)
         case RunResumed():
             run.status = Status.RUNNING
-            run.marks.append(event)
+            take_mark(run, event)
         case RunContinued():
             run.status = Status.RUNNING
             run.epochs = event.epochs
             run.result = None
-            run.marks.append(event)
+            take_mark(run, event)
+        case RateChanged() | MetricDeclared() | ResultsLogged():
+            take_mark(run, event)
         case RunDone():
             run.status = event.status
             run.result = event
             run.progress = None
             run.steps.clear()
+
+
+def take_mark(run: RunState, mark: Annotation) -> None:
+    """Note what happened to a run, without changing its status."""
+    match mark:
+        case MetricDeclared():
+            run.declared[mark.name] = mark
+        case ResultsLogged():
+            run.results.update(mark.values)
+        case _:
+            run.marks.append(mark)
 
 
 def _take_step(run: RunState, event: Progress) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final, TypeAlias, TypeVar
 
 from mnist_tui.core.events import SCHEMA, Status
 from mnist_tui.core.metrics import Spread
 from mnist_tui.core.numerals import fixed, percent, time_digits
+from mnist_tui.core.units import Direction, Unit
 
 T = TypeVar("T")
 FORMATS: Final = ("md", "csv", "json", "tex", "html")
@@ -20,24 +20,6 @@ STATISTICS: Final = ("std", "median", "min", "max")
 
 Value: TypeAlias = Spread | float | str | None
 """What a cell holds: a mean with its spread, a setting, a word, or nothing."""
-
-
-class Unit(StrEnum):
-    """The unit of a column."""
-
-    COUNT = "count"
-    FRACTION = "fraction"
-    SECONDS = "s"
-    LOSS = "loss"
-    TEXT = "text"
-
-
-class Direction(StrEnum):
-    """Whether higher or lower values of a column are better."""
-
-    HIGHER = "higher"
-    LOWER = "lower"
-    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,15 +224,17 @@ class RunLoop:
         done = EpochDone(
             run=self._run,
             epoch=epoch,
-            train_loss=train.loss,
-            train_accuracy=train.accuracy,
-            val_loss=validation.loss,
-            val_accuracy=validation.accuracy,
             train_s=train_s,
             val_s=watch.elapsed_s,
-            images_per_s=self._images_per_s,
+            values={
+                "train_loss": train.loss,
+                "train_accuracy": train.accuracy,
+                "val_loss": validation.loss,
+                "val_accuracy": validation.accuracy,
+                "images_per_s": self._images_per_s,
+                "learning_rate": self._rate_of(epoch),
+            },
             val_accuracy_before=self._history[-1].val_accuracy if self._history else None,
-            learning_rate=self._rate_of(epoch),
         )
         self._history.append(done)
         return done.with_parts(self._look(epoch), self._checkpoint(epoch))

@@ -50,6 +50,7 @@ def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event
         for queued in _until_stopped(queue, control):
             control.requests.begin_run(queued.run, paused=queued.paused)
             past = queued.continuation.started if queued.continuation is not None else None
+            data_before = past.dataset if past is not None else None
             spec = queued.spec if past is None else as_before(queued.spec, past)
             device = choose_device(spec.device)
             backend = choose_backend(spec.backend, device, spec.features)
@@ -58,9 +59,9 @@ def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event
             dataset = yield from _dataset(spec, control)
             if dataset is None:
                 break
-            if past is not None and past.dataset.sha256 != dataset.info.sha256:
+            if data_before is not None and data_before.sha256 != dataset.info.sha256:
                 message = (
-                    f"The run {queued.run} cannot be resumed: it was started on different data ({past.dataset.label})."
+                    f"The run {queued.run} cannot be resumed: it was started on different data ({data_before.label})."
                 )
                 yield Notice(level="error", message=message, exit_code=DataError.exit_code)
                 continue
@@ -134,11 +135,10 @@ def _dataset(spec: RunSpec, control: RunControl) -> Generator[Event, None, Datas
 
 def as_before(spec: RunSpec, past: RunStarted) -> RunSpec:
     """Return the settings with the dataset, device, backend and threads that the run started with, where available."""
+    spec = replace(spec, dataset=past.dataset.name if past.dataset is not None else spec.dataset)
     try:
         choose_device(past.machine.device)
     except UsageError:
-        return replace(spec, dataset=past.dataset.name)
+        return spec
     machine = past.machine
-    return replace(
-        spec, dataset=past.dataset.name, device=machine.device, backend=machine.backend, threads=machine.threads
-    )
+    return replace(spec, device=machine.device, backend=machine.backend, threads=machine.threads)

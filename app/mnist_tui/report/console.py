@@ -179,8 +179,9 @@ def _start_line(event: RunStarted) -> Text:
     machine = event.machine
     device = machine.device if machine.device == "cpu" else machine.device_name
     return Text.assemble(
-        (event.spec.title, "bold"),
-        f"  {printable(event.dataset.label)}  {printable(device)}  ",
+        (printable(event.spec.title), "bold"),
+        f"  {printable(event.dataset.label)}" if event.dataset is not None else "",
+        f"  {printable(device)}  ",
         (printable(event.run), "dim"),
     )
 

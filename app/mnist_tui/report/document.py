@@ -85,11 +85,12 @@ def _blocks(told: Sequence[RunEvidence]) -> list[Block]:
 
 
 def _data(runs: Sequence[RunState]) -> Table:
-    known = {(run.dataset.sha256, run.spec.split_seed): run for run in runs if run.dataset is not None}
+    known = {run.validation_key: run for run in runs}
     rows = []
-    for (_, split_seed), run in known.items():
+    for key, run in known.items():
         data = run.dataset
-        if data is not None:
+        if data is not None and key is not None:
+            split_seed = key[1]
             counts = (f"{count:,}" for count in (data.n_train, data.n_validation, data.n_test))
             rows.append([printable(data.label), *counts, str(split_seed), data.sha256[:16]])
     return Table(("Dataset", "Training", "Validation", "Test", "Split seed", "SHA-256 prefix"), rows, "Images")
@@ -100,8 +101,8 @@ def _network(runs: Sequence[RunState]) -> list[Block]:
         "Two convolutions reduce an image to a few numbers, the bottleneck, from which two linear layers predict the "
         "class. The number of features sets the width of the convolutions and the bottleneck."
     ]
-    for features in sorted({run.spec.features for run in runs})[:MAX_RUNS]:
-        run = next(run for run in runs if run.spec.features == features)
+    widths = {run.network.features: run for run in reversed(runs) if run.network is not None}
+    for features, run in sorted(widths.items())[:MAX_RUNS]:
         count = f": {run.parameters:,} parameters" if run.parameters else ""
         noun = "feature" if features == 1 else "features"
         if run.dataset is None or not run.dataset.side:
@@ -120,7 +121,7 @@ def _layer(layer: Layer) -> str:
 
 
 def _protocol(runs: Sequence[RunState]) -> list[Block]:
-    specs = [run.spec for run in runs]
+    specs = [run.network for run in runs if run.network is not None]
     machines = [run.machine for run in runs if run.machine is not None]
     facts = [
         ("Optimizer", "Adam, cross-entropy loss"),
@@ -155,9 +156,8 @@ def _results(runs: Sequence[RunState]) -> list[Block]:
 
 def _run(told: RunEvidence) -> list[Block]:
     run = told.run
-    noun = "feature" if run.spec.features == 1 else "features"
     blocks: list[Block] = [
-        Title(2, f"{run.epochs} epochs, {run.spec.features} {noun}, seed {run.spec.seed}"),
+        Title(2, printable(f"{run.epochs} epochs, {run.spec.brief}" if run.network else run.spec.title)),
         f"{status_text(run.status)}, {printable(run.run)}, started {format_moment(run.started_at)}.",
     ]
     if not run.history:

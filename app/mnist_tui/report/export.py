@@ -21,7 +21,8 @@ from mnist_tui.core.codec import dumps, to_json_value
 from mnist_tui.core.events import SCHEMA
 from mnist_tui.core.fields import COLUMNS
 from mnist_tui.core.state import RunState
-from mnist_tui.core.table import FORMATS, STATISTICS, Column, ComparisonTable, Unit, format_value, is_finished
+from mnist_tui.core.table import FORMATS, STATISTICS, Column, ComparisonTable, format_value, is_finished
+from mnist_tui.core.units import Unit
 from mnist_tui.errors import UsageError
 from mnist_tui.report.formatting import harmless, printable
 

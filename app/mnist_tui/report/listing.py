@@ -13,8 +13,10 @@ from rich.text import Text
 from mnist_tui.core.codec import dumps, to_json_value
 from mnist_tui.core.events import SCHEMA, EpochDone
 from mnist_tui.core.fields import REPORT_COLUMNS, SETTING_FIELDS, Field
+from mnist_tui.core.setting import in_words
 from mnist_tui.core.state import RunState
-from mnist_tui.core.table import ComparisonTable, Unit
+from mnist_tui.core.table import ComparisonTable
+from mnist_tui.core.units import Unit
 from mnist_tui.report.export import people_cells, people_footnotes
 from mnist_tui.report.fitting import TextColumn, print_fitting
 from mnist_tui.report.formatting import (
@@ -163,8 +165,8 @@ def _runs_columns(runs: Sequence[RunState]) -> list[TextColumn]:
         column("Started", lambda run: format_moment(run.started_at), gives_way=2),
         TextColumn("Status", [Text(status_text(run.status), status_style(run.status)) for run in runs]),
         column("Epochs", lambda run: f"{run.epochs_done}/{run.epochs}", right=True),
-        column("Features", lambda run: str(run.spec.features), right=True),
-        column("Seed", lambda run: str(run.spec.seed), right=True, gives_way=1),
+        column("Features", lambda run: str(run.network.features) if run.network else NOTHING, right=True),
+        column("Seed", lambda run: NOTHING if run.spec.seed is None else str(run.spec.seed), right=True, gives_way=1),
         column("Dataset", lambda run: printable(run.dataset.name) if run.dataset else NOTHING, gives_way=3),
         column("Last Val Accuracy", lambda run: format_percent(_last_val_accuracy(run)), right=True),
         column(
@@ -227,7 +229,8 @@ def _called(run: RunState) -> list[tuple[str, str]]:
 
 def rates_in_words(run: RunState) -> str:
     """Return the learning rate of a run and its changes: `0.001, then 0.004 from epoch 4`."""
-    return ", then ".join(filter(None, [f"{run.spec.learning_rate:g}", run.rate_changes]))
+    first = f"{run.network.learning_rate:g}" if run.network is not None else ""
+    return ", then ".join(filter(None, [first, run.rate_changes]))
 
 
 def other_settings() -> Iterator[Field]:
@@ -235,8 +238,26 @@ def other_settings() -> Iterator[Field]:
     return (field for field in SETTING_FIELDS if field.key not in _IN_WORDS_OF_THEIR_OWN)
 
 
+def _settings(run: RunState) -> list[tuple[str, str]]:
+    """Return the settings of a run as names and values."""
+    if (script := run.script) is not None:
+        known = [("Script", script.source), ("Project", script.project), ("Rate changes", run.rate_changes)]
+        return [pair for pair in known if pair[1]] + [(key, in_words(value)) for key, value in script.config.items()]
+    spec = run.network
+    if spec is None:
+        return []
+    return [
+        ("Features", str(spec.features)),
+        ("Seed", f"{spec.seed}, split seed {spec.split_seed}"),
+        ("Batch size", str(spec.batch_size)),
+        ("Learning rate", rates_in_words(run)),
+        *([("Patience", f"{spec.patience} epochs")] if spec.patience is not None else []),
+        *((field.name, field.in_words(run)) for field in other_settings() if field.get(run) is not None),
+    ]
+
+
 def _facts(run: RunState) -> list[tuple[str, Text]]:
-    spec, data, machine, result = run.spec, run.dataset, run.machine, run.result
+    data, machine, result = run.dataset, run.machine, run.result
     status = Text(status_text(run.status), status_style(run.status))
     if result is not None and result.reason:
         status.append(f"  {printable(result.reason)}", "default")
@@ -246,16 +267,7 @@ def _facts(run: RunState) -> list[tuple[str, Text]]:
         ("Started", Text(format_moment(run.started_at))),
         ("Status", status),
         ("Epochs", Text(f"{run.epochs_done} of {run.epochs}")),
-        ("Features", Text(str(spec.features))),
-        ("Seed", Text(f"{spec.seed}, split seed {spec.split_seed}")),
-        ("Batch size", Text(str(spec.batch_size))),
-        ("Learning rate", Text(rates_in_words(run))),
-        *([("Patience", Text(f"{spec.patience} epochs"))] if spec.patience is not None else []),
-        *(
-            (field.name, Text(printable(field.in_words(run))))
-            for field in other_settings()
-            if field.get(run) is not None
-        ),
+        *((name, Text(printable(text))) for name, text in _settings(run)),
     ]
     if run.parameters is not None:
         facts.append(("Parameters", Text(f"{run.parameters:,}")))

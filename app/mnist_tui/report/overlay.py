@@ -63,4 +63,10 @@ def overlay_chart(
 
 def short_name(run: RunState) -> str:
     """Return a run's name, or its abbreviated settings if it has none."""
-    return printable(run.labels.name) or f"{run.epochs} ep x {run.spec.features} f s{run.spec.seed}"
+    return printable(run.labels.name) or _brief(run)
+
+
+def _brief(run: RunState) -> str:
+    if run.network is None:
+        return printable(run.spec.brief)
+    return f"{run.epochs} ep x {run.network.features} f s{run.network.seed}"

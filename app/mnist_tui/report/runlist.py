@@ -9,7 +9,8 @@ from typing import Final
 
 from mnist_tui.core.fields import ALL, SETTING_FIELDS, Field
 from mnist_tui.core.state import RunState
-from mnist_tui.core.table import Column, Direction, Unit, Value
+from mnist_tui.core.table import Column, Value
+from mnist_tui.core.units import Direction, Unit
 from mnist_tui.report.formatting import format_moment, short_id, shortened, status_text
 
 

@@ -48,7 +48,11 @@ def limits(run: RunState | None, x: XAxis) -> tuple[float, float]:
 
 def steps_per_epoch(run: RunState) -> float:
     """Return the number of steps per epoch, or 1 while unknown."""
-    return float(math.ceil(run.dataset.n_train / run.spec.batch_size)) if run.dataset is not None else 1.0
+    if run.last is not None and run.last.step:
+        return run.last.step / run.last.epoch
+    if run.dataset is None or run.network is None:
+        return 1.0
+    return float(math.ceil(run.dataset.n_train / run.network.batch_size))
 
 
 def has_only_steps(run: RunState) -> bool:

@@ -104,8 +104,9 @@ class HandOver:
         stopped = [run for name, run in runs if run.status is Status.STOPPED and name not in self._over]
         self._ended = len(stopped)
         ended = (
-            QueuedRun(each.run, each.spec, continues=True, epochs=each.epochs, paused=each.run in self._paused)
+            QueuedRun(each.run, spec, continues=True, epochs=each.epochs, paused=each.run in self._paused)
             for each in stopped
+            if (spec := each.network) is not None
         )
         return (*ended, *self._session.let_go_of_queue())
 

@@ -45,7 +45,7 @@ class Library:
         self._seen: tuple[object, ...] = ()
         self._last_insights: dict[tuple[str, int], Insight | None] = {}
         self._insights: dict[tuple[str, int], Insight | None] = {}
-        self._pictures: dict[tuple[str, int], ValidationSet | None] = {}
+        self._pictures: dict[tuple[str, int] | None, ValidationSet | None] = {}
 
     @property
     def has_store(self) -> bool:
@@ -162,7 +162,7 @@ class Library:
 
     def pictures(self, run: RunState) -> ValidationSet | None:
         """Return the validation images of a run; errors as for `load`."""
-        key = (run.dataset.sha256 if run.dataset is not None else "", run.spec.split_seed)
+        key = run.validation_key
         if key not in self._pictures:
             with Store.open_readonly(self._home) as store:
                 # Cache only one set: it is large.

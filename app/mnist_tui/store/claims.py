@@ -80,11 +80,15 @@ def continuing(store: Store, name: str, epochs: int | None = None) -> QueuedRun:
         raise UsageError(f"the run {run.run} is in progress", "Attach to it with `mnist-tui attach`")
     if run.status is Status.DIVERGED:
         raise UsageError(f"the run {run.run} diverged", "Start a new one with a smaller learning rate")
-    done, patience = run.epochs_done, run.spec.patience
+    spec = run.network
+    if spec is None:
+        step = f"Start its script again with MNIST_TUI_RESUME={run.run}"
+        raise UsageError(f"the run {run.run} belongs to a script, which only you can start", step)
+    done, patience = run.epochs_done, spec.patience
     if run.status is Status.FINISHED and patience_ended(run.history, patience):
         message = f"the run {run.run} ended after {done} epochs, when its patience of {patience} ran out"
         raise UsageError(message, "Start a new one with a larger patience")
     reach = epochs or run.epochs
     if reach < run.epochs_done or (reach == run.epochs_done and run.status is Status.FINISHED):
         raise UsageError(f"the run {run.run} already has {run.epochs_done} epochs", "Ask for more epochs")
-    return QueuedRun(run.run, replace(run.spec, epochs=reach), continues=True, epochs=reach)
+    return QueuedRun(run.run, replace(spec, epochs=reach), continues=True, epochs=reach)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeAlias
+from typing import Final, Self
 
 from mnist_tui.core.codec import dumps
 from mnist_tui.core.events import (
@@ -20,9 +20,10 @@ from mnist_tui.core.events import (
     EpochDone,
     EpochsChanged,
     Event,
+    MetricDeclared,
     Notice,
-    Progress,
     RateChanged,
+    ResultsLogged,
     RunContinued,
     RunDone,
     RunPaused,
@@ -33,16 +34,14 @@ from mnist_tui.core.events import (
 )
 from mnist_tui.core.labels import Labels
 from mnist_tui.core.queue import Continuation, QueuedRun
-from mnist_tui.core.state import Annotation
+from mnist_tui.core.state import OfRun
 from mnist_tui.errors import MnistTuiError, StoreError, UsageError
 from mnist_tui.store import checkpoints, sql, waiting
 from mnist_tui.store.connection import Connection
 from mnist_tui.store.lock import Locks, is_held
 from mnist_tui.store.reading import RunReader
-from mnist_tui.store.schema import EPOCH_COLUMNS, to_column
+from mnist_tui.store.schema import VALUE_COLUMNS, to_column
 
-OfRun: TypeAlias = Checkpoint | EpochDone | Progress | RunDone | Annotation
-"""Events of a run in progress; recording one also re-checks the run's lock."""
 LOOK_S: Final = 0.1
 """Minimum seconds between such checks for mergeable events, which are not stored."""
 
@@ -128,7 +127,7 @@ class Store(RunReader):
             if now - self._looked_at.get(run, 0.0) < LOOK_S:
                 return
             self._looked_at[run] = now
-        if isinstance(event, OfRun):
+        if isinstance(event, Checkpoint | OfRun):
             self._locks.check(event.run)
         match event:
             case RunStarted():
@@ -146,7 +145,7 @@ class Store(RunReader):
                 self._commit(event.run, event.epoch, 0, event.checkpoint, *_epoch(event))
             case EpochsChanged():
                 self._write(_mark(event), ("UPDATE runs SET epochs = ? WHERE run = ?", (event.epochs, event.run)))
-            case RateChanged():
+            case RateChanged() | MetricDeclared() | ResultsLogged():
                 self._write(_mark(event))
             case RunPaused():
                 self._write(_mark(event), (sql.SET_STATUS, (Status.PAUSED, event.run)))
@@ -376,13 +375,14 @@ class Store(RunReader):
 
 def _epoch(event: EpochDone) -> Iterator[tuple[str, Sequence[object]]]:
     """Yield the statements that write an epoch, and its insight if it has one."""
-    yield (
-        sql.INSERT_EPOCH,
-        (event.run, event.epoch, *(to_column(getattr(event, name)) for name in EPOCH_COLUMNS)),
-    )
+    is_named = event.values.keys() != set(VALUE_COLUMNS)
+    named = dumps(event.values) if is_named else None
+    columns = [None if is_named else to_column(event.values[name]) for name in VALUE_COLUMNS]
+    row = (event.run, event.epoch, to_column(event.train_s), to_column(event.val_s), event.step, named, *columns)
+    yield sql.INSERT_EPOCH, row
     if event.insight is not None:
         yield sql.INSERT_INSIGHT, (event.run, event.epoch, event.insight.to_bytes())
 
 
-def _mark(event: Annotation) -> tuple[str, Sequence[object]]:
+def _mark(event: OfRun) -> tuple[str, Sequence[object]]:
     return sql.INSERT_MARK, (event.run, event.run, dumps(event.to_json()))

@@ -13,6 +13,7 @@ from mnist_tui.core.codec import number
 from mnist_tui.core.events import (
     EpochDone,
     Event,
+    MetricDeclared,
     RateChanged,
     RunContinued,
     RunDone,
@@ -23,13 +24,14 @@ from mnist_tui.core.events import (
 from mnist_tui.core.insight import Insight, insight_from_bytes
 from mnist_tui.core.labels import Labels, as_tags
 from mnist_tui.core.parsing import event_from_json
-from mnist_tui.core.state import Annotation, RunState, apply_to_run, start_run, summarise
+from mnist_tui.core.state import Annotation, RunState, apply_to_run, start_run, take_mark
 from mnist_tui.errors import StoreError, UsageError
 from mnist_tui.store import checkpoints
 from mnist_tui.store.connection import Connection
 from mnist_tui.store.home import is_safe_name
 from mnist_tui.store.lock import is_held
-from mnist_tui.store.schema import EPOCH_COLUMNS
+from mnist_tui.store.points import PointSeries, point_names, read_points
+from mnist_tui.store.schema import EPOCH_COLUMNS, VALUE_COLUMNS
 
 INTERRUPTED: Final = "the process ended before the run did"
 DAMAGE: Final = (ValueError, TypeError, KeyError, AttributeError, RecursionError, UsageError)
@@ -89,7 +91,8 @@ class RunReader:
             except DAMAGE as error:
                 self.unreadable.append((str(row[0])[:40], _reason(error)))
             else:
-                run.marks += marks.get(run.run, ())
+                for mark in marks.get(run.run, ()):
+                    take_mark(run, mark)
                 run.labels = called
                 runs.append(run)
                 if known is not None and row[-1] is not None:
@@ -113,12 +116,12 @@ class RunReader:
         marks: dict[str, list[Annotation]] = {}
         query = (
             "SELECT run, event FROM marks WHERE event LIKE '%\"run_continued\"%' "
-            "OR event LIKE '%\"learning_rate_changed\"%' ORDER BY id"
+            "OR event LIKE '%\"learning_rate_changed\"%' OR event LIKE '%\"metric_declared\"%' ORDER BY id"
         )
         for run, text in self._connection.query(query):
             with suppress(*DAMAGE):
                 mark = event_from_json(json.loads(text))
-                if isinstance(mark, RunContinued | RateChanged):
+                if isinstance(mark, RunContinued | RateChanged | MetricDeclared):
                     marks.setdefault(run, []).append(mark)
         return marks
 
@@ -129,7 +132,7 @@ class RunReader:
         if not isinstance(event, RunStarted):
             raise ValueError("its first event is not run_started")  # noqa: TRY004 - a damaged value, not a type
         state = start_run(event)
-        if not isinstance(epochs, int) or epochs < 1:
+        if not isinstance(epochs, int) or epochs < (state.network is not None):
             raise ValueError("its number of epochs is damaged")
         state.epochs = epochs
         state.status = Status(status)
@@ -146,10 +149,10 @@ class RunReader:
                 raise ValueError("its last event is not run_done")
             state.result = end
         else:
-            history = self._history(run)
-            ended_at = event.started_at
+            state.history = self._history(run)
             state.status = Status.INTERRUPTED
-            state.result = summarise(run, history, status=Status.INTERRUPTED, reason=INTERRUPTED, ended_at=ended_at)
+            state.result = state.ended(Status.INTERRUPTED, reason=INTERRUPTED, ended_at=event.started_at)
+            state.history = []
         return state
 
     def run(self, name: str) -> RunState:
@@ -210,11 +213,38 @@ class RunReader:
     def _history(self, run: str) -> list[EpochDone]:
         query = f"SELECT epoch, {', '.join(EPOCH_COLUMNS)} FROM epochs WHERE run = ? ORDER BY epoch"  # noqa: S608
         history: list[EpochDone] = []
-        for epoch, *values in self._connection.query(query, run):
-            numbers: dict[str, Any] = dict(zip(EPOCH_COLUMNS, map(number, values), strict=True))
-            before = history[-1].val_accuracy if history else None
-            history.append(EpochDone(run=run, epoch=epoch, val_accuracy_before=before, **numbers))
+        for epoch, train_s, val_s, step, named, *columns in self._connection.query(query, run):
+            values = dict(zip(VALUE_COLUMNS, columns, strict=True)) if named is None else json.loads(named)
+            done = EpochDone(
+                run=run,
+                epoch=epoch,
+                train_s=number(train_s),
+                val_s=number(val_s),
+                values={name: number(value) for name, value in values.items()},
+                step=step,
+            )
+            history.append(done.after(history[-1] if history else None))
         return history
+
+    def points(self, run: str, name: str, known: PointSeries | None = None) -> PointSeries:
+        """Return the numbers that a script logged at its steps, by the name of the metric.
+
+        Args:
+            run: The run's id.
+            name: The metric.
+            known: What an earlier call returned, which grows; only what is new is read.
+
+        Raises:
+            StoreError: They, or the store, are damaged.
+        """
+        try:
+            return read_points(self._connection, run, name, known)
+        except DAMAGE as error:
+            raise _unreadable(run, error) from error
+
+    def point_names(self, run: str) -> list[str]:
+        """Return the names of the numbers that a run logged at its steps, in order; `run` is an id."""
+        return point_names(self._connection, run)
 
     def insight_epochs(self, run: str) -> list[int]:
         """Return the epochs that have an insight, in order; `run` is an id."""
@@ -266,9 +296,8 @@ class RunReader:
         Raises:
             StoreError: They are damaged.
         """
-        if run.dataset is None:
+        if (key := run.validation_key) is None:
             return None
-        key = (run.dataset.sha256, run.spec.split_seed)
         rows = self._connection.query(_VALIDATION_SET, *key)
         try:
             for side, classes, labels, images in rows:

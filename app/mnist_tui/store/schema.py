@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-VERSION: Final = 5
+VERSION: Final = 6
 """PRAGMA user_version of the tables below."""
 
 TABLES: Final = """
@@ -102,19 +102,34 @@ ALTER TABLE runs DROP COLUMN threads;
 ALTER TABLE epochs DROP COLUMN improvement_points;
 ALTER TABLE epochs DROP COLUMN error_reduction
 """,
+    # The numbers of scripts, which choose their names.
+    """
+ALTER TABLE epochs ADD COLUMN step INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE epochs ADD COLUMN named TEXT;
+
+CREATE TABLE metrics (
+    id INTEGER PRIMARY KEY,           -- the order in which they appeared
+    run TEXT NOT NULL REFERENCES runs (run) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    UNIQUE (run, name)
+) STRICT;
+
+CREATE TABLE points (
+    metric INTEGER NOT NULL REFERENCES metrics (id) ON DELETE CASCADE,
+    at INTEGER NOT NULL,              -- number of the block, from 0
+    first INTEGER NOT NULL,           -- its first step
+    stride INTEGER NOT NULL,          -- distance between steps; 0 if they are listed
+    steps BLOB,                       -- little-endian 64-bit integers; NULL if they are evenly spaced
+    vals BLOB NOT NULL,               -- little-endian 64-bit floats
+    PRIMARY KEY (metric, at)
+) STRICT
+""",
 )
 """Migrations by the version they start from; `TABLES` is version 1."""
 
-EPOCH_COLUMNS: Final = (
-    "train_loss",
-    "train_accuracy",
-    "val_loss",
-    "val_accuracy",
-    "train_s",
-    "val_s",
-    "images_per_s",
-    "learning_rate",
-)
+VALUE_COLUMNS: Final = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "images_per_s", "learning_rate")
+"""The numbers of an epoch of the built-in network; those of scripts are in the column `named`, as JSON."""
+EPOCH_COLUMNS: Final = ("train_s", "val_s", "step", "named", *VALUE_COLUMNS)
 
 
 def to_column(value: float) -> float | str:

@@ -146,14 +146,17 @@ class Queueing:
         past = self._work.with_epochs(run) if run is not None else None
         if past is None:
             return
-        rate = past.spec.learning_rate / 10 if math.isfinite(past.spec.learning_rate) else RunSpec().learning_rate
-        (again,) = enqueue((replace(past.spec, learning_rate=rate),))
+        if (spec := past.network) is None:
+            self._ui.tell("That run belongs to a script, which only you can start.")
+            return
+        rate = spec.learning_rate / 10 if math.isfinite(spec.learning_rate) else RunSpec().learning_rate
+        (again,) = enqueue((replace(spec, learning_rate=rate),))
         if past.status is Status.DIVERGED:
             self._train_alone(again)
             return
         question = (
             f"This run did not diverge: it is {past.status}. "
-            f"Train {again.spec.title} again with learning rate {rate:g} instead of {past.spec.learning_rate:g}?"
+            f"Train {again.spec.title} again with learning rate {rate:g} instead of {spec.learning_rate:g}?"
         )
         self._ui.ask(
             ConfirmScreen("Train again", question, "Train again"), lambda yes: self._train_alone(again) if yes else None

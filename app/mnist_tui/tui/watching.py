@@ -90,10 +90,8 @@ class Watching:
         match event:
             case Notice():
                 self._ui.tell(event.message, severity=event.level, subject=event.message, long=True)
-            case RunStarted() if event.dataset.note and self._work.suit_fallback():
-                self._ui.tell(
-                    f"The settings of the next run now suit the {event.dataset.label}.", subject="fallback", long=True
-                )
+            case RunStarted() if (data := event.dataset) and data.note and self._work.suit_fallback():
+                self._ui.tell(f"The settings of the next run now suit the {data.label}.", subject="fallback", long=True)
             case RunDone():
                 self._work.forget_factor()
                 if event.reason and event.status is not Status.STOPPED:

@@ -68,13 +68,15 @@ class RunCard(Card):
                 )
             )
             return
-        spec, best, last, result = run.spec, run.best, run.last, run.result
-        pairs = [
-            ("epochs", f"{run.epochs_done} of {run.epochs}"),
-            ("features", f"{spec.features}  ({run.parameters:,} parameters)" if run.parameters else str(spec.features)),
-            ("adam", f"lr {_rates(run)}"),
-            ("batch", f"{spec.batch_size} images, seed {spec.seed}"),
-        ]
+        best, last, result = run.best, run.last, run.result
+        pairs = [("epochs", f"{run.epochs_done} of {run.epochs}")]
+        if (spec := run.network) is not None:
+            parameters = f"  ({run.parameters:,} parameters)" if run.parameters else ""
+            pairs += [
+                ("features", f"{spec.features}{parameters}"),
+                ("adam", f"lr {_rates(run)}"),
+                ("batch", f"{spec.batch_size} images, seed {spec.seed}"),
+            ]
         if run.dataset is not None:
             data = run.dataset
             pairs += [
@@ -98,7 +100,7 @@ class RunCard(Card):
 
 def _rates(run: RunState) -> str:
     """Return the learning rates of a run; if there are many, the first and the last."""
-    rates = [run.spec.learning_rate, *(rate for _, rate in run.rates)]
+    rates = run.all_rates
     shown = [f"{rate:g}" for rate in (rates if len(rates) < 3 else (rates[0], rates[-1]))]
     return ("→" if len(rates) < 3 else "…→").join(shown)
 

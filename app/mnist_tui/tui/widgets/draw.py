@@ -10,7 +10,6 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
-from mnist_tui.core.numerals import count
 from mnist_tui.core.state import RunState
 from mnist_tui.report.formatting import format_percent, printable
 from mnist_tui.runtime.classifier import Answer
@@ -37,7 +36,7 @@ class GuessCard(Card):
             self.border_title = ""
         else:
             of = f"epoch {answer.epoch}, " if answer is not None else ""
-            self.border_title = f"{of}{count(run.spec.features, 'feature')}, seed {run.spec.seed}"
+            self.border_title = f"{of}{printable(run.spec.brief)}"
         if answer is None:
             self.put(Content.styled(why, "$text-muted"))
             return

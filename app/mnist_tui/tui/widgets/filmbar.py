@@ -7,9 +7,8 @@ from typing import Final
 from textual.content import Content
 from textual.widgets import Static
 
-from mnist_tui.core.numerals import count
 from mnist_tui.core.state import RunState
-from mnist_tui.report.formatting import format_duration, format_percent
+from mnist_tui.report.formatting import format_duration, format_percent, printable
 from mnist_tui.tui.film import Scene
 from mnist_tui.tui.widgets.progress import bar
 from mnist_tui.tui.widgets.status import Part, fit
@@ -46,7 +45,7 @@ class FilmBar(Static):
                 (2, "$text-warning", f"dead feature: {dead} (0 on the whole map)" if dead else ""),
                 (6, "$text-muted", skipped),
                 (3, "$text-muted", ", . epochs  o film"),
-                (5, "", f"{count(run.spec.features, 'feature')}, seed {run.spec.seed}"),
+                (5, "", printable(run.spec.brief)),
             ]
         self._refit()
 

@@ -8,7 +8,7 @@ from textual.content import Content
 
 from mnist_tui.core.state import RunState
 from mnist_tui.report.curves import accuracy_chart, loss_chart
-from mnist_tui.report.formatting import format_duration, format_loss, format_percent, status_text
+from mnist_tui.report.formatting import format_duration, format_loss, format_percent, printable, status_text
 from mnist_tui.report.matrix import View
 from mnist_tui.report.sparkline import sparkline
 from mnist_tui.report.xaxis import MIN_STEPS, has_only_steps
@@ -37,7 +37,7 @@ class StatusCard(Card):
         lines = [f"{status_text(run.status)}  {run.epochs_done} of {run.epochs} epochs"]
         if run.time_to_go_s is not None:
             lines.append(f"{format_duration(run.time_to_go_s)} to go")
-        lines.append(f"features {run.spec.features}  seed {run.spec.seed}")
+        lines.append(printable(run.spec.brief))
         if last is not None and best is not None:
             lines.append(f"val  {format_percent(last.val_accuracy)}  loss {format_loss(last.val_loss)}")
             lines.append(f"best {format_percent(best.val_accuracy)} in epoch {best.epoch}")

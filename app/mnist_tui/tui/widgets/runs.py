@@ -21,7 +21,8 @@ from mnist_tui.core.insight import Insight
 from mnist_tui.core.numerals import count
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.state import RunState
-from mnist_tui.core.table import Column, ComparisonTable, Unit, Value, format_value
+from mnist_tui.core.table import Column, ComparisonTable, Value, format_value
+from mnist_tui.core.units import Unit
 from mnist_tui.errors import UsageError
 from mnist_tui.report.chartview import ChartView
 from mnist_tui.report.curves import MARK_INKS

@@ -11,7 +11,6 @@ from textual.content import Content
 from textual.widgets import Static
 
 from mnist_tui.core.events import Phase, Preparing
-from mnist_tui.core.numerals import count
 from mnist_tui.core.orders import Wishes
 from mnist_tui.core.state import RunState
 from mnist_tui.report.formatting import format_device, format_duration, format_rate, printable, status_text
@@ -117,7 +116,7 @@ class StatusLine(Static):
         now = run.progress
         parts: list[Part] = [
             (0, "bold", word),
-            (3, "", f"{count(run.spec.features, 'feature')}, seed {run.spec.seed}"),
+            (3, "", printable(run.spec.brief)),
             (1, "", f"epoch {min(run.epochs_done + (not over), run.epochs)}/{run.epochs}"),
         ]
         if wishes.epochs not in (None, run.epochs) and not over:

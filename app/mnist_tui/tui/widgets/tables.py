@@ -15,7 +15,8 @@ from textual.message import Message
 from textual.widgets import DataTable
 
 from mnist_tui.core.fields import REPORT_COLUMNS
-from mnist_tui.core.table import Column, Unit, sort_rows
+from mnist_tui.core.table import Column, sort_rows
+from mnist_tui.core.units import Unit
 
 MAX_ROWS: Final = 500
 """Maximum rows drawn, in the chosen order: more would be slow and nobody reads them."""

@@ -1,0 +1,156 @@
+"""What the name of a number says about it: its split, its quantity, which direction is better, and its unit.
+
+Names are used as they were logged: `val/accuracy`, `val_accuracy` and `valid_acc_epoch` are all validation accuracies.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+
+from mnist_tui.core.units import Direction, Unit
+
+MAX_NAME: Final = 200
+"""Maximum length of a metric's name in characters."""
+MAX_NAMES: Final = 1_000
+"""Maximum number of different metrics of a run."""
+
+
+class Split(StrEnum):
+    """The part of the data that a number was measured on."""
+
+    TRAIN = "train"
+    VALIDATION = "val"
+    TEST = "test"
+    NONE = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One series of numbers of a run.
+
+    Attributes:
+        name: Its name, as logged.
+        quantity: What is measured, without split and axis: `loss`. Series of one quantity share a chart.
+        split: The part of the data.
+        goal: Which direction is better.
+        unit: `FRACTION`, `PERCENT`, `SECONDS` or `LOSS`.
+        of_steps: It is a mean over the steps of each epoch.
+    """
+
+    name: str
+    quantity: str
+    split: Split = Split.NONE
+    goal: Direction = Direction.NONE
+    unit: Unit = Unit.LOSS
+    of_steps: bool = False
+
+
+_SPLITS: Final = {
+    "train": Split.TRAIN,
+    "training": Split.TRAIN,
+    "val": Split.VALIDATION,
+    "valid": Split.VALIDATION,
+    "validation": Split.VALIDATION,
+    "eval": Split.VALIDATION,
+    "dev": Split.VALIDATION,
+    "test": Split.TEST,
+}
+_FRONT: Final = re.compile(rf"^({'|'.join(_SPLITS)})[/_.\- ]+(?=.)")
+_BEHIND: Final = re.compile(r"(?<=.)_(step|epoch)$")
+_LOWER: Final = frozenset({
+    "error", "err", "loss", "nll", "perplexity", "ppl", "mae", "mse", "rmse", "wer", "cer", "fid", "kl", "regret",
+    "time", "seconds", "memory",
+})  # fmt: skip
+_FRACTIONS: Final = frozenset({
+    "acc", "accuracy", "f1", "auc", "auroc", "ap", "map", "precision", "recall", "iou", "miou", "dice", "bleu",
+    "rouge", "success", "top1", "top5",
+})  # fmt: skip
+_HIGHER: Final = _FRACTIONS | {"reward", "return", "score", "psnr", "ssim", "r2", "throughput"}
+_TIMES: Final = frozenset({"time", "seconds", "s"})
+_DULL: Final = frozenset({
+    "lr", "rate", "epoch", "step", "steps", "time", "seconds", "grad", "norm", "system", "memory", "gpu", "cpu",
+})  # fmt: skip
+"""Words of names that are charted last."""
+_BETWEEN: Final = re.compile(r"[/_\-.@ ]+")
+
+
+def metric(name: str, *, largest: float = 1.0, of_steps: bool = False) -> Metric:
+    """Return what a name says.
+
+    Args:
+        name: The name as logged.
+        largest: The largest absolute value so far: an accuracy above 1 must be a percentage.
+        of_steps: It is a mean over the steps of each epoch.
+    """
+    return _metric(name, 0 if largest <= 1.0 else 1 if largest <= 100.0 else 2, of_steps)
+
+
+@lru_cache(maxsize=8 * MAX_NAMES)
+def _metric(name: str, size: int, of_steps: bool) -> Metric:
+    lowered = name.lower()
+    found = _FRONT.match(lowered)
+    split = _SPLITS[found[1]] if found else Split.NONE
+    rest = _BEHIND.sub("", name[found.end() :] if found else name)
+    words = _BETWEEN.split(rest.lower())
+    goal = next(
+        (
+            goal
+            for word in words
+            for known, goal in ((_LOWER, Direction.LOWER), (_HIGHER, Direction.HIGHER))
+            if word in known
+        ),
+        Direction.NONE,
+    )
+    unit = Unit.LOSS
+    if _TIMES.intersection(words[-1:]):
+        unit = Unit.SECONDS
+    elif goal is Direction.HIGHER and _FRACTIONS.intersection(words):
+        unit = (Unit.FRACTION, Unit.PERCENT, Unit.LOSS)[size]
+    return Metric(name=name, quantity=rest, split=split, goal=goal, unit=unit, of_steps=of_steps)
+
+
+def with_twins(metrics: Iterable[Metric]) -> tuple[Metric, ...]:
+    """Return the metrics; a plain `loss` next to a `val_loss`, as Keras and Lightning log them, counts as training."""
+    found = list(metrics)
+    twins = {one.quantity for one in found if one.split is Split.VALIDATION}
+    twins -= {one.quantity for one in found if one.split is Split.TRAIN}
+    return tuple(
+        replace(one, split=Split.TRAIN) if one.split is Split.NONE and one.quantity in twins else one for one in found
+    )
+
+
+def primary_of(metrics: Sequence[Metric], declared: Collection[str] = ()) -> Metric | None:
+    """Return the metric that decides which epoch is best.
+
+    The first declared one with a goal, else the first validation metric where higher is better, else the validation
+    loss, else any validation metric with a goal.
+    """
+    by_name = {one.name: one for one in metrics}
+    chosen = [by_name[name] for name in declared if name in by_name and by_name[name].goal is not Direction.NONE]
+    validated = [one for one in metrics if one.split is Split.VALIDATION and one.goal is not Direction.NONE]
+    higher = [one for one in validated if one.goal is Direction.HIGHER]
+    losses = [one for one in validated if one.quantity == "loss"]
+    return next(iter((*chosen, *higher, *losses, *validated)), None)
+
+
+def quantities(metrics: Sequence[Metric], primary: Metric | None) -> tuple[str, ...]:
+    """Return the quantities to chart, in order.
+
+    The primary metric's first, then the loss, then those with a validation twin, then the rest; last what is of little
+    interest, such as learning rates and times.
+    """
+    order = dict.fromkeys(one.quantity for one in metrics)
+    validated = {one.quantity for one in metrics if one.split is Split.VALIDATION}
+    places = {name: at for at, name in enumerate(order)}
+
+    def key(name: str) -> tuple[bool, bool, bool, bool, int]:
+        dull = bool(_DULL.intersection(_BETWEEN.split(name.lower())))
+        first = primary is not None and name == primary.quantity
+        return not first, dull, name != "loss", name not in validated, places[name]
+
+    return tuple(sorted(order, key=key))

@@ -1,0 +1,59 @@
+"""The settings of a run that a user's own script trains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Final, TypeAlias
+
+from mnist_tui.core.numerals import count
+
+Scalar: TypeAlias = str | int | float | bool | None
+"""A value of a configuration."""
+
+
+_SEEDS: Final = ("seed", "random_state", "random_seed")
+
+
+def is_seed(key: str) -> bool:
+    """Return whether a setting is a seed, by its name: runs that differ in nothing else are repetitions."""
+    last = key.rpartition(".")[2].lower()
+    return last in _SEEDS or last.endswith("_seed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptSpec:
+    """One run of a user's own training loop.
+
+    Attributes:
+        config: The script's settings, flattened: nested keys are joined by dots.
+        epochs: Epochs to train; 0 if the script did not say.
+        name: What the script calls the run; may be empty.
+        project: Runs of different projects are not compared; may be empty.
+        source: The script and its arguments, as text for display.
+        can: Kinds of orders that the script obeys.
+    """
+
+    config: Mapping[str, Scalar]
+    epochs: int = 0
+    name: str = ""
+    project: str = ""
+    source: str = ""
+    can: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What the run is called in messages: its name or its script, and the number of epochs."""
+        return f"{self.brief}, {count(self.epochs, 'epoch')}" if self.epochs else self.brief
+
+    @property
+    def seed(self) -> int | None:
+        """The first setting that is called a seed; `None` if there is none."""
+        seeds = (value for key, value in self.config.items() if is_seed(key))
+        return next((value for value in seeds if isinstance(value, int)), None)
+
+    @property
+    def brief(self) -> str:
+        """The name of the run, or of its script."""
+        return self.name or PurePath(self.source.partition(" ")[0]).name or "script"
