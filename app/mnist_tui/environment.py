@@ -1,9 +1,10 @@
-"""What comes from the environment: paths, small files, the current directory."""
+"""What comes from the environment: paths, small files, the current directory, the processor."""
 
 from __future__ import annotations
 
 import errno
 import os
+import platform
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -54,3 +55,14 @@ def check_directory() -> None:
         os.getcwd()  # noqa: PTH109 - Path.cwd is the same
     except FileNotFoundError:
         raise UsageError("the current directory no longer exists", "Change to another one, with `cd`") from None
+
+
+def processor_name() -> str:
+    """Return the processor's name as reported by the system, else its architecture."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

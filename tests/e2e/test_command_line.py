@@ -81,7 +81,7 @@ def test_what_a_network_confuses_can_be_asked_for_and_reported(places, tmp_path)
     assert record["epoch"] == 2
     matrix = record["confusion"]
     right = sum(row[at] for at, row in enumerate(matrix))
-    assert right / sum(map(sum, matrix)) == history[-1]["val_accuracy"]
+    assert right / sum(map(sum, matrix)) == history[-1]["values"]["val_accuracy"]
     told = run(places, "insight", "last", "--epoch", "2", check=0).stdout
     assert "epoch 2 of 2" in told
     assert "Most frequent confusions" in told
@@ -92,7 +92,7 @@ def test_what_a_network_confuses_can_be_asked_for_and_reported(places, tmp_path)
     assert "--epoch 2" in refused.stderr
     page = tmp_path / "report.html"
     run(places, "report", "-o", str(page), check=0)
-    assert f"{100 * history[-1]['val_accuracy']:.2f}%" in page.read_text()
+    assert f"{100 * history[-1]['values']['val_accuracy']:.2f}%" in page.read_text()
     assert "Confusion matrix after" in run(places, "report", "last", check=0).stdout
     assert "--force" in run(places, "report", "-o", str(page), check=2).stderr
     assert "HTML or Markdown" in run(places, "report", "-o", str(tmp_path / "report.pdf"), check=2).stderr
@@ -102,7 +102,7 @@ def test_the_same_command_twice_gives_the_same_numbers(places):
     def numbers():
         out = run(places, "run", "--dataset", "digits", "--epochs", "1", "--json", check=0).stdout
         return [
-            (r["train_loss"], r["val_loss"], r["val_accuracy"])
+            [r["values"][name] for name in ("train_loss", "val_loss", "val_accuracy")]
             for r in map(json.loads, out.splitlines())
             if r["type"] == "epoch_done"
         ]

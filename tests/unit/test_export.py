@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnist_tui import __version__
 from mnist_tui.core.comparison import build_table
 from mnist_tui.core.events import Status
 from mnist_tui.core.fields import COLUMNS
@@ -19,6 +18,7 @@ from mnist_tui.core.table import FORMATS, ComparisonTable
 from mnist_tui.errors import UsageError
 from mnist_tui.report.export import render
 from mnist_tui.report.formatting import harmless, printable
+from mnist_tui.version import __version__
 from tests.builders import DIGITS, MNIST, check_golden, run_state
 
 REPORT_TITLES = (

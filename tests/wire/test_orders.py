@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_tui.core.control import Next, RunControl
-from mnist_tui.core.orders import KINDS, Order, order_from_json
+from mnist_tui.core.orders import BUILT_IN, KINDS, Order, order_from_json
 from mnist_tui.core.spec import MAX_EPOCHS
 from mnist_tui.errors import UsageError
 from mnist_tui.wire.lines import line, read_line
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", BUILT_IN)
 def test_an_order_comes_out_as_it_went_in(kind):
     value = {"epochs": 20.0, "rate": 0.0003}.get(kind, 0.0)
     order = Order(kind=kind, run="run-1", value=value, after_epoch=kind == "stop")
@@ -65,7 +65,7 @@ def begun(run="run-1"):
     return control
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", BUILT_IN)
 def test_an_order_for_another_run_or_one_that_is_over_does_nothing(kind):
     control = begun("run-2")
     order = Order(kind=kind, run="run-1", value=20.0)

@@ -27,14 +27,10 @@ from mnist_tui.engine.backends import choose_backend
 from mnist_tui.engine.compiling import load_kernels
 from mnist_tui.engine.cores import available_cores, free_cores
 from mnist_tui.engine.data import Dataset, load_digits, prepare_dataset
-from mnist_tui.engine.device import (
-    choose_device,
-    describe_machine,
-    prepare_backend,
-    processor_name,
-)
+from mnist_tui.engine.device import choose_device, describe_machine, prepare_backend
 from mnist_tui.engine.session import run_sweep
 from mnist_tui.engine.train import Trainer
+from mnist_tui.environment import processor_name
 from mnist_tui.errors import MnistTuiError, RunError
 
 STEPS: Final = 200

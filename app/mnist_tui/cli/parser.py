@@ -9,13 +9,13 @@ import argparse
 from pathlib import Path
 from typing import Any, Final
 
-from mnist_tui import __version__
 from mnist_tui.core.filtering import FIELDS
 from mnist_tui.core.orders import KINDS
 from mnist_tui.core.setting import check_rate, shown
 from mnist_tui.core.spec import DATASETS, DEVICES, SETTINGS, RunSpec
 from mnist_tui.core.table import FORMATS
 from mnist_tui.errors import UsageError
+from mnist_tui.version import __version__
 
 GRID: Final = {"epochs": ("--epochs", "10"), "features": ("--features", "2"), "seed": ("--seeds", "0")}
 """Settings for which `run` accepts several values: the option, and its default."""

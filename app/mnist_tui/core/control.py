@@ -6,7 +6,8 @@ import threading
 from abc import abstractmethod
 from enum import Enum, auto
 
-from mnist_tui.core.orders import HAND_OVER, Order, Steering, Wishes
+from mnist_tui.core.orders import HAND_OVER, SAVE, Order, Steering, Wishes
+from mnist_tui.errors import OrderError
 
 
 class Next(Enum):
@@ -33,7 +34,13 @@ class Requests:
     # Written by any thread ------------------------------------------------------------------------
 
     def take(self, order: Order) -> bool:
-        """Accept an order; see `Steering.give`. It is too late for epochs and rate while the run is being tested."""
+        """Accept an order; see `Steering.give`. It is too late for epochs and rate while the run is being tested.
+
+        Raises:
+            OrderError: Runs of this kind do not obey it.
+        """
+        if order.kind == SAVE:
+            raise OrderError("a built-in run saves by itself, after each epoch")
         with self._changed:
             if order.run not in ("", self._run) or (order.kind in ("epochs", "rate") and self._too_late):
                 return False
@@ -128,12 +135,12 @@ class Requests:
         """Return whether to continue with the next epoch."""
         return Next.STOP_RUN if self._stop_run else Next.GO_ON
 
-    def wait_until_resumed(self) -> bool:
-        """Block while the run is paused; return False if it still is and only the requested epochs have changed."""
+    def wait_until_resumed(self, timeout_s: float | None = None) -> bool:
+        """Block while the run is paused; return False if it still is, after that time or with new requested epochs."""
         with self._changed:
             self._held = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._paused or self._epochs_are_new)
+            self._changed.wait_for(lambda: not self._paused or self._epochs_are_new, timeout_s)
             self._held = False
             return not self._paused
 

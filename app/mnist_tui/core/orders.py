@@ -17,7 +17,10 @@ from mnist_tui.core.setting import check_rate
 from mnist_tui.core.spec import check_epochs
 from mnist_tui.errors import UsageError
 
-KINDS: Final = ("pause", "resume", "stop", "skip", "epochs", "rate")
+SAVE: Final = "save"
+BUILT_IN: Final = ("pause", "resume", "stop", "skip", "epochs", "rate")
+"""Kinds of orders that a built-in run obeys: it saves by itself."""
+KINDS: Final = (*BUILT_IN, SAVE)
 """Kinds of orders that another process may send."""
 HAND_OVER: Final = "hand_over"
 """Given by a process to its own training only: stop here, so that another process can take over."""
@@ -98,6 +101,10 @@ class Steering(ABC):
     @abstractmethod
     def wishes(self, run: str | None = None) -> Wishes:
         """Return the latest requests made of a run; `None` means all runs in progress."""
+
+    def save(self, run: str | None = None) -> bool:
+        """Save the state of a script's run now."""
+        return self.give(Order(kind=SAVE, run=run or ""))
 
     def pause(self, run: str | None = None) -> bool:
         """Pause the run before its next batch."""

@@ -104,6 +104,7 @@ class RunState:
         labels: The user's labels.
         declared: What a script has said about its numbers, by name.
         results: Numbers that a script logged for the run as a whole.
+        newest: The newest value of each number that a script logged at its steps.
     """
 
     run: str
@@ -123,6 +124,7 @@ class RunState:
     labels: Labels = field(default_factory=Labels)
     declared: dict[str, MetricDeclared] = field(default_factory=dict)
     results: dict[str, float] = field(default_factory=dict)
+    newest: Mapping[str, float] = field(default_factory=dict)
     _summary: Summary = field(default_factory=Summary, init=False, repr=False, compare=False)
     _columns: Columns = field(default_factory=Columns, init=False, repr=False, compare=False)
 
@@ -214,12 +216,7 @@ class RunState:
         if isinstance(self.spec, RunSpec):
             return BUILT_IN
         more = {**(self.result.last if self.result is not None else {}), **self.results}
-        return self._summary.of(self.history).metrics(more, self.newest_of_steps, self.declared)
-
-    @property
-    def newest_of_steps(self) -> Mapping[str, float]:
-        """The newest value of each number that a script logs at its steps, while it is in progress."""
-        return self.progress.newest if self.progress is not None else {}
+        return self._summary.of(self.history).metrics(more, self.newest, self.declared)
 
     @property
     def primary(self) -> Metric | None:
@@ -241,7 +238,7 @@ class RunState:
     @property
     def so_far(self) -> RunDone | None:
         """Its result, or for a run in progress its result so far; `None` before the first epoch."""
-        if self.result is not None or not (self.history or self.newest_of_steps):
+        if self.result is not None or not (self.history or self.newest):
             return self.result
         return self._end(self.status)
 
@@ -253,7 +250,7 @@ class RunState:
         end = _end(self.run, self.history, self.best, self._epochs_s, status)
         if isinstance(self.spec, RunSpec):
             return end
-        last = {**(self.last.values if self.last is not None else self.newest_of_steps), **self.results}
+        last = {**(self.last.values if self.last is not None else self.newest), **self.results}
         best = {one.name: epoch.value(one.name) for one in self.metrics if (epoch := self.best_of(one)) is not None}
         best_epoch = self.best.epoch if self.best is not None else None
         return replace(
@@ -417,6 +414,7 @@ def apply_to_run(run: RunState, event: OfRun) -> None:
     match event:
         case Progress():
             run.progress = event
+            run.newest = event.newest
             _take_step(run, event)
         case EpochDone():
             if event.epoch == len(run.history) + 1:

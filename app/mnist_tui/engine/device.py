@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import version
-from pathlib import Path
 from typing import Final
 
 import torch
 
 from mnist_tui.core.conditions import Machine
+from mnist_tui.environment import processor_name
 from mnist_tui.errors import UsageError
 
 MAX_USEFUL_THREADS: Final = 4
@@ -84,14 +84,3 @@ def describe_machine(device: torch.device, threads: int, backend: str = "torch")
             **({"numba": version("numba")} if backend == "compiled" else {}),
         },
     )
-
-
-def processor_name() -> str:
-    """Return the processor's name as reported by the system, else its architecture."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mnist_tui import __version__
 from mnist_tui.core.comparison import build_table
 from mnist_tui.core.events import EpochDone, ValidationSet
 from mnist_tui.core.insight import Insight
@@ -30,6 +29,7 @@ from mnist_tui.report.insights import class_names, confusions
 from mnist_tui.report.listing import other_settings, rates_in_words, thinned
 from mnist_tui.report.page import Block, Figure, Table, Title, to_html, to_markdown
 from mnist_tui.report.svg import Curve, Layer, confusion, digit, layers_of, network, plot
+from mnist_tui.version import __version__
 
 MAX_RUNS: Final = 20
 """Runs described one by one; the table lists all of them."""

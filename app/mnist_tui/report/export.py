@@ -16,7 +16,6 @@ from typing import Any, Final
 
 from rich.cells import cell_len
 
-from mnist_tui import __version__
 from mnist_tui.core.codec import dumps, to_json_value
 from mnist_tui.core.events import SCHEMA
 from mnist_tui.core.fields import COLUMNS
@@ -25,6 +24,7 @@ from mnist_tui.core.table import FORMATS, STATISTICS, Column, ComparisonTable, f
 from mnist_tui.core.units import Unit
 from mnist_tui.errors import UsageError
 from mnist_tui.report.formatting import harmless, printable
+from mnist_tui.version import __version__
 
 CAPTION: Final = "Comparison of training runs"
 UNFINISHED: Final = "†"
@@ -45,12 +45,17 @@ class Cell:
 
 def run_as_csv(run: RunState) -> str:
     """Return the epochs of a run as CSV, one line each: raw numbers, columns named as in the events."""
-    records = [epoch.to_json() for epoch in run.history]
-    names = [name for name in (records[0] if records else ()) if name not in ("type", "schema", "run")]
+    names = list(dict.fromkeys(name for epoch in run.history for name in epoch.values))
+    records = [{**(record := epoch.to_json()), **record["values"]} for epoch in run.history]
+    if run.network is not None:
+        before = [name for name in names if name not in ("images_per_s", "learning_rate")]
+        names = [*before, "train_s", "val_s", "images_per_s", "improvement_points", "error_reduction", "learning_rate"]
+    else:
+        names = ["step", *names, "train_s"]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([record[name] for name in names] for record in records)
+    writer.writerow(["epoch", *names])
+    writer.writerows([record["epoch"], *(record.get(name) for name in names)] for record in records)
     return out.getvalue()
 
 

@@ -39,6 +39,7 @@ from mnist_tui.errors import MnistTuiError, StoreError, UsageError
 from mnist_tui.store import checkpoints, sql, waiting
 from mnist_tui.store.connection import Connection
 from mnist_tui.store.lock import Locks, is_held
+from mnist_tui.store.points import Point, PointWriter
 from mnist_tui.store.reading import RunReader
 from mnist_tui.store.schema import VALUE_COLUMNS, to_column
 
@@ -59,6 +60,7 @@ class Store(RunReader):
         self._without_checkpoints: set[str] = set()
         self._notices: deque[Notice] = deque()
         self._looked_at: dict[str, float] = {}
+        self._points: dict[str, PointWriter] = {}
 
     @classmethod
     def open(cls, home: Path, patience_s: float | None = None) -> Self:
@@ -232,6 +234,36 @@ class Store(RunReader):
         row = (*key, event.side, json.dumps(event.classes), event.labels, images)
         self._write(("INSERT OR IGNORE INTO validation_sets VALUES (?, ?, ?, ?, ?, ?)", row))
 
+    def add_points(self, run: str, points: Mapping[str, Sequence[Point]]) -> None:
+        """Add what a script logged at its steps, durably.
+
+        Args:
+            run: The run's id; it must be in progress here.
+            points: Steps and values by the name of the metric.
+
+        Raises:
+            StoreError: They could not be written, or another process has taken the run over.
+        """
+        self._locks.check(run)
+        writer = self._points.setdefault(run, PointWriter(self._connection, run))
+        writer.add(points)
+
+    def void(self, run: str, epoch: int, step: int) -> tuple[int, int]:
+        """Remove the epochs and points of a script's run after the state that it resumes from; return how many.
+
+        Raises:
+            StoreError: They could not be removed.
+        """
+        self._locks.check(run)
+        removed = PointWriter(self._connection, run).cut(step)
+        ((epochs,),) = self._connection.query("SELECT count(*) FROM epochs WHERE run = ? AND epoch > ?", run, epoch)
+        self._write(("DELETE FROM epochs WHERE run = ? AND epoch > ?", (run, epoch)))
+        return int(epochs), removed
+
+    def abandon(self) -> None:
+        """Give up this process's copies of all locks; for the child after a fork."""
+        self._locks.abandon()
+
     def _hold(self, run: str) -> None:
         self._locks.hold(run, f"the run {run} is in progress in another process")
 
@@ -295,9 +327,9 @@ class Store(RunReader):
             MnistTuiError: Another process holds it, or it cannot be resumed.
         """
         try:
-            self._hold(queued.run)
             if queued.continues:
-                return replace(queued, continuation=self._continuation(queued.run))
+                return replace(queued, continuation=self.resume(queued.run))
+            self._hold(queued.run)
         except MnistTuiError:
             # A new run that cannot be locked now stays in the queue, for the next start.
             if queued.continues:
@@ -311,7 +343,13 @@ class Store(RunReader):
             self.remove_waiting(run)
         self._locks.let_go(run)
 
-    def _continuation(self, run: str) -> Continuation:
+    def resume(self, run: str) -> Continuation:
+        """Lock a run for this process; return where it resumes.
+
+        Raises:
+            StoreError: Another process holds it, or the store is damaged.
+        """
+        self._hold(run)
         epoch, data, notes = 0, None, []
         rows = self._connection.query(
             "SELECT epoch, batch, file, sha256 FROM checkpoints WHERE run = ? ORDER BY epoch DESC, batch DESC", run
@@ -343,7 +381,7 @@ class Store(RunReader):
         Raises:
             StoreError: It could not be written.
         """
-        self._hold_session(session)
+        self.hold_session(session)
         waiting.add(self._connection, runs, session)
 
     def remove_waiting(self, run: str) -> None:
@@ -361,7 +399,7 @@ class Store(RunReader):
     def adopt_waiting(self, session: str) -> tuple[QueuedRun, ...]:
         """Take over the queued runs of dead processes; return them in order."""
         # Lock the session first, or another process could take over the same runs from it.
-        self._hold_session(session)
+        self.hold_session(session)
         return waiting.adopt(self._connection, self._home, session)
 
     @property
@@ -369,7 +407,12 @@ class Store(RunReader):
         """Number of queued runs whose process is dead."""
         return waiting.orphans(self._connection, self._home)
 
-    def _hold_session(self, session: str) -> None:
+    def hold_session(self, session: str) -> None:
+        """Lock a session, by whose name other processes find this one.
+
+        Raises:
+            StoreError: Another process holds it.
+        """
         self._locks.hold(waiting.lock_name(session), "another session has this name")
 
 

@@ -71,6 +71,12 @@ class RunLock:
             os.close(lost)
         return True
 
+    def abandon(self) -> None:
+        """Close this process's copy of the lock: after a fork, the kernel would keep it as long as both live."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
     def release(self) -> None:
         """Release the lock and remove its file."""
         if self._fd is not None:
@@ -134,6 +140,12 @@ class Locks:
         """Release a lock if it is held."""
         if (lock := self._held.pop(name, None)) is not None:
             lock.release()
+
+    def abandon(self) -> None:
+        """Close this process's copies of all locks, which its parent still holds; for the child after a fork."""
+        for lock in self._held.values():
+            lock.abandon()
+        self._held.clear()
 
     def let_go_all(self) -> None:
         """Release all locks."""

@@ -204,6 +204,15 @@ def read_points(connection: Connection, run: str, name: str, known: PointSeries 
     return PointSeries(steps, values, is_sorted=True)
 
 
+def newest_points(connection: Connection, run: str) -> dict[str, float]:
+    """Return the newest value of each number that a run logged at its steps, in the order in which they appeared."""
+    query = (
+        "SELECT name, vals FROM metrics JOIN points ON metric = id WHERE run = ? "
+        "AND at = (SELECT max(at) FROM points WHERE metric = id) ORDER BY id"
+    )
+    return {str(name): _floats(values)[-1] for name, values in connection.query(query, run)}
+
+
 def point_names(connection: Connection, run: str) -> list[str]:
     """Return the names of the numbers that a run logged at its steps, in the order in which they appeared."""
     return [str(name) for (name,) in connection.query("SELECT name FROM metrics WHERE run = ? ORDER BY id", run)]

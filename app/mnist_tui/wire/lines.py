@@ -15,7 +15,7 @@ from mnist_tui.core.codec import dumps
 from mnist_tui.core.events import Event, RunContinued
 from mnist_tui.core.parsing import event_from_json
 
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
 LONGEST: Final = 64 * 1024
 """Maximum size of an order in bytes."""
 

@@ -14,11 +14,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
-from mnist_tui import __version__
 from mnist_tui.core.control import TrainingControl
 from mnist_tui.core.events import Event
 from mnist_tui.core.orders import order_from_json
-from mnist_tui.errors import MnistTuiError, StoreError
+from mnist_tui.errors import MnistTuiError, OrderError, StoreError
+from mnist_tui.version import __version__
 from mnist_tui.wire.lines import LONGEST, PROTOCOL, event_line, line, read_line
 from mnist_tui.wire.place import FOLDER, SUFFIX, is_own, listen
 from mnist_tui.wire.story import Place, Story
@@ -103,6 +103,14 @@ class Broadcast:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def abandon(self) -> None:
+        """Close this process's copies of all sockets; for the child after a fork, where the thread does not exist."""
+        self._ends, self._is_nudged, self._thread = True, True, None
+        for one in (self._wake, self._woken, *(watcher.connection for watcher in self._watchers.values())):
+            one.close()
+        if not self.problem:
+            self._listener.close()
 
     def publish(self, event: Event) -> None:
         """Publish an event; never blocks."""
@@ -200,11 +208,16 @@ class Broadcast:
             return
         try:
             order = order_from_json(read_line(said))
-            obeyed = self._control.give(order)
         except (ValueError, MnistTuiError) as error:
             self._refuse(watcher, " ".join(str(error).split())[:200])
             return
-        reason = "" if obeyed else f"the run {order.run[:100]} is not in progress here, or is already being tested"
+        try:
+            obeyed, reason = self._control.give(order), ""
+        except OrderError as error:
+            obeyed, reason = False, str(error).removesuffix(".")
+        else:
+            if not obeyed:
+                reason = f"the run {order.run[:100]} is not in progress here, or is already being tested"
         watcher.to_say += line({"type": "answer", "obeyed": obeyed, "reason": reason})
 
     def _refuse(self, watcher: _Watcher, reason: str) -> None:

@@ -1,0 +1,59 @@
+"""Receives orders for a script's run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+from mnist_tui.core.control import RunControl
+from mnist_tui.core.orders import SAVE, Order
+from mnist_tui.errors import OrderError
+
+_WHY_NOT: Final = {
+    "skip": ("a script has no queue", "Stop the run instead"),
+    "epochs": ("this loop cannot change its number of epochs", "It can where it goes through run.epochs()"),
+    "rate": ("this run knows no optimizer", "Pass it to mnist_tui.init as part of state"),
+    SAVE: ("this run has nothing to save", "Pass state={...} to mnist_tui.init"),
+}
+"""Why an order cannot be obeyed, and what would help."""
+
+
+class ScriptControl(RunControl):
+    """The orders to a script's run, which its loop looks at between two steps.
+
+    Args:
+        can: The kinds of orders that the loop obeys.
+
+    Attributes:
+        has_news: There may be something to obey; reading it costs the loop next to nothing.
+    """
+
+    def __init__(self, can: Collection[str]) -> None:
+        super().__init__()
+        self.can = set(can)
+        self.has_news = False
+        self._save = False
+
+    def give(self, order: Order) -> bool:
+        """Accept an order.
+
+        Raises:
+            OrderError: The loop cannot obey orders of this kind.
+        """
+        if order.kind not in self.can:
+            raise OrderError(*_WHY_NOT.get(order.kind, (f"this loop cannot obey {order.kind}",)))
+        if order.kind == SAVE:
+            self.order_save()
+        elif not super().give(order):
+            return False
+        self.has_news = True
+        return True
+
+    def order_save(self) -> None:
+        """Let the loop save its state at its next step."""
+        self._save = self.has_news = True
+
+    def take_save(self) -> bool:
+        """Return whether a save was ordered since the last call."""
+        wanted, self._save = self._save, False
+        return wanted

@@ -1,0 +1,491 @@
+"""A run of a script: its loop logs numbers and obeys orders here; everything slow happens in the recorder's thread."""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import math
+import os
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+from mnist_tui.api import ranks
+from mnist_tui.api.control import ScriptControl
+from mnist_tui.api.rates import set_rate
+from mnist_tui.api.recording import Ended, EpochEnded, Logged, Place, Recorder
+from mnist_tui.api.snapshot import saved
+from mnist_tui.api.values import is_name, number
+from mnist_tui.core.events import (
+    Checkpoint,
+    EpochsChanged,
+    Event,
+    MetricDeclared,
+    RateChanged,
+    RunPaused,
+    RunResumed,
+    Status,
+)
+from mnist_tui.core.metric import MAX_NAMES
+from mnist_tui.core.setting import check_int
+from mnist_tui.core.spec import MAX_EPOCHS
+from mnist_tui.core.units import Direction, Unit
+from mnist_tui.errors import UsageError
+from mnist_tui.streams import say
+
+T = TypeVar("T")
+_NUMBERS: Final = itertools.count()
+SAVE_EACH_S: Final = 1.0
+"""Least time between two saved states at the ends of epochs."""
+SAVE_WITHIN_S: Final = 60.0
+"""How often the state is saved within a long epoch."""
+_GOALS: Final = {"max": Direction.HIGHER, "min": Direction.LOWER, "none": Direction.NONE}
+_UNITS: Final = {
+    "fraction": Unit.FRACTION,
+    "percent": Unit.PERCENT,
+    "s": Unit.SECONDS,
+    "none": Unit.LOSS,
+}
+
+
+class Stopped(KeyboardInterrupt):
+    """Ends a loop between two steps because a stop was ordered, as Ctrl+C would; `with` the run takes it in."""
+
+
+class Run:
+    """One run. `mnist_tui.init` makes it.
+
+    Args:
+        recorder: Records it; `None` if this process does not report.
+        control: Its orders.
+        place: Where its loop is.
+        state: What is saved, by name: anything with `state_dict` and `load_state_dict`.
+        epochs: Epochs to train; 0 if unknown.
+        set_rate: Changes the learning rate, if it is not that of an optimizer in `state`.
+
+    Attributes:
+        id: Its id, for commands; empty if this process does not report.
+        number: Its place among the runs of this process.
+        epoch: Finished epochs.
+        step: Steps so far: the number of the step in progress.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder | None,
+        control: ScriptControl,
+        place: Place,
+        *,
+        state: Mapping[str, Any],
+        epochs: int = 0,
+        set_rate: Callable[[float], object] | None = None,
+    ) -> None:
+        self.id = recorder.state.run if recorder is not None else ""
+        self.number = next(_NUMBERS)
+        self.epoch = recorder.state.epochs_done if recorder is not None else 0
+        self.step = place.step
+        self._recorder, self._control, self._place, self._state = recorder, control, place, state
+        self._put: Callable[[Any], object] = recorder.put if recorder is not None else _ignore
+        self._is_muted, self._is_over = recorder is None, False
+        self._epochs, self._set_rate = epochs, set_rate
+        self._thread = threading.get_ident()
+        self._uses_epochs = self._uses_steps = self._in_steps = self._has_logged = False
+        self._ends_after_epoch = self._is_stopped = False
+        self._starts_at = place.step
+        self._begun_at = self._saved_within_at = time.perf_counter()
+        self._saved_at = -math.inf
+        self._paused_s = 0.0
+        self._names: set[str] = set()
+        self._complaints: set[str] = set()
+        place.elapsed_s = self._elapsed_s
+        control.requests.begin_run(self.id)
+        if recorder is not None:
+            recorder.each_tick = self._save_in_time
+            ALIVE.add(self)
+            atexit.register(self._at_exit)
+
+    # The loop -------------------------------------------------------------------------------------
+
+    def epochs(self, epochs: int | None = None) -> Iterator[int]:
+        """Yield the number of each epoch, from 1, or from where a resumed run goes on.
+
+        An epoch is on disk when the next one begins. The number of epochs can be changed from outside.
+
+        Args:
+            epochs: How many; `None` for what `mnist_tui.init` was given.
+
+        Raises:
+            UsageError: The number is missing or out of range.
+            Stopped: A stop was ordered.
+        """
+        if epochs is not None:
+            check_int("epochs", epochs, 1, MAX_EPOCHS)
+        elif not self._epochs:
+            raise UsageError("the number of epochs is missing", "Give it to mnist_tui.init or to run.epochs")
+        self._uses_epochs = True
+        if epochs is not None and epochs != self._epochs and not self._starts_at:
+            self._epochs = epochs
+            self._tell(EpochsChanged(run=self.id, epoch=self.epoch, epochs=epochs))
+        self._obey()
+        while self.epoch < self._epochs and not self._ends_after_epoch:
+            self.begin_epoch(self.epoch + 1)
+            try:
+                yield self.epoch + 1
+            except GeneratorExit:
+                # The loop was left by `break`, or by an error: the epoch counts if its steps were gone through.
+                if self._has_logged and not self._in_steps:
+                    self._record_epoch()
+                    self._place.epoch = 0
+                raise
+            self.end_epoch()
+        self._place.epoch = 0
+        self._is_stopped = self._is_stopped or (self._ends_after_epoch and self.epoch < self._epochs)
+
+    def steps(self, steps: Iterable[T] | int) -> Iterator[T]:
+        """Yield the items of an iterable, such as batches; orders are obeyed between two of them.
+
+        Args:
+            steps: The iterable, or a number of steps; outside of `epochs`, a resumed run goes on at its step.
+
+        Raises:
+            Stopped: A stop was ordered.
+        """
+        self._uses_steps = True
+        items: Any = steps
+        if isinstance(steps, int):
+            items = range(self.step if not self._place.epoch else 0, steps)
+        place, control = self._place, self._control
+        place.first_step, place.steps = self.step, len(items) if isinstance(items, Sized) else 0
+        distributed = ranks.group()
+        self._in_steps = True
+        for item in items:
+            self.step += 1
+            place.step = self.step
+            yield item
+            if control.has_news if distributed is None else self.step % ranks.EACH == 0:
+                self._obey()
+        self._in_steps, self._has_logged = False, True
+
+    def log(self, values: Mapping[str, Any] | None = None, /, step: int | None = None, **more: Any) -> None:
+        """Keep numbers by name; costs microseconds, and waits for nothing. Any thread may call it.
+
+        Within `steps` they belong to the step, within `epochs` to the epoch, after the last epoch to the run. Where
+        neither is used, each call is a step of its own.
+
+        Args:
+            values: Numbers, scalar tensors or scalar arrays by name.
+            step: The step they belong to, in any order; a later value of the same step replaces the earlier one.
+            more: Further numbers.
+        """
+        if self._is_muted:
+            if self._is_over:
+                self._complain("over", "log was called after the run had ended; that is not recorded")
+            return
+        kept = {}
+        for name, value in (values if not more and values is not None else {**(values or {}), **more}).items():
+            if name not in self._names and not self._knows(name):
+                continue
+            if type(value) is float:
+                kept[name] = value
+                continue
+            try:
+                kept[name] = number(value)
+            except TypeError as error:
+                self._complain(f"value {name}", f"{name} is not a number but {error}; it is not recorded")
+        if step is not None:
+            if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step < 2**62:
+                self._complain("step", f"step must be a whole number from 0, not {step!r}; that is not recorded")
+                return
+        elif self._in_steps:
+            step = self.step
+        elif not self._uses_epochs and not self._uses_steps and threading.get_ident() == self._thread:
+            self.step += 1
+            step = self._place.step = self.step
+            if self._control.has_news and ranks.group() is None:
+                self._put(Logged(kept, step))
+                self._obey()
+                return
+        else:
+            self._has_logged = True
+        self._put(Logged(kept, step))
+
+    def metric(self, name: str, *, goal: str | None = None, unit: str | None = None, primary: bool = False) -> None:
+        """Say how to read a number, where its name does not.
+
+        Args:
+            name: The name of the number.
+            goal: `max`, `min` or `none`: which direction is better.
+            unit: `fraction` (0.47 is shown as 47 %), `percent`, `s` or `none`.
+            primary: It decides which epoch is best.
+
+        Raises:
+            UsageError: A value is invalid.
+        """
+        if not is_name(name):
+            raise UsageError("the name of a metric must be printable text of 1 to 200 characters")
+        for what, value, known in (("goal", goal, _GOALS), ("unit", unit, _UNITS)):
+            if value is not None and value not in known:
+                raise UsageError(f"{what} must be one of {', '.join(known)}, not {value!r}")
+        self._tell(
+            MetricDeclared(
+                run=self.id,
+                name=name,
+                goal=_GOALS[goal] if goal is not None else None,
+                unit=_UNITS[unit] if unit is not None else None,
+                is_primary=primary,
+            )
+        )
+
+    def finish(self, status: str = "finished", reason: str = "") -> None:
+        """End the run; what was logged is on disk when this returns. A second call does nothing.
+
+        Args:
+            status: `finished`, `stopped` or `failed`.
+            reason: Why, as text.
+        """
+        if self._is_muted or self._recorder is None:
+            return
+        self._is_muted = self._is_over = True
+        ALIVE.discard(self)
+        atexit.unregister(self._at_exit)
+        how = Status(status)
+        if how is Status.FINISHED and self._is_stopped:
+            how = Status.STOPPED
+        self._put(Ended(how, reason[:500]))
+        self._recorder.close()
+        self._put = _ignore
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        self.finish(*_how(error))
+        return isinstance(error, Stopped)
+
+    # For frameworks, which have the loop -------------------------------------------------------------
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Begin an epoch; what is logged outside of steps belongs to it."""
+        self._uses_epochs = True
+        self._place.epoch, self._place.first_step, self._place.steps = epoch, self.step, 0
+        self._begun_at, self._paused_s = time.perf_counter(), 0.0
+        self._in_steps = self._has_logged = False
+
+    def at_step(self, step: int, steps: int = 0) -> None:
+        """Say which step of the run was done; what is logged belongs to it until the epoch ends.
+
+        Args:
+            step: Steps of the run so far.
+            steps: Steps of this epoch; 0 if unknown.
+        """
+        self.step = self._place.step = step
+        self._place.steps = steps
+        self._uses_steps = self._in_steps = True
+
+    def after_steps(self) -> None:
+        """Say that the steps of the epoch are done; what is logged from here on belongs to the epoch."""
+        self._in_steps = False
+
+    def end_epoch(self) -> None:
+        """End the epoch: wait until it is on disk, and obey orders.
+
+        Raises:
+            Stopped: A stop was ordered.
+        """
+        self._record_epoch()
+        self._obey()
+
+    def _record_epoch(self) -> None:
+        seconds = self._elapsed_s()
+        self._in_steps = self._has_logged = False
+        self.epoch = self._place.epoch or self.epoch + 1
+        if self._recorder is not None and not self._is_muted:
+            recorded = threading.Event()
+            self._put(EpochEnded(self.epoch, self.step, seconds, self._due_state(), recorded))
+            self._recorder.wait(recorded)
+        self._begun_at, self._paused_s = time.perf_counter(), 0.0
+
+    def asked(self) -> Iterator[ranks.Decision]:
+        """Yield what was ordered, for a framework to obey; blocks while the run is paused."""
+        if self._control.has_news if ranks.group() is None else self.step % ranks.EACH == 0:
+            decision = self._agreed()
+            self._ends_after_epoch = self._ends_after_epoch or decision.stop_after_epoch
+            self._is_stopped = self._is_stopped or decision.stop
+            yield decision if decision.epochs != self._epochs else replace(decision, epochs=0)
+
+    @property
+    def ends_after_epoch(self) -> bool:
+        """True if the run should end after this epoch."""
+        return self._ends_after_epoch
+
+    # Orders ---------------------------------------------------------------------------------------
+
+    def _obey(self) -> None:
+        """Do what was ordered, between two steps or epochs."""
+        if not self._control.has_news and ranks.group() is None:
+            return
+        decision = self._agreed()
+        if decision.epochs and decision.epochs != self._epochs and self._uses_epochs:
+            self._epochs = max(decision.epochs, self.epoch)
+            self._tell(EpochsChanged(run=self.id, epoch=self._place.epoch, epochs=self._epochs))
+        if decision.rate:
+            self.change_rate(decision.rate)
+        self._ends_after_epoch = self._ends_after_epoch or decision.stop_after_epoch
+        if decision.save or decision.stop:
+            self.save()
+        if decision.stop:
+            self._is_stopped = True
+            raise Stopped("a stop was ordered")
+
+    def _agreed(self) -> ranks.Decision:
+        """Return what all ranks do now; wait while the run is paused."""
+        distributed = ranks.group()
+        done = max(self._place.epoch, self.epoch)
+        save = False
+        rate, paused_at = 0.0, 0.0
+        while True:
+            decision = ranks.Decision()
+            if distributed is None or distributed.get_rank() == 0:
+                self._control.has_news = False
+                save = self._control.take_save() or save
+                decision = ranks.decide(
+                    self._control.requests, epochs=self._epochs if self._uses_epochs else 0, done=done, save=save
+                )
+            if distributed is not None:
+                decision = ranks.shared(decision, distributed)
+            rate = decision.rate or rate
+            if decision.paused and not paused_at:
+                paused_at = time.perf_counter()
+                self._tell(RunPaused(run=self.id, epoch=max(1, self._place.epoch)))
+            if not decision.paused:
+                break
+            if decision.save:
+                self.save()
+                save = False
+            if distributed is None or distributed.get_rank() == 0:
+                self._control.requests.wait_until_resumed(ranks.PAUSED_S if distributed is not None else None)
+        if paused_at:
+            paused_s = time.perf_counter() - paused_at
+            self._paused_s += paused_s
+            if not decision.stop:
+                self._tell(RunResumed(run=self.id, epoch=max(1, self._place.epoch), paused_s=paused_s))
+        return replace(decision, rate=rate)
+
+    def change_rate(self, rate: float) -> None:
+        """Set the learning rate of the optimizers in `state`, and note it."""
+        if self._set_rate is not None:
+            self._set_rate(rate)
+        else:
+            set_rate(self._state.values(), rate)
+        self.note_rate(rate)
+
+    def note_rate(self, rate: float) -> None:
+        """Note that the learning rate was changed."""
+        self._tell(RateChanged(run=self.id, epoch=max(1, self._place.epoch), learning_rate=rate))
+
+    def note_epochs(self, epochs: int) -> None:
+        """Note that the number of epochs was changed."""
+        self._epochs = epochs
+        self._tell(EpochsChanged(run=self.id, epoch=max(1, self._place.epoch), epochs=epochs))
+
+    # Saving ---------------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Save the state here, within an epoch."""
+        if not self._state or self._is_muted:
+            return
+        self._saved_at = self._saved_within_at = time.perf_counter()
+        is_at_end = self._uses_epochs and self._place.epoch == self.epoch
+        batch = 0 if is_at_end else max(1, self.step - self._place.first_step)
+        data = saved(self._state, epoch=self.epoch, step=self.step)
+        self._tell(Checkpoint(run=self.id, epoch=self.epoch, batch=batch, data=data))
+
+    def _due_state(self) -> bytes | None:
+        """Return the state at the end of an epoch if the last one was saved long enough ago, or the run ends here."""
+        now = time.perf_counter()
+        ends = self._ends_after_epoch or self._control.requests.stopping or self.epoch >= self._epochs
+        if not self._state or (now - self._saved_at < SAVE_EACH_S and not ends):
+            return None
+        self._saved_at = self._saved_within_at = now
+        return saved(self._state, epoch=self.epoch, step=self.step)
+
+    def _save_in_time(self) -> None:
+        """Order a save if the last one is long ago; called by the recorder's thread."""
+        if self._state and self._in_steps and time.perf_counter() - self._saved_within_at > SAVE_WITHIN_S:
+            self._control.order_save()
+
+    # Small things -----------------------------------------------------------------------------------
+
+    def _elapsed_s(self) -> float:
+        return time.perf_counter() - self._begun_at - self._paused_s
+
+    def _tell(self, event: Event) -> None:
+        """Record and publish an event at once."""
+        if not self._is_muted and self._recorder is not None:
+            self._put(event)
+            self._recorder.hurry()
+
+    def _knows(self, name: object) -> bool:
+        """Take in a new name; return False if it cannot be recorded."""
+        if not is_name(name):
+            self._complain("name", f"{str(name)[:40]!r} is not a name of printable characters; it is not recorded")
+        elif len(self._names) >= MAX_NAMES:
+            self._complain("names", f"only {MAX_NAMES:,} different names are recorded; further ones are left out")
+        else:
+            self._names.add(str(name))
+            return True
+        return False
+
+    def _complain(self, kind: str, what: str) -> None:
+        """Say once what is wrong; nobody's training ends for it."""
+        if kind not in self._complaints:
+            self._complaints.add(kind)
+            say(f"mnist-tui: {what}.")
+
+    def _at_exit(self) -> None:
+        """End a run that was not finished when its process ends."""
+        status, reason = _how(getattr(sys, "last_value", None))
+        if status == "finished" and self._uses_epochs and self.epoch < self._epochs:
+            status = "stopped"
+        self.finish(status, reason)
+
+    def _after_fork(self) -> None:
+        """Be silent in a child, and hold nothing that belongs to its parent."""
+        self._is_muted, self._put = True, _ignore
+        atexit.unregister(self._at_exit)
+        if self._recorder is not None:
+            self._recorder.abandon()
+
+
+def _ignore(_: object) -> None:
+    """Record nothing."""
+
+
+def _how(error: BaseException | None) -> tuple[str, str]:
+    """Return how a run ends with an exception on its way, and why."""
+    if error is None:
+        return "finished", ""
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped", ""
+    lines = f"{type(error).__name__}: {error}".strip().splitlines()
+    return "failed", lines[-1] if len(lines) == 1 else f"{lines[0]} … {lines[-1]}"
+
+
+ALIVE: Final[weakref.WeakSet[Run]] = weakref.WeakSet()
+"""The runs in progress in this process."""
+
+
+def _mute_all() -> None:
+    for run in list(ALIVE):
+        run._after_fork()  # noqa: SLF001 - of the same class
+    ALIVE.clear()
+
+
+os.register_at_fork(after_in_child=_mute_all)

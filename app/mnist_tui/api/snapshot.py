@@ -1,0 +1,159 @@
+"""Saves what a loop needs to go on, and puts it back: `state_dict`s and the states of random number generators.
+
+With PyTorch loaded, the state is written by `torch.save` and read with `weights_only`; without it, arrays go into an
+uncompressed archive of NumPy and everything else into JSON. Neither way executes anything when it is read.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import sys
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mnist_tui.errors import StoreError, UsageError
+
+_TORCH: Final = b"torch\n"
+_PLAIN: Final = b"plain\n"
+_ARRAY: Final = "__array__"
+
+
+def check_state(state: Mapping[str, Any]) -> None:
+    """Check that each part of a state can be saved and restored.
+
+    Raises:
+        UsageError: One cannot.
+    """
+    for name, part in state.items():
+        if not (callable(getattr(part, "state_dict", None)) and callable(getattr(part, "load_state_dict", None))):
+            raise UsageError(
+                f"the state {name!r} has no state_dict and load_state_dict", "Pass models, optimizers and schedules"
+            )
+
+
+def saved(state: Mapping[str, Any], *, epoch: int, step: int) -> bytes:
+    """Return the state as bytes, with the place in the run it belongs to."""
+    parts = {name: part.state_dict() for name, part in state.items()}
+    record = {"epoch": epoch, "step": step, "parts": parts, "random": _random_states()}
+    out = io.BytesIO()
+    if (torch := sys.modules.get("torch")) is not None:
+        out.write(_TORCH)
+        torch.save(record, out)
+    else:
+        out.write(_PLAIN)
+        _write_plain(record, out)
+    return out.getvalue()
+
+
+def place_of(data: bytes) -> tuple[int, int]:
+    """Return the finished epochs and the steps that a saved state belongs to; errors as for `restore`."""
+    record = _read(data)
+    return int(record["epoch"]), int(record["step"])
+
+
+def restore(state: Mapping[str, Any], data: bytes) -> None:
+    """Put a saved state back.
+
+    Raises:
+        StoreError: It is damaged.
+        UsageError: It does not fit: a part is missing, or has another shape.
+    """
+    record = _read(data)
+    missing = [name for name in state if name not in record["parts"]]
+    if missing:
+        raise UsageError(f"the saved state has no {', '.join(missing)}", "Name the parts of the state as before")
+    for name, part in state.items():
+        try:
+            part.load_state_dict(record["parts"][name])
+        except (RuntimeError, ValueError, KeyError, TypeError) as error:
+            what = " ".join(str(error).split())[:200]
+            message = f"the saved state of {name} does not fit: {what}"
+            raise UsageError(message, "Use the settings that the run had") from error
+    _set_random_states(record["random"])
+
+
+def _read(data: bytes) -> dict[str, Any]:
+    try:
+        if data.startswith(_TORCH):
+            import torch
+
+            found: dict[str, Any] = torch.load(io.BytesIO(data[len(_TORCH) :]), weights_only=True, map_location="cpu")
+            return found
+        if data.startswith(_PLAIN):
+            return _read_plain(data[len(_PLAIN) :])
+    except ImportError:
+        raise UsageError("the saved state needs PyTorch", "Import torch before mnist_tui.init") from None
+    except Exception as error:
+        raise StoreError(f"the saved state cannot be read: {' '.join(str(error).split())[:100]}") from error
+    raise StoreError("the saved state cannot be read: it is of another kind")
+
+
+def _random_states() -> dict[str, Any]:
+    version, numbers, gauss = random.getstate()
+    states: dict[str, Any] = {"python": [version, list(numbers), gauss]}
+    if (numpy := sys.modules.get("numpy")) is not None:
+        kind, keys, at, has_gauss, cached = numpy.random.get_state()
+        states["numpy"] = [str(kind), [int(key) for key in keys], int(at), int(has_gauss), float(cached)]
+    if (torch := sys.modules.get("torch")) is not None:
+        states["torch"] = torch.get_rng_state()
+        # Asking whether there is a GPU would initialise it in a process that may still fork.
+        if torch.cuda.is_initialized():
+            states["cuda"] = torch.cuda.get_rng_state_all()
+    return states
+
+
+def _set_random_states(states: Mapping[str, Any]) -> None:
+    version, numbers, gauss = states["python"]
+    random.setstate((version, tuple(numbers), gauss))
+    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
+    if numpy is not None and "numpy" in states:
+        kind, keys, *rest = states["numpy"]
+        numpy.random.set_state((kind, numpy.array(keys, dtype=numpy.uint32), *rest))
+    if torch is not None and "torch" in states:
+        torch.set_rng_state(states["torch"])
+        if "cuda" in states and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all(states["cuda"][: torch.cuda.device_count()])
+
+
+def _write_plain(record: Mapping[str, Any], out: io.BytesIO) -> None:
+    arrays: list[Any] = []
+
+    def listed(value: Any) -> Any:
+        """Replace arrays by their number."""
+        if hasattr(value, "dtype"):
+            arrays.append(value)
+            return {_ARRAY: len(arrays) - 1}
+        if isinstance(value, Mapping):
+            return {str(key): listed(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [listed(item) for item in value]
+        return value
+
+    text = json.dumps(listed(record)).encode()
+    out.write(len(text).to_bytes(8, "little") + text)
+    if arrays:
+        import numpy as np
+
+        np.savez(out, *arrays, allow_pickle=False)
+
+
+def _read_plain(data: bytes) -> dict[str, Any]:
+    length = int.from_bytes(data[:8], "little")
+    record = json.loads(data[8 : 8 + length])
+    arrays: Mapping[str, Any] = {}
+    if rest := data[8 + length :]:
+        import numpy as np
+
+        arrays = np.load(io.BytesIO(rest), allow_pickle=False)
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, dict):
+            if value.keys() == {_ARRAY}:
+                return arrays[f"arr_{value[_ARRAY]}"]
+            return {key: filled(item) for key, item in value.items()}
+        return [filled(item) for item in value] if isinstance(value, list) else value
+
+    found: dict[str, Any] = filled(record)
+    return found
