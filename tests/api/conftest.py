@@ -128,7 +128,7 @@ def stored(home, name="last"):
 def points(home, name, run="last"):
     """Return the points of a metric as the store has them."""
     with Store.open_readonly(home) as store:
-        found = store.points(store.id_of(run), name)
+        found = store.points(store.id_of(run), name).series
     return list(zip(found.steps, found.values, strict=True))
 
 

@@ -32,9 +32,9 @@ def test_a_run_is_paused_and_resumed_between_two_steps(begin, home, remote, besi
         at = stored(home).run
         time.sleep(0.1)
         with Store.open_readonly(home) as store:
-            before = list(store.points(at, "loss").steps)
+            before = list(store.points(at, "loss").series.steps)
             time.sleep(0.6)
-            assert list(store.points(at, "loss").steps) == before, "a paused loop takes no step"
+            assert list(store.points(at, "loss").series.steps) == before, "a paused loop takes no step"
         assert remote.tell("resume") == ""
         assert remote.hear(RunResumed.type).epoch == paused.epoch
         assert remote.tell("stop") == ""

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mnist_tui.errors import StoreError
 from mnist_tui.store.database import Store
-from mnist_tui.store.points import BLOCK, PointSeries, PointWriter
+from mnist_tui.store.points import BLOCK, Followed, PointWriter
 from tests.builders import run_events
 
 RUN = "run-1"
@@ -25,7 +25,7 @@ def write(store, points, name="loss"):
 
 
 def read(store, name="loss", known=None):
-    found = store.points(RUN, name, known)
+    found = store.points(RUN, name, known).series
     return list(zip(found.steps, found.values, strict=True))
 
 
@@ -48,13 +48,13 @@ def test_numbers_that_sql_would_lose_come_back(store):
 
 
 def test_points_are_added_piece_by_piece_and_followed_so(store):
-    writer, known = PointWriter(store._connection, RUN), PointSeries()
+    writer, known = PointWriter(store._connection, RUN), Followed()
     points = [(3 * step, float(step)) for step in range(1, 1_500)]
     for start in range(0, len(points), 100):
         writer.add({"loss": points[start : start + 100], "other": points[:1]})
         known = store.points(RUN, "loss", known)
-        assert list(known.steps) == [step for step, _ in points[: start + 100]]
-    assert list(known.values) == [value for _, value in points]
+        assert list(known.series.steps) == [step for step, _ in points[: start + 100]]
+    assert list(known.series.values) == [value for _, value in points]
     assert store.point_names(RUN) == ["loss", "other"]
 
 
@@ -70,14 +70,14 @@ def test_a_later_value_of_a_step_replaces_the_earlier_one(store):
 def test_any_order_of_steps_is_followed(pieces, tmp_path_factory):
     with Store.open(tmp_path_factory.mktemp("home")) as store:
         store.record(run_events(RUN)[0])
-        writer, known = PointWriter(store._connection, RUN), PointSeries()
+        writer, known = PointWriter(store._connection, RUN), Followed()
         latest: dict[int, float] = {}
         for number, steps in enumerate(pieces):
             writer.add({"loss": [(step, float(number)) for step in steps]})
             latest |= dict.fromkeys(steps, float(number))
             known = store.points(RUN, "loss", known)
-            assert dict(zip(known.steps, known.values, strict=True)) == latest
-            assert list(known.steps) == sorted(latest)
+            assert dict(zip(known.series.steps, known.series.values, strict=True)) == latest
+            assert list(known.series.steps) == sorted(latest)
 
 
 def test_points_after_a_step_can_be_removed_before_more_are_added(store):

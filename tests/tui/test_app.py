@@ -537,10 +537,10 @@ async def test_scale_theme_and_zoom(make_app):
         before = app.theme
         await pilot.press("v")
         assert app.theme != before
-        app.query_one("#accuracy").focus()
+        app.query_one("#chart").focus()
         await pilot.press("z")
         await settle(pilot)
-        assert app.screen.maximized is app.query_one("#accuracy")
+        assert app.screen.maximized is app.query_one("#chart")
         await pilot.press("z")
         assert app.screen.maximized is None
 

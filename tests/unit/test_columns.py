@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_tui.core.columns import ELAPSED, STRETCHES, Columns
+from mnist_tui.core.columns import ELAPSED, Columns
 from mnist_tui.core.events import EpochDone
+from mnist_tui.core.thinning import STRETCHES
 from tests.builders import epoch_done
 
 SOME = st.lists(st.floats(0, 1) | st.just(math.nan), max_size=40)

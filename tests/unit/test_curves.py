@@ -1,4 +1,5 @@
 import math
+from functools import partial
 
 import pytest
 
@@ -6,7 +7,7 @@ from mnist_tui.core.events import EpochsChanged, RateChanged, RunPaused, Status
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import apply_to_run
 from mnist_tui.report.chartview import ChartView, Scale, Smoothing, XAxis
-from mnist_tui.report.curves import accuracy_chart, loss_chart
+from mnist_tui.report.curves import quantity_chart
 from mnist_tui.report.marks import MARK_MEANINGS
 from mnist_tui.report.overlay import overlay_chart
 from mnist_tui.report.xaxis import EMPTY_EPOCHS, limits, places
@@ -15,6 +16,7 @@ from tests.builders import epoch_done, progress, run_state
 PLAIN = ChartView()
 ERRORS = ChartView(scale=Scale.ERROR_LOG)
 ACCURACIES = (0.30, 0.46, 0.42)
+accuracy_chart, loss_chart = partial(quantity_chart, "accuracy"), partial(quantity_chart, "loss")
 
 
 def run_with(*epochs, spec=None):

@@ -332,7 +332,7 @@ class Recorder:
         self._broadcast.publish(now_at)
 
     def _end(self) -> None:
-        self.state.newest = self._newest
+        self.state.newest, self.state.step = self._newest, self._place.step
         done = self.state.ended(self._ending.status, reason=self._ending.reason, ended_at=now())
 
         def write() -> None:

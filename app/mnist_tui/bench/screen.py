@@ -23,7 +23,7 @@ from mnist_tui.core.state import RunState, SessionState
 from mnist_tui.demo import run_sweep
 from mnist_tui.report.charts import rasterise
 from mnist_tui.report.chartview import ChartView
-from mnist_tui.report.curves import accuracy_chart, loss_chart
+from mnist_tui.report.curves import quantity_chart
 from mnist_tui.runtime.library import Library
 from mnist_tui.store.connection import DATABASE
 from mnist_tui.store.database import Store
@@ -147,7 +147,7 @@ def measure_charts() -> Iterator[Measurement]:
 
 
 def _draw(run: RunState) -> None:
-    for chart in (accuracy_chart(run, ChartView()), loss_chart(run, ChartView())):
+    for chart in [quantity_chart(name, run, ChartView()) for name in ("accuracy", "loss")]:
         rasterise(chart, *CHART_CELLS)
 
 

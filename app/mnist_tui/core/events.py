@@ -408,6 +408,7 @@ class RunDone(Event):
         best_val_accuracy, best_epoch: The best validation accuracy and the first epoch that reached it.
         test_accuracy, test_loss: Measured once, with the weights after the last epoch; `None` if not measured.
         total_training_time_s: Sum of all epoch times, excluding loading, pauses and the test.
+        steps: Steps of a script's run.
         last: A script's numbers: those of the last epoch, and those logged after it.
         best: The best value of each of them that has a goal.
     """
@@ -426,6 +427,7 @@ class RunDone(Event):
     test_loss: float | None
     total_training_time_s: float
     ended_at: str
+    steps: int = field(default=0, metadata=SPARSE)
     last: Mapping[str, float] = field(default_factory=dict, metadata=SPARSE)
     best: Mapping[str, float] = field(default_factory=dict, metadata=SPARSE)
 

@@ -105,6 +105,7 @@ class RunState:
         declared: What a script has said about its numbers, by name.
         results: Numbers that a script logged for the run as a whole.
         newest: The newest value of each number that a script logged at its steps.
+        step: Steps of a script's run so far.
     """
 
     run: str
@@ -125,6 +126,7 @@ class RunState:
     declared: dict[str, MetricDeclared] = field(default_factory=dict)
     results: dict[str, float] = field(default_factory=dict)
     newest: Mapping[str, float] = field(default_factory=dict)
+    step: int = 0
     _summary: Summary = field(default_factory=Summary, init=False, repr=False, compare=False)
     _columns: Columns = field(default_factory=Columns, init=False, repr=False, compare=False)
 
@@ -255,6 +257,7 @@ class RunState:
         best_epoch = self.best.epoch if self.best is not None else None
         return replace(
             end,
+            steps=self.step,
             last=last,
             best=best,
             best_epoch=best_epoch,
@@ -414,11 +417,12 @@ def apply_to_run(run: RunState, event: OfRun) -> None:
     match event:
         case Progress():
             run.progress = event
-            run.newest = event.newest
+            run.newest, run.step = event.newest, event.step
             _take_step(run, event)
         case EpochDone():
             if event.epoch == len(run.history) + 1:
                 run.history.append(event.after(run.last))
+                run.step = max(run.step, event.step)
                 run.steps.clear()
         case EpochsChanged():
             run.epochs = event.epochs
@@ -437,6 +441,7 @@ def apply_to_run(run: RunState, event: OfRun) -> None:
         case RateChanged() | MetricDeclared() | ResultsLogged():
             take_mark(run, event)
         case RunDone():
+            run.step = max(run.step, event.steps)
             run.status = event.status
             run.result = event
             run.progress = None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from mnist_tui.core.metric import Split
 from mnist_tui.core.state import RunState
+from mnist_tui.core.summary import BUILT_IN
 from mnist_tui.report.charts import Chart
 from mnist_tui.report.chartview import ChartView, Scale, XAxis
-from mnist_tui.report.curves import ACCURACY, MARK_INKS, STEPS_INK, drawn
+from mnist_tui.report.curves import MARK_INKS, STEPS_INK, charted, drawn, quantity_of
 from mnist_tui.report.formatting import printable
 from mnist_tui.report.points import Series
 from mnist_tui.report.xaxis import EMPTY_EPOCHS, limits, places
@@ -31,6 +33,10 @@ def overlay_chart(
     )
     newest = max((x[-1] for run in shown if (x := places(run, look.x))), default=whole[1])
     view = look.view(whole, newest)
+    first = preview or next(iter(runs), None)
+    quantity = quantity_of(charted(first)[0] if charted(first) else "", BUILT_IN if first is None else first.metrics)
+    is_validated = quantity.validated is not None and quantity.validated.split is Split.VALIDATION
+    title = quantity.title(look.scale) or "No numbers yet"
     curves: list[Series] = []
     for run in shown:
         slot = slots.get(run.run)
@@ -43,18 +49,19 @@ def overlay_chart(
             thick=slot is None or slot % 2 == 0,
             note=short_name(run) if look.cursor is None else "",
         )
-        curves += drawn(run, "val", line, look, ACCURACY, view)
+        one = quantity_of(quantity.name, run.metrics).validated
+        curves += drawn(run, one.name, line, look, quantity, view) if one is not None else []
     note = "Press Space to keep this curve" if len(shown) < 2 else ""
     if look.cursor is not None:
         note = f"{look.cursor:,.1f} s" if look.x is XAxis.SECONDS else f"{look.x.value} {look.cursor:,.0f}"
     return Chart(
-        title=f"Val {ACCURACY.titles[look.scale][0].lower()}{ACCURACY.titles[look.scale][1:]}",
+        title=f"Val {title[0].lower()}{title[1:]}" if is_validated else title,
         series=tuple(curves),
         x_limits=view,
         x_unit=look.x.value,
         log_y=look.scale in (Scale.ERROR_LOG, Scale.LOG),
-        percent=True,
-        y_limits=(0.0, 1.0) if look.scale is Scale.FULL else None,
+        percent=quantity.is_fraction,
+        y_limits=(0.0, 1.0) if look.scale is Scale.FULL and quantity.is_fraction else None,
         note=note,
         cursor=look.cursor,
         dots=look.dots,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final, TypeAlias
 
-from mnist_tui.core.columns import extremes
+from mnist_tui.core.thinning import extremes
 
 Point: TypeAlias = tuple[float, float]
 

@@ -7,8 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
-from mnist_tui.core.events import Status, ValidationSet
+from mnist_tui.core.events import RunContinued, Status, ValidationSet
 from mnist_tui.core.insight import Insight
+from mnist_tui.core.points import PointSeries
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import ComparisonTable
@@ -17,12 +18,15 @@ from mnist_tui.store.claims import continuing
 from mnist_tui.store.connection import DATABASE
 from mnist_tui.store.database import Store
 from mnist_tui.store.home import tables_folder
+from mnist_tui.store.points import Followed
 from mnist_tui.store.reading import Known
 
 K = TypeVar("K")
 V = TypeVar("V")
 RUNS_KEPT: Final = 64
 """Number of past runs cached with their epochs."""
+POINTS_KEPT: Final = 16
+"""Number of metrics whose points are cached: a million points take 16 MB."""
 INSIGHTS_KEPT: Final = 16
 """Number of insights cached: enough to replay a short run."""
 
@@ -45,6 +49,7 @@ class Library:
         self._seen: tuple[object, ...] = ()
         self._last_insights: dict[tuple[str, int], Insight | None] = {}
         self._insights: dict[tuple[str, int], Insight | None] = {}
+        self._points: dict[tuple[str, str], tuple[tuple[int, int, Status], Followed]] = {}
         self._pictures: dict[tuple[str, int] | None, ValidationSet | None] = {}
 
     @property
@@ -154,6 +159,25 @@ class Library:
         """Return the last insight of a run; `None` if it has none. Errors as for `load`."""
         key = run.run, run.epochs_done
         return self._kept(self._last_insights, INSIGHTS_KEPT, key, lambda store: store.last_insight(run.run))
+
+    def points(self, run: RunState, name: str) -> PointSeries | None:
+        """Return what a script's run logged at its steps, by the name of a metric; errors as for `load`.
+
+        Only what is new since the last call is read.
+        """
+        if run.network is not None:
+            return None
+        resumed = sum(isinstance(mark, RunContinued) for mark in run.marks)
+        stand, known = (run.step, resumed, run.status), self._points.pop((run.run, name), None)
+        if known is None or known[0] != stand:
+            # After a resume, points may have become void.
+            before = known[1] if known is not None and known[0][1] == resumed else None
+            with Store.open_readonly(self._home) as store:
+                known = stand, store.points(run.run, name, before)
+            while len(self._points) >= POINTS_KEPT:
+                self._points.pop(next(iter(self._points)))
+        self._points[run.run, name] = known
+        return known[1].series
 
     def newest_checkpoint(self, run: str, known: str) -> tuple[int, str, bytes] | None:
         """See `RunReader.newest_checkpoint`; may be called from any thread."""

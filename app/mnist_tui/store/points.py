@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final, TypeAlias
 
+from mnist_tui.core.points import PointSeries
 from mnist_tui.store.connection import Connection
 
 Point: TypeAlias = tuple[int, float]
@@ -137,44 +138,41 @@ class PointWriter:
 
 
 @dataclass(slots=True)
-class PointSeries:
-    """The points of one metric, in order of their steps; of several values of one step, the last.
+class Followed:
+    """A series, and how far it has been read.
 
     Attributes:
-        steps, values: Its points.
-        is_sorted: They were logged out of order, and sorted here.
+        series: What is known.
+        block: The newest block that was read; -1 for none.
+        before: Points before that block.
     """
 
-    steps: array[int] = field(default_factory=lambda: array("q"))
-    values: array[float] = field(default_factory=lambda: array("d"))
-    is_sorted: bool = False
-    _block: int = -1
-    _before: int = 0
+    series: PointSeries = field(default_factory=PointSeries)
+    block: int = -1
+    before: int = 0
 
     def take_in(self, rows: Iterable[tuple[int, int, int, bytes | None, bytes]]) -> bool:
-        """Add what is new in blocks from `next_block` on; return whether the series only grew at its end."""
-        grew = True
+        """Add what is new in blocks from the newest on; return whether the series only grew at its end."""
+        grew, series = True, self.series
         for at, first, stride, steps, values in rows:
-            if at == self._block:
-                # The newest block was rewritten with more points.
-                del self.steps[self._before :], self.values[self._before :]
-            self._block, self._before = at, len(self.steps)
-            new = _floats(values)
-            places = _steps(first, stride, steps, len(new))
-            is_ascending = stride > 0 or all(a < b for a, b in pairwise(places))
-            follows = not self.steps or places[0] > self.steps[-1]
-            self.steps += places
-            self.values += new
-            grew = grew and is_ascending and follows
+            numbers = _floats(values)
+            places = _steps(first, stride, steps, len(numbers))
+            # The newest block is written again with more points.
+            known = len(series.steps) - self.before if at == self.block else 0
+            if known > len(numbers) or places[:known] != series.steps[self.before :][:known]:
+                series.cut(self.before)
+                known = 0
+            if not known:
+                self.block, self.before = at, len(series.steps)
+            new = places[known:]
+            is_ascending = stride > 0 or all(a < b for a, b in pairwise(new))
+            grew = grew and is_ascending and (not new or not series.steps or new[0] > series.steps[-1])
+            series.steps += new
+            series.values += numbers[known:]
         return grew
 
-    @property
-    def next_block(self) -> int:
-        """The first block that may hold more than is known."""
-        return max(0, self._block)
 
-
-def read_points(connection: Connection, run: str, name: str, known: PointSeries | None = None) -> PointSeries:
+def read_points(connection: Connection, run: str, name: str, known: Followed | None = None) -> Followed:
     """Return the points of a metric; what is known already is not read again.
 
     Args:
@@ -187,30 +185,34 @@ def read_points(connection: Connection, run: str, name: str, known: PointSeries 
         StoreError: The database cannot be read.
         ValueError: The points are damaged.
     """
-    series = PointSeries() if known is None or known.is_sorted else known
+    found = Followed() if known is None or known.series.is_sorted else known
     query = (
         "SELECT at, first, stride, steps, vals FROM points WHERE metric = "
         "(SELECT id FROM metrics WHERE run = ? AND name = ?) AND at >= ? ORDER BY at"
     )
-    rows = connection.query(query, run, name, series.next_block)
-    if series.take_in(rows):
-        return series
+    if found.take_in(connection.query(query, run, name, max(0, found.block))):
+        return found
     # Steps that do not ascend are rare: put them in order from the beginning.
-    whole = PointSeries()
+    whole = Followed()
     whole.take_in(connection.query(query, run, name, 0))
-    latest = dict(zip(whole.steps, whole.values, strict=True))
+    latest = dict(zip(whole.series.steps, whole.series.values, strict=True))
     order = sorted(latest)
     steps, values = array("q", order), array("d", (latest[step] for step in order))
-    return PointSeries(steps, values, is_sorted=True)
+    return Followed(PointSeries(steps, values, is_sorted=True))
 
 
-def newest_points(connection: Connection, run: str) -> dict[str, float]:
-    """Return the newest value of each number that a run logged at its steps, in the order in which they appeared."""
+def newest_points(connection: Connection, run: str) -> tuple[int, dict[str, float]]:
+    """Return the last step of a run, and the newest value of each number that it logged at its steps."""
     query = (
-        "SELECT name, vals FROM metrics JOIN points ON metric = id WHERE run = ? "
+        "SELECT name, first, stride, steps, vals FROM metrics JOIN points ON metric = id WHERE run = ? "
         "AND at = (SELECT max(at) FROM points WHERE metric = id) ORDER BY id"
     )
-    return {str(name): _floats(values)[-1] for name, values in connection.query(query, run)}
+    last, newest = 0, {}
+    for name, first, stride, steps, values in connection.query(query, run):
+        numbers = _floats(values)
+        newest[str(name)] = numbers[-1]
+        last = max(last, *_steps(first, stride, steps, len(numbers)))
+    return last, newest
 
 
 def point_names(connection: Connection, run: str) -> list[str]:

@@ -30,7 +30,7 @@ from mnist_tui.store import checkpoints
 from mnist_tui.store.connection import Connection
 from mnist_tui.store.home import is_safe_name
 from mnist_tui.store.lock import is_held
-from mnist_tui.store.points import PointSeries, newest_points, point_names, read_points
+from mnist_tui.store.points import Followed, newest_points, point_names, read_points
 from mnist_tui.store.schema import EPOCH_COLUMNS, VALUE_COLUMNS
 
 INTERRUPTED: Final = "the process ended before the run did"
@@ -138,7 +138,7 @@ class RunReader:
         state.status = Status(status)
         if done is None and is_held(self._home, run):
             state.history = self._history(run)
-            state.newest = newest_points(self._connection, run)
+            state.step, state.newest = newest_points(self._connection, run)
             return state
         if done is None:
             # It may have ended since its row was read: the end is recorded before the lock is released.
@@ -151,7 +151,7 @@ class RunReader:
             state.result = end
         else:
             state.history = self._history(run)
-            state.newest = newest_points(self._connection, run)
+            state.step, state.newest = newest_points(self._connection, run)
             state.status = Status.INTERRUPTED
             state.result = state.ended(Status.INTERRUPTED, reason=INTERRUPTED, ended_at=event.started_at)
             state.history = []
@@ -228,7 +228,7 @@ class RunReader:
             history.append(done.after(history[-1] if history else None))
         return history
 
-    def points(self, run: str, name: str, known: PointSeries | None = None) -> PointSeries:
+    def points(self, run: str, name: str, known: Followed | None = None) -> Followed:
         """Return the numbers that a script logged at its steps, by the name of the metric.
 
         Args:

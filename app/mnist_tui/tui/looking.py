@@ -32,7 +32,7 @@ FILM_S: Final = 0.5
 """Seconds per epoch when playing the epochs."""
 _MAIN: Final = {"live": "#epochs", "runs-pane": "#runs", "errors": "#matrix", "features": "#map", "draw": "#pad"}
 """The widget that gets the focus in each tab."""
-_FIRST_PANE: Final = _MAIN | {"live": "#accuracy", "runs-pane": "#overlay"}
+_FIRST_PANE: Final = _MAIN | {"live": "#chart", "runs-pane": "#overlay"}
 """The pane to zoom if none has the focus."""
 _X_WORDS: Final = {"epoch": "epochs", "s": "seconds", "step": "steps"}
 _PANES: Final = (PlotView, DataTable, EpochTable, MatrixView, DigitsView, MapView, PadView)
@@ -112,7 +112,8 @@ class Looking:
         """Show the tab's next pane."""
         match self._ui.tab:
             case "live":
-                self._app.query_one(LiveView).toggle_class("-second")
+                self._app.query_one(LiveView).next_chart()
+                self._painter.redraw_charts()
             case "runs-pane":
                 self._app.query_one(RunsView).next_pane()
             case "errors":

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mnist_tui.core.events import Preparing
 from mnist_tui.core.orders import Wishes
+from mnist_tui.core.points import PointSeries
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState
@@ -39,6 +40,7 @@ class ScreenModel:
         queue_done, queue_total: Finished runs and all runs of the queue.
         queue_to_go_s: Estimated seconds until the queue is done; `None` if unknown.
         view: View settings of the charts.
+        points: Returns what a script's run logged at its steps, by the name of a metric.
     """
 
     run: RunState | None
@@ -63,3 +65,4 @@ class ScreenModel:
     queue_total: int
     queue_to_go_s: float | None
     view: ChartView
+    points: Callable[[RunState, str], PointSeries | None]

@@ -11,6 +11,7 @@ from mnist_tui.core.estimate import machine_factor, run_s
 from mnist_tui.core.events import Preparing, Status
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.orders import Steering, Wishes
+from mnist_tui.core.points import PointSeries
 from mnist_tui.core.spec import FALLBACK_SPEC, RunSpec
 from mnist_tui.core.state import RunState, SessionState
 from mnist_tui.errors import MnistTuiError
@@ -138,6 +139,10 @@ class Workspace:
         """Return a run with its epochs, or `None` if it cannot be read (the error was reported)."""
         return self.attempt(partial(self.library.with_epochs, run))
 
+    def points(self, run: RunState, name: str) -> PointSeries | None:
+        """Return what a script's run logged at its steps; `None` if it cannot be read (the error was reported)."""
+        return self.attempt(partial(self.library.points, run, name))
+
     def last_insight(self, run: RunState | None) -> Insight | None:
         """Return the last insight of a run; `None` if it has none."""
         if run is None or not run.epochs_done:
@@ -218,4 +223,5 @@ class Workspace:
             queue_total=self.session.total,
             queue_to_go_s=self.queue_s,
             view=self.charts.look,
+            points=self.points,
         )

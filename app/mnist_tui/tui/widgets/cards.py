@@ -10,6 +10,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from mnist_tui.core.metrics import spread
+from mnist_tui.core.numerals import count
+from mnist_tui.core.setting import in_words
 from mnist_tui.core.state import RunState
 from mnist_tui.report.formatting import (
     format_device,
@@ -19,11 +21,17 @@ from mnist_tui.report.formatting import (
     format_points,
     format_reduction,
     printable,
+    shortened,
 )
+from mnist_tui.report.measures import best_of, format_metric, label_of, ranked, value_of
 from mnist_tui.report.sparkline import changes, sparkline
 from mnist_tui.runtime.system import SystemLoad
 
 GIB = 1024**3
+MOST_SETTINGS = 8
+"""Maximum number of a script's settings shown."""
+MOST_NUMBERS = 10
+"""Maximum number of metrics shown."""
 MOST_READINGS = 120
 """Maximum number of classes shown."""
 
@@ -69,7 +77,16 @@ class RunCard(Card):
             )
             return
         best, last, result = run.best, run.last, run.result
-        pairs = [("epochs", f"{run.epochs_done} of {run.epochs}")]
+        pairs = (
+            [("done", progress_of(run))] if run.network is None else [("epochs", f"{run.epochs_done} of {run.epochs}")]
+        )
+        if (script := run.script) is not None:
+            pairs += [("script", printable(script.source))] if script.source else []
+            pairs += [(printable(key), printable(in_words(value))) for key, value in script.config.items()][
+                :MOST_SETTINGS
+            ]
+            pairs += [("changed", f"lr {run.rate_changes}")] if run.rates else []
+            pairs += [("size", f"{run.parameters:,} parameters")] if run.parameters else []
         if (spec := run.network) is not None:
             parameters = f"  ({run.parameters:,} parameters)" if run.parameters else ""
             pairs += [
@@ -86,16 +103,48 @@ class RunCard(Card):
         if run.machine is not None:
             pairs.append(("device", format_device(run.machine)))
         pairs.append(("time", format_duration(run.elapsed_s)))
-        if last is not None:
+        if last is not None and run.network is not None:
             pairs.append(("val", f"{format_percent(last.val_accuracy)}, loss {format_loss(last.val_loss)}"))
-        if best is not None:
-            pairs.append(("best", f"{format_percent(best.val_accuracy)} in epoch {best.epoch}"))
+        if best is not None and run.primary is not None:
+            pairs.append(("best", f"{format_metric(run.primary, best.value(run.primary.name))} in epoch {best.epoch}"))
         if result is not None and result.test_accuracy is not None:
             pairs.append(("test", f"{format_percent(result.test_accuracy)}, loss {format_loss(result.test_loss)}"))
         if result is not None and result.reason:
             pairs.append(("reason", printable(result.reason)))
         pairs.append(("id", printable(run.run)))
         self.put(two_columns(pairs))
+
+
+def progress_of(run: RunState) -> str:
+    """Return how far a run is: `3 of 10 epochs`, or `1,234 steps` where it has no epochs."""
+    if run.epochs:
+        return f"{run.epochs_done} of {count(run.epochs, 'epoch')}"
+    return count(run.epochs_done, "epoch") if run.history else count(run.step, "step")
+
+
+class NumbersCard(Card):
+    """The numbers of a script's run: newest and best."""
+
+    BORDER_TITLE = "Numbers"
+
+    def show(self, run: RunState | None) -> None:
+        """Show the run; nothing for the built-in network, which has cards of its own."""
+        if run is None or run.network is not None:
+            return
+        known = ranked(run)
+        if not known:
+            self.put(Content.styled("Nothing logged yet.", "$text-muted"))
+            return
+        rows = []
+        for one in known[:MOST_NUMBERS]:
+            best, epoch = best_of(run, one), run.best_of(one)
+            at = f" @{epoch.epoch}" if epoch is not None else ""
+            more = f"  ★ {format_metric(one, best)}{at}" if best is not None else ""
+            name = Content.styled(f"{shortened(label_of(one), 14):<15}", "$text-muted")
+            rows.append(Content.assemble(name, format_metric(one, value_of(run, one)), (more, "$text-accent")))
+        if len(known) > MOST_NUMBERS:
+            rows.append(Content.styled(f"and {len(known) - MOST_NUMBERS} more", "$text-muted"))
+        self.put(Content("\n").join(rows))
 
 
 def _rates(run: RunState) -> str:

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Final
+
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 
 from mnist_tui.core.state import RunState
-from mnist_tui.report.curves import accuracy_chart, loss_chart
+from mnist_tui.report.curves import charted, quantity_chart
 from mnist_tui.report.formatting import format_duration, format_loss, format_percent, printable, status_text
 from mnist_tui.report.matrix import View
+from mnist_tui.report.measures import format_metric, label_of, ranked, value_of
 from mnist_tui.report.sparkline import sparkline
 from mnist_tui.report.xaxis import MIN_STEPS, has_only_steps
 from mnist_tui.runtime.system import SystemLoad
 from mnist_tui.tui.film import Scene
 from mnist_tui.tui.screenmodel import ScreenModel
-from mnist_tui.tui.widgets.cards import Card, ImprovementCard, RunCard, SystemCard
+from mnist_tui.tui.widgets.cards import Card, ImprovementCard, NumbersCard, RunCard, SystemCard, progress_of
 from mnist_tui.tui.widgets.epochs import EpochTable
 from mnist_tui.tui.widgets.errors import MatrixView
 from mnist_tui.tui.widgets.features import MapView
 from mnist_tui.tui.widgets.hero import Headline, HeroCard
 from mnist_tui.tui.widgets.plot import PlotView
 from mnist_tui.tui.widgets.welcome import WelcomeCard
+
+PLOTS: Final = ("#chart", "#chart-2")
 
 
 class StatusCard(Card):
@@ -34,14 +41,17 @@ class StatusCard(Card):
             self.put(Content("\n".join(("No run yet.", "", *keys))))
             return
         last, best = run.last, run.best
-        lines = [f"{status_text(run.status)}  {run.epochs_done} of {run.epochs} epochs"]
+        lines = [f"{status_text(run.status)}  {progress_of(run)}"]
         if run.time_to_go_s is not None:
             lines.append(f"{format_duration(run.time_to_go_s)} to go")
         lines.append(printable(run.spec.brief))
-        if last is not None and best is not None:
+        if run.network is None:
+            lines += [f"{label_of(one)} {format_metric(one, value_of(run, one))}" for one in ranked(run)[:3]]
+        elif last is not None and best is not None:
             lines.append(f"val  {format_percent(last.val_accuracy)}  loss {format_loss(last.val_loss)}")
             lines.append(f"best {format_percent(best.val_accuracy)} in epoch {best.epoch}")
-            lines.append(sparkline([e.val_accuracy for e in run.history[-36:]]))
+        if best is not None and run.primary is not None:
+            lines.append(sparkline([e.value(run.primary.name) for e in run.history[-36:]]))
         if run.result is not None and run.result.test_accuracy is not None:
             lines.append(f"test {format_percent(run.result.test_accuracy)}")
         self.put(Content("\n".join(lines)))
@@ -55,6 +65,10 @@ class LiveView(Container):
         #charts { height: 2fr; }
         #below { height: 1fr; min-height: 4; }
         #epochs { height: 1fr; min-height: 4; }
+        NumbersCard { display: none; }
+        &.-script NumbersCard { display: block; }
+        &.-script ImprovementCard, &.-script #live-map, &.-script #live-matrix { display: none; }
+        &.-alone #chart-2 { display: none; }
         #live-map, #live-matrix { display: none; border: round $frame; border-title-color: $text-muted; }
         #right { width: 42; display: none; }
         StatusCard { display: none; border: none; }
@@ -69,6 +83,19 @@ class LiveView(Container):
         # The most common initial state: changing the class later would slow down the first frame.
         super().__init__(id="live-view", classes="-empty")
         self._shown: tuple[object, ...] = ()
+        self._first = ""
+        self._names: tuple[str, ...] = ()
+
+    def next_chart(self) -> None:
+        """Show the next charts, as many as there is room for."""
+        names, room = self._names, 1 if any(map(self.screen.has_class, ("-short", "-narrow"))) else 2
+        if names:
+            at = self._at(names) + room
+            self._first = names[at if at < len(names) else 0]
+            self._shown = ()
+
+    def _at(self, names: Sequence[str]) -> int:
+        return names.index(self._first) if self._first in names else 0
 
     def compose(self) -> ComposeResult:
         """Charts over epochs on the left, cards on the right."""
@@ -76,9 +103,9 @@ class LiveView(Container):
             with Vertical(id="left"):
                 yield Headline()
                 with Container(id="charts"):
-                    accuracy, loss = PlotView(id="accuracy"), PlotView(id="loss")
-                    accuracy.in_step, loss.in_step = (loss,), (accuracy,)
-                    yield from (accuracy, loss)
+                    first, second = PlotView(id="chart"), PlotView(id="chart-2")
+                    first.in_step, second.in_step = (second,), (first,)
+                    yield from (first, second)
                 with Horizontal(id="below"):
                     yield EpochTable()
                     matrix = MatrixView(id="live-matrix", still=True)
@@ -88,6 +115,7 @@ class LiveView(Container):
                 yield HeroCard()
                 yield RunCard()
                 yield ImprovementCard()
+                yield NumbersCard()
                 yield SystemCard()
                 features = MapView(id="live-map", still=True)
                 features.border_title = "Bottleneck map"
@@ -107,6 +135,8 @@ class LiveView(Container):
         self.query_one(RunCard).show(run)
         self.query_one(HeroCard).show(run)
         self.query_one(Headline).show(run)
+        self.query_one(NumbersCard).show(run)
+        self.set_class(run is not None and run.network is None, "-script")
         others = {slot: other for slot, other in model.marked.items() if run is None or other.run != run.run}
         shown: tuple[object, ...] = (None, look)
         if run is not None:
@@ -120,18 +150,26 @@ class LiveView(Container):
                 look,
                 marks,
                 has_only_steps(run),
+                self._first,
             )
         if shown == self._shown:
-            if run is not None and len(run.steps) >= MIN_STEPS:
-                self.query_one("#loss", PlotView).show(loss_chart(run, look, others))
+            if run is not None and (len(run.steps) >= MIN_STEPS or run.step):
+                self._draw(model, run, others)
             return
         self._shown = shown
-        accuracy = self.query_one("#accuracy", PlotView)
-        loss = self.query_one("#loss", PlotView)
-        accuracy.show(accuracy_chart(run, look, others))
-        loss.show(loss_chart(run, look, others))
+        self._draw(model, run, others)
         self.query_one(EpochTable).show(run)
         self.query_one(ImprovementCard).show(run)
+
+    def _draw(self, model: ScreenModel, run: RunState | None, others: Mapping[int, RunState]) -> None:
+        """Draw the charts of two quantities."""
+        self._names = names = charted(run)
+        at = self._at(names)
+        shown = names[at : at + 2]
+        self.set_class(len(shown) < 2, "-alone")
+        points = partial(model.points, run) if run is not None and run.network is None else None
+        for plot, name in zip((PLOTS), shown or ("",), strict=False):
+            self.query_one(plot, PlotView).show(quantity_chart(name, run, model.view, others, points))
 
     def show_scene(self, scene: Scene) -> None:
         """Show what the network has learned, if there is room."""
