@@ -64,7 +64,7 @@ async def test_the_end_of_a_queue_and_past_runs(make_app, width, height):
 @pytest.mark.parametrize(
     "dialog",
     [
-        lambda: ResultScreen(ComparisonTable((), (), frozenset(), ()), []),
+        lambda: ResultScreen(ComparisonTable((), (), frozenset(), (), ()), []),
         lambda: CompareScreen({}, ChartView()),
         lambda: NewRunsScreen(RunSpec()),
         HelpScreen,

@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
 
 from mnist_tui.core.control import RunControl
-from mnist_tui.core.orders import SAVE, Order
+from mnist_tui.core.orders import SAVE, WHY_NOT, Order
 from mnist_tui.errors import OrderError
-
-_WHY_NOT: Final = {
-    "skip": ("a script has no queue", "Stop the run instead"),
-    "epochs": ("this loop cannot change its number of epochs", "It can where it goes through run.epochs()"),
-    "rate": ("this run knows no optimizer", "Pass it to mnist_tui.init as part of state"),
-    SAVE: ("this run has nothing to save", "Pass state={...} to mnist_tui.init"),
-}
-"""Why an order cannot be obeyed, and what would help."""
 
 
 class ScriptControl(RunControl):
@@ -41,7 +32,7 @@ class ScriptControl(RunControl):
             OrderError: The loop cannot obey orders of this kind.
         """
         if order.kind not in self.can:
-            raise OrderError(*_WHY_NOT.get(order.kind, (f"this loop cannot obey {order.kind}",)))
+            raise OrderError(*WHY_NOT.get(order.kind, (f"this loop cannot obey {order.kind}",)))
         if order.kind == SAVE:
             self.order_save()
         elif not super().give(order):

@@ -106,8 +106,8 @@ def report_command(args: argparse.Namespace) -> int:
 
 def export_command(args: argparse.Namespace) -> int:
     """Write the comparison table."""
-    from mnist_tui.core.comparison import build_table
-    from mnist_tui.report.export import render
+    from mnist_tui.core.scripttable import build_tables
+    from mnist_tui.report.export import render_all
     from mnist_tui.report.files import write_atomically
     from mnist_tui.store.database import Store
     from mnist_tui.store.home import home
@@ -121,10 +121,10 @@ def export_command(args: argparse.Namespace) -> int:
         )
     with Store.open_readonly(home()) as store:
         runs = [store.run(name) for name in args.runs] or store.runs()
-    table = build_table({run.run: run for run in runs}.values())
-    if not table.rows:
+    tables = build_tables({run.run: run for run in runs}.values())
+    if not tables:
         raise UsageError("there is no run to export yet", "Train one with mnist-tui or mnist-tui run")
-    text = render(table, format_name)
+    text = render_all(tables, format_name)
     if args.output is None:
         sys.stdout.write(text)
     else:

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mnist_tui.core.fields import SETTING_FIELDS, Field
+from mnist_tui.core.configs import setting_fields
+from mnist_tui.core.fields import Field
 from mnist_tui.core.metrics import newcombe_interval
 from mnist_tui.core.state import RunState
 
@@ -27,7 +28,7 @@ class Difference:
 
 def differing_settings(runs: Sequence[RunState]) -> list[tuple[str, list[str]]]:
     """Return the title and each run's value of every setting in which the runs differ."""
-    rows = [(field.name, [_in_words(field, run) for run in runs]) for field in SETTING_FIELDS]
+    rows = [(field.name, [_in_words(field, run) for run in runs]) for field in setting_fields(runs)]
     return [(title, values) for title, values in rows if len(set(values)) > 1]
 
 

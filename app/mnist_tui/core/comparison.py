@@ -31,13 +31,13 @@ def build_table(runs: Iterable[RunState]) -> ComparisonTable:
     for run in runs:
         if run.result is not None:
             groups.setdefault(_group_key(run), []).append(run)
-    counted = [_newest_per_seed(group) for group in groups.values()]
+    counted = [newest_per_seed(group) for group in groups.values()]
     repeated = sum(map(len, groups.values())) - sum(map(len, counted))
     rows = sorted(map(_make_row, counted), key=_row_order)
     columns = tuple(c for c in COLUMNS if _is_shown(c, rows))
-    best = frozenset((i, c.key) for c in columns if (i := _winner(rows, c)) is not None)
+    best = frozenset((i, c.key) for c in columns if (i := winner(rows, c, _SAME_DATA, _SAME_MACHINE)) is not None)
     notes = (*_about_data(rows, counted), *_footnotes(rows, best, repeated), *_odd_seeds(rows, counted))
-    return ComparisonTable(columns, tuple(rows), best, notes)
+    return ComparisonTable(columns, tuple(rows), best, notes, COLUMNS)
 
 
 def _is_shown(column: Column, rows: Sequence[Row]) -> bool:
@@ -50,7 +50,8 @@ def _group_key(run: RunState) -> tuple[object, ...]:
     return key if run.status is Status.FINISHED else (*key, run.run)
 
 
-def _newest_per_seed(group: Sequence[RunState]) -> list[RunState]:
+def newest_per_seed(group: Sequence[RunState]) -> list[RunState]:
+    """Return the newest run of each seed."""
     ordered = sorted(group, key=lambda run: (run.started_at, run.run))
     # Without a known seed, each run is a repetition of its own.
     return list({run.run if run.spec.seed is None else run.spec.seed: run for run in ordered}.values())
@@ -66,10 +67,14 @@ def _row_order(row: Row) -> tuple[Any, ...]:
     return (not is_finished(row), str(row.values["dataset"]), row.number("features"), row.number("epochs"), row.runs)
 
 
-def _winner(rows: Sequence[Row], column: Column) -> int | None:
+def winner(rows: Sequence[Row], column: Column, same_data: Sequence[str], same_machine: Sequence[str]) -> int | None:
     """Return the row that leads this column by more than the noise.
 
-    Results on different data are never compared, nor are times from different machines.
+    Args:
+        rows: The rows.
+        column: The column.
+        same_data: Keys in which rows must be equal for their results to be compared.
+        same_machine: Keys in which rows must be equal for their times to be compared.
     """
     if column.direction is Direction.NONE:
         return None
@@ -78,7 +83,7 @@ def _winner(rows: Sequence[Row], column: Column) -> int | None:
         for i, row in enumerate(rows)
         if is_finished(row) and isinstance(value := row.values[column.key], Spread) and math.isfinite(value.mean)
     ]
-    alike = _SAME_MACHINE if column.unit is Unit.SECONDS else _SAME_DATA
+    alike = same_machine if column.unit is Unit.SECONDS else same_data
     if len(running) < 2 or len({tuple(rows[i].values[key] for key in alike) for i, _ in running}) > 1:
         return None
     sign = 1 if column.direction is Direction.HIGHER else -1
@@ -101,11 +106,11 @@ def _half_width(row: Row, column: Column, value: Spread, side: int) -> float:
     if value.std is None:
         return math.inf
     from_seeds = student_t_95(value.n - 1) * value.std / math.sqrt(value.n)
-    if column.unit is Unit.FRACTION:
+    if column.unit is Unit.FRACTION and column.images:
         # All seeds are scored on the same images, so more seeds do not reduce this part.
         interval = wilson_interval(value.mean, row.images.get(column.images, 0))
         return max(from_seeds, abs(interval[side > 0] - value.mean))
-    return max(from_seeds, TIME_NOISE * abs(value.mean))
+    return max(from_seeds, TIME_NOISE * abs(value.mean)) if column.unit is Unit.SECONDS else from_seeds
 
 
 def _setting(row: Row) -> str:

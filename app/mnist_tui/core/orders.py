@@ -22,6 +22,13 @@ BUILT_IN: Final = ("pause", "resume", "stop", "skip", "epochs", "rate")
 """Kinds of orders that a built-in run obeys: it saves by itself."""
 KINDS: Final = (*BUILT_IN, SAVE)
 """Kinds of orders that another process may send."""
+WHY_NOT: Final = {
+    "skip": ("a script has no queue", "Stop the run instead"),
+    "epochs": ("this loop cannot change its number of epochs", "It can where it goes through run.epochs()"),
+    "rate": ("this run knows no optimizer", "Pass it to mnist_tui.init as part of state"),
+    SAVE: ("this run has nothing to save", "Pass state={...} to mnist_tui.init"),
+}
+"""Why a script's run cannot obey an order, and what would help."""
 HAND_OVER: Final = "hand_over"
 """Given by a process to its own training only: stop here, so that another process can take over."""
 WITH_VALUE: Final = ("epochs", "rate")

@@ -32,6 +32,8 @@ from mnist_tui.core.events import (
 from mnist_tui.core.labels import Labels
 from mnist_tui.core.metric import Metric, primary_of
 from mnist_tui.core.metrics import RECENT, time_to_go_s
+from mnist_tui.core.orders import BUILT_IN as BUILT_IN_ORDERS
+from mnist_tui.core.orders import WHY_NOT
 from mnist_tui.core.script import ScriptSpec
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.summary import BUILT_IN, VAL_ACCURACY, Summary, best_epoch
@@ -143,6 +145,15 @@ class RunState:
         """The settings of the built-in network; `None` for a script's run."""
         return self.spec if isinstance(self.spec, RunSpec) else None
 
+    def cannot(self, kind: str) -> str:
+        """Return why the run cannot obey an order of this kind, as a sentence; empty if it can."""
+        if self.script is None:
+            return "" if kind in BUILT_IN_ORDERS else "A built-in run saves by itself, after each epoch."
+        if kind in self.script.can and (kind != "epochs" or self.epochs):
+            return ""
+        what, then = WHY_NOT.get(kind, ("this loop cannot obey that", ""))
+        return f"{what[:1].upper()}{what[1:]}." + (f" {then}." if then else "")
+
     @property
     def validation_key(self) -> tuple[str, int] | None:
         """What identifies its validation images: the digest of the data and the split seed; `None` without data."""
@@ -189,11 +200,17 @@ class RunState:
     @property
     def learning_rate(self) -> float:
         """The learning rate of the epoch in progress, or of the last one."""
-        rate = self.spec.learning_rate if isinstance(self.spec, RunSpec) else math.nan
+        rate = self.spec.learning_rate if isinstance(self.spec, RunSpec) else self._logged_rate
         for epoch, changed in self.rates:
             if epoch <= self.epochs_done + (not self.status.is_over):
                 rate = changed
         return rate
+
+    @property
+    def _logged_rate(self) -> float:
+        """The newest learning rate that a script logged; NaN if it logs none."""
+        known = {**(self.last.values if self.last is not None else {}), **self.newest}
+        return next((known[name] for name in ("lr", "learning_rate", "rate") if name in known), math.nan)
 
     @property
     def last(self) -> EpochDone | None:

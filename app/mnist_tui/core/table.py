@@ -79,12 +79,14 @@ class ComparisonTable:
         rows: In the order of epochs and features.
         best: The keys (row index, column key) of values that lead by more than the noise.
         footnotes: Notes needed to interpret the table.
+        every: All columns, for machines.
     """
 
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     best: frozenset[tuple[int, str]]
     footnotes: tuple[str, ...]
+    every: tuple[Column, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return the `comparison` record: means, with the available ones of `STATISTICS`."""
@@ -108,6 +110,8 @@ def format_value(column: Column, value: Value) -> str:
     match column.unit:
         case Unit.FRACTION:
             return f"{percent(mean, 2)}{_plus_minus(std, 100, 2)}%"
+        case Unit.PERCENT:
+            return f"{percent(mean / 100, 2)}{_plus_minus(std, 1, 2)}%"
         case Unit.SECONDS:
             digits = 0 if column.key == "total_training_time_s" and mean >= 100 else time_digits(mean)
             return f"{fixed(mean, digits)}{_plus_minus(std, 1, digits)} s"

@@ -44,9 +44,13 @@ from mnist_tui.report.formatting import (
     status_text,
 )
 from mnist_tui.report.listing import Output, print_comparison, unfolded
+from mnist_tui.report.measures import format_metric, label_of, progress_of, ranked, result_of, speed_of, value_of
 
 _NOTICE_STYLES: Final = {"warning": "yellow", "error": "bold red"}
 _PHASES: Final = {Phase.TRAIN: "training", Phase.VALIDATION: "validation", Phase.TEST: "test"}
+
+MOST_NUMBERS: Final = 6
+"""Maximum number of a script's numbers on a line."""
 
 
 class ConsoleView:
@@ -131,7 +135,7 @@ class ConsoleView:
             case RunContinued():
                 return mark + Text(f"run {printable(event.run)} resumes after epoch {event.epoch} of {event.epochs}")
             case EpochDone():
-                return mark + _epoch_line(event, run.epochs)
+                return mark + (_epoch_line(event, run.epochs) if run.network else _named_epoch_line(event, run))
             case EpochsChanged():
                 return mark + Text(f"now {event.epochs} epochs")
             case RateChanged():
@@ -141,7 +145,7 @@ class ConsoleView:
             case RunResumed():
                 return mark + _status(Status.RUNNING) + Text(f" after a pause of {format_duration(event.paused_s)}")
             case RunDone():
-                return mark + _end_line(event, run.epochs)
+                return mark + _end_line(event, run)
         return None
 
     def _say(self, line: Text) -> None:
@@ -186,6 +190,14 @@ def _start_line(event: RunStarted) -> Text:
     )
 
 
+def _named_epoch_line(event: EpochDone, run: RunState) -> Text:
+    """Return the line of a script's epoch: its numbers, the most important first."""
+    number = f"{event.epoch}/{run.epochs}" if run.epochs else str(event.epoch)
+    known = [one for one in ranked(run) if one.name in event.values][:MOST_NUMBERS]
+    numbers = (f"  {label_of(one)} {format_metric(one, event.value(one.name))}" for one in known)
+    return Text(f"epoch {number}{''.join(numbers)}  {format_seconds(event.epoch_s)}")
+
+
 def _epoch_line(event: EpochDone, epochs: int) -> Text:
     number = f"{event.epoch:>{len(str(epochs))}}/{epochs}"
     return Text(
@@ -195,8 +207,12 @@ def _epoch_line(event: EpochDone, epochs: int) -> Text:
     )
 
 
-def _end_line(event: RunDone, epochs: int) -> Text:
+def _end_line(event: RunDone, run: RunState | None) -> Text:
     line = _status(event.status)
+    epochs = run.epochs if run is not None else 0
+    if run is not None and run.network is None:
+        line.append(f" after {progress_of(run)}  {result_of(run)}  {format_duration(event.total_training_time_s)}")
+        return line.append(f"  {printable(event.reason)}") if event.reason else line
     if event.status is not Status.FINISHED:
         line.append(f" after {event.epochs_done} of {epochs} epochs")
     line.append(f"  val {format_percent(event.last_val_accuracy)}  test {format_percent(event.test_accuracy)}")
@@ -231,8 +247,12 @@ def _run_bars(run: RunState) -> list[tuple[str, float | None, str]]:
     phase = _PHASES[now.phase] if now is not None else ""
     left = run.time_to_go_s
     to_go = f"{format_duration(left)} to go" if left is not None else ""
+    if run.network is None and not run.epochs:
+        known = now is not None and now.batches > 0
+        return [(progress_of(run), run.epoch_fraction if known else None, speed_of(run))]
+    speed = speed_of(run) or format_rate(run.images_per_s)
     return [
-        (f"Epoch {epoch}/{run.epochs}", share, f"{phase} {format_rate(run.images_per_s)}"),
+        (f"Epoch {epoch}/{run.epochs}", share, f"{phase} {speed}"),
         ("Run", run.fraction, to_go),
     ]
 
@@ -250,6 +270,9 @@ def _bars(lines: list[tuple[str, float | None, str]]) -> Table:
 
 
 def _numbers(run: RunState) -> Text:
+    if run.network is None:
+        numbers = [f"{label_of(one)} {format_metric(one, value_of(run, one))}" for one in ranked(run)[:MOST_NUMBERS]]
+        return Text(", ".join(numbers), no_wrap=True, overflow="ellipsis")
     last, best = run.last, run.best
     if last is None:
         return Text("no epoch finished yet", "dim")

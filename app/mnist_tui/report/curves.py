@@ -201,6 +201,9 @@ def _curves_of(
     """Return the curve of a metric over epochs; of what was logged at steps, these as well, dimmed behind it."""
     if run is None:
         return [line]
+    if one.name in run.results and not any(one.name in epoch.values for epoch in run.history[-1:]):
+        # Measured once, for the run as a whole.
+        return [replace(line, note=quantity.told(run.results[one.name], look.scale))]
     series = points(one.name) if points is not None else None
     if series is None or not len(series.steps):
         return drawn(run, one.name, line, look, quantity, view) if run.history else [line]

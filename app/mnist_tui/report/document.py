@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mnist_tui.core.comparison import build_table
 from mnist_tui.core.events import EpochDone, ValidationSet
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.metrics import spread
+from mnist_tui.core.scripttable import build_tables
 from mnist_tui.core.spec import HIDDEN
 from mnist_tui.core.state import RunState
 from mnist_tui.report.export import people_cells, people_footnotes
@@ -148,10 +148,12 @@ def _each(values: Iterable[str]) -> str:
 
 
 def _results(runs: Sequence[RunState]) -> list[Block]:
-    table = build_table(runs)
-    rows = [[f"{cell.text} ★" if cell.best else cell.text for cell in row] for row in people_cells(table)]
-    notes = [*people_footnotes(table), *(["★ Best in its column."] if table.best else [])]
-    return [Table([column.title for column in table.columns], rows), *notes]
+    blocks: list[Block] = []
+    for table in build_tables(runs):
+        rows = [[f"{cell.text} ★" if cell.best else cell.text for cell in row] for row in people_cells(table)]
+        notes = [*people_footnotes(table), *(["★ Best in its column."] if table.best else [])]
+        blocks += [Table([column.title for column in table.columns], rows), *notes]
+    return blocks
 
 
 def _run(told: RunEvidence) -> list[Block]:

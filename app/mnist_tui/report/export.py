@@ -10,7 +10,7 @@ import csv
 import html
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,7 +18,6 @@ from rich.cells import cell_len
 
 from mnist_tui.core.codec import dumps, to_json_value
 from mnist_tui.core.events import SCHEMA
-from mnist_tui.core.fields import COLUMNS
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import FORMATS, STATISTICS, Column, ComparisonTable, format_value, is_finished
 from mnist_tui.core.units import Unit
@@ -78,6 +77,20 @@ def render(table: ComparisonTable, format_name: str, *, generated_at: str = "") 
     return writer(table)
 
 
+def render_all(tables: Sequence[ComparisonTable], format_name: str) -> str:
+    """Return several tables in one format, one below the other; JSON becomes an array.
+
+    Raises:
+        UsageError: The format is unknown, or holds only one table.
+    """
+    texts = [render(table, format_name) for table in tables]
+    if len(texts) == 1:
+        return texts[0]
+    if format_name == "html":
+        raise UsageError("runs of scripts and of the built-in network need a page each", "Name the runs to export")
+    return f"[{','.join(texts)}]\n" if format_name == "json" else "\n".join(texts)
+
+
 def people_cells(table: ComparisonTable) -> list[list[Cell]]:
     """Return the formatted rows; rows of unfinished runs start with a dagger."""
     rows = []
@@ -113,7 +126,7 @@ def to_csv(table: ComparisonTable) -> str:
     records = table.to_json()["rows"]
     header = [
         key
-        for column in COLUMNS
+        for column in table.every
         for key in (column.key, *(f"{column.key}_{statistic}" for statistic in STATISTICS))
         if key == column.key or any(key in record for record in records)
     ]
@@ -135,7 +148,7 @@ def to_json(table: ComparisonTable, generated_at: str = "") -> str:
         "version": __version__,
         "columns": [
             {"key": c.key, "title": c.title, "unit": c.unit, "direction": c.direction, "meaning": c.meaning}
-            for c in COLUMNS
+            for c in table.every
         ],
         "rows": table.to_json()["rows"],
         "footnotes": table.footnotes,

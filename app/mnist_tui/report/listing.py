@@ -13,6 +13,7 @@ from rich.text import Text
 from mnist_tui.core.codec import dumps, to_json_value
 from mnist_tui.core.events import SCHEMA, EpochDone
 from mnist_tui.core.fields import REPORT_COLUMNS, SETTING_FIELDS, Field
+from mnist_tui.core.metric import Metric
 from mnist_tui.core.setting import in_words
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import ComparisonTable
@@ -33,6 +34,7 @@ from mnist_tui.report.formatting import (
     status_style,
     status_text,
 )
+from mnist_tui.report.measures import best_of, format_metric, label_of, progress_of, ranked, result_of, value_of
 
 MAX_EPOCHS_SHOWN: Final = 1_000
 """Maximum epochs printed for one run; `--json` prints all."""
@@ -118,13 +120,16 @@ def print_run(run: RunState, *, as_json: bool = False, out: Console | None = Non
     if run.history:
         out.line()
         shown = thinned(run)
-        print_fitting(_epochs_columns(shown, run.best), out)
+        columns = _epochs_columns(shown, run.best) if run.network is not None else _named_columns(run, shown)
+        print_fitting(columns, out)
         if len(shown) < len(run.history):
             out.print(Text(f"{len(shown)} of {len(run.history):,} epochs, evenly spaced. --json prints all.", "dim"))
-        notes = ["Improvement: change in validation accuracy, in percentage points."]
-        notes.append("Error Reduction: relative decrease of the validation error in this epoch.")
-        if run.best is not None:
-            notes.append("* Best validation accuracy.")
+        notes = []
+        if run.network is not None:
+            notes.append("Improvement: change in validation accuracy, in percentage points.")
+            notes.append("Error Reduction: relative decrease of the validation error in this epoch.")
+        if run.best is not None and run.primary is not None:
+            notes.append(f"* Best {'validation accuracy' if run.network else label_of(run.primary)}.")
         for note in notes:
             out.print(Text(note, "dim"))
 
@@ -159,21 +164,35 @@ def _runs_columns(runs: Sequence[RunState]) -> list[TextColumn]:
         column("Name", lambda run: printable(run.labels.name), gives_way=4),
         column("Tags", lambda run: printable(" ".join(run.labels.tags)), gives_way=5),
     ]
+    if runs and all(run.network is None for run in runs):
+        return [
+            column("Run", lambda run: printable(run.run)),
+            *(one for one in labels if any(cell.plain for cell in one.cells)),
+            column("Started", lambda run: format_moment(run.started_at), gives_way=2),
+            TextColumn("Status", [Text(status_text(run.status), status_style(run.status)) for run in runs]),
+            column("Done", progress_of, right=True),
+            column("Result", result_of, right=True),
+            column("Total Training Time", lambda run: format_duration(_total_training_time_s(run)), right=True),
+        ]
     return [
         column("Run", lambda run: printable(run.run)),
         *(one for one in labels if any(cell.plain for cell in one.cells)),
         column("Started", lambda run: format_moment(run.started_at), gives_way=2),
         TextColumn("Status", [Text(status_text(run.status), status_style(run.status)) for run in runs]),
-        column("Epochs", lambda run: f"{run.epochs_done}/{run.epochs}", right=True),
+        column("Epochs", lambda run: f"{run.epochs_done}/{run.epochs or '?'}", right=True),
         column("Features", lambda run: str(run.network.features) if run.network else NOTHING, right=True),
         column("Seed", lambda run: NOTHING if run.spec.seed is None else str(run.spec.seed), right=True, gives_way=1),
         column("Dataset", lambda run: printable(run.dataset.name) if run.dataset else NOTHING, gives_way=3),
-        column("Last Val Accuracy", lambda run: format_percent(_last_val_accuracy(run)), right=True),
+        column("Last Val Accuracy", _last_result, right=True),
         column(
             "Test Accuracy", lambda run: format_percent(run.result.test_accuracy if run.result else None), right=True
         ),
         column("Total Training Time", lambda run: format_duration(_total_training_time_s(run)), right=True),
     ]
+
+
+def _last_result(run: RunState) -> str:
+    return format_percent(_last_val_accuracy(run)) if run.network is not None else result_of(run)
 
 
 def _last_val_accuracy(run: RunState) -> float | None:
@@ -212,6 +231,24 @@ def _epochs_columns(history: Sequence[EpochDone], best: EpochDone | None) -> lis
         column("Error Reduction", (format_percent(e.error_reduction, 1) for e in history), gives_way=1),
         column("Time", (format_seconds(e.epoch_s) for e in history)),
         column("Speed", (format_rate(e.images_per_s) for e in history), gives_way=2),
+    ]
+
+
+def _named_columns(run: RunState, history: Sequence[EpochDone]) -> list[TextColumn]:
+    """Return the columns of a script's epochs: a number each."""
+
+    def column(title: str, texts: Iterable[str], gives_way: int = 0) -> TextColumn:
+        return TextColumn(title, [Text(text) for text in texts], right=True, gives_way=gives_way)
+
+    def named(one: Metric, at: int) -> TextColumn:
+        texts = (format_metric(one, e.value(one.name)) if one.name in e.values else NOTHING for e in history)
+        return column(printable(one.name), texts, gives_way=at)
+
+    known = {name for epoch in history for name in epoch.values}
+    return [
+        column("Epoch", (f"* {e.epoch}" if e is run.best else str(e.epoch) for e in history)),
+        *(named(one, at) for at, one in enumerate(ranked(run)) if one.name in known),
+        column("Time", (format_seconds(e.epoch_s) for e in history)),
     ]
 
 
@@ -266,7 +303,7 @@ def _facts(run: RunState) -> list[tuple[str, Text]]:
         *((title, Text(printable(text))) for title, text in _called(run) if text),
         ("Started", Text(format_moment(run.started_at))),
         ("Status", status),
-        ("Epochs", Text(f"{run.epochs_done} of {run.epochs}")),
+        ("Epochs", Text(f"{run.epochs_done} of {run.epochs}")) if run.network else ("Done", Text(progress_of(run))),
         *((name, Text(printable(text))) for name, text in _settings(run)),
     ]
     if run.parameters is not None:
@@ -282,13 +319,20 @@ def _facts(run: RunState) -> list[tuple[str, Text]]:
             ("Computer", Text(f"{printable(machine.host)}, {printable(machine.system)}")),
             ("Versions", Text(versions)),
         ]
-    if result is not None:
-        best = f" in epoch {result.best_epoch}" if result.best_epoch is not None else ""
+    if result is not None and run.network is None:
+        for one in ranked(run):
+            best = best_of(run, one)
+            at = f" in epoch {epoch.epoch}" if (epoch := run.best_of(one)) is not None else ""
+            more = f", best {format_metric(one, best)}{at}" if best is not None else ""
+            facts.append((printable(one.name), Text(f"{format_metric(one, value_of(run, one))}{more}")))
+        facts.append(("Total Training Time", Text(format_duration(result.total_training_time_s))))
+    elif result is not None:
+        best_at = f" in epoch {result.best_epoch}" if result.best_epoch is not None else ""
         facts += [
             ("Last Epoch Accuracy", Text(format_percent(result.last_epoch_accuracy))),
             ("Last Epoch Time", Text(format_seconds(result.last_epoch_time_s))),
             ("Last Val Accuracy", Text(format_percent(result.last_val_accuracy))),
-            ("Best Val Accuracy", Text(format_percent(result.best_val_accuracy) + best)),
+            ("Best Val Accuracy", Text(format_percent(result.best_val_accuracy) + best_at)),
             ("Test Accuracy", Text(format_percent(result.test_accuracy))),
             ("Test Loss", Text(format_loss(result.test_loss))),
             ("Total Training Time", Text(format_duration(result.total_training_time_s))),

@@ -6,10 +6,18 @@ import math
 from typing import Final
 
 from mnist_tui.core.metric import Metric, Split, quantities
-from mnist_tui.core.numerals import MINUS
+from mnist_tui.core.numerals import MINUS, count
 from mnist_tui.core.state import RunState
 from mnist_tui.core.units import Direction, Unit
-from mnist_tui.report.formatting import format_loss, format_percent, format_points, format_seconds, printable
+from mnist_tui.report.formatting import (
+    NOTHING,
+    format_loss,
+    format_percent,
+    format_points,
+    format_rate,
+    format_seconds,
+    printable,
+)
 
 
 def format_metric(one: Metric, value: float | None) -> str:
@@ -84,3 +92,32 @@ def best_of(run: RunState, one: Metric) -> float | None:
     if (epoch := run.best_of(one)) is not None:
         return epoch.value(one.name)
     return run.result.best.get(one.name) if run.result is not None else None
+
+
+def progress_of(run: RunState) -> str:
+    """Return how far a run is: `3 of 10`, a script's run with its unit: `3 of 10 epochs`, `1,234 steps`."""
+    if run.network is not None:
+        return f"{run.epochs_done} of {run.epochs}"
+    if run.epochs:
+        return f"{run.epochs_done} of {count(run.epochs, 'epoch')}"
+    return count(run.epochs_done, "epoch") if run.history else count(run.step, "step")
+
+
+def speed_of(run: RunState) -> str:
+    """Return how fast a run is now: images, or for a script steps per second; empty if unknown."""
+    if run.network is not None:
+        return format_rate(run.images_per_s) if run.images_per_s else ""
+    now = run.progress
+    if now is None or now.epoch_elapsed_s <= 0 or not now.batch:
+        return ""
+    speed = now.batch / now.epoch_elapsed_s
+    return f"{speed:,.0f} steps/s" if speed >= 10 else f"{speed:.2g} steps/s"
+
+
+def result_of(run: RunState) -> str:
+    """Return the newest value of the metric that stands for a run, with its name unless that is clear."""
+    if run.network is not None:
+        return format_percent(run.so_far.last_val_accuracy if run.so_far is not None else None)
+    one = chief(run)
+    value = value_of(run, one) if one is not None else None
+    return NOTHING if one is None or value is None else f"{format_metric(one, value)} {label_of(one)}"

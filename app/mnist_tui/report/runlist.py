@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Final
 
-from mnist_tui.core.fields import ALL, SETTING_FIELDS, Field
+from mnist_tui.core.configs import setting_fields
+from mnist_tui.core.fields import ALL, Field
+from mnist_tui.core.metrics import Spread
+from mnist_tui.core.script import is_seed
+from mnist_tui.core.setting import in_words
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import Column, Value
 from mnist_tui.core.units import Direction, Unit
 from mnist_tui.report.formatting import format_moment, short_id, shortened, status_text
+from mnist_tui.report.measures import chief, result_of, value_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +26,18 @@ class RunColumn:
         column: Key, title and unit.
         value: Gets the value of a run.
         order: Gets the sort key, if it is not the value.
+        is_setting: It shows a setting.
     """
 
     column: Column
     value: Callable[[RunState], Value]
     order: Callable[[RunState], Value] | None = None
+    is_setting: bool = False
+
+
+def _setting_column(field: Field) -> RunColumn:
+    unit = field.column.unit if field.brief is None else Unit.TEXT
+    return RunColumn(_heading(field, unit), field.brief or field.get, is_setting=True)
 
 
 def _column(key: str) -> RunColumn:
@@ -50,11 +61,18 @@ def _heading(field: Field, unit: Unit) -> Column:
 
 def _status(run: RunState) -> str:
     """Return the status of a run, with its progress unless all epochs are done."""
-    return status_text(run.status) + ("" if run.epochs_done == run.epochs else f" {run.epochs_done}/{run.epochs}")
+    if run.epochs_done == run.epochs or not run.epochs:
+        return status_text(run.status)
+    return f"{status_text(run.status)} {run.epochs_done}/{run.epochs}"
 
 
 _ID, _NAME, _VAL, _STATUS, _TAGS = map(_column, ("run", "name", "last_val_accuracy", "status", "tags"))
-_SETTINGS: Final = tuple(_column(field.key) for field in SETTING_FIELDS if field.short)
+_RESULT: Final = RunColumn(
+    Column(_VAL.column.key, "Result", Unit.TEXT, Direction.NONE, "The newest value of the metric that decides."),
+    result_of,
+    lambda run: value_of(run, one) if (one := chief(run)) is not None else None,
+)
+"""The result of runs that do not all have a validation accuracy."""
 MOST_NAME: Final = 16
 """Maximum width of a name in cells; the preview shows it in full."""
 _ALWAYS: Final = frozenset({"epochs", "features"})
@@ -79,7 +97,8 @@ REQUIRED: Final = frozenset({_ID.column.key, _VAL.column.key})
 def arrange(runs: Sequence[RunState]) -> tuple[list[RunColumn], str]:
     """Return the columns for these runs, in order, and a text that lists their shared settings."""
     differing, common = [], []
-    for setting in _SETTINGS:
+    has_scripts = any(run.network is None for run in runs)
+    for setting in _settings(runs):
         values = {setting.value(run) for run in runs}
         key = setting.column.key
         if len(values) > 1 or key in _ALWAYS:
@@ -88,31 +107,37 @@ def arrange(runs: Sequence[RunState]) -> tuple[list[RunColumn], str]:
             name = "" if key in ("dataset", "device") else f"{setting.column.title.lower()} "
             common.append(f"{name}{value}")
     names, tags = ([label] if any(label.value(run) for run in runs) else [] for label in (_NAME, _TAGS))
+    results = [column for column in _RESULTS if not has_scripts or any(column.value(run) is not None for run in runs)]
     # The symbol in front of each run shows its status; add a status column only if the runs differ.
     status = [_STATUS] if len({_status(run) for run in runs}) > 1 else []
-    first = len(_ALWAYS)
-    columns = [_ID, *differing[:first], _VAL, *names, *differing[first:], *status, *_RESULTS, *tags]
+    always = [column for column in differing if column.column.key in _ALWAYS]
+    others = [column for column in differing if column.column.key not in _ALWAYS]
+    if has_scripts:
+        return [_ID, *names, *always, _RESULT, *others, *status, *results, *tags], ", ".join(common)
+    columns = [_ID, *always, _VAL, *names, *others, *status, *results, *tags]
     return columns, ", ".join(common)
 
 
 def settings_in(columns: Sequence[RunColumn], run: RunState) -> list[tuple[str, str]]:
     """Return the settings among the columns of a list, as titles and values of a run."""
-    values = [(column.column.title.lower(), column.value(run)) for column in columns if column in _SETTINGS]
-    return [(title, "" if value is None else str(value)) for title, value in values]
+    values = [(column.column.title, column.value(run)) for column in columns if column.is_setting]
+    return [(title.lower(), in_words(value)) for title, value in values if not isinstance(value, Spread | None)]
 
 
 def grouped(runs: Sequence[RunState]) -> list[tuple[RunState, str]]:
     """Group runs that differ only in their seed, newest group first; each run comes with its bracket character."""
+    fields = [
+        field for field in setting_fields(runs) if field.short and field.key != "seed" and not is_seed(field.name)
+    ]
     groups: dict[tuple[Value, ...], list[RunState]] = {}
     for run in runs:
-        groups.setdefault(_setting(run), []).append(run)
+        groups.setdefault(tuple((field.brief or field.get)(run) for field in fields), []).append(run)
     joined = []
-    for _, members in groupby((run for group in groups.values() for run in group), key=_setting):
-        group = list(members)
+    for group in groups.values():
         signs = [""] if len(group) == 1 else ["┌", *"│" * (len(group) - 2), "└"]
         joined += list(zip(group, signs, strict=True))
     return joined
 
 
-def _setting(run: RunState) -> tuple[Value, ...]:
-    return tuple(setting.value(run) for setting in _SETTINGS if setting.column.key != "seed")
+def _settings(runs: Sequence[RunState]) -> list[RunColumn]:
+    return [_setting_column(field) for field in setting_fields(runs) if field.short]

@@ -42,7 +42,8 @@ def limits(run: RunState | None, x: XAxis) -> tuple[float, float]:
     """Return the full x range of a run: from its first point to the (estimated) end of its last epoch."""
     if run is None:
         return 1.0, float(EMPTY_EPOCHS)
-    first, last = 0.0 if has_only_steps(run) else 1.0, float(max(run.epochs, len(run.history)))
+    begins_at_0 = has_only_steps(run) or (run.network is None and run.step > 0)
+    first, last = 0.0 if begins_at_0 else 1.0, float(max(run.epochs, len(run.history)))
     if unit_for(run, x) is XAxis.STEPS and run.network is None:
         ahead = (last - run.epochs_done) * steps_per_epoch(run) if not run.status.is_over else 0.0
         reached = run.last.step if run.last is not None else 0

@@ -96,6 +96,15 @@ COMMANDS: Final = (
         short="Rate",
     ),
     Command(
+        "save",
+        "P",
+        "P",
+        "This run: save now",
+        "Save the state of a script's run at its next step, so that it can be resumed from there.",
+        _TRAIN,
+        short="Save",
+    ),
+    Command(
         "epochs(1)",
         "e,right_square_bracket",
         "e",

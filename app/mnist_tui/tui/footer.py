@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from mnist_tui.core.orders import SAVE
+from mnist_tui.core.state import RunState
 from mnist_tui.tui.command import Command
 from mnist_tui.tui.commands import COMMANDS
 
@@ -40,6 +42,31 @@ _LIVE: Final = (
     ("enqueue",),
     ("zoom",),
 )
+_SCRIPT: Final = (
+    ("pause",),
+    ("stop",),
+    ("live_epochs(1)", "live_epochs(-1)"),
+    ("live_rate",),
+    ("save",),
+    ("next_chart",),
+    _CURSOR,
+    ("scale",),
+    ("smooth",),
+    ("x_axis",),
+    ("zoom",),
+)
+"""While a script's run is shown and in progress."""
+_PAST_SCRIPT: Final = (*_SCRIPT[5:], ("export",), ("start",))
+"""While the run of a script that has ended is shown."""
+_KINDS: Final = {
+    "pause": "pause",
+    "stop": "stop",
+    "skip": "skip",
+    "live_epochs": "epochs",
+    "live_rate": "rate",
+    "save": SAVE,
+}
+"""The kind of order that a command gives."""
 _OF_TAB: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "runs-pane": (
         ("open",),
@@ -70,10 +97,12 @@ class Offer:
     Attributes:
         title: What it does, in a word or two.
         keys: Label and action of each key; a pair if one goes up and the other down.
+        works: The run shown can obey it; if not, the key is grey and says why.
     """
 
     title: str
     keys: tuple[tuple[str, str], ...]
+    works: bool = True
 
     @property
     def label(self) -> str:
@@ -81,18 +110,31 @@ class Offer:
         return "/".join(label for label, _ in self.keys)
 
 
-def offers(tab: str, *, live: bool, in_queue: bool = False, commands: Sequence[Command] = COMMANDS) -> Iterator[Offer]:
+def offers(
+    tab: str,
+    *,
+    live: bool,
+    in_queue: bool = False,
+    script: RunState | None = None,
+    commands: Sequence[Command] = COMMANDS,
+) -> Iterator[Offer]:
     """Yield the entries of the footer, most important first.
 
     Args:
         tab: The visible tab.
         live: A run is in progress.
         in_queue: The cursor is on a queued run.
+        script: The run shown, if it belongs to a script.
         commands: All commands, with their keys.
     """
     by_action = {command.action: command for command in commands}
     own = _OF_TAB.get(tab, ())
     own = (*_QUEUE, *own[1:]) if in_queue else own
-    for actions in dict.fromkeys((*_ALWAYS, *own, *(_LIVE if live else _IDLE))):
+    now = _LIVE if live else _IDLE
+    if script is not None:
+        now = _SCRIPT if live else _PAST_SCRIPT
+    for actions in dict.fromkeys((*_ALWAYS, *own, *now)):
         entry = [by_action[action] for action in actions]
-        yield Offer(entry[0].short or entry[0].title, tuple((c.label, c.action) for c in entry))
+        kind = _KINDS.get(entry[0].name, "")
+        works = script is None or not kind or not script.cannot(kind)
+        yield Offer(entry[0].short or entry[0].title, tuple((c.label, c.action) for c in entry), works)

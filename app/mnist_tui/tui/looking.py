@@ -59,6 +59,11 @@ class Looking:
     def action_tab(self, name: str) -> None:
         """Show a tab and give its main table the focus."""
         tab = "runs-pane" if name == "runs" else name
+        shown = self._work.shown
+        is_hidden = name in ("features", "draw") or (name == "errors" and shown is not None and shown.dataset is None)
+        if is_hidden and shown is not None and shown.network is None:
+            self._ui.tell("This tab shows what the built-in network learned; this run belongs to a script.")
+            return
         self._ui.go_to(tab)
         self._ui.redraw()
         # Not focus(): it takes effect later, possibly after the next key press.

@@ -8,6 +8,7 @@ from textual.app import App
 from textual.widgets import TabbedContent
 
 from mnist_tui.tui.insight import InsightTabs
+from mnist_tui.tui.screenmodel import ScreenModel
 from mnist_tui.tui.widgets.keys import KeyBar
 from mnist_tui.tui.widgets.live import LiveView
 from mnist_tui.tui.widgets.progress import ProgressStrip
@@ -32,6 +33,7 @@ class Painter:
     def __init__(self, app: App[None], work: Workspace, insight: InsightTabs) -> None:
         self._app, self._work, self.insight = app, work, insight
         self._turns = False
+        self._applies = False, True
 
     # Cached: querying these ten times a second would be half of the CPU use of an idle app.
 
@@ -68,10 +70,23 @@ class Painter:
             self._app.query_one(StatusLine).show(model)
             self._app.query_one(LiveView).show(model)
             self._app.query_one(SettingsBar).show(model)
+            self._show_what_applies(model)
             self._app.query_one(ProgressStrip).show(model)
             self.show_insight()
             if self.tab == "runs-pane":
                 self.show_preview()
+
+    def _show_what_applies(self, model: ScreenModel) -> None:
+        """Hide what has no meaning for a script's run: the settings of the next run, and tabs on what was learned."""
+        is_script = model.run is not None and model.run.network is None
+        has_answers = not is_script or (model.run is not None and model.run.dataset is not None)
+        shown = is_script and not model.is_live, has_answers
+        if shown == self._applies:
+            return
+        self._applies = shown
+        self._app.query_one(SettingsBar).display = not shown[0]
+        for tab, fits in (("errors", has_answers), ("features", not is_script), ("draw", not is_script)):
+            (self._tabs.show_tab if fits else self._tabs.hide_tab)(tab)
 
     def show_preview(self) -> None:
         """Show the curves of the marked runs, and the run under the cursor."""
@@ -101,4 +116,6 @@ class Painter:
         """Show the keys of the tab in the footer; a dialog shows its own in its border."""
         dialog = len(self._app.screen_stack) > 1
         in_queue = not dialog and self.tab == "runs-pane" and self.runs.chosen_waiting is not None
-        self._keys.show("" if dialog else self.tab, live=self._work.can_steer, in_queue=in_queue)
+        live, shown = self._work.can_steer, self._work.shown
+        script = shown if shown is not None and shown.network is None else None
+        self._keys.show("" if dialog else self.tab, live=live, in_queue=in_queue, script=script)

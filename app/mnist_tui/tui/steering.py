@@ -41,6 +41,13 @@ class Steering:
         self._ui.tell(_NOTHING)
         return None
 
+    def _refused(self, run: RunState | None, kind: str) -> bool:
+        """Say why the run cannot obey an order; return False if it can."""
+        reason = run.cannot(kind) if run is not None else ""
+        if reason:
+            self._ui.tell(reason, long=True)
+        return bool(reason)
+
     def _named(self, run: RunState | None) -> str | None:
         """Return the run id for an order; needed only if several runs are trained in parallel."""
         return run.run if run is not None and len(self._work.in_progress) > 1 else None
@@ -50,6 +57,8 @@ class Steering:
         if (steered := self._steered()) is None:
             return
         run, control = steered
+        if self._refused(run, "pause"):
+            return
         name = self._named(run)
         if control.wishes(name).paused:
             control.resume(name)
@@ -69,6 +78,8 @@ class Steering:
         """Stop the run and start the next one."""
         if (steered := self._steered()) is not None:
             run, control = steered
+            if self._refused(run, "skip"):
+                return
             self._end_run("Skip", run, partial(control.skip, self._named(run)))
 
     def _end_run(self, verb: str, run: RunState | None, end: Callable[[], object]) -> None:
@@ -108,7 +119,7 @@ class Steering:
         if (steered := self._steered()) is None:
             return
         run, control = steered
-        if run is None or run.status.is_over:
+        if run is None or run.status.is_over or self._refused(run, "epochs"):
             return
         # Start from the last request, which training may not have applied yet.
         asked = control.wishes(run.run).epochs or run.epochs
@@ -121,11 +132,11 @@ class Steering:
         if (steered := self._steered()) is None:
             return
         run, control = steered
-        if run is None or run.status.is_over:
+        if run is None or run.status.is_over or self._refused(run, "rate"):
             return
-        name = run.run
+        name, is_script = run.run, run.network is None
         wishes = control.wishes(name)
-        if run.epochs_done + 1 >= (wishes.epochs or run.epochs) and run.progress is not None:
+        if not is_script and run.epochs_done + 1 >= (wishes.epochs or run.epochs) and run.progress is not None:
             self._ui.tell("This is the last epoch. Press + to add one; the new rate will apply to it.")
             return
 
@@ -134,4 +145,12 @@ class Steering:
                 self._ui.tell("Too late: this run is already being tested or has ended.")
             self._ui.redraw()
 
-        self._ui.ask(RateScreen(wishes.rate or run.learning_rate), change)
+        self._ui.ask(RateScreen(wishes.rate or run.learning_rate, "step" if is_script else "epoch"), change)
+
+    def action_save(self) -> None:
+        """Save the state of a script's run now."""
+        if (steered := self._steered()) is None:
+            return
+        run, control = steered
+        if run is not None and not self._refused(run, orders.SAVE) and control.save(run.run):
+            self._ui.tell("The state is saved at the next step; the run can be resumed from there.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -16,27 +18,30 @@ class RateScreen(Dialog[float]):
     """A box with one learning rate.
 
     Args:
-        rate: The present one.
+        rate: The present one; NaN if unknown.
+        since: From when the new one holds: `epoch` or `step`.
     """
 
     KEYS = (("Enter", "OK"), ("Esc", "Back"))
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, since: str = "epoch") -> None:
         super().__init__()
-        self._rate = rate
+        self._rate, self._since = rate, since
 
     def box(self) -> ComposeResult:
         """One input line."""
         with Vertical(classes="dialog") as box:
             box.border_title = "Learning rate of this run"
             yield Input(
-                f"{self._rate:g}",
+                "" if math.isnan(self._rate) else f"{self._rate:g}",
+                placeholder="e.g. 0.001",
                 select_on_focus=True,
                 compact=not self.has_room(1),
                 classes="-framed" if self.has_room(1) else "",
             )
             yield Static("", id="error", classes="error", markup=False)
-            yield Static("From the next epoch on; marked in the charts and kept with the run.", classes="hint")
+            hint = f"From the next {self._since} on; marked in the charts and kept with the run."
+            yield Static(hint, classes="hint")
 
     @on(Input.Submitted)
     def _take(self, event: Input.Submitted) -> None:

@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from mnist_tui.core.metrics import spread
-from mnist_tui.core.numerals import count
+from mnist_tui.core.script import ScriptSpec
 from mnist_tui.core.setting import in_words
 from mnist_tui.core.state import RunState
 from mnist_tui.report.formatting import (
@@ -23,7 +23,7 @@ from mnist_tui.report.formatting import (
     printable,
     shortened,
 )
-from mnist_tui.report.measures import best_of, format_metric, label_of, ranked, value_of
+from mnist_tui.report.measures import best_of, format_metric, label_of, progress_of, ranked, value_of
 from mnist_tui.report.sparkline import changes, sparkline
 from mnist_tui.runtime.system import SystemLoad
 
@@ -77,16 +77,9 @@ class RunCard(Card):
             )
             return
         best, last, result = run.best, run.last, run.result
-        pairs = (
-            [("done", progress_of(run))] if run.network is None else [("epochs", f"{run.epochs_done} of {run.epochs}")]
-        )
-        if (script := run.script) is not None:
-            pairs += [("script", printable(script.source))] if script.source else []
-            pairs += [(printable(key), printable(in_words(value))) for key, value in script.config.items()][
-                :MOST_SETTINGS
-            ]
-            pairs += [("changed", f"lr {run.rate_changes}")] if run.rates else []
-            pairs += [("size", f"{run.parameters:,} parameters")] if run.parameters else []
+        pairs = [("done" if run.network is None else "epochs", progress_of(run))]
+        if run.script is not None:
+            pairs += _script_settings(run, run.script)
         if (spec := run.network) is not None:
             parameters = f"  ({run.parameters:,} parameters)" if run.parameters else ""
             pairs += [
@@ -115,11 +108,12 @@ class RunCard(Card):
         self.put(two_columns(pairs))
 
 
-def progress_of(run: RunState) -> str:
-    """Return how far a run is: `3 of 10 epochs`, or `1,234 steps` where it has no epochs."""
-    if run.epochs:
-        return f"{run.epochs_done} of {count(run.epochs, 'epoch')}"
-    return count(run.epochs_done, "epoch") if run.history else count(run.step, "step")
+def _script_settings(run: RunState, script: ScriptSpec) -> list[tuple[str, str]]:
+    known = [("script", script.source), *((key, in_words(value)) for key, value in script.config.items())]
+    known = known[: MOST_SETTINGS + 1]
+    known.append(("changed", f"lr {run.rate_changes}" if run.rates else ""))
+    known.append(("size", f"{run.parameters:,} parameters" if run.parameters else ""))
+    return [(shortened(name, 9), printable(text)) for name, text in known if text]
 
 
 class NumbersCard(Card):

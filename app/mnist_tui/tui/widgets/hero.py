@@ -8,7 +8,8 @@ from textual.content import Content
 from textual.widgets import Digits, Static
 
 from mnist_tui.core.state import RunState
-from mnist_tui.report.formatting import format_duration, format_percent, format_points
+from mnist_tui.report.formatting import format_duration, format_percent
+from mnist_tui.report.measures import chief, format_change, format_metric, is_improvement, label_of, value_of
 from mnist_tui.report.sparkline import sparkline
 from mnist_tui.tui.widgets.status import Part, fit
 
@@ -75,34 +76,45 @@ class HeroCard(Vertical):
 
     def show(self, run: RunState | None) -> None:
         """Show the run."""
-        last = run.last if run is not None else None
-        if run is None or last is None:
-            self._accuracy.show("validation accuracy", "--.--%")
-        else:
-            self._accuracy.show("validation accuracy", format_percent(last.val_accuracy))
+        self._accuracy.show(*_figure(run))
         over = run is not None and run.status.is_over
         seconds = None if run is None else run.elapsed_s if over else run.time_to_go_s
         self._time.show("training time" if over else "time to go", clock(seconds))
         self.query_one("#trend", Static).update(_trend(run, max(8, self.size.width - 26)), layout=False)
 
 
+def _figure(run: RunState | None) -> tuple[str, str]:
+    """Return the name of the number that stands for a run, and its newest value."""
+    if run is None or run.network is not None:
+        last = run.last if run is not None else None
+        return "validation accuracy", "--.--%" if last is None else format_percent(last.val_accuracy)
+    one = chief(run)
+    return ("no numbers yet", "-") if one is None else (label_of(one), format_metric(one, value_of(run, one)))
+
+
 def _trend(run: RunState | None, room: int) -> Content:
-    """Return a sparkline of the accuracy, its last change and the best epoch."""
-    if run is None or run.last is None or run.best is None:
-        return Content.styled("available after the first epoch", "$text-muted")
-    course = sparkline([e.val_accuracy for e in run.history[-room:]])
+    """Return a sparkline of the primary metric, its last change and the best epoch."""
+    if run is None or run.last is None or run.best is None or run.primary is None:
+        has_goal = run is None or run.network is not None or (not run.history and run.epochs > 0)
+        return Content.styled("available after the first epoch" if has_goal else "", "$text-muted")
+    name = run.primary.name
+    course = sparkline([e.value(name) for e in run.history[-room:]])
     change, style = _change(run)
     best = " ★ best" if run.best is run.last else f" ★ @{run.best.epoch}"
     return Content.assemble((course, "$primary"), (f" {change}", style), (best, "bold" if run.best is run.last else ""))
 
 
 def _change(run: RunState) -> tuple[str, str]:
-    """Return the last change of the validation accuracy with a sign, and its style."""
-    points = run.last.improvement_points if run.last is not None else None
-    if points is None:
+    """Return the last change of the primary metric with a sign, and its style."""
+    one = run.primary
+    if one is None or len(run.history) < 2:
         return "", "$text-muted"
-    sign, style = ("▲", "$text-success") if points > 0 else ("▼", "$text-error") if points < 0 else ("=", "$text-muted")
-    return f"{sign} {format_points(points)}", style
+    before, now = (epoch.value(one.name) for epoch in run.history[-2:])
+    if not (text := format_change(one, before, now)):
+        return "", "$text-muted"
+    better = is_improvement(one, before, now)
+    style = "$text-muted" if better is None else "$text-success" if better else "$text-error"
+    return f"{'▲' if now > before else '▼' if now < before else '='} {text}", style
 
 
 class Headline(Static):
@@ -117,15 +129,19 @@ class Headline(Static):
     def show(self, run: RunState | None) -> None:
         """Show the run."""
         parts: list[Part] = []
-        if run is not None and run.last is not None and run.best is not None:
+        one = chief(run) if run is not None else None
+        if run is not None and one is not None and (run.last is not None or run.network is None):
             change, style = _change(run)
-            is_best, result = run.best is run.last, run.result
-            best = "★ best" if is_best else f"★ {format_percent(run.best.val_accuracy)} @{run.best.epoch}"
+            is_best, result = run.best is not None and run.best is run.last, run.result
+            found = (
+                f"★ {format_metric(one, run.best.value(one.name))} @{run.best.epoch}" if run.best is not None else ""
+            )
             tested = result.test_accuracy if result is not None else None
+            name = "val" if run.network is not None else label_of(one)
             parts = [
-                (0, "bold $text-accent", f"val {format_percent(run.last.val_accuracy)}"),
+                (0, "bold $text-accent", f"{name} {format_metric(one, value_of(run, one))}"),
                 (2, style, change),
-                (1, "bold" if is_best else "", best),
+                (1, "bold" if is_best else "", "★ best" if is_best else found),
                 (1, "", f"test {format_percent(tested)}" if tested is not None else ""),
                 (3, "$text-muted", f"{format_duration(run.elapsed_s)} of training"),
             ]

@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.events import Click
 from textual.widgets import Static
 
+from mnist_tui.core.state import RunState
 from mnist_tui.tui.command import Command
 from mnist_tui.tui.commands import COMMANDS
 from mnist_tui.tui.footer import Offer, offers
@@ -27,19 +28,18 @@ class KeyBar(Static):
     def __init__(self) -> None:
         super().__init__(id="keys")
         self.commands: Sequence[Command] = COMMANDS
-        self._shown: tuple[str, bool, bool] | None = None
+        self._shown: tuple[object, ...] | None = None
         self._offers: tuple[Offer, ...] = ()
         self._places: list[tuple[range, str]] = []
 
-    def show(self, tab: str, *, live: bool, in_queue: bool) -> None:
+    def show(self, tab: str, *, live: bool, in_queue: bool, script: RunState | None = None) -> None:
         """Show the keys of a tab; arguments as for `offers`, an empty tab for no keys."""
-        if (tab, live, in_queue) != self._shown:
-            self._shown = tab, live, in_queue
-            self._offers = self._offered(tab, live=live, in_queue=in_queue) if tab else ()
+        shown = tab, live, in_queue, (script.run, script.epochs > 0) if script is not None else None
+        if shown != self._shown:
+            self._shown = shown
+            offered = offers(tab, live=live, in_queue=in_queue, script=script, commands=self.commands)
+            self._offers = tuple(offered) if tab else ()
             self._redraw()
-
-    def _offered(self, tab: str, *, live: bool, in_queue: bool) -> tuple[Offer, ...]:
-        return tuple(offers(tab, live=live, in_queue=in_queue, commands=self.commands))
 
     def on_resize(self) -> None:
         """Fit the keys to the new width."""
@@ -65,5 +65,6 @@ class KeyBar(Static):
                 self._places.append((range(column, after), action))
                 column = after
             column = end + 2
-            shown.append(Content.assemble((offer.label, "bold $text-accent"), " ", offer.title))
+            ink = "bold $text-accent" if offer.works else "$foreground 60%"
+            shown.append(Content.assemble((offer.label, ink), (f" {offer.title}", "" if offer.works else ink)))
         self.update(Content("  ").join(shown), layout=False)

@@ -14,13 +14,13 @@ from mnist_tui.core.state import RunState
 from mnist_tui.report.curves import charted, quantity_chart
 from mnist_tui.report.formatting import format_duration, format_loss, format_percent, printable, status_text
 from mnist_tui.report.matrix import View
-from mnist_tui.report.measures import format_metric, label_of, ranked, value_of
+from mnist_tui.report.measures import format_metric, label_of, progress_of, ranked, value_of
 from mnist_tui.report.sparkline import sparkline
 from mnist_tui.report.xaxis import MIN_STEPS, has_only_steps
 from mnist_tui.runtime.system import SystemLoad
 from mnist_tui.tui.film import Scene
 from mnist_tui.tui.screenmodel import ScreenModel
-from mnist_tui.tui.widgets.cards import Card, ImprovementCard, NumbersCard, RunCard, SystemCard, progress_of
+from mnist_tui.tui.widgets.cards import Card, ImprovementCard, NumbersCard, RunCard, SystemCard
 from mnist_tui.tui.widgets.epochs import EpochTable
 from mnist_tui.tui.widgets.errors import MatrixView
 from mnist_tui.tui.widgets.features import MapView
@@ -41,7 +41,8 @@ class StatusCard(Card):
             self.put(Content("\n".join(("No run yet.", "", *keys))))
             return
         last, best = run.last, run.best
-        lines = [f"{status_text(run.status)}  {progress_of(run)}"]
+        unit = " epochs" if run.network is not None else ""
+        lines = [f"{status_text(run.status)}  {progress_of(run)}{unit}"]
         if run.time_to_go_s is not None:
             lines.append(f"{format_duration(run.time_to_go_s)} to go")
         lines.append(printable(run.spec.brief))
@@ -68,7 +69,7 @@ class LiveView(Container):
         NumbersCard { display: none; }
         &.-script NumbersCard { display: block; }
         &.-script ImprovementCard, &.-script #live-map, &.-script #live-matrix { display: none; }
-        &.-alone #chart-2 { display: none; }
+        &.-alone #chart-2, &.-steps #below { display: none; }
         #live-map, #live-matrix { display: none; border: round $frame; border-title-color: $text-muted; }
         #right { width: 42; display: none; }
         StatusCard { display: none; border: none; }
@@ -136,7 +137,9 @@ class LiveView(Container):
         self.query_one(HeroCard).show(run)
         self.query_one(Headline).show(run)
         self.query_one(NumbersCard).show(run)
-        self.set_class(run is not None and run.network is None, "-script")
+        is_script = run is not None and run.network is None
+        self.set_class(is_script, "-script")
+        self.set_class(is_script and run is not None and not (run.epochs or run.history), "-steps")
         others = {slot: other for slot, other in model.marked.items() if run is None or other.run != run.run}
         shown: tuple[object, ...] = (None, look)
         if run is not None:

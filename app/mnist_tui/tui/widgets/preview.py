@@ -15,9 +15,11 @@ from mnist_tui.report.formatting import (
     format_percent,
     printable,
     short_id,
+    shortened,
     status_sign,
 )
 from mnist_tui.report.insights import class_names, confusions
+from mnist_tui.report.measures import format_metric, label_of, progress_of, ranked, value_of
 from mnist_tui.report.runlist import RunColumn, settings_in
 from mnist_tui.tui.widgets.cards import Card, two_columns
 
@@ -43,14 +45,16 @@ class PreviewCard(Card):
         best, last, result = run.best, run.last, run.result
         pairs: list[tuple[str, str | Content]] = []
         if run.status is not Status.FINISHED:
-            pairs.append(("status", f"{run.status}, {run.epochs_done} of {run.epochs}"))
+            pairs.append(("status", f"{run.status}, {progress_of(run)}"))
         if result is not None and result.reason:
             pairs.append(("reason", printable(result.reason)))
         pairs += settings_in(columns, run)
-        if last is not None:
+        if run.network is None:
+            pairs += [(shortened(label_of(one), 9), format_metric(one, value_of(run, one))) for one in ranked(run)[:4]]
+        elif last is not None:
             pairs.append(("val", format_percent(last.val_accuracy)))
-        if best is not None and best is not last:
-            pairs.append(("best", f"{format_percent(best.val_accuracy)} @{best.epoch}"))
+        if best is not None and best is not last and run.primary is not None:
+            pairs.append(("best", f"{format_metric(run.primary, best.value(run.primary.name))} @{best.epoch}"))
         if result is not None and result.test_accuracy is not None:
             pairs.append(("test", format_percent(result.test_accuracy)))
         if insight is not None and (found := confusions(insight)):

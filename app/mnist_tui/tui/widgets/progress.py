@@ -7,6 +7,7 @@ from textual.widgets import Static
 
 from mnist_tui.core.events import Status
 from mnist_tui.report.formatting import format_duration
+from mnist_tui.report.measures import progress_of
 from mnist_tui.tui.screenmodel import ScreenModel
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -48,6 +49,10 @@ class ProgressStrip(Static):
         elif run is not None:
             epoch = float(run.status is Status.FINISHED) if run.status.is_over else run.epoch_fraction
             values = [("epoch", epoch, f"{epoch:4.0%}"), ("run", run.fraction, f"{run.fraction:4.0%}")]
+            if run.network is None and not run.epochs:
+                # A loop of steps, whose number is known or not.
+                self._idle = f"{progress_of(run)} done"
+                values = [("steps", epoch, f"{epoch:4.0%}")] if run.progress and run.progress.batches else []
         if model.queue_total > 1:
             share = (model.queue_done + (run.fraction if run and not run.status.is_over else 0.0)) / model.queue_total
             to_go_s = model.queue_to_go_s

@@ -20,6 +20,7 @@ from mnist_tui.core.filtering import Test, parse_filter
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.numerals import count
 from mnist_tui.core.queue import QueuedRun
+from mnist_tui.core.scripttable import build_tables
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import Column, ComparisonTable, Value, format_value
 from mnist_tui.core.units import Unit
@@ -238,7 +239,8 @@ class RunsView(Horizontal):
     def comparison(self, runs: Sequence[RunState]) -> ComparisonTable:
         """Return the comparison of the marked runs, or of all runs that match the filter."""
         marked = [run for run in runs if run.run in self.marked]
-        return build_table(marked or [run for run in runs if self._fits(run)])
+        tables = build_tables(marked or [run for run in runs if self._fits(run)])
+        return tables[0] if tables else build_table([])
 
     def show(self, runs: Sequence[RunState]) -> None:
         """Show the runs (newest first, without epochs) that match the filter, and their comparison."""

@@ -13,7 +13,8 @@ from textual.widgets import Static
 from mnist_tui.core.events import Phase, Preparing
 from mnist_tui.core.orders import Wishes
 from mnist_tui.core.state import RunState
-from mnist_tui.report.formatting import format_device, format_duration, format_rate, printable, status_text
+from mnist_tui.report.formatting import format_device, format_duration, printable, status_text
+from mnist_tui.report.measures import speed_of
 from mnist_tui.tui.screenmodel import ScreenModel
 
 Part = tuple[int, str, str]
@@ -117,19 +118,21 @@ class StatusLine(Static):
         parts: list[Part] = [
             (0, "bold", word),
             (3, "", printable(run.spec.brief)),
-            (1, "", f"epoch {min(run.epochs_done + (not over), run.epochs)}/{run.epochs}"),
+            (1, "", _epoch_of(run)),
         ]
         if wishes.epochs not in (None, run.epochs) and not over:
             parts.append((1, "bold", f"→ {wishes.epochs}"))
         if not over and now is not None:
             what = f"batch {now.batch}/{now.batches}" if now.phase is Phase.TRAIN else now.phase.value
+            if run.network is None:
+                what = f"step {now.step:,}"
             parts.append((6, "$text-muted", what))
         if run.time_to_go_s is not None:
             parts.append((2, "", f"{format_duration(run.time_to_go_s)} to go"))
         elif over and run.result is not None:
             parts.append((2, "", format_duration(run.result.total_training_time_s)))
-        if run.images_per_s:
-            parts.append((7, "$text-muted", format_rate(run.images_per_s)))
+        if speed := speed_of(run):
+            parts.append((7, "$text-muted", speed))
         if run.machine is not None:
             parts.append((8, "$text-muted", format_device(run.machine)))
         if run.dataset is not None:
@@ -144,3 +147,11 @@ class StatusLine(Static):
         """Fit the line to the new width."""
         if self._parts:
             self._refit()
+
+
+def _epoch_of(run: RunState) -> str:
+    """Return the epoch in progress, or the last one: `epoch 3/10`; nothing for a script's run without epochs."""
+    epoch = run.epochs_done + (not run.status.is_over)
+    if run.network is None and not run.epochs:
+        return f"epoch {epoch}" if run.history else ""
+    return f"epoch {min(epoch, run.epochs)}/{run.epochs}"
