@@ -39,8 +39,9 @@ class Live:
     """A run in progress beside the app."""
 
     def __init__(self, home, **options: Any):
-        self.seen, self.optimizer = [], Optimizer(0.1)
-        self.home, self.options = home, {"state": {"optimizer": self.optimizer}, "epochs": 1_000} | options
+        self.optimizer = Optimizer(0.1)
+        self.home = home
+        self.options: dict[str, Any] = {"state": {"optimizer": self.optimizer}, "epochs": 1_000} | options
         self.thread = threading.Thread(target=self._train)
         self.thread.start()
 

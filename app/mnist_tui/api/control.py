@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 
 from mnist_tui.core.control import RunControl
@@ -16,6 +17,7 @@ class ScriptControl(RunControl):
         can: The kinds of orders that the loop obeys.
 
     Attributes:
+        most_epochs: The largest number of epochs that can be ordered.
         has_news: There may be something to obey; reading it costs the loop next to nothing.
     """
 
@@ -23,6 +25,7 @@ class ScriptControl(RunControl):
         super().__init__()
         self.can = set(can)
         self.has_news = False
+        self.most_epochs = math.inf
         self._save = False
 
     def give(self, order: Order) -> bool:
@@ -33,6 +36,10 @@ class ScriptControl(RunControl):
         """
         if order.kind not in self.can:
             raise OrderError(*WHY_NOT.get(order.kind, (f"this loop cannot obey {order.kind}",)))
+        if order.kind == "epochs" and order.value > self.most_epochs:
+            raise OrderError(
+                "this framework fixed its number of epochs when training started", "Only fewer epochs are possible"
+            )
         if order.kind == SAVE:
             self.order_save()
         elif not super().give(order):

@@ -187,6 +187,8 @@ class Recorder:
             if self._labels is not None:
                 labels = self._labels
                 self._store.relabel([self.state.run], lambda _: labels)
+            # Before anyone can give an order.
+            self._control.requests.begin_run(self.state.run)
             self._broadcast = Broadcast(self._home, session, self._control)
             self._broadcast.publish(event)
         except MnistTuiError as error:

@@ -103,11 +103,15 @@ class Run:
         self._names: set[str] = set()
         self._complaints: set[str] = set()
         place.elapsed_s = self._elapsed_s
-        control.requests.begin_run(self.id)
         if recorder is not None:
             recorder.each_tick = self._save_in_time
             ALIVE.add(self)
             atexit.register(self._at_exit)
+
+    @classmethod
+    def silent(cls, epochs: int = 0) -> Self:
+        """Return a run that records nothing, but obeys with the first of several processes that train together."""
+        return cls(None, ScriptControl(()), Place(), state={}, epochs=epochs)
 
     # The loop -------------------------------------------------------------------------------------
 
@@ -139,12 +143,11 @@ class Run:
             except GeneratorExit:
                 # The loop was left by `break`, or by an error: the epoch counts if its steps were gone through.
                 if self._has_logged and not self._in_steps:
-                    self._record_epoch()
+                    self.record_epoch()
                     self._place.epoch = 0
                 raise
             self.end_epoch()
         self._place.epoch = 0
-        self._is_stopped = self._is_stopped or (self._ends_after_epoch and self.epoch < self._epochs)
 
     def steps(self, steps: Iterable[T] | int) -> Iterator[T]:
         """Yield the items of an iterable, such as batches; orders are obeyed between two of them.
@@ -254,7 +257,8 @@ class Run:
         ALIVE.discard(self)
         atexit.unregister(self._at_exit)
         how = Status(status)
-        if how is Status.FINISHED and self._is_stopped:
+        ended_early = self._is_stopped or (self._ends_after_epoch and self.epoch < self._epochs)
+        if how is Status.FINISHED and ended_early:
             how = Status.STOPPED
         self._put(Ended(how, reason[:500]))
         self._recorder.close()
@@ -299,10 +303,11 @@ class Run:
         Raises:
             Stopped: A stop was ordered.
         """
-        self._record_epoch()
+        self.record_epoch()
         self._obey()
 
-    def _record_epoch(self) -> None:
+    def record_epoch(self) -> None:
+        """End the epoch: wait until it is on disk."""
         seconds = self._elapsed_s()
         self._in_steps = self._has_logged = False
         self.epoch = self._place.epoch or self.epoch + 1
@@ -360,13 +365,14 @@ class Run:
                 )
             if distributed is not None:
                 decision = ranks.shared(decision, distributed)
-            rate = decision.rate or rate
+            rate, save = decision.rate or rate, decision.save
             if decision.paused and not paused_at:
                 paused_at = time.perf_counter()
                 self._tell(RunPaused(run=self.id, epoch=max(1, self._place.epoch)))
             if not decision.paused:
                 break
-            if decision.save:
+            if save and self._state:
+                # A pause may be long; a framework saves afterwards.
                 self.save()
                 save = False
             if distributed is None or distributed.get_rank() == 0:
@@ -376,7 +382,7 @@ class Run:
             self._paused_s += paused_s
             if not decision.stop:
                 self._tell(RunResumed(run=self.id, epoch=max(1, self._place.epoch), paused_s=paused_s))
-        return replace(decision, rate=rate)
+        return replace(decision, rate=rate, save=save)
 
     def change_rate(self, rate: float) -> None:
         """Set the learning rate of the optimizers in `state`, and note it."""
@@ -389,6 +395,10 @@ class Run:
     def note_rate(self, rate: float) -> None:
         """Note that the learning rate was changed."""
         self._tell(RateChanged(run=self.id, epoch=max(1, self._place.epoch), learning_rate=rate))
+
+    def allow_fewer_epochs(self) -> None:
+        """Refuse orders for more epochs than planned: some frameworks fix their number when training starts."""
+        self._control.most_epochs = self._epochs
 
     def note_epochs(self, epochs: int) -> None:
         """Note that the number of epochs was changed."""

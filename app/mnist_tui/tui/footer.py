@@ -130,7 +130,7 @@ def offers(
     by_action = {command.action: command for command in commands}
     own = _OF_TAB.get(tab, ())
     own = (*_QUEUE, *own[1:]) if in_queue else own
-    now = _LIVE if live else _IDLE
+    now: tuple[tuple[str, ...], ...] = _LIVE if live else _IDLE
     if script is not None:
         now = _SCRIPT if live else _PAST_SCRIPT
     for actions in dict.fromkeys((*_ALWAYS, *own, *now)):
