@@ -24,6 +24,7 @@ from mnist_tui.tui.app import MnistTuiApp
 from tools.picture import screen_picture
 
 FOLDER: Final = Path(__file__).parents[1] / "screenshots"
+EXAMPLES: Final = Path(__file__).parents[1] / "examples"
 LARGE: Final = (120, 40)
 HUGE: Final = (200, 60)
 SMALL: Final = ((80, 24), (60, 18), (40, 12))
@@ -85,9 +86,37 @@ async def make_picture_of_others() -> None:
         await trainer.wait()
 
 
+async def make_pictures_of_a_script() -> None:
+    """Train the built-in network, then take pictures of a script that trains in another process."""
+    home = Path("script-home")
+    environment = {**os.environ, "MNIST_TUI_HOME": str(home)}
+    trained = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "mnist_tui", "run", "--epochs", "20", "--features", "8", "--json"),
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    await trained.wait()
+    script = await asyncio.create_subprocess_exec(
+        *(sys.executable, str(EXAMPLES / "plain_loop.py"), "--epochs", "40", "--sleep", "0.01"), env=environment
+    )
+    app = MnistTuiApp(Backends(run_sweep, load_classifier), home, SPEC)
+    async with app.run_test(size=LARGE, notifications=True) as pilot:
+        await _until(lambda: any(run.epochs_done >= MANY for run in app.work.remote_runs.runs.values()))
+        await pilot.press("R", *"0.02", "enter")
+        await pilot.pause(6)
+        await _take(pilot, "script-dark")
+        await _take(pilot, "script-80x24", "textual-light", SMALL[0])
+        await pilot.press("2", "space", "down", "space", "up")
+        await _take(pilot, "script-runs-dark")
+        script.send_signal(signal.SIGINT)
+        await script.wait()
+
+
 async def make_pictures() -> None:
     """Train three runs in the app and take pictures on the way."""
     await make_picture_of_others()
+    await make_pictures_of_a_script()
     app = MnistTuiApp(Backends(run_sweep, load_classifier), Path("mnist-tui-home"), SPEC)
     async with app.run_test(size=LARGE, notifications=True) as pilot:
         await _take(pilot, "ready-dark")

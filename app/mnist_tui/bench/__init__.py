@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mnist_tui.bench.anywhere import measure_anywhere
+from mnist_tui.bench.api import measure_api
 from mnist_tui.bench.busy import measure_busy
 from mnist_tui.bench.measurement import Measurement
 from mnist_tui.bench.report import print_report, write_json
@@ -25,7 +26,7 @@ from mnist_tui.core.spec import RunSpec
 from mnist_tui.errors import UsageError
 from mnist_tui.report.listing import unfolded
 
-PARTS: Final = (*TRAINING_PARTS, "screen", "charts", "commands", "anywhere", "busy")
+PARTS: Final = (*TRAINING_PARTS, "screen", "charts", "commands", "anywhere", "busy", "api")
 MAX_REPEATS: Final = 1000
 
 
@@ -118,6 +119,8 @@ def _measure(options: Options, machine: dict[str, Any], say: Callable[[str], Non
         yield from measure_anywhere(options.repeats, spec, say)
     if "busy" in options.parts:
         yield from measure_busy(options.repeats, say)
+    if "api" in options.parts:
+        yield from measure_api(options.repeats, say)
     if "charts" in options.parts:
         yield from measure_charts()
     if "commands" in options.parts:

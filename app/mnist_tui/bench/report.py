@@ -76,6 +76,8 @@ def _value(m: Measurement, value: float) -> str:
 
 
 def _milliseconds(seconds: float) -> str:
+    if seconds < 1e-4:
+        return f"{1e6 * seconds:.3g} µs"
     return f"{1000 * seconds:.3g} ms" if seconds < 0.0995 else f"{1000 * seconds:.0f} ms"
 
 

@@ -74,7 +74,7 @@ def _threads(group: Sequence[RunState]) -> float | str | None:
 _ACTUAL: Final[dict[str, dict[str, Any]]] = {
     "epochs": {"get": lambda run: run.epochs, "same": lambda run: run.epochs},
     "learning_rate": {
-        "brief": lambda run: "→".join(f"{rate:g}" for rate in run.all_rates),
+        "brief": lambda run: "→".join(f"{rate:g}" for rate in run.all_rates) or None,
     },
     "patience": {"brief": lambda run: in_words(run.network.patience) if run.network is not None else None},
     "dataset": {
@@ -105,7 +105,7 @@ _REPORTED: Final = ("epochs", "features")
 
 def _field_of(setting: Setting) -> Field:
     def get(run: RunState) -> Value:
-        value: Value = getattr(run.spec, setting.key, None)
+        value: Value = getattr(run.network, setting.key, None)
         return value
 
     unit = Unit.TEXT if setting.choices else Unit.LOSS if setting.check is not None else Unit.COUNT

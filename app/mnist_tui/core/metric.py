@@ -138,6 +138,11 @@ def primary_of(metrics: Sequence[Metric], declared: Collection[str] = ()) -> Met
     return next(iter((*chosen, *higher, *losses, *validated)), None)
 
 
+def is_dull(quantity: str) -> bool:
+    """Return whether a quantity is of little interest, such as a learning rate or a time."""
+    return bool(_DULL.intersection(_BETWEEN.split(quantity.lower())))
+
+
 def quantities(metrics: Sequence[Metric], primary: Metric | None) -> tuple[str, ...]:
     """Return the quantities to chart, in order.
 
@@ -149,8 +154,7 @@ def quantities(metrics: Sequence[Metric], primary: Metric | None) -> tuple[str, 
     places = {name: at for at, name in enumerate(order)}
 
     def key(name: str) -> tuple[bool, bool, bool, bool, int]:
-        dull = bool(_DULL.intersection(_BETWEEN.split(name.lower())))
         first = primary is not None and name == primary.quantity
-        return not first, dull, name != "loss", name not in validated, places[name]
+        return not first, is_dull(name), name != "loss", name not in validated, places[name]
 
     return tuple(sorted(order, key=key))

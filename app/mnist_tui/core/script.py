@@ -56,4 +56,10 @@ class ScriptSpec:
     @property
     def brief(self) -> str:
         """The name of the run, or of its script."""
-        return self.name or PurePath(self.source.partition(" ")[0]).name or "script"
+        return self.name or self.command.partition(" ")[0] or "script"
+
+    @property
+    def command(self) -> str:
+        """The script with its arguments, without its folder."""
+        script, space, arguments = self.source.partition(" ")
+        return f"{PurePath(script).name}{space}{arguments}"

@@ -10,9 +10,10 @@ from mnist_tui.core.comparison import build_table, newest_per_seed, winner
 from mnist_tui.core.configs import config_fields
 from mnist_tui.core.events import Status
 from mnist_tui.core.fields import ALL, Field
-from mnist_tui.core.metric import Metric, Split, primary_of, quantities
+from mnist_tui.core.metric import Metric, Split, is_dull, primary_of, quantities
 from mnist_tui.core.metrics import Spread, spread
 from mnist_tui.core.numerals import count
+from mnist_tui.core.script import is_seed
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import Column, ComparisonTable, Row, Value, is_finished
 from mnist_tui.core.units import Direction
@@ -49,7 +50,8 @@ def build_script_table(runs: Sequence[RunState], project: str = "") -> Compariso
     counted = [newest_per_seed(group) for group in groups.values()]
     names = _named(ended)
     results = [_result(kind, one) for one in _shown(ended) for kind in _kinds(one)]
-    fields = [names, *settings, *results, *_BEHIND]
+    shown = [field for field in settings if not is_seed(field.name)]
+    fields = [names, *shown, *results, *_BEHIND]
     rows = [_row(group, fields) for group in counted]
     first = next((field.column for field in results if field.column.direction is not Direction.NONE), None)
     rows.sort(key=lambda row: (not is_finished(row), *_order(row, first), row.runs))
@@ -84,7 +86,7 @@ def _shown(runs: Sequence[RunState]) -> list[Metric]:
     known = {one.name: one for run in runs for one in run.metrics}
     declared = [said.name for run in runs for said in run.declared.values() if said.is_primary]
     metrics = tuple(known.values())
-    order = quantities(metrics, primary_of(metrics, declared))[:MAX_METRICS]
+    order = [name for name in quantities(metrics, primary_of(metrics, declared)) if not is_dull(name)][:MAX_METRICS]
     shown = []
     for quantity in order:
         of_quantity = [one for one in metrics if one.quantity == quantity]
@@ -101,8 +103,12 @@ def _kinds(one: Metric) -> tuple[str, ...]:
 
 def _result(kind: str, one: Metric) -> Field:
     def get(run: RunState) -> float | None:
+        # Scripts may spell it differently: `val/accuracy` and `val_accuracy` are the same.
+        alike = [known for known in run.metrics if (known.quantity, known.split) == (one.quantity, one.split)]
         found = run.so_far
-        return None if found is None else (found.best if kind == "best" else found.last).get(one.name)
+        if found is None or not alike:
+            return None
+        return (found.best if kind == "best" else found.last).get(alike[0].name)
 
     is_test = one.split is Split.TEST
     words = "" if is_test else "Last value of " if kind == "last" else "Best value of "

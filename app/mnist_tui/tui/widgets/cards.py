@@ -109,7 +109,7 @@ class RunCard(Card):
 
 
 def _script_settings(run: RunState, script: ScriptSpec) -> list[tuple[str, str]]:
-    known = [("script", script.source), *((key, in_words(value)) for key, value in script.config.items())]
+    known = [("script", script.command), *((key, in_words(value)) for key, value in script.config.items())]
     known = known[: MOST_SETTINGS + 1]
     known.append(("changed", f"lr {run.rate_changes}" if run.rates else ""))
     known.append(("size", f"{run.parameters:,} parameters" if run.parameters else ""))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from rich.style import Style
@@ -240,7 +240,14 @@ class RunsView(Horizontal):
         """Return the comparison of the marked runs, or of all runs that match the filter."""
         marked = [run for run in runs if run.run in self.marked]
         tables = build_tables(marked or [run for run in runs if self._fits(run)])
-        return tables[0] if tables else build_table([])
+        if len(tables) < 2:
+            return tables[0] if tables else build_table([])
+        # Runs of different kinds and projects do not compete: the table is that of the run under the cursor.
+        chosen = self.query_one("#runs", SortableTable).current_key
+        table = next((one for one in tables if any(chosen in row.runs for row in one.rows)), tables[0])
+        others = sum(len(row.runs) for one in tables if one is not table for row in one.rows)
+        note = f"{count(others, 'run')} of other kinds or projects: choose one of them to see their table."
+        return replace(table, footnotes=(*table.footnotes, note))
 
     def show(self, runs: Sequence[RunState]) -> None:
         """Show the runs (newest first, without epochs) that match the filter, and their comparison."""
