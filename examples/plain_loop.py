@@ -49,14 +49,16 @@ def main() -> None:
                 run.log(loss=loss, lr=optimizer.param_groups[0]["lr"])
                 time.sleep(args.sleep)
             schedule.step()
-            run.log(score(model, images[1200:1500], labels[1200:1500], "val"))
-        run.log(score(model, images[1500:], labels[1500:], "test"))
+            with torch.no_grad():
+                scores = model(images[1200:1500])
+            run.log(score(scores, labels[1200:1500], "val"))
+            run.predictions(labels[1200:1500], scores, images=images[1200:1500].view(-1, 8, 8))
+        with torch.no_grad():
+            run.log(score(model(images[1500:]), labels[1500:], "test"))
 
 
-@torch.no_grad()
-def score(model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, split: str) -> dict[str, float]:
+def score(scores: torch.Tensor, labels: torch.Tensor, split: str) -> dict[str, float]:
     """Return loss and accuracy."""
-    scores = model(images)
     loss = torch.nn.functional.cross_entropy(scores, labels)
     return {f"{split}/loss": float(loss), f"{split}/accuracy": float((scores.argmax(1) == labels).float().mean())}
 

@@ -36,6 +36,18 @@ def tuples(items):
     return st.lists(items, max_size=5).map(tuple)
 
 
+datasets = st.builds(
+    DatasetInfo,
+    name=texts,
+    label=texts,
+    source=texts,
+    note=texts,
+    n_train=wholes,
+    n_validation=wholes,
+    n_test=wholes,
+    classes=tuples(texts),
+    side=wholes,
+)
 by_type = {
     str: texts,
     int: wholes,
@@ -67,19 +79,8 @@ by_type = {
     Mapping[str, float]: st.dictionaries(texts, numbers),
     Direction | None: st.one_of(st.none(), st.sampled_from(Direction)),
     Unit | None: st.one_of(st.none(), st.sampled_from(Unit)),
-    DatasetInfo | None: st.none()
-    | st.builds(
-        DatasetInfo,
-        name=texts,
-        label=texts,
-        source=texts,
-        note=texts,
-        n_train=wholes,
-        n_validation=wholes,
-        n_test=wholes,
-        classes=tuples(texts),
-        side=wholes,
-    ),
+    DatasetInfo | None: st.none() | datasets,
+    DatasetInfo: datasets,
     Machine: st.builds(Machine, device_name=texts, host=texts, threads=wholes, versions=st.dictionaries(texts, texts)),
 }
 by_name = {"started_at": moments, "ended_at": moments, "level": st.sampled_from(["information", "warning", "error"])}

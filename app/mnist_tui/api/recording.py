@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 
 from mnist_tui.api.control import ScriptControl
 from mnist_tui.core.events import (
-    Checkpoint,
+    Audience,
     EpochDone,
     Event,
     Phase,
@@ -24,6 +24,7 @@ from mnist_tui.core.events import (
     Status,
     now,
 )
+from mnist_tui.core.insight import Insight
 from mnist_tui.core.labels import Labels
 from mnist_tui.core.metric import Split, metric
 from mnist_tui.core.spec import new_run_id
@@ -59,6 +60,7 @@ class EpochEnded:
         step: Steps of the run so far.
         seconds: Its duration, without pauses.
         state: The saved state, if it was due.
+        insight: What the script's predictions show, if it handed any over.
         recorded: Set when the epoch is on disk, or cannot be written.
     """
 
@@ -66,6 +68,7 @@ class EpochEnded:
     step: int
     seconds: float
     state: bytes | None
+    insight: Insight | None
     recorded: threading.Event
 
 
@@ -260,6 +263,7 @@ class Recorder:
             values=values,
             step=ended.step,
             checkpoint=ended.state,
+            insight=ended.insight,
         )
 
     def _keep_points(self) -> None:
@@ -294,7 +298,7 @@ class Recorder:
         event, recorded = self._backlog[0]
         self._store.record(event)
         self._backlog.popleft()
-        if not isinstance(event, Checkpoint):
+        if event.audience is Audience.EVERYONE:
             self._sessions.apply(event.public)
             self._broadcast.publish(event.public)
         if recorded is not None:

@@ -10,12 +10,13 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from mnist_tui.api import ranks
+from mnist_tui.api.answers import data_of, insight_of
 from mnist_tui.api.control import ScriptControl
 from mnist_tui.api.rates import set_rate
 from mnist_tui.api.recording import Ended, EpochEnded, Logged, Place, Recorder
@@ -23,6 +24,7 @@ from mnist_tui.api.snapshot import saved
 from mnist_tui.api.values import is_name, number
 from mnist_tui.core.events import (
     Checkpoint,
+    DataDescribed,
     EpochsChanged,
     Event,
     MetricDeclared,
@@ -31,6 +33,7 @@ from mnist_tui.core.events import (
     RunResumed,
     Status,
 )
+from mnist_tui.core.insight import Insight
 from mnist_tui.core.metric import MAX_NAMES
 from mnist_tui.core.setting import check_int
 from mnist_tui.core.spec import MAX_EPOCHS
@@ -100,6 +103,8 @@ class Run:
         self._begun_at = self._saved_within_at = time.perf_counter()
         self._saved_at = -math.inf
         self._paused_s = 0.0
+        self._insight: Insight | None = None
+        self._has_data = False
         self._names: set[str] = set()
         self._complaints: set[str] = set()
         place.elapsed_s = self._elapsed_s
@@ -217,6 +222,34 @@ class Run:
             self._has_logged = True
         self._put(Logged(kept, step))
 
+    def predictions(self, labels: Any, scores: Any, *, classes: Sequence[object] = (), images: Any = None) -> None:
+        """Hand over what a classifier answered in this epoch, so that the Errors tab shows its mistakes.
+
+        Wrong values are reported once, in one line. Computing takes a moment of the loop's thread.
+
+        Args:
+            labels: True classes, (N,), from 0.
+            scores: Probabilities or logits, (N, classes).
+            classes: Names of the classes; by default their numbers.
+            images: Grey images, (N, side, side), from 0 to 1 or to 255, always the same ones.
+        """
+        if self._is_muted:
+            return
+        if not self._place.epoch:
+            self._complain("predictions", "predictions belong to an epoch; hand them over within run.epochs()")
+            return
+        try:
+            insight = insight_of(self.id, self._place.epoch, labels, scores)
+            if not self._has_data:
+                info, pictures = data_of(labels, classes, images, len(insight.confusion))
+                self._has_data = True
+                self._put(pictures)
+                self._tell(DataDescribed(run=self.id, dataset=info))
+        except (ValueError, TypeError) as error:
+            self._complain("predictions", f"the predictions are not shown: {error}")
+        else:
+            self._insight = insight
+
     def metric(self, name: str, *, goal: str | None = None, unit: str | None = None, primary: bool = False) -> None:
         """Say how to read a number, where its name does not.
 
@@ -313,7 +346,8 @@ class Run:
         self.epoch = self._place.epoch or self.epoch + 1
         if self._recorder is not None and not self._is_muted:
             recorded = threading.Event()
-            self._put(EpochEnded(self.epoch, self.step, seconds, self._due_state(), recorded))
+            self._put(EpochEnded(self.epoch, self.step, seconds, self._due_state(), self._insight, recorded))
+            self._insight = None
             self._recorder.wait(recorded)
         self._begun_at, self._paused_s = time.perf_counter(), 0.0
 

@@ -178,7 +178,9 @@ def _app(home: Path) -> Terminal:
 @contextmanager
 def _script(home: Path, metrics: int, per_s: int, scripts: int = 1) -> Iterator[Sequence[subprocess.Popen[str]]]:
     """Run scripts beside; they end when told to, or with the block."""
-    command = [sys.executable, "-m", "mnist_tui.bench.api", str(home), str(metrics), str(per_s)]
+    # Not with -m: this module is imported by its package.
+    start = "import sys; from mnist_tui.bench.api import script; sys.exit(script(*sys.argv[1:]))"
+    command = [sys.executable, "-c", start, str(home), str(metrics), str(per_s)]
     processes = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(scripts)
     ]
@@ -202,7 +204,7 @@ def _watch(home: Path) -> Watch:
     raise RunError("a script could not be measured: it did not begin")
 
 
-def script(home: Path, metrics: int, per_s: int) -> int:
+def script(home: str, metrics: str, per_s: str) -> int:
     """Log the time under several names until a line comes on standard input; print how often; return the exit code."""
     ends = threading.Event()
 
@@ -211,16 +213,12 @@ def script(home: Path, metrics: int, per_s: int) -> int:
         ends.set()
 
     threading.Thread(target=listen, daemon=True).start()
-    names = [f"m{number}" for number in range(metrics)]
+    names = [f"m{number}" for number in range(int(metrics))]
     with mnist_tui.init("script", home=home) as run:
         for _ in run.steps(sys.maxsize):
             run.log(dict.fromkeys(names, time.time()))
-            time.sleep(1 / per_s)
+            time.sleep(1 / int(per_s))
             if ends.is_set():
                 break
     print(run.step)  # noqa: T201 - for the process that measures
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(script(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))

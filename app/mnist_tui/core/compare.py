@@ -10,6 +10,7 @@ from mnist_tui.core.configs import setting_fields
 from mnist_tui.core.fields import Field
 from mnist_tui.core.metrics import newcombe_interval
 from mnist_tui.core.state import RunState
+from mnist_tui.core.units import Direction, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +48,29 @@ def difference(accuracy: float | None, baseline: float | None, images: int) -> D
     return Difference(100 * (accuracy - baseline), 100 * low, 100 * high)
 
 
-def reached(run: RunState, val_accuracy: float) -> tuple[int, float] | None:
-    """Return the first epoch that reached this validation accuracy, and the seconds to its end; `None` if none did."""
+def reached(run: RunState, target: float) -> tuple[int, float] | None:
+    """Return the first epoch whose primary metric, a fraction, reached this, and the seconds to its end, or `None`."""
     seconds = 0.0
-    for epoch in run.history:
+    for epoch in run.history if has_target(run) else ():
         seconds += epoch.epoch_s
-        if epoch.val_accuracy >= val_accuracy:
+        if run.primary is not None and epoch.value(run.primary.name) >= target:
             return epoch.epoch, seconds
     return None
 
 
+def has_target(run: RunState) -> bool:
+    """Return whether the primary metric is a fraction where higher is better, such as an accuracy."""
+    one = run.primary
+    return one is not None and one.unit is Unit.FRACTION and one.goal is Direction.HIGHER
+
+
+def _best(run: RunState) -> float:
+    one, best = run.primary, run.best
+    return best.value(one.name) if one is not None and best is not None and has_target(run) else 0.0
+
+
 def common_target(runs: Sequence[RunState]) -> float:
-    """Return the highest validation accuracy that all runs reached, in whole per cent; 0 without epochs."""
-    best = [run.best.val_accuracy if run.best is not None else 0.0 for run in runs]
+    """Return the highest value of their primary metrics that all runs reached, in whole per cent; 0 without epochs."""
+    best = [_best(run) for run in runs]
     # 100 * 0.29 is a little less than 29.
     return math.floor(100 * min(best, default=0.0) + 1e-9) / 100

@@ -279,6 +279,15 @@ class ResultsLogged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DataDescribed(Event):
+    """A script has handed over predictions, and so what it validates on is known."""
+
+    type: ClassVar[str] = "data_described"
+    run: str
+    dataset: DatasetInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EpochsChanged(Event):
     """The number of epochs of the run in progress was changed.
 

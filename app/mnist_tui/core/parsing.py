@@ -7,6 +7,7 @@ from typing import Final
 
 from mnist_tui.core.codec import from_json_value
 from mnist_tui.core.events import (
+    DataDescribed,
     EpochDone,
     EpochsChanged,
     Event,
@@ -38,6 +39,7 @@ EVENT_TYPES: Final[dict[str, type[Event]]] = {
         RateChanged,
         MetricDeclared,
         ResultsLogged,
+        DataDescribed,
         RunPaused,
         RunResumed,
         RunContinued,

@@ -74,10 +74,14 @@ def _named(runs: Sequence[RunState]) -> Field:
     """Return the field of the names of runs; without a label, a run has its script's name."""
     name = ALL["name"]
     brief = len({run.spec.brief for run in runs}) > 1
+
+    def get(run: RunState) -> str | None:
+        return run.labels.name or (run.spec.brief if brief else None)
+
     return Field(
         column=name.column,
-        get=lambda run: run.labels.name or (run.spec.brief if brief else None),
-        of_group=lambda group: ", ".join(dict.fromkeys(run.labels.name or run.spec.brief for run in group)) or None,
+        get=get,
+        of_group=lambda group: ", ".join(dict.fromkeys(filter(None, map(get, group)))) or None,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 from mnist_tui.core.columns import ELAPSED, Columns
 from mnist_tui.core.conditions import DatasetInfo, Machine
 from mnist_tui.core.events import (
+    DataDescribed,
     EpochDone,
     EpochsChanged,
     Event,
@@ -43,7 +44,7 @@ MAX_STEPS: Final = 400
 """Maximum number of points kept within an epoch; beyond that, every other one is dropped."""
 
 Annotation: TypeAlias = (
-    EpochsChanged | RateChanged | RunPaused | RunResumed | RunContinued | MetricDeclared | ResultsLogged
+    EpochsChanged | RateChanged | RunPaused | RunResumed | RunContinued | MetricDeclared | ResultsLogged | DataDescribed
 )
 """What happens to a run between its epochs: pauses, resumes, changed settings, and what a script says about it."""
 OfRun: TypeAlias = Progress | EpochDone | Annotation | RunDone
@@ -455,7 +456,7 @@ def apply_to_run(run: RunState, event: OfRun) -> None:
             run.epochs = event.epochs
             run.result = None
             take_mark(run, event)
-        case RateChanged() | MetricDeclared() | ResultsLogged():
+        case RateChanged() | MetricDeclared() | ResultsLogged() | DataDescribed():
             take_mark(run, event)
         case RunDone():
             run.step = max(run.step, event.steps)
@@ -472,6 +473,8 @@ def take_mark(run: RunState, mark: Annotation) -> None:
             run.declared[mark.name] = mark
         case ResultsLogged():
             run.results.update(mark.values)
+        case DataDescribed():
+            run.dataset = mark.dataset
         case _:
             run.marks.append(mark)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mnist_tui.core.compare import difference, differing_settings, reached
+from mnist_tui.core.compare import difference, differing_settings, has_target, reached
+from mnist_tui.core.metric import is_dull
 from mnist_tui.core.state import RunState
 from mnist_tui.report.formatting import (
     NOTHING,
@@ -16,6 +17,7 @@ from mnist_tui.report.formatting import (
     printable,
     status_text,
 )
+from mnist_tui.report.measures import best_of, format_change, format_metric, label_of, ranked, value_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,15 @@ def side_by_side(runs: Sequence[RunState], target: float) -> list[SideRow]:
     settings = [SideRow(title, tuple(map(printable, texts)), True) for title, texts in differing_settings(runs)]
     times = [reached(run, target) for run in runs]
     results = [run.result for run in runs]
+    if any(run.network is None for run in runs):
+        until = _until_row(target, times) if any(map(has_target, runs)) else []
+        return [
+            *settings,
+            SideRow("Status", tuple(status_text(run.status) for run in runs)),
+            *_metric_rows(runs),
+            SideRow("Total Training Time", tuple(format_duration(run.elapsed_s) for run in runs)),
+            *until,
+        ]
     return [
         *settings,
         SideRow("Status", tuple(status_text(run.status) for run in runs)),
@@ -51,11 +62,29 @@ def side_by_side(runs: Sequence[RunState], target: float) -> list[SideRow]:
         _accuracy_row("Test Accuracy", runs, [r.test_accuracy if r else None for r in results], "n_test"),
         SideRow("Total Training Time", tuple(format_duration(run.elapsed_s) for run in runs)),
         SideRow("Last Epoch Time", tuple(format_seconds(run.last.epoch_s if run.last else None) for run in runs)),
-        SideRow(
-            f"Until {format_percent(target, 0)} val",
-            tuple(f"epoch {at[0]}, {format_duration(at[1])}" if at else "never" for at in times),
-        ),
+        *_until_row(target, times),
     ]
+
+
+def _until_row(target: float, times: Sequence[tuple[int, float] | None]) -> list[SideRow]:
+    cells = tuple(f"epoch {at[0]}, {format_duration(at[1])}" if at else "never" for at in times)
+    return [SideRow(f"Until {format_percent(target, 0)} val", cells)]
+
+
+def _metric_rows(runs: Sequence[RunState]) -> list[SideRow]:
+    """Return the last and best value of each metric, with the difference from the baseline."""
+    known = {(one.quantity, one.split): one for run in runs for one in ranked(run) if not is_dull(one.quantity)}
+    rows = []
+    for role, shown in known.items():
+        alike = [next((one for one in run.metrics if (one.quantity, one.split) == role), None) for run in runs]
+        for word, get in (("Last", value_of), ("Best", best_of)):
+            values = [get(run, one) if one is not None else None for run, one in zip(runs, alike, strict=True)]
+            if all(value is None for value in values):
+                continue
+            changes = ["", *(format_change(shown, values[0], value) for value in values[1:])]
+            cells = (f"{format_metric(shown, v)} {c}".strip() for v, c in zip(values, changes, strict=True))
+            rows.append(SideRow(f"{word} {label_of(shown)}", tuple(cells)))
+    return rows
 
 
 def _accuracy_row(title: str, runs: Sequence[RunState], values: Sequence[float | None], images: str) -> SideRow:

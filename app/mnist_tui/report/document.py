@@ -7,12 +7,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from mnist_tui.core.configs import config_fields
 from mnist_tui.core.events import EpochDone, ValidationSet
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.metrics import spread
 from mnist_tui.core.scripttable import build_tables
 from mnist_tui.core.spec import HIDDEN
 from mnist_tui.core.state import RunState
+from mnist_tui.core.units import Unit
+from mnist_tui.report.curves import charted, quantity_of
 from mnist_tui.report.export import people_cells, people_footnotes
 from mnist_tui.report.formatting import (
     format_device,
@@ -27,6 +30,7 @@ from mnist_tui.report.formatting import (
 )
 from mnist_tui.report.insights import class_names, confusions
 from mnist_tui.report.listing import other_settings, rates_in_words, thinned
+from mnist_tui.report.measures import format_metric, label_of, progress_of, ranked
 from mnist_tui.report.page import Block, Figure, Table, Title, to_html, to_markdown
 from mnist_tui.report.svg import Curve, Layer, confusion, digit, layers_of, network, plot
 from mnist_tui.version import __version__
@@ -60,10 +64,17 @@ def write_report(told: Sequence[RunEvidence], *, as_html: bool, generated_at: st
         as_html: Return HTML instead of Markdown.
         generated_at: ISO 8601 time.
     """
-    title = "Training a small CNN on " + ", ".join(dict.fromkeys(_data_of(each.run) for each in told))
+    title = _title([each.run for each in told])
     made = f"Written by mnist-tui {__version__}, {format_moment(generated_at)}. All numbers are from these runs."
     blocks = [made, *_blocks(told)]
     return to_html(title, blocks) if as_html else to_markdown(title, blocks)
+
+
+def _title(runs: Sequence[RunState]) -> str:
+    built_in = [run for run in runs if run.network is not None]
+    if built_in:
+        return "Training a small CNN on " + ", ".join(dict.fromkeys(map(_data_of, built_in)))
+    return "Runs of " + ", ".join(dict.fromkeys(printable(run.spec.brief) for run in runs))
 
 
 def _data_of(run: RunState) -> str:
@@ -75,8 +86,14 @@ def _data_of(run: RunState) -> str:
 
 def _blocks(told: Sequence[RunEvidence]) -> list[Block]:
     runs = [each.run for each in told]
-    blocks: list[Block] = [Title(2, "Data"), _data(runs), Title(2, "Network"), *_network(runs)]
-    blocks += [Title(2, "Protocol"), *_protocol(runs), Title(2, "Results"), *_results(runs)]
+    built_in = [run for run in runs if run.network is not None]
+    blocks: list[Block] = []
+    if built_in:
+        blocks += [Title(2, "Data"), _data(built_in), Title(2, "Network"), *_network(built_in)]
+        blocks += [Title(2, "Protocol"), *_protocol(built_in)]
+    scripts = [run for run in runs if run.network is None]
+    blocks += _scripts(scripts) if scripts else []
+    blocks += [Title(2, "Results"), *_results(runs)]
     for each in told[:MAX_RUNS]:
         blocks += _run(each)
     if len(told) > MAX_RUNS:
@@ -141,6 +158,27 @@ def _protocol(runs: Sequence[RunState]) -> list[Block]:
     ]
 
 
+def _scripts(runs: Sequence[RunState]) -> list[Block]:
+    """Return the settings of the scripts among the runs."""
+    machines = [run.machine for run in runs if run.machine is not None]
+    settings = [
+        (field.name, [field.in_words(run) for run in runs if field.get(run) is not None])
+        for field in config_fields(runs)
+    ]
+    facts = [
+        ("Script", _each(run.script.command for run in runs if run.script is not None)),
+        *((name, _each(texts)) for name, texts in settings),
+        ("Epochs", _each(progress_of(run) for run in runs)),
+        ("Rate changes", _each(run.rate_changes for run in runs if run.rate_changes)),
+        ("Device", _each(f"{printable(m.device_name)}: {format_device(m)}" for m in machines)),
+        ("Versions", _each(", ".join(f"{k} {v}" for k, v in sorted(m.versions.items())) for m in machines)),
+    ]
+    return [
+        Title(2, "Scripts"),
+        Table(("Setting", "Value"), [[name, value] for name, value in facts if value], numbers=False),
+    ]
+
+
 def _each(values: Iterable[str]) -> str:
     """Return the distinct values, joined in their original order."""
     different = list(dict.fromkeys(map(printable, values)))
@@ -164,6 +202,8 @@ def _run(told: RunEvidence) -> list[Block]:
     ]
     if not run.history:
         return [*blocks, "No epoch was completed."]
+    if run.network is None:
+        return [*blocks, *_named(run), *_learned(told)]
     history = run.history
     for name, percent in (("loss", False), ("accuracy", True)):
         curves = [
@@ -173,6 +213,27 @@ def _run(told: RunEvidence) -> list[Block]:
         title = f"{name.capitalize()} over epochs"
         blocks.append(Figure(plot(title, curves, percent=percent), title))
     return [*blocks, *_improvement(run), *_learned(told)]
+
+
+def _named(run: RunState) -> list[Block]:
+    """Return a chart for each quantity of a script's run, and the table of its epochs."""
+    known = {name for epoch in run.history for name in epoch.values}
+    blocks: list[Block] = []
+    for name in charted(run):
+        shown = [one for one in quantity_of(name, run.metrics).metrics if one.name in known]
+        curves = [Curve(label_of(one), str(one.split) or "train", list(run.columns.values(one.name))) for one in shown]
+        if curves:
+            title = f"{printable(name)[:1].upper()}{printable(name)[1:]} over epochs"
+            blocks.append(Figure(plot(title, curves, percent=shown[0].unit is Unit.FRACTION), title))
+    metrics = [one for one in ranked(run) if one.name in known]
+    shown_epochs = thinned(run)
+    step = -(-len(shown_epochs) // MAX_EPOCHS)
+    rows = [
+        [str(e.epoch), *(format_metric(one, e.value(one.name)) for one in metrics), format_seconds(e.epoch_s)]
+        for e in [*shown_epochs[:-1:step], shown_epochs[-1]]
+    ]
+    caption = "Every epoch" if len(rows) == len(run.history) else f"{len(rows)} of {len(run.history):,} epochs"
+    return [*blocks, Table(("Epoch", *map(label_of, metrics), "Time"), rows, caption)]
 
 
 def _improvement(run: RunState) -> list[Block]:

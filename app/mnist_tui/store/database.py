@@ -17,6 +17,7 @@ from mnist_tui.core.codec import dumps
 from mnist_tui.core.events import (
     Audience,
     Checkpoint,
+    DataDescribed,
     EpochDone,
     EpochsChanged,
     Event,
@@ -147,7 +148,7 @@ class Store(RunReader):
                 self._commit(event.run, event.epoch, 0, event.checkpoint, *_epoch(event))
             case EpochsChanged():
                 self._write(_mark(event), ("UPDATE runs SET epochs = ? WHERE run = ?", (event.epochs, event.run)))
-            case RateChanged() | MetricDeclared() | ResultsLogged():
+            case RateChanged() | MetricDeclared() | ResultsLogged() | DataDescribed():
                 self._write(_mark(event))
             case RunPaused():
                 self._write(_mark(event), (sql.SET_STATUS, (Status.PAUSED, event.run)))

@@ -21,6 +21,10 @@ from mnist_tui.tui.widgets.plot import PlotView
 
 STEP: Final = 0.01
 """A percentage point."""
+_INTERVALS: Final = (
+    "In brackets: the 95 % interval, from the number of images alone. Where it includes 0, the difference may be "
+    "noise. Other seeds may differ by more."
+)
 
 
 class CompareScreen(Dialog[None]):
@@ -56,9 +60,9 @@ class CompareScreen(Dialog[None]):
             table: DataTable[Text] = DataTable(cursor_type="row", zebra_stripes=True, fixed_columns=1)
             yield table
             yield PlotView()
+            has_intervals = all(run.network is not None for run in self._runs.values())
             yield Static(
-                "In brackets: the 95 % interval, from the number of images alone. Where it includes 0, the difference "
-                "may be noise. Other seeds may differ by more.",
+                _INTERVALS if has_intervals else "Behind a value: its difference. Other seeds may differ by more.",
                 classes="hint",
             )
 

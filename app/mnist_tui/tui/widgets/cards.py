@@ -87,7 +87,7 @@ class RunCard(Card):
                 ("adam", f"lr {_rates(run)}"),
                 ("batch", f"{spec.batch_size} images, seed {spec.seed}"),
             ]
-        if run.dataset is not None:
+        if run.dataset is not None and run.network is not None:
             data = run.dataset
             pairs += [
                 ("data", printable(data.label)),
