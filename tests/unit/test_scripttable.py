@@ -26,7 +26,6 @@ def script(
     """Return a script's run with these values after each epoch."""
     spec = ScriptSpec(config=config, epochs=len(scores), project=project, source="train.py --fast")
     started: dict[str, Any] = {
-        "dataset": None,
         "machine": CPU,
         "parameters": 10,
         "started_at": f"2026-01-01T00:{run[-2:]}",
