@@ -9,6 +9,7 @@ import pytest
 
 from mnist_tui.core.configs import setting_fields
 from mnist_tui.core.events import EpochDone, ResultsLogged, RunStarted, Status
+from mnist_tui.core.filtering import parse_filter
 from mnist_tui.core.script import ScriptSpec
 from mnist_tui.core.scripttable import build_script_table, build_tables
 from mnist_tui.core.state import apply_to_run, start_run
@@ -149,3 +150,30 @@ def test_a_report_on_scripts_has_their_settings_curves_and_table(as_html):
     assert ("<svg" in text) == as_html
     for shown in ("lr", "0.1", "60.00%", "val f1"):
         assert shown in text
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("val>65", ["r-02"]),
+        ("best>=60", ["r-01", "r-02"]),
+        ("lr=0.2", ["r-02"]),
+        ("config.width=8", ["r-01"]),
+        ("config.act=relu", ["r-02"]),
+        ("config.act!=relu", []),
+        ("val/f1>0.7", ["r-02"]),
+        ("val/f1<0.7 not lr=0.3", ["r-01"]),
+        ("model.depth>1", []),
+        ("features=2", ["run-1"]),
+    ],
+)
+def test_scripts_are_filtered_by_their_settings_and_metrics(text, found):
+    runs = [script("r-01", lr=0.1, width=8), script("r-02", (0.5, 0.8), lr=0.2, act="ReLU"), run_state("run-1")]
+    assert [run.run for run in runs if parse_filter(text)(run)] == found
+
+
+def test_a_setting_that_is_text_cannot_be_greater():
+    with pytest.raises(UsageError, match="compared with a number"):
+        parse_filter("config.act>relu")
+    with pytest.raises(UsageError, match="unknown field"):
+        parse_filter("width=8")

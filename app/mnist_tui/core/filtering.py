@@ -18,7 +18,7 @@ Test: TypeAlias = Callable[[RunState], bool]
 Number: TypeAlias = Callable[[RunState], float | None]
 Text: TypeAlias = Callable[[RunState], str]
 
-_TERM: Final = re.compile(r"(?P<field>[A-Za-z_]+)(?P<sign>>=|<=|!=|=|:|>|<)(?P<value>.*)", re.DOTALL)
+_TERM: Final = re.compile(r"(?P<field>[A-Za-z_][\w./@-]*?)(?P<sign>>=|<=|!=|=|:|>|<)(?P<value>.*)", re.DOTALL)
 _COMPARISONS: Final[Mapping[str, Callable[[float, float], bool]]] = {
     "=": operator.eq,
     ":": operator.eq,
@@ -31,7 +31,21 @@ _COMPARISONS: Final[Mapping[str, Callable[[float, float], bool]]] = {
 
 
 def _asked(field: Field, run: RunState) -> Value:
+    if run.script is None:
+        return (field.asked or field.get)(run)
+    if field.word in ("val", "best"):
+        return _primary(field.word, run)
+    for name in (field.word, field.key):
+        if (value := run.script.config.get(name)) is not None:
+            return str(value) if isinstance(value, bool) else value
     return (field.asked or field.get)(run)
+
+
+def _primary(word: str, run: RunState) -> float | None:
+    """Return the last or the best value of a script's primary metric, as a fraction, whatever its unit."""
+    one, found = run.primary, run.so_far
+    value = None if one is None or found is None else (found.best if word == "best" else found.last).get(one.name)
+    return value if value is None or (one is not None and one.unit is Unit.FRACTION) else value / 100
 
 
 def _number_of(field: Field) -> Number:
@@ -68,7 +82,8 @@ def parse_filter(text: str) -> Test:
     Args:
         text: Terms separated by spaces, all of which must match; `not` negates the next one. A term is a field of
             `FIELDS`, one of `=`, `!=`, `>`, `>=`, `<`, `<=` and a value, or a word contained in the run's name, tags,
-            note, status, dataset, device or id. Without terms, every run matches.
+            note, status, dataset, device or id. A name with a dot or a slash is a setting (`config.width`) or a
+            metric (`val/f1`) of scripts. Without terms, every run matches.
 
     Raises:
         UsageError: A term is invalid.
@@ -123,6 +138,8 @@ def _term(word: str) -> Test:
     field, sign, value = match["field"].lower(), match["sign"], match["value"]
     if field in NUMBERS:
         return _number(NUMBERS[field], field, sign, value)
+    if "/" in field or "." in field:
+        return _of_script(match["field"], sign, value)
     if field not in TEXTS:
         raise UsageError(f"unknown field {field!r}", f"Fields: {', '.join(FIELDS)}")
     if sign in ("=", ":", "!="):
@@ -132,6 +149,24 @@ def _term(word: str) -> Test:
         compare = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}[sign]
         return lambda run: compare(run.started_at[:10], value)
     raise UsageError(f"{field} is text; {sign} does not apply to it", f"For example: {field}={value or 'word'}")
+
+
+def _of_script(name: str, sign: str, value: str) -> Test:
+    """Return a test of a script's setting or metric; runs without it do not match."""
+
+    def known(run: RunState) -> str | float | bool | None:
+        config = run.script.config if run.script is not None else {}
+        last = run.so_far.last if run.so_far is not None else {}
+        return next((d[key] for d, key in ((config, name.removeprefix("config.")), (last, name)) if key in d), None)
+
+    try:
+        wanted = float(value)
+    except ValueError:
+        if sign not in ("=", ":", "!="):
+            raise UsageError(f"{name} must be compared with a number, not {value[:40]!r}") from None
+        return lambda run: known(run) is not None and (value.lower() in str(known(run)).lower()) != (sign == "!=")
+    compare = _COMPARISONS[sign]
+    return lambda run: isinstance(found := known(run), int | float) and compare(float(found), wanted)
 
 
 def _number(of: Number, field: str, sign: str, value: str) -> Test:
