@@ -28,7 +28,8 @@ from mnist_tui.tui.widgets.hero import Headline, HeroCard
 from mnist_tui.tui.widgets.plot import PlotView
 from mnist_tui.tui.widgets.welcome import WelcomeCard
 
-PLOTS: Final = ("#chart", "#chart-2")
+PLOTS: Final = ("chart", "chart-2", "chart-3", "chart-4")
+"""Ids of the charts; the last two are shown on a huge screen, for runs of scripts with that many quantities."""
 
 
 class StatusCard(Card):
@@ -68,8 +69,8 @@ class LiveView(Container):
         #epochs { height: 1fr; min-height: 4; }
         NumbersCard { display: none; }
         &.-script NumbersCard { display: block; }
-        &.-script ImprovementCard, &.-script #live-map, &.-script #live-matrix { display: none; }
-        &.-alone #chart-2, &.-steps #below { display: none; }
+        &.-script ImprovementCard { display: none; }
+        PlotView.-off, &.-steps #below { display: none; }
         #live-map, #live-matrix { display: none; border: round $frame; border-title-color: $text-muted; }
         #right { width: 42; display: none; }
         StatusCard { display: none; border: none; }
@@ -89,11 +90,18 @@ class LiveView(Container):
 
     def next_chart(self) -> None:
         """Show the next charts, as many as there is room for."""
-        names, room = self._names, 1 if any(map(self.screen.has_class, ("-short", "-narrow"))) else 2
+        names = self._names
         if names:
-            at = self._at(names) + room
+            at = self._at(names) + self._room
             self._first = names[at if at < len(names) else 0]
             self._shown = ()
+
+    @property
+    def _room(self) -> int:
+        """The number of charts shown at once."""
+        if any(map(self.screen.has_class, ("-short", "-narrow"))):
+            return 1
+        return len(PLOTS) if self.screen.has_class("-huge") and self.has_class("-script") else 2
 
     def _at(self, names: Sequence[str]) -> int:
         return names.index(self._first) if self._first in names else 0
@@ -104,9 +112,10 @@ class LiveView(Container):
             with Vertical(id="left"):
                 yield Headline()
                 with Container(id="charts"):
-                    first, second = PlotView(id="chart"), PlotView(id="chart-2")
-                    first.in_step, second.in_step = (second,), (first,)
-                    yield from (first, second)
+                    plots = [PlotView(id=name, classes="" if at < 2 else "-off") for at, name in enumerate(PLOTS)]
+                    for plot in plots:
+                        plot.in_step = tuple(other for other in plots if other is not plot)
+                    yield from plots
                 with Horizontal(id="below"):
                     yield EpochTable()
                     matrix = MatrixView(id="live-matrix", still=True)
@@ -140,6 +149,7 @@ class LiveView(Container):
         is_script = run is not None and run.network is None
         self.set_class(is_script, "-script")
         self.set_class(is_script and run is not None and not (run.epochs or run.history), "-steps")
+        self.set_class(is_script and run is not None and run.dataset is None, "-without-answers")
         others = {slot: other for slot, other in model.marked.items() if run is None or other.run != run.run}
         shown: tuple[object, ...] = (None, look)
         if run is not None:
@@ -168,11 +178,13 @@ class LiveView(Container):
         """Draw the charts of two quantities."""
         self._names = names = charted(run)
         at = self._at(names)
-        shown = names[at : at + 2]
-        self.set_class(len(shown) < 2, "-alone")
+        shown = names[at : at + self._room] or ("",)
         points = partial(model.points, run) if run is not None and run.network is None else None
-        for plot, name in zip((PLOTS), shown or ("",), strict=False):
-            self.query_one(plot, PlotView).show(quantity_chart(name, run, model.view, others, points))
+        for number, plot in enumerate(self.query(PlotView)):
+            # Where only one fits, the style sheet hides the second.
+            plot.set_class(number >= max(len(shown), min(2, len(names) - at)), "-off")
+            if number < len(shown):
+                plot.show(quantity_chart(shown[number], run, model.view, others, points))
 
     def show_scene(self, scene: Scene) -> None:
         """Show what the network has learned, if there is room."""
