@@ -26,7 +26,7 @@ class _Monitor:
         trainer.add_event_handler(Events.EXCEPTION_RAISED, self.raised)
 
     def started(self, trainer: Engine) -> None:
-        self._run = init(epochs=trainer.state.max_epochs, state=self._state, **self._options)
+        self._run = init(epochs=trainer.state.max_epochs, state=self._state, resume=None, **self._options)
 
     def epoch_started(self, trainer: Engine) -> None:
         if self._run is not None:

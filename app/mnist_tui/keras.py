@@ -49,6 +49,7 @@ class Monitor(Callback):
         self._last = epochs
         self._run = init(
             self._name,
+            resume=None,
             config=optimizer.get_config() if self._config is None else self._config,
             epochs=epochs,
             project=self._project,

@@ -10,6 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from mnist_tui import Run, init
 from mnist_tui.api.rates import current_rate, set_rate
+from mnist_tui.core.metric import Split, metric
 
 
 class Monitor(Callback):
@@ -38,7 +39,7 @@ class Monitor(Callback):
         self._name, self._config, self._metrics = name, config, metrics
         self._project, self._tags = project, tuple(tags)
         self._run: Run | None = None
-        self._is_pending = False
+        self._is_pending = self._is_validated = False
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin the run; ranks above 0 are silent."""
@@ -50,6 +51,7 @@ class Monitor(Callback):
         config = dict(pl_module.hparams) if self._config is None else self._config
         self._run = init(
             self._name,
+            resume=None,
             config=config,
             epochs=epochs,
             project=self._project,
@@ -94,6 +96,10 @@ class Monitor(Callback):
                 # On all ranks: strategies that share the weights need them all.
                 trainer.save_checkpoint(Path(trainer.default_root_dir) / "mnist-tui" / f"{run.id or 'run'}.ckpt")
 
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Note that the numbers of validation are new."""
+        self._is_validated = not trainer.sanity_checking
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Note that the epoch is over; what the module logs in this hook comes later."""
         if self._run is not None:
@@ -118,6 +124,12 @@ class Monitor(Callback):
             return
         self._is_pending = False
         self._run.after_steps()
-        values = {name: value for name, value in trainer.callback_metrics.items() if not name.endswith("_step")}
+        # Lightning keeps those of an earlier validation.
+        values = {
+            name: value
+            for name, value in trainer.callback_metrics.items()
+            if not name.endswith("_step") and (self._is_validated or metric(name).split is not Split.VALIDATION)
+        }
+        self._is_validated = False
         self._run.log({name.removesuffix("_epoch"): value for name, value in values.items()})
         self._run.record_epoch()

@@ -55,18 +55,20 @@ class Monitor(TrainerCallback):
         **_: Any,
     ) -> None:
         """Begin the run; ranks above 0 are silent."""
-        epochs = math.ceil(args.num_train_epochs)
+        # With max_steps, the number of epochs is what comes of it.
+        epochs = math.ceil(state.num_train_epochs or args.num_train_epochs)
         if not state.is_world_process_zero:
             self._run = Run.silent(epochs)
             return
         self._run = init(
             self._name,
+            resume=None,
             config={name: getattr(args, name, None) for name in _SETTINGS} if self._config is None else self._config,
             epochs=max(1, epochs),
             project=self._project,
             tags=self._tags,
             metrics=self._metrics,
-            can=("pause", "resume", "stop", "epochs", "rate", "save"),
+            can=("pause", "resume", "stop", *(["epochs"] if args.max_steps <= 0 else []), "rate", "save"),
         )
         self._run.allow_fewer_epochs()
 
@@ -89,7 +91,7 @@ class Monitor(TrainerCallback):
         run = self._run
         if run is None:
             return control
-        run.at_step(state.global_step, math.ceil(state.max_steps / max(1, args.num_train_epochs)))
+        run.at_step(state.global_step, math.ceil(state.max_steps / max(1, state.num_train_epochs)))
         for asked in run.asked():
             if asked.stop:
                 control.should_training_stop = True
@@ -131,9 +133,9 @@ class Monitor(TrainerCallback):
         if self._run is None or not metrics:
             return
         if self._is_pending:
+            # There may be several sets: the epoch is recorded when the next one begins.
             self._run.after_steps()
             self._run.log(_interesting(metrics))
-            self._record()
         else:
             self._run.log(_interesting(metrics), step=state.global_step)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from mnist_tui.api.snapshot import place_of, restore, saved
+from mnist_tui.api.snapshot import Moment, moment_of, restore, saved
 from mnist_tui.core.events import RunContinued, Status
 from mnist_tui.errors import StoreError, UsageError
 from tests.api.conftest import Optimizer, Weights, points, script, stored
@@ -185,12 +185,12 @@ def test_every_part_of_a_state_comes_back_with_pytorch():
     optimizer = torch.optim.Adam(model.parameters())
     model(torch.ones(1, 3)).sum().backward()
     optimizer.step()
-    data = saved({"model": model, "optimizer": optimizer}, epoch=3, step=70)
+    data = saved({"model": model, "optimizer": optimizer}, Moment(3, 70))
     expected = torch.rand(2).tolist(), random.random(), float(np.random.rand())
     other = torch.nn.Linear(3, 2)
     again = torch.optim.Adam(other.parameters())
     restore({"model": other, "optimizer": again}, data)
-    assert place_of(data) == (3, 70)
+    assert moment_of(data) == Moment(3, 70)
     assert torch.equal(other.weight, model.weight)
     assert again.state_dict()["state"][0]["step"] == 1
     assert (torch.rand(2).tolist(), random.random(), float(np.random.rand())) == expected
@@ -203,17 +203,17 @@ def test_states_without_pytorch_hold_arrays_and_plain_values(home):
         home,
         """
         import random, sys, numpy as np
-        from mnist_tui.api.snapshot import place_of, restore, saved
+        from mnist_tui.api.snapshot import Moment, moment_of, restore, saved
         class Part:
             def __init__(self, state): self.state = state
             def state_dict(self): return self.state
             def load_state_dict(self, state): self.state = state
         part = Part({"w": np.arange(6.0).reshape(2, 3), "n": 3, "deep": [{"b": np.array([True])}], "text": "ä"})
-        data, other = saved({"part": part}, epoch=1, step=2), Part(None)
+        data, other = saved({"part": part}, Moment(1, 2)), Part(None)
         expected = random.random(), np.random.rand()
         restore({"part": other}, data)
         assert (random.random(), np.random.rand()) == expected
-        assert place_of(data) == (1, 2)
+        assert moment_of(data) == Moment(1, 2)
         assert np.array_equal(other.state["w"], part.state["w"]) and other.state["deep"][0]["b"].dtype == bool
         assert (other.state["n"], other.state["text"]) == (3, "ä")
         assert "torch" not in sys.modules

@@ -10,8 +10,11 @@ from mnist_tui.core.units import Direction, Unit
         ("loss", Split.NONE, "loss", Direction.LOWER, Unit.LOSS),
         ("train/loss", Split.TRAIN, "loss", Direction.LOWER, Unit.LOSS),
         ("val_loss", Split.VALIDATION, "loss", Direction.LOWER, Unit.LOSS),
-        ("valid_acc_epoch", Split.VALIDATION, "acc", Direction.HIGHER, Unit.FRACTION),
+        ("valid_acc_epoch", Split.VALIDATION, "accuracy", Direction.HIGHER, Unit.FRACTION),
         ("eval/f1", Split.VALIDATION, "f1", Direction.HIGHER, Unit.FRACTION),
+        ("val/dice_loss", Split.VALIDATION, "dice_loss", Direction.LOWER, Unit.LOSS),
+        ("Loss/train", Split.TRAIN, "loss", Direction.LOWER, Unit.LOSS),
+        ("accuracy/val", Split.VALIDATION, "accuracy", Direction.HIGHER, Unit.FRACTION),
         ("test_map@50", Split.TEST, "map@50", Direction.HIGHER, Unit.FRACTION),
         ("mapping", Split.NONE, "mapping", Direction.NONE, Unit.LOSS),
         ("episode_reward", Split.NONE, "episode_reward", Direction.HIGHER, Unit.LOSS),
@@ -55,4 +58,4 @@ def test_the_primary_metric_is_the_declared_one_or_a_validation_score():
 
 def test_charts_begin_with_the_primary_quantity_and_end_with_what_is_dull():
     known = tuple(map(metric, ("lr", "grad_norm", "reward", "loss", "val/loss", "val/acc", "acc", "val/wer")))
-    assert quantities(known, primary_of(known)) == ("acc", "loss", "wer", "reward", "lr", "grad_norm")
+    assert quantities(known, primary_of(known)) == ("accuracy", "loss", "wer", "reward", "lr", "grad_norm")

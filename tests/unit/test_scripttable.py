@@ -137,7 +137,7 @@ def test_a_list_has_the_settings_that_differ_and_a_result():
 
 def test_seeds_and_built_in_settings_are_fields_of_their_own_kind():
     keys = [field.key for field in setting_fields([script("r-01", seed=1, lr=0.1)])]
-    assert keys == ["epochs", "rate_changes", "config.project", "config.seed", "config.lr"]
+    assert keys == ["epochs", "rate_changes", "project", "config.seed", "config.lr"]
     assert "features" in [field.key for field in setting_fields([run_state()])]
 
 

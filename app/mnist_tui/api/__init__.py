@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,13 +13,13 @@ from mnist_tui.api import origin, ranks
 from mnist_tui.api.control import ScriptControl
 from mnist_tui.api.rates import optimizers, set_rate
 from mnist_tui.api.recording import Place, Recorder
-from mnist_tui.api.run import ALIVE, Run, Stopped
-from mnist_tui.api.snapshot import check_state, place_of, restore
+from mnist_tui.api.run import ALIVE, GOALS, Run, Stopped
+from mnist_tui.api.snapshot import Moment, check_state, moment_of, restore
 from mnist_tui.api.values import flattened
 from mnist_tui.core.events import Event, RateChanged, RunContinued, RunStarted, now
 from mnist_tui.core.labels import Labels, as_name, as_tags
 from mnist_tui.core.numerals import count
-from mnist_tui.core.orders import SAVE
+from mnist_tui.core.orders import KINDS, SAVE
 from mnist_tui.core.script import ScriptSpec
 from mnist_tui.core.setting import check_int
 from mnist_tui.core.spec import MAX_EPOCHS, new_run_id
@@ -39,7 +40,7 @@ def init(
     config: Any = None,
     epochs: int | None = None,
     state: Mapping[str, Any] | None = None,
-    resume: str = "",
+    resume: str | None = "",
     project: str = "",
     tags: Iterable[str] = (),
     metrics: Mapping[str, str] | None = None,
@@ -57,8 +58,8 @@ def init(
         epochs: Epochs to train, 1 to 100,000.
         state: What is saved so that the run can be resumed, by name: anything with `state_dict` and `load_state_dict`,
             such as models, optimizers and schedules.
-        resume: The run to go on with: its id or name, or `last` for the newest of this script. What it logged after
-            its last saved state is void.
+        resume: The run to go on with: its id or name, or `last` for the newest of this script and project. What it
+            logged after its last saved state is void. `None` never resumes, whatever MNIST_TUI_RESUME says.
         project: Runs of different projects are not compared.
         tags: Words to find it by.
         metrics: Goals by the names of metrics, `max`, `min` or `none`, where a name does not say which is better; the
@@ -77,23 +78,32 @@ def init(
         check_int("epochs", epochs, 1, MAX_EPOCHS)
     labels = Labels(name=as_name(name), tags=as_tags(tags))
     orders = _orders(state, set_rate, can)
+    goals = dict(metrics or {})
+    for goal in goals.values():
+        if goal not in GOALS:
+            raise UsageError(f"goal must be one of {', '.join(GOALS)}, not {goal!r}")
     spec = ScriptSpec(
         config=flattened(config),
         epochs=epochs or 0,
         name=labels.name,
         project=project,
         source=origin.command(),
+        path=origin.path(),
         can=orders,
     )
     control = ScriptControl(orders)
+    wanted = _wanted(resume)
+    folder = Path(home) if home is not None else default_home()
+    place = Place()
+    options: dict[str, Any] = {"state": state, "set_rate": set_rate, "is_resumed": bool(wanted)}
     if not ranks.is_first():
-        return Run(None, control, Place(), state=state, epochs=spec.epochs, set_rate=set_rate)
+        if wanted:
+            with Store.open_readonly(folder) as store:
+                spec = replace(spec, epochs=_join(store, _run_to_resume(store, wanted, spec), spec, state, place))
+        return Run(None, control, place, epochs=spec.epochs, **options)
     if origin.is_notebook():
         for earlier in list(ALIVE):
             earlier.finish("stopped", "another run was begun in this notebook")
-    wanted = resume or os.environ.get(RESUME, "")
-    folder = Path(home) if home is not None else default_home()
-    place = Place()
     begin = _resuming(wanted, spec, state, place, set_rate) if wanted else _starting(spec, state)
     try:
         recorder = Recorder(folder, control, begin, place, None if wanted else labels)
@@ -101,13 +111,21 @@ def init(
         if wanted:
             raise
         say(f"mnist-tui: {error} Nothing of this run is recorded.")
-        return Run(None, control, place, state=state, epochs=spec.epochs, set_rate=set_rate)
-    run = Run(recorder, control, place, state=state, epochs=recorder.state.epochs, set_rate=set_rate)
-    for metric, goal in (metrics or {}).items():
-        run.metric(metric, goal=goal, primary=goal != "none")
+        return Run(None, control, place, epochs=spec.epochs, **options)
+    run = Run(recorder, control, place, epochs=recorder.state.epochs, **options)
+    for name_of_metric, goal in goals.items():
+        run.metric(name_of_metric, goal=goal, primary=goal != "none")
     if sys.stderr.isatty():
         say(f"mnist-tui: watch this run with `mnist-tui attach {run.id.rpartition('-')[2]}`.")
     return run
+
+
+def _wanted(resume: str | None) -> str:
+    """Return the run to resume; empty for a new one."""
+    named = os.environ.get(RESUME, "")
+    if resume is None and named:
+        say(f"mnist-tui: {RESUME} is ignored: this framework goes on from its own checkpoint, in a new run.")
+    return "" if resume is None else resume or named
 
 
 def log(values: Mapping[str, Any] | None = None, /, step: int | None = None, **more: Any) -> None:
@@ -131,8 +149,12 @@ def _orders(
 ) -> tuple[str, ...]:
     """Return the orders that a loop obeys."""
     has_rate = set_rate is not None or bool(optimizers(state.values()))
-    known = ("pause", "resume", "stop", "epochs", *(["rate"] if has_rate else []), *([SAVE] if state else []))
-    return known if can is None else tuple(kind for kind in (*known, "rate", SAVE) if kind in set(can))
+    if can is None:
+        return ("pause", "resume", "stop", "epochs", *(["rate"] if has_rate else []), *([SAVE] if state else []))
+    unknown = sorted(set(can).difference(KINDS))
+    if unknown:
+        raise UsageError(f"there is no order {unknown[0]!r}", f"Choose from {', '.join(KINDS)}")
+    return tuple(kind for kind in KINDS if kind in can)
 
 
 def _starting(spec: ScriptSpec, state: Mapping[str, Any]) -> Callable[[Store, str], Event]:
@@ -172,21 +194,23 @@ def _resuming(
         if past.checkpoint is None:
             step = "Pass state={...} to mnist_tui.init, so that it is saved" if not state else "Start a new run"
             raise UsageError(f"the run {run} has no saved state to go on from", step)
+        for note in past.notes:
+            say(f"mnist-tui: {note}")
         restore(state, past.checkpoint)
-        epoch, place.step = place_of(past.checkpoint)
-        place.first_step = place.step
-        epochs, points = store.void(run, epoch, place.step)
-        rates = [event for event in past.story if isinstance(event, RateChanged) and event.epoch > epoch]
+        moment = moment_of(past.checkpoint)
+        _put_in(place, moment)
+        epochs, points = store.void(run, moment.epoch, max(moment.highest, moment.step))
+        rates = [event for event in past.story if isinstance(event, RateChanged)][moment.rate_changes :]
         if rates:
             # Set after the state was saved.
             (change_rate or _setter(state))(rates[-1].learning_rate)
         return RunContinued(
             run=run,
             sweep=session,
-            epoch=epoch,
-            epochs=spec.epochs or store.run(run).epochs,
+            epoch=moment.epoch,
+            epochs=_epochs(store, run, started.spec, spec),
             differs=(
-                *_void(epochs, points, place.step),
+                *_void(epochs, points, moment.step),
                 *_changes(started.spec, spec),
                 *origin.describe(state.values()).differences(started.machine),
             ),
@@ -197,6 +221,27 @@ def _resuming(
     return begin
 
 
+def _put_in(place: Place, moment: Moment) -> None:
+    place.done, place.step, place.highest = moment.epoch, moment.step, moment.highest
+    place.first_step = moment.step
+
+
+def _epochs(store: Store, run: str, before: ScriptSpec, now_asked: ScriptSpec) -> int:
+    """Return the number of epochs of a resumed run: a number that was ordered holds unless the script names another."""
+    return now_asked.epochs if now_asked.epochs not in (0, before.epochs) else store.run(run).epochs
+
+
+def _join(store: Store, run: str, spec: ScriptSpec, state: Mapping[str, Any], place: Place) -> int:
+    """Restore the state on a rank above 0, which records nothing; return the number of epochs."""
+    found = store.newest_checkpoint(run)
+    past = store.run(run)
+    if found is None or past.script is None:
+        raise UsageError(f"the run {run} has no saved state to go on from", "Start a new run")
+    restore(state, found[2])
+    _put_in(place, moment_of(found[2]))
+    return _epochs(store, run, past.script, spec)
+
+
 def _setter(state: Mapping[str, Any]) -> Callable[[float], object]:
     return lambda rate: set_rate(state.values(), rate)
 
@@ -205,9 +250,8 @@ def _run_to_resume(store: Store, name: str, spec: ScriptSpec) -> str:
     """Return the id of the run to resume: `last` is the newest of this script."""
     if name != "last":
         return store.id_of(name)
-    script = spec.source.partition(" ")[0]
     for run in reversed(store.runs()):
-        if run.script is not None and run.script.source.partition(" ")[0] == script:
+        if run.script is not None and (run.script.path, run.script.project) == (spec.path, spec.project):
             return run.run
     raise UsageError("this script has no run to resume yet", "Start it without resume")
 

@@ -50,6 +50,7 @@ class ScriptControl(RunControl):
     def order_save(self) -> None:
         """Let the loop save its state at its next step."""
         self._save = self.has_news = True
+        self.requests.nudge()
 
     def take_save(self) -> bool:
         """Return whether a save was ordered since the last call."""

@@ -31,6 +31,12 @@ def command() -> str:
     return shlex.join(sys.argv)[:_LONGEST] or "python"
 
 
+def path() -> str:
+    """Return what identifies the script: its file, or the current directory of a notebook or of `python -c`."""
+    script = Path(sys.argv[0] or ".")
+    return str(script.resolve() if script.is_file() and not is_notebook() else Path.cwd())
+
+
 def describe(parts: Iterable[Any]) -> Machine:
     """Return the machine and the software of this process.
 
@@ -38,7 +44,7 @@ def describe(parts: Iterable[Any]) -> Machine:
         parts: Models of the run, to see which device they are on.
     """
     torch = sys.modules.get("torch")
-    device = _device_of(parts)
+    device = device_of(parts)
     name = torch.cuda.get_device_name(device) if torch is not None and device.startswith("cuda") else processor_name()
     loaded = ((package, getattr(sys.modules.get(package), "__version__", None)) for package in _PACKAGES)
     commit = _commit(Path(sys.argv[0] or ".").absolute().parent)
@@ -58,7 +64,8 @@ def describe(parts: Iterable[Any]) -> Machine:
     )
 
 
-def _device_of(parts: Iterable[Any]) -> str:
+def device_of(parts: Iterable[Any]) -> str:
+    """Return the device of the first model among some parts: `cpu`, `cuda:0`."""
     for part in parts:
         if callable(parameters := getattr(part, "parameters", None)):
             for parameter in parameters():

@@ -72,19 +72,22 @@ def decide(requests: Requests, *, epochs: int, done: int, save: bool) -> Decisio
     )
 
 
-def shared(decision: Decision, distributed: Any) -> Decision:
+def shared(decision: Decision, distributed: Any, device: str) -> Decision:
     """Return the decision of rank 0, which passes it on to all others; collective.
 
     Args:
         decision: What rank 0 decided; ignored on the others.
         distributed: `torch.distributed`, initialised.
+        device: The device of this rank's model.
     """
     import torch
 
     is_on_gpu = distributed.get_backend() == "nccl"
     flags = map(float, (decision.stop, decision.stop_after_epoch, decision.paused, decision.save))
     told = [*flags, float(decision.epochs), decision.rate]
-    numbers = torch.tensor(told, dtype=torch.float64, device="cuda" if is_on_gpu else "cpu")
+    # NCCL needs a GPU, and each rank one of its own.
+    place = "cpu" if not is_on_gpu else device if device != "cpu" else "cuda"
+    numbers = torch.tensor(told, dtype=torch.float64, device=place)
     distributed.broadcast(numbers, 0)
     stop, after, paused, save, epochs, rate = numbers.tolist()
     return Decision(bool(stop), bool(after), bool(paused), bool(save), int(epochs), rate)

@@ -15,9 +15,9 @@ from typing import Any, Final, TypeAlias
 
 from mnist_tui.api.control import ScriptControl
 from mnist_tui.core.events import (
-    Audience,
     EpochDone,
     Event,
+    Notice,
     Phase,
     Progress,
     ResultsLogged,
@@ -49,6 +49,11 @@ class Logged:
 
     values: dict[str, Any]
     step: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EpochBegan:
+    """An epoch begins: what was logged before is not among its means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,7 @@ class Ended:
     reason: str
 
 
-Item: TypeAlias = Logged | EpochEnded | Ended | Event
+Item: TypeAlias = Logged | EpochBegan | EpochEnded | Ended | Event
 """What the loop hands over."""
 Beginning: TypeAlias = Callable[[Store, str], Event]
 """Locks a run, given the session, and returns its first event."""
@@ -96,15 +101,19 @@ class Place:
     """Where the loop is; written by the loop, read by the recorder.
 
     Attributes:
+        done: Finished epochs when the loop began: those of a resumed run.
         epoch: The epoch in progress, from 1; 0 outside of epochs.
         step: Steps of the run so far.
+        highest: The highest step that something was logged at.
         first_step: Steps before this epoch.
         steps: Steps of this epoch; 0 if unknown.
         elapsed_s: Returns the time of this epoch so far, without pauses.
     """
 
+    done: int = 0
     epoch: int = 0
     step: int = 0
+    highest: int = 0
     first_step: int = 0
     steps: int = 0
     elapsed_s: Callable[[], float] = field(default=lambda: 0.0)
@@ -144,6 +153,7 @@ class Recorder:
         self._sums: dict[str, list[float]] = {}
         self._newest: dict[str, float] = {}
         self._losses: list[float] = []
+        self._said: set[str] = set()
         self._backlog: deque[tuple[Event, threading.Event | None]] = deque()
         self.put: Callable[[Item], None] = self._items.append
         self.each_tick: Callable[[], None] = lambda: None
@@ -163,10 +173,10 @@ class Recorder:
         while not recorded.wait(TICK_S) and not self._over.is_set():
             self._wake.set()
 
-    def close(self, timeout_s: float | None = None) -> bool:
-        """Wait until all is stored after `Ended` was put; return False if it took longer than allowed."""
+    def close(self) -> None:
+        """Wait until all is stored, after `Ended` was put."""
         self._wake.set()
-        return self._over.wait(timeout_s)
+        self._over.wait()
 
     def abandon(self) -> None:
         """Forget the run; for the child after a fork."""
@@ -194,17 +204,21 @@ class Recorder:
             self._control.requests.begin_run(self.state.run)
             self._broadcast = Broadcast(self._home, session, self._control)
             self._broadcast.publish(event)
-        except MnistTuiError as error:
-            self._problem = error
-            return
         except Exception as error:  # noqa: BLE001 - the caller must not wait for ever
-            self._problem = StoreError(f"the run cannot be recorded: {error}")
+            known = isinstance(error, MnistTuiError)
+            self._problem = error if known else StoreError(f"the run cannot be recorded: {error}")
+            if hasattr(self, "_store"):
+                self._store.close()
             return
         finally:
             self._ready.set()
         try:
             self._record_all()
+        except Exception as error:  # noqa: BLE001 - it may end the recording, but not the training
+            say(f"mnist-tui: recording ended: {type(error).__name__}: {error}.")
         finally:
+            self.put = lambda _: None
+            self._items.clear()
             self._broadcast.close()
             self._store.close()
             self._over.set()
@@ -228,6 +242,8 @@ class Recorder:
         match item:
             case Logged():
                 self._take_numbers(item)
+            case EpochBegan():
+                self._sums = {}
             case EpochEnded():
                 self._keep_points()
                 self._later(self._epoch(item), item.recorded)
@@ -239,7 +255,11 @@ class Recorder:
 
     def _take_numbers(self, logged: Logged) -> None:
         for name, value in logged.values.items():
-            number = value if type(value) is float else float(value)
+            try:
+                number = value if type(value) is float else float(value)
+            except Exception as error:  # noqa: BLE001 - a tensor that is read late can fail in many ways
+                self._say_once(f"{name} could not be read: {error}")
+                continue
             if logged.step is None:
                 self._of_epoch[name] = number
                 continue
@@ -250,6 +270,11 @@ class Recorder:
             total[1] += 1
             if (what := metric(name)).quantity == "loss" and what.split in (Split.TRAIN, Split.NONE):
                 self._losses.append(number)
+
+    def _say_once(self, what: str) -> None:
+        if what not in self._said:
+            self._said.add(what)
+            say(f"mnist-tui: {what}.")
 
     def _epoch(self, ended: EpochEnded) -> EpochDone:
         """Return the epoch: what was logged for it, and the means of what was logged at its steps."""
@@ -296,11 +321,13 @@ class Recorder:
 
     def _store_next(self) -> None:
         event, recorded = self._backlog[0]
-        self._store.record(event)
+        told = list(self._store.recorded([event]))
         self._backlog.popleft()
-        if event.audience is Audience.EVERYONE:
-            self._sessions.apply(event.public)
-            self._broadcast.publish(event.public)
+        for one in told:
+            if isinstance(one, Notice):
+                say(f"mnist-tui: {one.message}")
+            self._sessions.apply(one)
+            self._broadcast.publish(one)
         if recorded is not None:
             recorded.set()
 

@@ -18,9 +18,10 @@ from typing import Any, Final, Self, TypeVar
 from mnist_tui.api import ranks
 from mnist_tui.api.answers import data_of, insight_of
 from mnist_tui.api.control import ScriptControl
+from mnist_tui.api.origin import device_of, is_notebook
 from mnist_tui.api.rates import set_rate
-from mnist_tui.api.recording import Ended, EpochEnded, Logged, Place, Recorder
-from mnist_tui.api.snapshot import saved
+from mnist_tui.api.recording import Ended, EpochBegan, EpochEnded, Logged, Place, Recorder
+from mnist_tui.api.snapshot import Moment, saved
 from mnist_tui.api.values import is_name, number
 from mnist_tui.core.events import (
     Checkpoint,
@@ -47,7 +48,7 @@ SAVE_EACH_S: Final = 1.0
 """Least time between two saved states at the ends of epochs."""
 SAVE_WITHIN_S: Final = 60.0
 """How often the state is saved within a long epoch."""
-_GOALS: Final = {"max": Direction.HIGHER, "min": Direction.LOWER, "none": Direction.NONE}
+GOALS: Final = {"max": Direction.HIGHER, "min": Direction.LOWER, "none": Direction.NONE}
 _UNITS: Final = {
     "fraction": Unit.FRACTION,
     "percent": Unit.PERCENT,
@@ -70,6 +71,7 @@ class Run:
         state: What is saved, by name: anything with `state_dict` and `load_state_dict`.
         epochs: Epochs to train; 0 if unknown.
         set_rate: Changes the learning rate, if it is not that of an optimizer in `state`.
+        is_resumed: It was begun earlier.
 
     Attributes:
         id: Its id, for commands; empty if this process does not report.
@@ -87,10 +89,11 @@ class Run:
         state: Mapping[str, Any],
         epochs: int = 0,
         set_rate: Callable[[float], object] | None = None,
+        is_resumed: bool = False,
     ) -> None:
         self.id = recorder.state.run if recorder is not None else ""
         self.number = next(_NUMBERS)
-        self.epoch = recorder.state.epochs_done if recorder is not None else 0
+        self.epoch = place.done
         self.step = place.step
         self._recorder, self._control, self._place, self._state = recorder, control, place, state
         self._put: Callable[[Any], object] = recorder.put if recorder is not None else _ignore
@@ -99,7 +102,8 @@ class Run:
         self._thread = threading.get_ident()
         self._uses_epochs = self._uses_steps = self._in_steps = self._has_logged = False
         self._ends_after_epoch = self._is_stopped = False
-        self._starts_at = place.step
+        self._is_resumed = is_resumed
+        self._rate_changes = len(recorder.state.rates) if recorder is not None else 0
         self._begun_at = self._saved_within_at = time.perf_counter()
         self._saved_at = -math.inf
         self._paused_s = 0.0
@@ -137,7 +141,8 @@ class Run:
         elif not self._epochs:
             raise UsageError("the number of epochs is missing", "Give it to mnist_tui.init or to run.epochs")
         self._uses_epochs = True
-        if epochs is not None and epochs != self._epochs and not self._starts_at:
+        # A resumed run keeps a larger number, which may have been ordered.
+        if epochs is not None and epochs != self._epochs and (not self._is_resumed or epochs > self._epochs):
             self._epochs = epochs
             self._tell(EpochsChanged(run=self.id, epoch=self.epoch, epochs=epochs))
         self._obey()
@@ -171,12 +176,17 @@ class Run:
         place.first_step, place.steps = self.step, len(items) if isinstance(items, Sized) else 0
         distributed = ranks.group()
         self._in_steps = True
-        for item in items:
-            self.step += 1
-            place.step = self.step
-            yield item
-            if control.has_news if distributed is None else self.step % ranks.EACH == 0:
-                self._obey()
+        try:
+            for item in items:
+                self.step += 1
+                place.step = self.step
+                yield item
+                if control.has_news if distributed is None else self.step % ranks.EACH == 0:
+                    self._obey()
+        except BaseException:
+            # Left early: what is logged from here on belongs to the epoch, which is not complete without that.
+            self._in_steps = self._has_logged = False
+            raise
         self._in_steps, self._has_logged = False, True
 
     def log(self, values: Mapping[str, Any] | None = None, /, step: int | None = None, **more: Any) -> None:
@@ -194,6 +204,9 @@ class Run:
             if self._is_over:
                 self._complain("over", "log was called after the run had ended; that is not recorded")
             return
+        if values is not None and not isinstance(values, Mapping):
+            self._complain("values", f"log takes numbers by name, not {type(values).__name__}; that is not recorded")
+            return
         kept = {}
         for name, value in (values if not more and values is not None else {**(values or {}), **more}).items():
             if name not in self._names and not self._knows(name):
@@ -203,24 +216,25 @@ class Run:
                 continue
             try:
                 kept[name] = number(value)
-            except TypeError as error:
+            except Exception as error:  # noqa: BLE001 - values of any library: none of them ends a training
                 self._complain(f"value {name}", f"{name} is not a number but {error}; it is not recorded")
         if step is not None:
             if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step < 2**62:
                 self._complain("step", f"step must be a whole number from 0, not {step!r}; that is not recorded")
                 return
+            self._place.highest = max(self._place.highest, step)
         elif self._in_steps:
             step = self.step
-        elif not self._uses_epochs and not self._uses_steps and threading.get_ident() == self._thread:
-            self.step += 1
-            step = self._place.step = self.step
-            if self._control.has_news and ranks.group() is None:
-                self._put(Logged(kept, step))
-                self._obey()
-                return
+        elif self._logs_only:
+            step = self.step + 1
         else:
             self._has_logged = True
         self._put(Logged(kept, step))
+        if self._logs_only and step is not None and threading.get_ident() == self._thread:
+            # The only place where such a loop can be steered.
+            self.step = self._place.step = max(self.step, step)
+            if self._control.has_news and ranks.group() is None:
+                self._obey()
 
     def predictions(self, labels: Any, scores: Any, *, classes: Sequence[object] = (), images: Any = None) -> None:
         """Hand over what a classifier answered in this epoch, so that the Errors tab shows its mistakes.
@@ -264,14 +278,14 @@ class Run:
         """
         if not is_name(name):
             raise UsageError("the name of a metric must be printable text of 1 to 200 characters")
-        for what, value, known in (("goal", goal, _GOALS), ("unit", unit, _UNITS)):
+        for what, value, known in (("goal", goal, GOALS), ("unit", unit, _UNITS)):
             if value is not None and value not in known:
                 raise UsageError(f"{what} must be one of {', '.join(known)}, not {value!r}")
         self._tell(
             MetricDeclared(
                 run=self.id,
                 name=name,
-                goal=_GOALS[goal] if goal is not None else None,
+                goal=GOALS[goal] if goal is not None else None,
                 unit=_UNITS[unit] if unit is not None else None,
                 is_primary=primary,
             )
@@ -286,14 +300,17 @@ class Run:
         """
         if self._is_muted or self._recorder is None:
             return
+        if status not in ("finished", "stopped", "failed"):
+            self._complain("status", f"a run ends as finished, stopped or failed, not {status!r}")
+            status = "finished"
+        how = Status(status)
         self._is_muted = self._is_over = True
         ALIVE.discard(self)
         atexit.unregister(self._at_exit)
-        how = Status(status)
         ended_early = self._is_stopped or (self._ends_after_epoch and self.epoch < self._epochs)
         if how is Status.FINISHED and ended_early:
             how = Status.STOPPED
-        self._put(Ended(how, reason[:500]))
+        self._put(Ended(how, str(reason or "")[:500]))
         self._recorder.close()
         self._put = _ignore
 
@@ -314,6 +331,7 @@ class Run:
         self._place.epoch, self._place.first_step, self._place.steps = epoch, self.step, 0
         self._begun_at, self._paused_s = time.perf_counter(), 0.0
         self._in_steps = self._has_logged = False
+        self._put(EpochBegan())
 
     def at_step(self, step: int, steps: int = 0) -> None:
         """Say which step of the run was done; what is logged belongs to it until the epoch ends.
@@ -376,6 +394,9 @@ class Run:
             self._tell(EpochsChanged(run=self.id, epoch=self._place.epoch, epochs=self._epochs))
         if decision.rate:
             self.change_rate(decision.rate)
+        if decision.stop_after_epoch and not self._uses_epochs:
+            # There is no epoch to wait for.
+            decision = replace(decision, stop=True)
         self._ends_after_epoch = self._ends_after_epoch or decision.stop_after_epoch
         if decision.save or decision.stop:
             self.save()
@@ -398,7 +419,7 @@ class Run:
                     self._control.requests, epochs=self._epochs if self._uses_epochs else 0, done=done, save=save
                 )
             if distributed is not None:
-                decision = ranks.shared(decision, distributed)
+                decision = ranks.shared(decision, distributed, device_of(self._state.values()))
             rate, save = decision.rate or rate, decision.save
             if decision.paused and not paused_at:
                 paused_at = time.perf_counter()
@@ -428,6 +449,7 @@ class Run:
 
     def note_rate(self, rate: float) -> None:
         """Note that the learning rate was changed."""
+        self._rate_changes += 1
         self._tell(RateChanged(run=self.id, epoch=max(1, self._place.epoch), learning_rate=rate))
 
     def allow_fewer_epochs(self) -> None:
@@ -448,8 +470,8 @@ class Run:
         self._saved_at = self._saved_within_at = time.perf_counter()
         is_at_end = self._uses_epochs and self._place.epoch == self.epoch
         batch = 0 if is_at_end else max(1, self.step - self._place.first_step)
-        data = saved(self._state, epoch=self.epoch, step=self.step)
-        self._tell(Checkpoint(run=self.id, epoch=self.epoch, batch=batch, data=data))
+        if (data := self._saved()) is not None:
+            self._tell(Checkpoint(run=self.id, epoch=self.epoch, batch=batch, data=data))
 
     def _due_state(self) -> bytes | None:
         """Return the state at the end of an epoch if the last one was saved long enough ago, or the run ends here."""
@@ -458,12 +480,30 @@ class Run:
         if not self._state or (now - self._saved_at < SAVE_EACH_S and not ends):
             return None
         self._saved_at = self._saved_within_at = now
-        return saved(self._state, epoch=self.epoch, step=self.step)
+        return self._saved()
+
+    def _saved(self) -> bytes | None:
+        """Return the state as bytes; `None` if it cannot be saved, which is said once."""
+        try:
+            highest = max(self._place.highest, self.step)
+            return saved(self._state, Moment(self.epoch, self.step, highest, self._rate_changes))
+        except Exception as error:  # noqa: BLE001 - states of any library: none of them ends a training
+            self._complain("state", f"the state could not be saved: {type(error).__name__}: {error}")
+            return None
 
     def _save_in_time(self) -> None:
         """Order a save if the last one is long ago; called by the recorder's thread."""
-        if self._state and self._in_steps and time.perf_counter() - self._saved_within_at > SAVE_WITHIN_S:
+        if (
+            self._state
+            and (self._in_steps or self._logs_only)
+            and time.perf_counter() - self._saved_within_at > SAVE_WITHIN_S
+        ):
             self._control.order_save()
+
+    @property
+    def _logs_only(self) -> bool:
+        """True for a loop that neither goes through `epochs` nor through `steps`: each call of `log` is a step."""
+        return not (self._uses_epochs or self._uses_steps)
 
     # Small things -----------------------------------------------------------------------------------
 
@@ -495,7 +535,8 @@ class Run:
 
     def _at_exit(self) -> None:
         """End a run that was not finished when its process ends."""
-        status, reason = _how(getattr(sys, "last_value", None))
+        # In a notebook, this may be the error of any cell.
+        status, reason = _how(None if is_notebook() else getattr(sys, "last_value", None))
         if status == "finished" and self._uses_epochs and self.epoch < self._epochs:
             status = "stopped"
         self.finish(status, reason)
@@ -514,7 +555,7 @@ def _ignore(_: object) -> None:
 
 def _how(error: BaseException | None) -> tuple[str, str]:
     """Return how a run ends with an exception on its way, and why."""
-    if error is None:
+    if error is None or (isinstance(error, SystemExit) and not error.code):
         return "finished", ""
     if isinstance(error, KeyboardInterrupt):
         return "stopped", ""

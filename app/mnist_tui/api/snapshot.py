@@ -1,7 +1,7 @@
 """Saves what a loop needs to go on, and puts it back: `state_dict`s and the states of random number generators.
 
 With PyTorch loaded, the state is written by `torch.save` and read with `weights_only`; without it, arrays go into an
-uncompressed archive of NumPy and everything else into JSON. Neither way executes anything when it is read.
+uncompressed archive of NumPy and everything else into JSON. Neither way runs code of the file when it is read.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import random
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from mnist_tui.errors import StoreError, UsageError
@@ -33,24 +34,40 @@ def check_state(state: Mapping[str, Any]) -> None:
             )
 
 
-def saved(state: Mapping[str, Any], *, epoch: int, step: int) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The place in a run that a saved state belongs to.
+
+    Attributes:
+        epoch: Finished epochs.
+        step: Steps so far.
+        highest: The highest step that something was logged at: a script may count differently.
+        rate_changes: Learning rates set until then, which the state contains.
+    """
+
+    epoch: int
+    step: int
+    highest: int = 0
+    rate_changes: int = 0
+
+
+def saved(state: Mapping[str, Any], moment: Moment) -> bytes:
     """Return the state as bytes, with the place in the run it belongs to."""
     parts = {name: part.state_dict() for name, part in state.items()}
-    record = {"epoch": epoch, "step": step, "parts": parts, "random": _random_states()}
+    record: dict[str, Any] = {"moment": asdict(moment), "parts": parts, "random": _random_states()}
     out = io.BytesIO()
     if (torch := sys.modules.get("torch")) is not None:
         out.write(_TORCH)
-        torch.save(record, out)
+        torch.save(_without_numpy(record, torch), out)
     else:
         out.write(_PLAIN)
         _write_plain(record, out)
     return out.getvalue()
 
 
-def place_of(data: bytes) -> tuple[int, int]:
-    """Return the finished epochs and the steps that a saved state belongs to; errors as for `restore`."""
-    record = _read(data)
-    return int(record["epoch"]), int(record["step"])
+def moment_of(data: bytes) -> Moment:
+    """Return the place in the run that a saved state belongs to; errors as for `restore`."""
+    return Moment(**_read(data)["moment"])
 
 
 def restore(state: Mapping[str, Any], data: bytes) -> None:
@@ -79,8 +96,9 @@ def _read(data: bytes) -> dict[str, Any]:
         if data.startswith(_TORCH):
             import torch
 
-            found: dict[str, Any] = torch.load(io.BytesIO(data[len(_TORCH) :]), weights_only=True, map_location="cpu")
-            return found
+            found = torch.load(io.BytesIO(data[len(_TORCH) :]), weights_only=True, map_location="cpu")
+            plain: dict[str, Any] = _with_numpy(found)
+            return plain
         if data.startswith(_PLAIN):
             return _read_plain(data[len(_PLAIN) :])
     except ImportError:
@@ -88,6 +106,25 @@ def _read(data: bytes) -> dict[str, Any]:
     except Exception as error:
         raise StoreError(f"the saved state cannot be read: {' '.join(str(error).split())[:100]}") from error
     raise StoreError("the saved state cannot be read: it is of another kind")
+
+
+def _without_numpy(value: Any, torch: Any) -> Any:
+    """Return a state without types of NumPy, which `weights_only` refuses: numbers become plain, arrays tensors."""
+    if isinstance(value, Mapping):
+        return {key: _without_numpy(item, torch) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)([_without_numpy(item, torch) for item in value]) if type(value) in (list, tuple) else value
+    if type(value).__module__ == "numpy":
+        return {_ARRAY: torch.as_tensor(value)} if getattr(value, "ndim", 0) else value.item()
+    return value
+
+
+def _with_numpy(value: Any) -> Any:
+    if isinstance(value, dict):
+        if value.keys() == {_ARRAY}:
+            return value[_ARRAY].numpy()
+        return {key: _with_numpy(item) for key, item in value.items()}
+    return type(value)([_with_numpy(item) for item in value]) if type(value) in (list, tuple) else value
 
 
 def _random_states() -> dict[str, Any]:

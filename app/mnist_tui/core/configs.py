@@ -29,7 +29,8 @@ def config_fields(runs: Sequence[RunState]) -> tuple[Field, ...]:
         return ()
     keys = dict.fromkeys(key for script in scripts for key in script.config)
     known = [_field(key, [script.config.get(key) for script in scripts]) for key in keys]
-    return (_text("project", lambda run: run.script.project or None if run.script is not None else None), *known)
+    project = _text("project", lambda run: run.script.project or None if run.script is not None else None, "project")
+    return (project, *known)
 
 
 def _field(key: str, values: Sequence[Scalar]) -> Field:
@@ -44,6 +45,6 @@ def _field(key: str, values: Sequence[Scalar]) -> Field:
     return Field(column=column, get=get, name=key, short=key, same=None if is_seed(key) else get)
 
 
-def _text(key: str, get: Getter) -> Field:
-    column = Column(f"{PREFIX}{key}", key, Unit.TEXT, Direction.NONE, "A setting of the script.", always=False)
-    return Field(column=column, get=get, name=key, short=key, same=get)
+def _text(name: str, get: Getter, key: str = "") -> Field:
+    column = Column(key or f"{PREFIX}{name}", name, Unit.TEXT, Direction.NONE, "A setting of the script.", always=False)
+    return Field(column=column, get=get, name=name, short=name, same=get)

@@ -29,7 +29,7 @@ class Requests:
         self._epochs: int | None = None
         self._epochs_are_new = False
         self._rate: float | None = None
-        self._too_late = False
+        self._too_late = self._is_nudged = False
 
     # Written by any thread ------------------------------------------------------------------------
 
@@ -136,13 +136,20 @@ class Requests:
         return Next.STOP_RUN if self._stop_run else Next.GO_ON
 
     def wait_until_resumed(self, timeout_s: float | None = None) -> bool:
-        """Block while the run is paused; return False if it still is, after that time or with new requested epochs."""
+        """Block while the run is paused; return False if it still is: after that time, for new epochs or a nudge."""
         with self._changed:
             self._held = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._paused or self._epochs_are_new, timeout_s)
+            self._changed.wait_for(lambda: not self._paused or self._epochs_are_new or self._is_nudged, timeout_s)
+            self._is_nudged = False
             self._held = False
             return not self._paused
+
+    def nudge(self) -> None:
+        """Let a paused loop look around."""
+        with self._changed:
+            self._is_nudged = True
+            self._changed.notify_all()
 
     def take_rate(self) -> float | None:
         """Return the learning rate requested since the last call, or `None`."""

@@ -1,6 +1,6 @@
 """What the name of a number says about it: its split, its quantity, which direction is better, and its unit.
 
-Names are used as they were logged: `val/accuracy`, `val_accuracy` and `valid_acc_epoch` are all validation accuracies.
+Names are used as they were logged: `val/accuracy`, `accuracy/val` and `valid_acc_epoch` are all validation accuracies.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ class Metric:
         split: The part of the data.
         goal: Which direction is better.
         unit: `FRACTION`, `PERCENT`, `SECONDS` or `LOSS`.
-        of_steps: It is a mean over the steps of each epoch.
     """
 
     name: str
@@ -47,7 +46,6 @@ class Metric:
     split: Split = Split.NONE
     goal: Direction = Direction.NONE
     unit: Unit = Unit.LOSS
-    of_steps: bool = False
 
 
 _SPLITS: Final = {
@@ -61,6 +59,7 @@ _SPLITS: Final = {
     "test": Split.TEST,
 }
 _FRONT: Final = re.compile(rf"^({'|'.join(_SPLITS)})[/_.\- ]+(?=.)")
+_AT_THE_END: Final = re.compile(rf"(?<=.)/({'|'.join(_SPLITS)})$")
 _BEHIND: Final = re.compile(r"(?<=.)_(step|epoch)$")
 _LOWER: Final = frozenset({
     "error", "err", "loss", "nll", "perplexity", "ppl", "mae", "mse", "rmse", "wer", "cer", "fid", "kl", "regret",
@@ -79,39 +78,44 @@ _DULL: Final = frozenset({
 _BETWEEN: Final = re.compile(r"[/_\-.@ ]+")
 
 
-def metric(name: str, *, largest: float = 1.0, of_steps: bool = False) -> Metric:
+def metric(name: str, *, largest: float = 1.0) -> Metric:
     """Return what a name says.
 
     Args:
         name: The name as logged.
         largest: The largest absolute value so far: an accuracy above 1 must be a percentage.
-        of_steps: It is a mean over the steps of each epoch.
     """
-    return _metric(name, 0 if largest <= 1.0 else 1 if largest <= 100.0 else 2, of_steps)
+    return _metric(name, size_of(largest))
+
+
+def size_of(largest: float) -> int:
+    """Return whether values up to this one can be fractions (0), percentages (1) or neither (2)."""
+    return 0 if largest <= 1.0 else 1 if largest <= 100.0 else 2
 
 
 @lru_cache(maxsize=8 * MAX_NAMES)
-def _metric(name: str, size: int, of_steps: bool) -> Metric:
+def _metric(name: str, size: int) -> Metric:
     lowered = name.lower()
-    found = _FRONT.match(lowered)
-    split = _SPLITS[found[1]] if found else Split.NONE
-    rest = _BEHIND.sub("", name[found.end() :] if found else name)
+    rest = _BEHIND.sub("", name)
+    split = Split.NONE
+    if (found := _FRONT.match(lowered)) is not None:
+        split, rest = _SPLITS[found[1]], _BEHIND.sub("", name[found.end() :])
+    elif (found := _AT_THE_END.search(rest.lower())) is not None:
+        split, rest = _SPLITS[found[1]], rest[: found.start()]
+    # `Loss` and `loss`, `acc` and `accuracy` are the same.
+    rest = rest.lower() if rest.istitle() else rest
+    rest = "accuracy" if rest.lower() == "acc" else rest
     words = _BETWEEN.split(rest.lower())
-    goal = next(
-        (
-            goal
-            for word in words
-            for known, goal in ((_LOWER, Direction.LOWER), (_HIGHER, Direction.HIGHER))
-            if word in known
-        ),
-        Direction.NONE,
-    )
+    # `dice_loss` is a loss, `score_error` an error.
+    goal = Direction.LOWER if _LOWER.intersection(words) else Direction.NONE
+    if goal is Direction.NONE and _HIGHER.intersection(words):
+        goal = Direction.HIGHER
     unit = Unit.LOSS
     if _TIMES.intersection(words[-1:]):
         unit = Unit.SECONDS
     elif goal is Direction.HIGHER and _FRACTIONS.intersection(words):
         unit = (Unit.FRACTION, Unit.PERCENT, Unit.LOSS)[size]
-    return Metric(name=name, quantity=rest, split=split, goal=goal, unit=unit, of_steps=of_steps)
+    return Metric(name=name, quantity=rest, split=split, goal=goal, unit=unit)
 
 
 def with_twins(metrics: Iterable[Metric]) -> tuple[Metric, ...]:

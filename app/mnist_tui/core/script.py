@@ -32,6 +32,7 @@ class ScriptSpec:
         name: What the script calls the run; may be empty.
         project: Runs of different projects are not compared; may be empty.
         source: The script and its arguments, as text for display.
+        path: What identifies the script: its file, or the folder of a notebook.
         can: Kinds of orders that the script obeys.
     """
 
@@ -40,6 +41,7 @@ class ScriptSpec:
     name: str = ""
     project: str = ""
     source: str = ""
+    path: str = ""
     can: tuple[str, ...] = ()
 
     @property

@@ -20,7 +20,8 @@ from mnist_tui.core.units import Direction
 
 MAX_METRICS: Final = 12
 """Maximum number of quantities with columns of their own."""
-_PROJECT: Final = "config.project"
+_NOT_IN_KEYS: Final = re.compile(r"\W+")
+_PROJECT: Final = "project"
 _BEHIND: Final = tuple(
     ALL[key] for key in ("epochs_done", "total_training_time_s", "n_seeds", "status", "tags", "note")
 )
@@ -118,7 +119,7 @@ def _result(kind: str, one: Metric) -> Field:
     words = "" if is_test else "Last value of " if kind == "last" else "Best value of "
     title = one.name if is_test else f"{kind} {one.name}"
     column = Column(
-        f"{kind}_{re.sub('[^0-9A-Za-z]+', '_', one.name).strip('_')}",
+        f"{kind}_{_NOT_IN_KEYS.sub('_', one.name).strip('_')}",
         title[:1].upper() + title[1:],
         one.unit,
         one.goal,

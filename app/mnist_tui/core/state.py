@@ -72,7 +72,7 @@ def _end(run: str, history: Sequence[EpochDone], best: EpochDone | None, total_s
         run=run,
         status=status,
         reason="",
-        epochs_done=len(history),
+        epochs_done=history[-1].epoch if history else 0,
         last_epoch_accuracy=last.train_accuracy if last else None,
         last_epoch_time_s=last.epoch_s if last else None,
         last_val_accuracy=last.val_accuracy if last else None,
@@ -170,7 +170,9 @@ class RunState:
     @property
     def epochs_done(self) -> int:
         """Finished epochs."""
-        return len(self.history) if self.history or self.result is None else self.result.epochs_done
+        if self.history:
+            return self.history[-1].epoch
+        return self.result.epochs_done if self.result is not None else 0
 
     @property
     def differs(self) -> tuple[str, ...]:
@@ -235,8 +237,8 @@ class RunState:
         """What its numbers mean, in the order in which they appeared."""
         if isinstance(self.spec, RunSpec):
             return BUILT_IN
-        more = {**(self.result.last if self.result is not None else {}), **self.results}
-        return self._summary.of(self.history).metrics(more, self.newest, self.declared)
+        more = {**self.newest, **(self.result.last if self.result is not None else {}), **self.results}
+        return self._summary.of(self.history).metrics(more, self.declared)
 
     @property
     def primary(self) -> Metric | None:
@@ -438,7 +440,7 @@ def apply_to_run(run: RunState, event: OfRun) -> None:
             run.newest, run.step = event.newest, event.step
             _take_step(run, event)
         case EpochDone():
-            if event.epoch == len(run.history) + 1:
+            if _is_next(run, event.epoch):
                 run.history.append(event.after(run.last))
                 run.step = max(run.step, event.step)
                 run.steps.clear()
@@ -466,6 +468,12 @@ def apply_to_run(run: RunState, event: OfRun) -> None:
             run.steps.clear()
 
 
+def _is_next(run: RunState, epoch: int) -> bool:
+    """Return whether an epoch is new; those of a script may begin anywhere, as they do after a resume elsewhere."""
+    known = run.history[-1].epoch if run.history else 0
+    return epoch == known + 1 or (run.network is None and epoch > known)
+
+
 def take_mark(run: RunState, mark: Annotation) -> None:
     """Note what happened to a run, without changing its status."""
     match mark:
@@ -480,7 +488,7 @@ def take_mark(run: RunState, mark: Annotation) -> None:
 
 
 def _take_step(run: RunState, event: Progress) -> None:
-    if event.loss is None or event.epoch <= len(run.history) or not event.batches:
+    if event.loss is None or event.epoch <= run.epochs_done or not event.batches:
         return
     run.steps.append((event.epoch - 1 + event.batch / event.batches, event.loss))
     if len(run.steps) > MAX_STEPS:

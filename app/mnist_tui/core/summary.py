@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final, Self
 
 from mnist_tui.core.events import EpochDone, MetricDeclared
-from mnist_tui.core.metric import Metric, metric, with_twins
+from mnist_tui.core.metric import Metric, metric, size_of, with_twins
 from mnist_tui.core.units import Direction
 
 BUILT_IN: Final = tuple(map(metric, ("train_accuracy", "val_accuracy", "train_loss", "val_loss")))
@@ -62,25 +62,21 @@ class Summary:
         self._best[name, goal] = len(self._seen), best
         return best
 
-    def metrics(
-        self, more: Mapping[str, float], of_steps: Mapping[str, float], declared: Mapping[str, MetricDeclared]
-    ) -> tuple[Metric, ...]:
+    def metrics(self, more: Mapping[str, float], declared: Mapping[str, MetricDeclared]) -> tuple[Metric, ...]:
         """Return what the numbers of the epochs mean, in the order in which they appeared.
 
         Args:
             more: Further numbers.
-            of_steps: The numbers that are logged at steps.
             declared: What the script has said about them, by name.
         """
         for epoch in self._seen[self._looked_at :]:
             _widen(self._largest, epoch.values)
         self._looked_at = len(self._seen)
         largest = dict(self._largest)
-        _widen(largest, of_steps)
         _widen(largest, more)
-        key = tuple(largest), tuple(map(_size, largest.values())), tuple(of_steps), tuple(declared.values())
+        key = tuple(largest), tuple(map(size_of, largest.values())), tuple(declared.values())
         if key != self._metrics[0]:
-            known = (metric(name, largest=value, of_steps=name in of_steps) for name, value in largest.items())
+            known = (metric(name, largest=value) for name, value in largest.items())
             self._metrics = key, with_twins(_declared(one, declared.get(one.name)) for one in known)
         return self._metrics[1]
 
@@ -90,10 +86,6 @@ def _widen(largest: dict[str, float], values: Mapping[str, float]) -> None:
         known = largest.setdefault(name, 0.0)
         if abs(value) > known and math.isfinite(value):
             largest[name] = abs(value)
-
-
-def _size(value: float) -> int:
-    return 0 if value <= 1.0 else 1 if value <= 100.0 else 2
 
 
 def _declared(one: Metric, said: MetricDeclared | None) -> Metric:

@@ -149,7 +149,7 @@ def quantity_chart(
     if best is not None:
         epoch, one = best
         value = epoch.value(one.name)
-        marks += (Marker(x[epoch.epoch - 1], "★", quantity.shown(value, look.scale), VALIDATION_INK),)
+        marks += (Marker(x[_at(run, epoch)], "★", quantity.shown(value, look.scale), VALIDATION_INK),)
         note = f"★ {quantity.told(value, look.scale)} @{epoch.epoch}"
     if look.cursor is not None and run is not None and x:
         note = told_at(run, look, x)
@@ -166,6 +166,11 @@ def quantity_chart(
         cursor=look.cursor,
         dots=look.dots,
     )
+
+
+def _at(run: RunState | None, epoch: EpochDone) -> int:
+    """Return the place of an epoch in the history, whose numbers may begin anywhere."""
+    return bisect_left(run.columns.values("epoch"), epoch.epoch) if run is not None else 0
 
 
 def _line_name(one: Metric) -> str:

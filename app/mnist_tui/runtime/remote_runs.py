@@ -206,4 +206,7 @@ class RemoteRuns:
         names = ", ".join(process.controls)
         for name in process.controls:
             process.state.runs[name].status = Status.INTERRUPTED
-        return [f"The process training {names} exited unexpectedly. Press 2, then g, to resume the run."]
+        what = f"The process training {names} exited unexpectedly."
+        if all(process.state.runs[name].network is None for name in process.controls):
+            return [f"{what} Start its script again with MNIST_TUI_RESUME=last to go on."]
+        return [f"{what} Press 2, then g, to resume the run."]

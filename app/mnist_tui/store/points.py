@@ -104,6 +104,14 @@ class PointWriter:
         Raises:
             StoreError: They could not be written.
         """
+        try:
+            self._add(points)
+        except BaseException:
+            # Nothing of it was written; what is in the database is looked up again.
+            self._series.clear()
+            raise
+
+    def _add(self, points: Mapping[str, Sequence[Point]]) -> None:
         with self._connection.transaction() as transaction:
             for name, some in points.items():
                 if name not in self._series:
