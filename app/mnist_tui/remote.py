@@ -153,7 +153,12 @@ def _said_at_once(order: Order, state: SessionState) -> str | None:
         case "stop" | "skip" if order.after_epoch:
             return "ends when this epoch is done"
         case "rate":
-            return f"learning rate {order.value:g} from the next epoch on"
+            since = "step" if run is not None and run.network is None else "epoch"
+            return f"learning rate {order.value:g} from the next {since} on"
+        case "save":
+            return "is saved at the next step"
+        case "epochs" if run is not None and run.network is None and run.status is Status.PAUSED:
+            return f"trains to {order.value:g} epochs once it is resumed"
         case "pause" if run is not None and run.status is Status.PAUSED:
             return "is already paused"
         case "resume" if run is not None and run.status is Status.RUNNING:

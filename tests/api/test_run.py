@@ -166,7 +166,7 @@ def test_wrong_use_is_said_once_and_ends_nothing(begin, home, capfd):
     run.finish()
     said = capfd.readouterr().err.splitlines()
     assert len(said) == 6, said
-    for what in ("'high'", "shape (2,)", "not a name", "from 0, not -1", "after the run had ended"):
+    for what in ("'high'", "shape (2,)", "not a name", "whole number from 0", "after the run had ended"):
         assert any(what in line for line in said), what
     assert [value for _, value in points(home, "loss")] == [0.5, 0.5, 0.5]
 

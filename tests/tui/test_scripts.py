@@ -9,6 +9,7 @@ import pytest
 import mnist_tui
 from mnist_tui.core.events import RunPaused, Status
 from mnist_tui.store.database import Store
+from mnist_tui.tui.widgets.plot import PlotView
 from tests.patience import PATIENCE_S
 from tests.tui.helpers import screen_text, settle, until
 
@@ -190,3 +191,52 @@ async def test_resuming_says_that_only_its_user_can_start_a_script(make_app, hom
         await pilot.press("2", "g")
         await settle(pilot)
         assert f"MNIST_TUI_RESUME={run}" in screen_text(app)
+
+
+@pytest.mark.parametrize("name", ["[/red]dead", "a[link=file:///]b", "weird [red]n", "🔥 x" * 10])
+async def test_a_name_is_text_and_no_markup(make_app, home, name):
+    record(home, name)
+    app = make_app()
+    async with app.run_test(size=(160, 40)) as pilot:
+        await pilot.press("2")
+        await settle(pilot)
+        assert name[:6] in screen_text(app)
+        await pilot.press("/", *"[/red]", "enter")
+        await settle(pilot)
+        await pilot.press("escape", "enter")
+        await settle(pilot)
+        assert "80.00%" in screen_text(app)
+
+
+async def test_a_loop_of_steps_alone_has_a_curve_in_the_preview_and_in_a_comparison(make_app, home):
+    for number in (1, 2):
+        with mnist_tui.init(f"steps{number}", home=home) as run:
+            for step in range(200):
+                run.log(reward=step * number)
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("2", "space", "down", "space")
+        await settle(pilot)
+        chart = app.query_one("#overlay")._chart
+        assert [len(series.x) for series in chart.series if series.name] == [200, 200]
+        assert chart.x_unit == "step"
+        await pilot.press("C")
+        await settle(pilot)
+        assert "Last reward" in screen_text(app)
+
+
+async def test_a_huge_screen_shows_four_charts_and_a_smaller_one_turns_the_pages(make_app, home):
+    with mnist_tui.init("many", epochs=3, home=home) as run:
+        for epoch in run.epochs():
+            run.log({f"val/{name}": epoch * 0.1 for name in ("accuracy", "loss", "wer", "iou", "mae")})
+    app = make_app()
+    async with app.run_test(size=(200, 50)) as pilot:
+        await pilot.press("2", "enter")
+        await settle(pilot)
+        titles = [plot._chart.title for plot in app.query(PlotView) if plot.display and plot._chart and plot.size.width]
+        assert titles[:4] == ["Accuracy", "Loss", "Wer", "Iou"]
+        await pilot.resize_terminal(60, 18)
+        for title in ("Accuracy", "Loss", "Wer", "Iou", "Mae", "Accuracy"):
+            await settle(pilot)
+            assert app.query_one("#chart", PlotView)._chart.title == title
+            await pilot.press("c")

@@ -15,7 +15,7 @@ from mnist_tui.api.rates import optimizers, set_rate
 from mnist_tui.api.recording import Place, Recorder
 from mnist_tui.api.run import ALIVE, GOALS, Run, Stopped
 from mnist_tui.api.snapshot import Moment, check_state, moment_of, restore
-from mnist_tui.api.values import flattened
+from mnist_tui.api.values import as_step, flattened
 from mnist_tui.core.events import Event, RateChanged, RunContinued, RunStarted, now
 from mnist_tui.core.labels import Labels, as_name, as_tags
 from mnist_tui.core.numerals import count
@@ -72,11 +72,17 @@ def init(
         UsageError: A value is invalid, or the run cannot be resumed.
         StoreError: The run to resume is in progress elsewhere or damaged.
     """
+    for what, text in (("name", name), ("project", project)):
+        if not isinstance(text, str):
+            raise UsageError(f"{what} must be text, not {type(text).__name__}")
+    if state is not None and not isinstance(state, Mapping):
+        raise UsageError("state must be a mapping", "Pass state={'model': model, 'optimizer': optimizer}")
     state = dict(state or {})
     check_state(state)
     if epochs is not None:
+        epochs = as_step(epochs)
         check_int("epochs", epochs, 1, MAX_EPOCHS)
-    labels = Labels(name=as_name(name), tags=as_tags(tags))
+    labels = Labels(name=as_name(name), tags=as_tags([tags] if isinstance(tags, str) else map(str, tags or ())))
     orders = _orders(state, set_rate, can)
     goals = dict(metrics or {})
     for goal in goals.values():
@@ -125,6 +131,9 @@ def _wanted(resume: str | None) -> str:
     named = os.environ.get(RESUME, "")
     if resume is None and named:
         say(f"mnist-tui: {RESUME} is ignored: this framework goes on from its own checkpoint, in a new run.")
+    if resume == "" and named:
+        # It names one run: further ones of this process are new.
+        del os.environ[RESUME]
     return "" if resume is None else resume or named
 
 
@@ -228,7 +237,9 @@ def _put_in(place: Place, moment: Moment) -> None:
 
 def _epochs(store: Store, run: str, before: ScriptSpec, now_asked: ScriptSpec) -> int:
     """Return the number of epochs of a resumed run: a number that was ordered holds unless the script names another."""
-    return now_asked.epochs if now_asked.epochs not in (0, before.epochs) else store.run(run).epochs
+    known = store.run(run)
+    wanted = now_asked.epochs if now_asked.epochs not in (0, before.epochs) else known.epochs
+    return max(wanted, known.epochs_done) if wanted else 0
 
 
 def _join(store: Store, run: str, spec: ScriptSpec, state: Mapping[str, Any], place: Place) -> int:

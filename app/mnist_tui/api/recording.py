@@ -5,7 +5,6 @@ Every half second, and at once when something happened, what was logged is store
 
 from __future__ import annotations
 
-import math
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -346,7 +345,8 @@ class Recorder:
 
     def _progress(self) -> None:
         place = self._place
-        loss = math.fsum(self._losses) / len(self._losses) if self._losses else None
+        # Not fsum, which fails for infinities of both signs and for sums beyond the largest number.
+        loss = sum(self._losses) / len(self._losses) if self._losses else None
         self._losses = []
         now_at = Progress(
             run=self.state.run,

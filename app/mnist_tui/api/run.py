@@ -22,7 +22,8 @@ from mnist_tui.api.origin import device_of, is_notebook
 from mnist_tui.api.rates import set_rate
 from mnist_tui.api.recording import Ended, EpochBegan, EpochEnded, Logged, Place, Recorder
 from mnist_tui.api.snapshot import Moment, saved
-from mnist_tui.api.values import is_name, number
+from mnist_tui.api.values import as_step, is_name, number
+from mnist_tui.core.conditions import DatasetInfo
 from mnist_tui.core.events import (
     Checkpoint,
     DataDescribed,
@@ -100,15 +101,20 @@ class Run:
         self._is_muted, self._is_over = recorder is None, False
         self._epochs, self._set_rate = epochs, set_rate
         self._thread = threading.get_ident()
-        self._uses_epochs = self._uses_steps = self._in_steps = self._has_logged = False
+        self._has_gone_through = self._uses_epochs = self._uses_steps = self._in_steps = self._has_logged = False
         self._ends_after_epoch = self._is_stopped = False
         self._is_resumed = is_resumed
+        self._may_change_epochs = "epochs" in control.can
+        if not epochs:
+            # Unless it goes through epochs later, this loop has none.
+            control.can.discard("epochs")
+        self._own_steps = itertools.count(place.step + 1)
         self._rate_changes = len(recorder.state.rates) if recorder is not None else 0
         self._begun_at = self._saved_within_at = time.perf_counter()
         self._saved_at = -math.inf
         self._paused_s = 0.0
         self._insight: Insight | None = None
-        self._has_data = False
+        self._data: DatasetInfo | None = None
         self._names: set[str] = set()
         self._complaints: set[str] = set()
         place.elapsed_s = self._elapsed_s
@@ -140,7 +146,10 @@ class Run:
             check_int("epochs", epochs, 1, MAX_EPOCHS)
         elif not self._epochs:
             raise UsageError("the number of epochs is missing", "Give it to mnist_tui.init or to run.epochs")
-        self._uses_epochs = True
+        if self._has_gone_through and self.epoch >= (epochs or self._epochs):
+            self._complain("again", "all epochs of this run are done; begin another run for another loop")
+        self._has_gone_through = True
+        self._use_epochs()
         # A resumed run keeps a larger number, which may have been ordered.
         if epochs is not None and epochs != self._epochs and (not self._is_resumed or epochs > self._epochs):
             self._epochs = epochs
@@ -219,21 +228,22 @@ class Run:
             except Exception as error:  # noqa: BLE001 - values of any library: none of them ends a training
                 self._complain(f"value {name}", f"{name} is not a number but {error}; it is not recorded")
         if step is not None:
-            if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step < 2**62:
-                self._complain("step", f"step must be a whole number from 0, not {step!r}; that is not recorded")
+            step = as_step(step)
+            if step is None:
+                self._complain("step", "step must be a whole number from 0; a value at another one is not recorded")
                 return
             self._place.highest = max(self._place.highest, step)
         elif self._in_steps:
             step = self.step
         elif self._logs_only:
-            step = self.step + 1
+            step = next(self._own_steps)
         else:
             self._has_logged = True
         self._put(Logged(kept, step))
-        if self._logs_only and step is not None and threading.get_ident() == self._thread:
-            # The only place where such a loop can be steered.
+        if self._logs_only and step is not None:
             self.step = self._place.step = max(self.step, step)
-            if self._control.has_news and ranks.group() is None:
+            # The only place where such a loop can be steered.
+            if self._control.has_news and threading.get_ident() == self._thread and ranks.group() is None:
                 self._obey()
 
     def predictions(self, labels: Any, scores: Any, *, classes: Sequence[object] = (), images: Any = None) -> None:
@@ -254,15 +264,18 @@ class Run:
             return
         try:
             insight = insight_of(self.id, self._place.epoch, labels, scores)
-            if not self._has_data:
-                info, pictures = data_of(labels, classes, images, len(insight.confusion))
-                self._has_data = True
-                self._put(pictures)
-                self._tell(DataDescribed(run=self.id, dataset=info))
+            info, pictures = data_of(labels, classes, images, len(insight.confusion))
         except (ValueError, TypeError) as error:
             self._complain("predictions", f"the predictions are not shown: {error}")
-        else:
-            self._insight = insight
+            return
+        if self._data is None:
+            self._data = info
+            self._put(pictures)
+            self._tell(DataDescribed(run=self.id, dataset=info))
+        if self._data != info:
+            self._complain("other data", "the predictions are not shown: their labels or images are other ones now")
+            return
+        self._insight = insight
 
     def metric(self, name: str, *, goal: str | None = None, unit: str | None = None, primary: bool = False) -> None:
         """Say how to read a number, where its name does not.
@@ -327,7 +340,7 @@ class Run:
 
     def begin_epoch(self, epoch: int) -> None:
         """Begin an epoch; what is logged outside of steps belongs to it."""
-        self._uses_epochs = True
+        self._use_epochs()
         self._place.epoch, self._place.first_step, self._place.steps = epoch, self.step, 0
         self._begun_at, self._paused_s = time.perf_counter(), 0.0
         self._in_steps = self._has_logged = False
@@ -382,16 +395,18 @@ class Run:
         """True if the run should end after this epoch."""
         return self._ends_after_epoch
 
+    def _use_epochs(self) -> None:
+        self._uses_epochs = True
+        if self._may_change_epochs:
+            self._control.can.add("epochs")
+
     # Orders ---------------------------------------------------------------------------------------
 
     def _obey(self) -> None:
         """Do what was ordered, between two steps or epochs."""
         if not self._control.has_news and ranks.group() is None:
             return
-        decision = self._agreed()
-        if decision.epochs and decision.epochs != self._epochs and self._uses_epochs:
-            self._epochs = max(decision.epochs, self.epoch)
-            self._tell(EpochsChanged(run=self.id, epoch=self._place.epoch, epochs=self._epochs))
+        decision = self._agreed(self._take_epochs)
         if decision.rate:
             self.change_rate(decision.rate)
         if decision.stop_after_epoch and not self._uses_epochs:
@@ -404,8 +419,13 @@ class Run:
             self._is_stopped = True
             raise Stopped("a stop was ordered")
 
-    def _agreed(self) -> ranks.Decision:
-        """Return what all ranks do now; wait while the run is paused."""
+    def _take_epochs(self, epochs: int) -> None:
+        if epochs and epochs != self._epochs and self._uses_epochs:
+            self._epochs = max(epochs, self.epoch)
+            self._tell(EpochsChanged(run=self.id, epoch=self._place.epoch, epochs=self._epochs))
+
+    def _agreed(self, take_epochs: Callable[[int], None] = lambda _: None) -> ranks.Decision:
+        """Return what all ranks do now; wait while the run is paused, in which epochs are taken at once."""
         distributed = ranks.group()
         done = max(self._place.epoch, self.epoch)
         save = False
@@ -421,6 +441,7 @@ class Run:
             if distributed is not None:
                 decision = ranks.shared(decision, distributed, device_of(self._state.values()))
             rate, save = decision.rate or rate, decision.save
+            take_epochs(decision.epochs)
             if decision.paused and not paused_at:
                 paused_at = time.perf_counter()
                 self._tell(RunPaused(run=self.id, epoch=max(1, self._place.epoch)))

@@ -19,6 +19,7 @@ from mnist_tui.errors import StoreError, UsageError
 _TORCH: Final = b"torch\n"
 _PLAIN: Final = b"plain\n"
 _ARRAY: Final = "__array__"
+_TUPLE: Final = "__tuple__"
 
 
 def check_state(state: Mapping[str, Any]) -> None:
@@ -163,10 +164,12 @@ def _write_plain(record: Mapping[str, Any], out: io.BytesIO) -> None:
             arrays.append(value)
             return {_ARRAY: len(arrays) - 1}
         if isinstance(value, Mapping):
-            return {str(key): listed(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [listed(item) for item in value]
-        return value
+            if not all(isinstance(key, str) for key in value):
+                raise TypeError("without PyTorch, keys of a state must be text")
+            return {key: listed(item) for key, item in value.items()}
+        if isinstance(value, tuple):
+            return {_TUPLE: [listed(item) for item in value]}
+        return [listed(item) for item in value] if isinstance(value, list) else value
 
     text = json.dumps(listed(record)).encode()
     out.write(len(text).to_bytes(8, "little") + text)
@@ -189,6 +192,8 @@ def _read_plain(data: bytes) -> dict[str, Any]:
         if isinstance(value, dict):
             if value.keys() == {_ARRAY}:
                 return arrays[f"arr_{value[_ARRAY]}"]
+            if value.keys() == {_TUPLE}:
+                return tuple(filled(value[_TUPLE]))
             return {key: filled(item) for key, item in value.items()}
         return [filled(item) for item in value] if isinstance(value, list) else value
 

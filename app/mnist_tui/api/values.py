@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, is_dataclass
+from operator import index
 from typing import Any, Final
 
 from mnist_tui.core.metric import MAX_NAME
@@ -15,6 +16,8 @@ from mnist_tui.errors import UsageError
 MAX_CONFIG_BYTES: Final = 64 * 1024
 """Size of the settings of a run, as JSON."""
 _LONGEST_VALUE: Final = 500
+LAST_STEP: Final = 2**62
+"""Steps are stored as 64-bit integers."""
 
 
 def number(value: Any) -> Any:
@@ -41,6 +44,15 @@ def number(value: Any) -> Any:
         return float(value.item() if hasattr(value, "item") else value)
     except (TypeError, ValueError):
         raise TypeError(type(value).__name__) from None
+
+
+def as_step(value: Any) -> int | None:
+    """Return a whole number from 0 as an int, whatever library it is of; `None` for anything else."""
+    try:
+        step = index(value)
+    except TypeError:
+        return None
+    return step if not isinstance(value, bool) and 0 <= step < LAST_STEP else None
 
 
 def is_name(name: object) -> bool:

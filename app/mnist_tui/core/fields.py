@@ -72,7 +72,7 @@ def _threads(group: Sequence[RunState]) -> float | str | None:
 
 
 _ACTUAL: Final[dict[str, dict[str, Any]]] = {
-    "epochs": {"get": lambda run: run.epochs, "same": lambda run: run.epochs},
+    "epochs": {"get": lambda run: run.epochs or None, "same": lambda run: run.epochs},
     "learning_rate": {
         "brief": lambda run: "→".join(f"{rate:g}" for rate in run.all_rates) or None,
     },

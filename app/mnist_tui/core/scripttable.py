@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from mnist_tui.core.comparison import build_table, newest_per_seed, winner
@@ -45,12 +46,14 @@ def build_script_table(runs: Sequence[RunState], project: str = "") -> Compariso
     settings = [ALL["epochs"], *config_fields(ended), ALL["rate_changes"]]
     groups: dict[tuple[object, ...], list[RunState]] = {}
     for run in ended:
-        key = tuple(field.same(run) for field in settings if field.same is not None)
+        # Runs of other names or with other metrics are no repetitions.
+        measured = frozenset((one.quantity, one.split) for one in run.metrics)
+        key = (run.spec.brief, measured, *(field.same(run) for field in settings if field.same is not None))
         finished = run.status is Status.FINISHED
         groups.setdefault(key if finished else (*key, run.run), []).append(run)
     counted = [newest_per_seed(group) for group in groups.values()]
     names = _named(ended)
-    results = [_result(kind, one) for one in _shown(ended) for kind in _kinds(one)]
+    results = _unique(_result(kind, one) for one in _shown(ended) for kind in _kinds(one))
     shown = [field for field in settings if not is_seed(field.name)]
     fields = [names, *shown, *results, *_BEHIND]
     rows = [_row(group, fields) for group in counted]
@@ -128,6 +131,18 @@ def _result(kind: str, one: Metric) -> Field:
         always=False,
     )
     return Field(column=column, get=get, of_group=lambda group: _spread(get(run) for run in group))
+
+
+def _unique(fields: Iterable[Field]) -> list[Field]:
+    """Return the fields with different keys: names may differ in nothing but signs."""
+    known: dict[str, Field] = {}
+    for field in fields:
+        key, number = field.key, 1
+        while key in known:
+            number += 1
+            key = f"{field.key}_{number}"
+        known[key] = replace(field, column=replace(field.column, key=key))
+    return list(known.values())
 
 
 def _spread(values: Iterable[float | None]) -> Spread | None:

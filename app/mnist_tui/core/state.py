@@ -310,6 +310,8 @@ class RunState:
     @property
     def elapsed_s(self) -> float:
         """Training time so far: finished epochs and the one in progress."""
+        if self.script is not None and not self.history and self.result is not None:
+            return self.result.total_training_time_s
         done = self._epochs_s
         now = self.progress
         return done + (now.epoch_elapsed_s if now is not None and now.epoch > self.epochs_done else 0.0)

@@ -148,7 +148,7 @@ class RunReader:
             end = event_from_json(json.loads(done))
             if not isinstance(end, RunDone):
                 raise ValueError("its last event is not run_done")
-            state.result = end
+            state.result, state.step = end, end.steps
         else:
             state.history = self._history(run)
             state.step, state.newest = newest_points(self._connection, run)

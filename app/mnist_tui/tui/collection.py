@@ -88,7 +88,7 @@ class Collection:
         else:
             # In marking order, so that the first one is the baseline.
             order = {slot: runs[slot] for slot in slots.values() if slot in runs}
-            self._ui.ask(CompareScreen(order, self._work.charts.look), lambda _: None)
+            self._ui.ask(CompareScreen(order, self._work.charts.look, self._work.points), lambda _: None)
 
     def _none(self, what: str) -> str:
         """Say why there is no run to do something with."""

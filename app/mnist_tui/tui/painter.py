@@ -94,7 +94,7 @@ class Painter:
         marked = list(work.marked(view.marked).values())
         chosen = work.with_epochs(view.chosen) if view.chosen is not None else None
         work.charts.show([*marked, *([chosen] if chosen is not None and chosen.run not in view.marked else [])])
-        view.show_preview(marked, chosen, work.last_insight(chosen), work.charts.look)
+        view.show_preview(marked, chosen, work.last_insight(chosen), work.charts.look, work.points)
 
     def show_insight(self) -> None:
         """Show what the network learned; the Live tab has a map if there is room."""

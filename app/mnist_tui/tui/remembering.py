@@ -82,7 +82,7 @@ def left_undone(work: Workspace, waiting: int) -> Iterator[tuple[str, str]]:
     if waiting:
         runs = f"{waiting} runs from an earlier session are" if waiting > 1 else "A run from an earlier session is"
         yield "waiting", f"{runs} waiting. Press r to start the queue."
-    interrupted = [run for run in work.library.runs() if run.status is Status.INTERRUPTED]
+    interrupted = [run for run in work.library.runs() if run.status is Status.INTERRUPTED and run.network is not None]
     if len(interrupted) > 1:
         yield "interrupted", f"{len(interrupted)} runs were interrupted. Press 2, then g, to resume one."
     elif interrupted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Final
 
 from rich.text import Text
@@ -12,6 +12,7 @@ from textual.containers import Vertical
 from textual.widgets import DataTable, Static
 
 from mnist_tui.core.compare import common_target
+from mnist_tui.core.points import PointSeries
 from mnist_tui.core.state import RunState
 from mnist_tui.report.chartview import ChartView
 from mnist_tui.report.comparing import side_by_side
@@ -33,6 +34,7 @@ class CompareScreen(Dialog[None]):
     Args:
         runs: The marked runs by slot, with their epochs; the first is the baseline.
         look: How their curves are looked at.
+        points: Returns what a script's run logged at its steps, by the name of a metric.
     """
 
     KEYS = (("+ -", "Target accuracy"), ("← →", "Scroll"), ("Esc", "Back"))
@@ -48,8 +50,14 @@ class CompareScreen(Dialog[None]):
     CompareScreen PlotView { height: 1fr; min-height: 4; }
     """
 
-    def __init__(self, runs: dict[int, RunState], look: ChartView) -> None:
+    def __init__(
+        self,
+        runs: dict[int, RunState],
+        look: ChartView,
+        points: Callable[[RunState, str], PointSeries | None] = lambda _run, _name: None,
+    ) -> None:
         super().__init__()
+        self._points = points
         self._runs, self._look = runs, look.whole()
         self._target = common_target(list(runs.values()))
 
@@ -71,7 +79,7 @@ class CompareScreen(Dialog[None]):
         runs = list(self._runs.values())
         self._fill_table(runs)
         slots = {run.run: slot for slot, run in self._runs.items()}
-        self.query_one(PlotView).show(overlay_chart(runs, slots, look=self._look))
+        self.query_one(PlotView).show(overlay_chart(runs, slots, look=self._look, points=self._points))
 
     def action_target(self, steps: int) -> None:
         """Ask for another accuracy."""

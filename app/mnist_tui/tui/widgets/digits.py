@@ -9,6 +9,7 @@ from typing import ClassVar, Final
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -109,7 +110,7 @@ class DigitsView(Widget, can_focus=True):
         end = min(self._first + columns * rows, len(self._tiles))
         more = end < len(self._tiles) or self._first
         self.border_subtitle = f"{self._first + 1} – {end} of {len(self._tiles):,}" if more and self._tiles else ""
-        self.border_title = next((title for title in self._titles if len(title) <= self.size.width - 2), "")
+        self.border_title = Content(next((title for title in self._titles if len(title) <= self.size.width - 2), " "))
         self.refresh()
 
     def _grid(self) -> tuple[int, int, int]:

@@ -36,7 +36,7 @@ class GuessCard(Card):
             self.border_title = ""
         else:
             of = f"epoch {answer.epoch}, " if answer is not None else ""
-            self.border_title = f"{of}{printable(run.spec.brief)}"
+            self.border_title = Content(f"{of}{printable(run.spec.brief)}")
         if answer is None:
             self.put(Content.styled(why, "$text-muted"))
             return

@@ -41,7 +41,8 @@ class PreviewCard(Card):
             self.put(Content.styled("No run to show.", "$text-muted"))
             return
         name = printable(run.labels.name) or f"Run {short_id(run.run)}"
-        self.border_title = f"{status_sign(run.status)} {name}"
+        # Not as text: a name may contain what Textual takes for markup.
+        self.border_title = Content(f"{status_sign(run.status)} {name}")
         best, last, result = run.best, run.last, run.result
         pairs: list[tuple[str, str | Content]] = []
         if run.status is not Status.FINISHED:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
@@ -12,6 +12,7 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.message import Message
 from textual.widgets import DataTable, Input, Static
 
@@ -19,6 +20,7 @@ from mnist_tui.core.comparison import build_table
 from mnist_tui.core.filtering import Test, parse_filter
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.numerals import count
+from mnist_tui.core.points import PointSeries
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.scripttable import build_tables
 from mnist_tui.core.state import RunState
@@ -220,7 +222,8 @@ class RunsView(Horizontal):
         numbers = f"{shown:,} of {known:,}" if shown < known else f"{known:,}"
         limit = f"the first {MAX_ROWS} of {shown:,} shown" if shown > MAX_ROWS else ""
         pane.border_title = f"Runs · {limit or numbers}" if known else "Runs"
-        pane.border_subtitle = self._unclear or self._hidden(pane, "c: preview")
+        # Not as text: a filter may contain what Textual takes for markup.
+        pane.border_subtitle = Content(printable(self._unclear) or self._hidden(pane, "c: preview") or " ")
 
     @on(SortableTable.Refilled, "#comparison")
     def _tell_hidden_columns(self) -> None:
@@ -271,7 +274,12 @@ class RunsView(Horizontal):
             self._show_comparison(self.comparison(runs))
 
     def show_preview(
-        self, marked: Sequence[RunState], chosen: RunState | None, insight: Insight | None, look: ChartView
+        self,
+        marked: Sequence[RunState],
+        chosen: RunState | None,
+        insight: Insight | None,
+        look: ChartView,
+        points: Callable[[RunState, str], PointSeries | None],
     ) -> None:
         """Draw the curves of the marked runs and the run under the cursor, and show the latter's card.
 
@@ -280,10 +288,11 @@ class RunsView(Horizontal):
             chosen: The run under the cursor, with its epochs.
             insight: Its last insight.
             look: View settings of the chart.
+            points: Returns what a script's run logged at its steps, by the name of a metric.
         """
         beside = chosen if chosen is not None and chosen.run not in self.marked else None
         colours = {run.run: self.marked[run.run] for run in marked}
-        self.query_one("#overlay", PlotView).show(overlay_chart(marked, colours, beside, look=look))
+        self.query_one("#overlay", PlotView).show(overlay_chart(marked, colours, beside, look=look, points=points))
         self.query_one(PreviewCard).show(chosen, self._columns, self._common, insight)
 
     def _show_comparison(self, table: ComparisonTable) -> None:
