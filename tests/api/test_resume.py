@@ -127,7 +127,7 @@ def test_the_environment_can_name_the_run_to_resume(begin, home, monkeypatch):
 
 
 def test_a_rate_that_was_changed_after_the_state_was_saved_is_set_again(begin, home, remote, monkeypatch):
-    monkeypatch.setattr("mnist_tui.api.run.SAVE_EACH_S", 600.0)
+    monkeypatch.setattr("mnist_tui.api.saving.SAVE_EACH_S", 600.0)
     optimizer = Optimizer(0.1)
     with begin(epochs=3, state={"optimizer": optimizer}) as run:
         for epoch in run.epochs():

@@ -322,7 +322,7 @@ def test_a_run_that_could_not_be_resumed_can_be_tried_again(begin, home):
 
 
 def test_a_damaged_checkpoint_is_said_and_an_earlier_one_used(begin, home, capfd, monkeypatch):
-    monkeypatch.setattr("mnist_tui.api.run.SAVE_EACH_S", 0.0)
+    monkeypatch.setattr("mnist_tui.api.saving.SAVE_EACH_S", 0.0)
     with begin("one", epochs=2, state={"weights": Weights()}) as run:
         list(run.epochs())
     newest = max((home / "checkpoints" / run.id).iterdir())

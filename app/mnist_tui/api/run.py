@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import itertools
-import math
 import os
 import sys
 import threading
@@ -21,7 +20,8 @@ from mnist_tui.api.control import ScriptControl
 from mnist_tui.api.origin import device_of, is_notebook
 from mnist_tui.api.rates import set_rate
 from mnist_tui.api.recording import Ended, EpochBegan, EpochEnded, Logged, Place, Recorder
-from mnist_tui.api.snapshot import Moment, saved
+from mnist_tui.api.saving import Saver
+from mnist_tui.api.snapshot import Moment
 from mnist_tui.api.values import as_step, is_name, number
 from mnist_tui.core.conditions import DatasetInfo
 from mnist_tui.core.events import (
@@ -45,10 +45,6 @@ from mnist_tui.streams import say
 
 T = TypeVar("T")
 _NUMBERS: Final = itertools.count()
-SAVE_EACH_S: Final = 1.0
-"""Least time between two saved states at the ends of epochs."""
-SAVE_WITHIN_S: Final = 60.0
-"""How often the state is saved within a long epoch."""
 GOALS: Final = {"max": Direction.HIGHER, "min": Direction.LOWER, "none": Direction.NONE}
 _UNITS: Final = {
     "fraction": Unit.FRACTION,
@@ -110,13 +106,13 @@ class Run:
             control.can.discard("epochs")
         self._own_steps = itertools.count(place.step + 1)
         self._rate_changes = len(recorder.state.rates) if recorder is not None else 0
-        self._begun_at = self._saved_within_at = time.perf_counter()
-        self._saved_at = -math.inf
+        self._begun_at = time.perf_counter()
         self._paused_s = 0.0
         self._insight: Insight | None = None
         self._data: DatasetInfo | None = None
         self._names: set[str] = set()
         self._complaints: set[str] = set()
+        self._saver = Saver(state, self._complain)
         place.elapsed_s = self._elapsed_s
         if recorder is not None:
             recorder.each_tick = self._save_in_time
@@ -377,7 +373,9 @@ class Run:
         self.epoch = self._place.epoch or self.epoch + 1
         if self._recorder is not None and not self._is_muted:
             recorded = threading.Event()
-            self._put(EpochEnded(self.epoch, self.step, seconds, self._due_state(), self._insight, recorded))
+            ends = self._ends_after_epoch or self._control.requests.stopping or self.epoch >= self._epochs
+            state = self._saver.due(self._moment, ends=ends)
+            self._put(EpochEnded(self.epoch, self.step, seconds, state, self._insight, recorded))
             self._insight = None
             self._recorder.wait(recorded)
         self._begun_at, self._paused_s = time.perf_counter(), 0.0
@@ -462,11 +460,15 @@ class Run:
 
     def change_rate(self, rate: float) -> None:
         """Set the learning rate of the optimizers in `state`, and note it."""
-        if self._set_rate is not None:
-            self._set_rate(rate)
+        try:
+            if self._set_rate is not None:
+                self._set_rate(rate)
+            else:
+                set_rate(self._state.values(), rate)
+        except Exception as error:  # noqa: BLE001 - a function or an optimizer of any library
+            self._complain("rate", f"the learning rate could not be set: {type(error).__name__}: {error}")
         else:
-            set_rate(self._state.values(), rate)
-        self.note_rate(rate)
+            self.note_rate(rate)
 
     def note_rate(self, rate: float) -> None:
         """Note that the learning rate was changed."""
@@ -486,39 +488,20 @@ class Run:
 
     def save(self) -> None:
         """Save the state here, within an epoch."""
-        if not self._state or self._is_muted:
+        if not self._saver.has_state or self._is_muted:
             return
-        self._saved_at = self._saved_within_at = time.perf_counter()
         is_at_end = self._uses_epochs and self._place.epoch == self.epoch
         batch = 0 if is_at_end else max(1, self.step - self._place.first_step)
-        if (data := self._saved()) is not None:
+        if (data := self._saver.now(self._moment)) is not None:
             self._tell(Checkpoint(run=self.id, epoch=self.epoch, batch=batch, data=data))
 
-    def _due_state(self) -> bytes | None:
-        """Return the state at the end of an epoch if the last one was saved long enough ago, or the run ends here."""
-        now = time.perf_counter()
-        ends = self._ends_after_epoch or self._control.requests.stopping or self.epoch >= self._epochs
-        if not self._state or (now - self._saved_at < SAVE_EACH_S and not ends):
-            return None
-        self._saved_at = self._saved_within_at = now
-        return self._saved()
-
-    def _saved(self) -> bytes | None:
-        """Return the state as bytes; `None` if it cannot be saved, which is said once."""
-        try:
-            highest = max(self._place.highest, self.step)
-            return saved(self._state, Moment(self.epoch, self.step, highest, self._rate_changes))
-        except Exception as error:  # noqa: BLE001 - states of any library: none of them ends a training
-            self._complain("state", f"the state could not be saved: {type(error).__name__}: {error}")
-            return None
+    @property
+    def _moment(self) -> Moment:
+        return Moment(self.epoch, self.step, max(self._place.highest, self.step), self._rate_changes)
 
     def _save_in_time(self) -> None:
         """Order a save if the last one is long ago; called by the recorder's thread."""
-        if (
-            self._state
-            and (self._in_steps or self._logs_only)
-            and time.perf_counter() - self._saved_within_at > SAVE_WITHIN_S
-        ):
+        if (self._in_steps or self._logs_only) and self._saver.is_long_ago:
             self._control.order_save()
 
     @property

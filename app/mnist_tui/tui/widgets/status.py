@@ -135,7 +135,7 @@ class StatusLine(Static):
             parts.append((7, "$text-muted", speed))
         if run.machine is not None:
             parts.append((8, "$text-muted", format_device(run.machine)))
-        if run.dataset is not None:
+        if run.dataset is not None and run.network is not None:
             fallback = run.dataset.name != "mnist"
             parts.append((1 if fallback else 5, "bold $text-warning" if fallback else "", printable(run.dataset.label)))
         return parts
