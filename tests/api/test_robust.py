@@ -353,3 +353,25 @@ def test_the_environment_is_not_recorded(begin, home, monkeypatch):
 def test_callbacks_are_attributes_of_the_package():
     pytest.importorskip("lightning")
     assert mnist_tui.lightning.Monitor.__name__ == "Monitor"
+
+
+class Waiting:
+    """A scalar as JAX has them: reading it waits for what computes it."""
+
+    size = 1
+
+    def __init__(self) -> None:
+        self.readers: list[int] = []
+
+    def item(self) -> float:
+        self.readers.append(threading.get_ident())
+        return 0.25
+
+
+def test_a_value_that_is_still_being_computed_is_not_waited_for(begin, home):
+    value = Waiting()
+    with begin() as run:
+        run.log(loss=value)
+    assert points(home, "loss") == [(1, 0.25)]
+    assert value.readers
+    assert threading.get_ident() not in value.readers

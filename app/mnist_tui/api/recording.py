@@ -255,7 +255,7 @@ class Recorder:
     def _take_numbers(self, logged: Logged) -> None:
         for name, value in logged.values.items():
             try:
-                number = value if type(value) is float else float(value)
+                number = value if type(value) is float else float(value.item())
             except Exception as error:  # noqa: BLE001 - a tensor that is read late can fail in many ways
                 self._say_once(f"{name} could not be read: {error}")
                 continue

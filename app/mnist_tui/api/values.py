@@ -21,7 +21,7 @@ LAST_STEP: Final = 2**62
 
 
 def number(value: Any) -> Any:
-    """Return a value as a float, or a scalar tensor on another device, to be read later with `float`.
+    """Return a value as a float; tensors on a GPU and arrays of JAX as they are, to be read later by `item`.
 
     Raises:
         TypeError: It is not a single number.
@@ -40,6 +40,9 @@ def number(value: Any) -> Any:
     if getattr(value, "size", 1) != 1 or isinstance(value, str | bytes):
         what = f"an array of shape {tuple(value.shape)}" if hasattr(value, "shape") else f"{str(value)[:40]!r}"
         raise TypeError(what)
+    if hasattr(value, "item") and type(value).__module__ != "numpy":
+        # Arrays of JAX, CuPy and others: reading one waits for its device, too.
+        return value.copy() if hasattr(value, "copy") else value
     try:
         return float(value.item() if hasattr(value, "item") else value)
     except (TypeError, ValueError):
