@@ -56,6 +56,14 @@ def test_errors_are_what_accuracy_lacks_on_a_log_axis_in_percent():
     assert "Accuracy" in accuracies.title
 
 
+@pytest.mark.parametrize(("loss", "told"), [(math.inf, "∞"), (math.nan, "NaN")])
+def test_a_diverged_value_is_named_in_the_legend_and_is_a_gap_in_the_curve(loss, told):
+    chart = loss_chart(run_with({"train_loss": 1.0}, {"train_loss": loss}), PLAIN)
+    train = chart.series[0]
+    assert train.note == told
+    assert points(train) == {1: 1.0, 2: None}
+
+
 def test_the_legend_gets_the_newest_values():
     run = run_state(val_accuracies=ACCURACIES)
     assert [one.note for one in accuracy_chart(run, PLAIN).series] == ["41.00%", "42.00%"]

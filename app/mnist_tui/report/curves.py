@@ -93,7 +93,7 @@ class Quantity:
     def told(self, value: float, scale: Scale) -> str:
         """Return the value as text."""
         shown = self.shown(value, scale)
-        number = math.nan if shown is None else shown
+        number = value if shown is None else shown
         return format_metric(self.metrics[0], number) if self.metrics else format_loss(number)
 
 
