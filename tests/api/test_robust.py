@@ -375,3 +375,13 @@ def test_a_value_that_is_still_being_computed_is_not_waited_for(begin, home):
     assert points(home, "loss") == [(1, 0.25)]
     assert value.readers
     assert threading.get_ident() not in value.readers
+
+
+def test_a_value_that_was_replaced_is_not_in_the_mean_of_its_epoch(begin, home):
+    with begin(epochs=1) as run:
+        for _ in run.epochs():
+            for value in run.steps([1.0, 3.0]):
+                run.log(loss=math.inf)
+                run.log(loss=value)
+    assert stored(home).last.value("loss") == 2.0
+    assert points(home, "loss") == [(1, 1.0), (2, 3.0)]

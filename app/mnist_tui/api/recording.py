@@ -118,6 +118,27 @@ class Place:
     elapsed_s: Callable[[], float] = field(default=lambda: 0.0)
 
 
+class _Mean:
+    """The mean of the values at the steps of an epoch; a value replaces the one before it at the same step."""
+
+    def __init__(self) -> None:
+        self._total, self._count = 0.0, 0
+        self._step, self._newest = -1, 0.0
+
+    def add(self, step: int, value: float) -> None:
+        """Add the value of a step."""
+        if step != self._step:
+            self._total += self._newest
+            self._count += 1
+            self._step = step
+        self._newest = value
+
+    @property
+    def value(self) -> float:
+        """The mean so far."""
+        return (self._total + self._newest) / self._count
+
+
 class Recorder:
     """Stores and publishes one run.
 
@@ -149,7 +170,7 @@ class Recorder:
         self._is_in_trouble = False
         self._unstored: dict[str, list[tuple[int, float]]] = {}
         self._of_epoch: dict[str, float] = {}
-        self._sums: dict[str, list[float]] = {}
+        self._means: dict[str, _Mean] = {}
         self._newest: dict[str, float] = {}
         self._losses: list[float] = []
         self._said: set[str] = set()
@@ -242,7 +263,7 @@ class Recorder:
             case Logged():
                 self._take_numbers(item)
             case EpochBegan():
-                self._sums = {}
+                self._means = {}
             case EpochEnded():
                 self._keep_points()
                 self._later(self._epoch(item), item.recorded)
@@ -264,9 +285,7 @@ class Recorder:
                 continue
             self._unstored.setdefault(name, []).append((logged.step, number))
             self._newest[name] = number
-            total = self._sums.setdefault(name, [0.0, 0])
-            total[0] += number
-            total[1] += 1
+            self._means.setdefault(name, _Mean()).add(logged.step, number)
             if (what := metric(name)).quantity == "loss" and what.split in (Split.TRAIN, Split.NONE):
                 self._losses.append(number)
 
@@ -277,8 +296,8 @@ class Recorder:
 
     def _epoch(self, ended: EpochEnded) -> EpochDone:
         """Return the epoch: what was logged for it, and the means of what was logged at its steps."""
-        values = {name: total / count for name, (total, count) in self._sums.items()} | self._of_epoch
-        self._sums, self._of_epoch = {}, {}
+        values = {name: mean.value for name, mean in self._means.items()} | self._of_epoch
+        self._means, self._of_epoch = {}, {}
         return EpochDone(
             run=self.state.run,
             epoch=ended.epoch,
