@@ -2,44 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from keras.callbacks import Callback
 
-from mnist_tui import Run, init
+from mnist_tui.api.callback import RunCallback
 
 
-class Monitor(Callback):
+class Monitor(RunCallback, Callback):
     """Records a fit, and obeys pause, stop, fewer epochs, another learning rate and save.
 
     The number of epochs is fixed when training starts, so that more are refused; so is a learning rate where the
     optimizer follows a schedule. The numbers of a batch are Keras' means of the epoch so far. A save writes
     `mnist-tui/RUN.keras` in the current directory.
 
-    Args:
-        name: What to call the run.
-        config: Its settings; by default the optimizer's configuration.
-        project: Runs of different projects are not compared.
-        tags: Words to find it by.
-        metrics: Goals by the names of metrics; see `mnist_tui.init`.
+    Without `config`, the settings are the optimizer's configuration.
     """
 
-    def __init__(
-        self,
-        name: str = "",
-        *,
-        config: Any = None,
-        project: str = "",
-        tags: Iterable[str] = (),
-        metrics: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__()
-        self._name, self._config, self._metrics = name, config, metrics
-        self._project, self._tags = project, tuple(tags)
-        self._run: Run | None = None
-        self._last = 0
+    _last = 0
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
         """Begin the run."""
@@ -47,16 +29,8 @@ class Monitor(Callback):
         optimizer = self.model.optimizer
         rate = ["rate"] if _has_free_rate(optimizer) else []
         self._last = epochs
-        self._run = init(
-            self._name,
-            resume=None,
-            config=optimizer.get_config() if self._config is None else self._config,
-            epochs=epochs,
-            project=self._project,
-            tags=self._tags,
-            metrics=self._metrics,
-            can=("pause", "resume", "stop", "epochs", *rate, "save"),
-        )
+        can = ("pause", "resume", "stop", "epochs", *rate, "save")
+        self._run = self._begin(optimizer.get_config(), epochs, can)
         self._run.allow_fewer_epochs()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002

@@ -2,44 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from mnist_tui import Run, init
+from mnist_tui.api import Run
+from mnist_tui.api.callback import RunCallback
 from mnist_tui.api.rates import current_rate, set_rate
 from mnist_tui.core.metric import Split, metric
 
 
-class Monitor(Callback):
+class Monitor(RunCallback, Callback):
     """Records a fit, and obeys pause, stop, more or fewer epochs, another learning rate and save.
 
     A stop ends training after the step; Lightning still validates. A save writes `mnist-tui/RUN.ckpt` below the
     trainer's `default_root_dir`, from which `trainer.fit(..., ckpt_path=...)` goes on.
 
-    Args:
-        name: What to call the run.
-        config: Its settings; by default the hyperparameters that the module saved.
-        project: Runs of different projects are not compared.
-        tags: Words to find it by.
-        metrics: Goals by the names of metrics; see `mnist_tui.init`.
+    Without `config`, the settings are the hyperparameters that the module saved.
     """
 
-    def __init__(
-        self,
-        name: str = "",
-        *,
-        config: Any = None,
-        project: str = "",
-        tags: Iterable[str] = (),
-        metrics: Mapping[str, str] | None = None,
-    ) -> None:
-        self._name, self._config, self._metrics = name, config, metrics
-        self._project, self._tags = project, tuple(tags)
-        self._run: Run | None = None
-        self._is_pending = self._is_validated = False
+    _is_pending = _is_validated = False
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin the run; ranks above 0 are silent."""
@@ -48,17 +32,7 @@ class Monitor(Callback):
             self._run = Run.silent(epochs or 0)
             return
         can = ("pause", "resume", "stop", *(["epochs"] if epochs else []), "rate", "save")
-        config = dict(pl_module.hparams) if self._config is None else self._config
-        self._run = init(
-            self._name,
-            resume=None,
-            config=config,
-            epochs=epochs,
-            project=self._project,
-            tags=self._tags,
-            metrics=self._metrics,
-            can=can,
-        )
+        self._run = self._begin(dict(pl_module.hparams), epochs, can)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Record the epoch before, now that the module's own hooks have logged, and begin the next one."""

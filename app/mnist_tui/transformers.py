@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from mnist_tui import Run, init
+from mnist_tui.api import Run
+from mnist_tui.api.callback import RunCallback
 from mnist_tui.api.rates import set_rate
 
 _SETTINGS: Final = (
@@ -19,33 +20,16 @@ _HIDDEN: Final = ("_runtime", "_per_second", "total_flos", "epoch", "train_loss"
 """What the trainer logs about itself, by the ends of names."""
 
 
-class Monitor(TrainerCallback):
+class Monitor(RunCallback, TrainerCallback):
     """Records training, and obeys pause, stop, fewer epochs, another learning rate and save.
 
     The number of epochs is fixed when training starts, so that more are refused. A stop ends training after the step;
     the trainer still evaluates.
 
-    Args:
-        name: What to call the run.
-        config: Its settings; by default the most important training arguments.
-        project: Runs of different projects are not compared.
-        tags: Words to find it by.
-        metrics: Goals by the names of metrics; see `mnist_tui.init`.
+    Without `config`, the settings are the most important training arguments.
     """
 
-    def __init__(
-        self,
-        name: str = "",
-        *,
-        config: Any = None,
-        project: str = "",
-        tags: Iterable[str] = (),
-        metrics: Mapping[str, str] | None = None,
-    ) -> None:
-        self._name, self._config, self._metrics = name, config, metrics
-        self._project, self._tags = project, tuple(tags)
-        self._run: Run | None = None
-        self._is_pending = False
+    _is_pending = False
 
     def on_train_begin(
         self,
@@ -60,16 +44,9 @@ class Monitor(TrainerCallback):
         if not state.is_world_process_zero:
             self._run = Run.silent(epochs)
             return
-        self._run = init(
-            self._name,
-            resume=None,
-            config={name: getattr(args, name, None) for name in _SETTINGS} if self._config is None else self._config,
-            epochs=max(1, epochs),
-            project=self._project,
-            tags=self._tags,
-            metrics=self._metrics,
-            can=("pause", "resume", "stop", *(["epochs"] if args.max_steps <= 0 else []), "rate", "save"),
-        )
+        config = {name: getattr(args, name, None) for name in _SETTINGS}
+        can = ("pause", "resume", "stop", *(["epochs"] if args.max_steps <= 0 else []), "rate", "save")
+        self._run = self._begin(config, max(1, epochs), can)
         self._run.allow_fewer_epochs()
 
     def on_epoch_begin(

@@ -162,7 +162,7 @@ def _orders(
         return ("pause", "resume", "stop", "epochs", *(["rate"] if has_rate else []), *([SAVE] if state else []))
     unknown = sorted(set(can).difference(KINDS))
     if unknown:
-        raise UsageError(f"there is no order {unknown[0]!r}", f"Choose from {', '.join(KINDS)}")
+        raise UsageError(f"unknown order {unknown[0]!r}", f"Choose from {', '.join(KINDS)}")
     return tuple(kind for kind in KINDS if kind in can)
 
 

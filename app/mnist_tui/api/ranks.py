@@ -85,7 +85,7 @@ def shared(decision: Decision, distributed: Any, device: str) -> Decision:
     is_on_gpu = distributed.get_backend() == "nccl"
     flags = map(float, (decision.stop, decision.stop_after_epoch, decision.paused, decision.save))
     told = [*flags, float(decision.epochs), decision.rate]
-    # NCCL needs a GPU, and each rank one of its own.
+    # NCCL only sends GPU tensors, and each rank must use a different GPU.
     place = "cpu" if not is_on_gpu else device if device != "cpu" else "cuda"
     numbers = torch.tensor(told, dtype=torch.float64, device=place)
     distributed.broadcast(numbers, 0)

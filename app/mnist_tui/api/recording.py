@@ -1,6 +1,6 @@
-"""Records a script's run in a thread of its own: all that has to do with the disk, with locks and with sockets.
+"""Records a script's run from a separate thread, which does everything that involves disk, locks or sockets.
 
-Every half second, and at once when something happened, what was logged is stored and then told to other processes.
+Several times per second, and immediately after an event, it stores what was logged, then sends it to other processes.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ class Recorder:
             raise self._problem
 
     def hurry(self) -> None:
-        """Store and publish at once what was put."""
+        """Store and publish what is waiting immediately."""
         self._wake.set()
 
     def wait(self, recorded: threading.Event) -> None:

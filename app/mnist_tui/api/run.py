@@ -198,7 +198,7 @@ class Run:
         """Keep numbers by name; costs microseconds, and waits for nothing. Any thread may call it.
 
         Within `steps` they belong to the step, within `epochs` to the epoch, after the last epoch to the run. Where
-        neither is used, each call is a step of its own.
+        neither is used, each call is a new step.
 
         Args:
             values: Numbers, scalar tensors or scalar arrays by name.
@@ -408,7 +408,7 @@ class Run:
         if decision.rate:
             self.change_rate(decision.rate)
         if decision.stop_after_epoch and not self._uses_epochs:
-            # There is no epoch to wait for.
+            # Without epochs, stop now.
             decision = replace(decision, stop=True)
         self._ends_after_epoch = self._ends_after_epoch or decision.stop_after_epoch
         if decision.save or decision.stop:
@@ -423,7 +423,10 @@ class Run:
             self._tell(EpochsChanged(run=self.id, epoch=self._place.epoch, epochs=self._epochs))
 
     def _agreed(self, take_epochs: Callable[[int], None] = lambda _: None) -> ranks.Decision:
-        """Return what all ranks do now; wait while the run is paused, in which epochs are taken at once."""
+        """Return what all ranks should do now.
+
+        Waits while the run is paused; a new number of epochs still takes effect immediately.
+        """
         distributed = ranks.group()
         done = max(self._place.epoch, self.epoch)
         save = False
