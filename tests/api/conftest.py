@@ -1,5 +1,6 @@
 """Loops in this process, orders from another connection, and scripts in processes of their own."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -60,8 +61,13 @@ class Remote:
 
     def hear(self, kind):
         """Return the next event of a kind, or the newest one that was told already."""
+        return self.hear_all(kind, 1)[0]
+
+    def hear_all(self, kind, number):
+        """Return so many events of a kind, the newest that was told already first."""
         with closing(self._watch()) as watch:
-            return next(read_event(r) for r in watch.records(PATIENCE_S) if r.get("type") == kind)
+            events = (read_event(r) for r in watch.records(PATIENCE_S) if r.get("type") == kind)
+            return list(itertools.islice(events, number))
 
     def _watch(self):
         end = time.monotonic() + PATIENCE_S

@@ -6,7 +6,7 @@ import pytest
 
 import mnist_tui
 from mnist_tui.api.snapshot import restore
-from mnist_tui.core.events import EpochDone, EpochsChanged, RateChanged, RunPaused, RunResumed, Status
+from mnist_tui.core.events import EpochDone, EpochsChanged, Progress, RateChanged, RunPaused, RunResumed, Status
 from mnist_tui.store.database import Store
 from tests.api.conftest import Optimizer, Weights, stored
 from tests.patience import PATIENCE_S
@@ -23,6 +23,22 @@ def for_ever():
         time.sleep(0.001)
         yield
     raise AssertionError("nobody stopped this")
+
+
+def test_the_time_of_a_run_stands_still_while_it_is_paused(begin, remote, beside):
+    def others():
+        assert remote.tell("pause") == ""
+        remote.hear(RunPaused.type)
+        # The first may have been told before the pause.
+        _, one, later = (event.epoch_elapsed_s for event in remote.hear_all(Progress.type, 3))
+        assert remote.tell("stop") == ""
+        assert one == later
+
+    beside(others)
+    with begin(epochs=1) as run:
+        for _ in run.epochs():
+            for _ in run.steps(for_ever()):
+                run.log(loss=1.0)
 
 
 def test_a_run_is_paused_and_resumed_between_two_steps(begin, home, remote, beside):

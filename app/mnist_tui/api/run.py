@@ -7,7 +7,6 @@ import itertools
 import os
 import sys
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import replace
@@ -22,6 +21,7 @@ from mnist_tui.api.rates import set_rate
 from mnist_tui.api.recording import Ended, EpochBegan, EpochEnded, Logged, Place, Recorder
 from mnist_tui.api.saving import Saver
 from mnist_tui.api.snapshot import Moment
+from mnist_tui.api.stopwatch import Stopwatch
 from mnist_tui.api.values import as_step, is_name, number
 from mnist_tui.core.conditions import DatasetInfo
 from mnist_tui.core.events import (
@@ -106,14 +106,13 @@ class Run:
             control.can.discard("epochs")
         self._own_steps = itertools.count(place.step + 1)
         self._rate_changes = len(recorder.state.rates) if recorder is not None else 0
-        self._begun_at = time.perf_counter()
-        self._paused_s = 0.0
+        self._watch = Stopwatch()
         self._insight: Insight | None = None
         self._data: DatasetInfo | None = None
         self._names: set[str] = set()
         self._complaints: set[str] = set()
         self._saver = Saver(state, self._complain)
-        place.elapsed_s = self._elapsed_s
+        place.elapsed_s = self._watch.seconds
         if recorder is not None:
             recorder.each_tick = self._save_in_time
             ALIVE.add(self)
@@ -338,7 +337,7 @@ class Run:
         """Begin an epoch; what is logged outside of steps belongs to it."""
         self._use_epochs()
         self._place.epoch, self._place.first_step, self._place.steps = epoch, self.step, 0
-        self._begun_at, self._paused_s = time.perf_counter(), 0.0
+        self._watch.restart()
         self._in_steps = self._has_logged = False
         self._put(EpochBegan())
 
@@ -368,7 +367,7 @@ class Run:
 
     def record_epoch(self) -> None:
         """End the epoch: wait until it is on disk."""
-        seconds = self._elapsed_s()
+        seconds = self._watch.seconds()
         self._in_steps = self._has_logged = False
         self.epoch = self._place.epoch or self.epoch + 1
         if self._recorder is not None and not self._is_muted:
@@ -378,7 +377,7 @@ class Run:
             self._put(EpochEnded(self.epoch, self.step, seconds, state, self._insight, recorded))
             self._insight = None
             self._recorder.wait(recorded)
-        self._begun_at, self._paused_s = time.perf_counter(), 0.0
+        self._watch.restart()
 
     def asked(self) -> Iterator[ranks.Decision]:
         """Yield what was ordered, for a framework to obey; blocks while the run is paused."""
@@ -430,7 +429,7 @@ class Run:
         distributed = ranks.group()
         done = max(self._place.epoch, self.epoch)
         save = False
-        rate, paused_at = 0.0, 0.0
+        rate, has_paused = 0.0, False
         while True:
             decision = ranks.Decision()
             if distributed is None or distributed.get_rank() == 0:
@@ -443,8 +442,9 @@ class Run:
                 decision = ranks.shared(decision, distributed, device_of(self._state.values()))
             rate, save = decision.rate or rate, decision.save
             take_epochs(decision.epochs)
-            if decision.paused and not paused_at:
-                paused_at = time.perf_counter()
+            if decision.paused and not has_paused:
+                has_paused = True
+                self._watch.pause()
                 self._tell(RunPaused(run=self.id, epoch=max(1, self._place.epoch)))
             if not decision.paused:
                 break
@@ -454,9 +454,8 @@ class Run:
                 save = False
             if distributed is None or distributed.get_rank() == 0:
                 self._control.requests.wait_until_resumed(ranks.PAUSED_S if distributed is not None else None)
-        if paused_at:
-            paused_s = time.perf_counter() - paused_at
-            self._paused_s += paused_s
+        if has_paused:
+            paused_s = self._watch.resume()
             if not decision.stop:
                 self._tell(RunResumed(run=self.id, epoch=max(1, self._place.epoch), paused_s=paused_s))
         return replace(decision, rate=rate, save=save)
@@ -513,9 +512,6 @@ class Run:
         return not (self._uses_epochs or self._uses_steps)
 
     # Small things -----------------------------------------------------------------------------------
-
-    def _elapsed_s(self) -> float:
-        return time.perf_counter() - self._begun_at - self._paused_s
 
     def _tell(self, event: Event) -> None:
         """Record and publish an event at once."""
