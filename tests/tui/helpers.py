@@ -18,9 +18,9 @@ async def until(pilot, condition, *, patience_s: float = PATIENCE_S) -> None:
     raise AssertionError(f"nothing came of it; {pilot.app.state.notices}; the screen:\n{screen_text(pilot.app)}")
 
 
-def screen_text(app) -> str:
-    """Return the screen as text, one line per row, without spaces at the ends."""
-    lines = app.screen._compositor.render_strips()
+def screen_text(app, screen=None) -> str:
+    """Return a screen, or else the one in front, as text, one line per row, without spaces at the ends."""
+    lines = (screen or app.screen)._compositor.render_strips()
     text = "\n".join("".join(segment.text for segment in strip).rstrip() for strip in lines)
     return re.sub(r"comparison-\d{8}-\d{6}", "comparison-YYYYMMDD-HHMMSS", text)
 

@@ -98,7 +98,8 @@ async def test_the_tabs_of_the_network_come_back_with_a_run_of_it(make_app, home
         app.work.shows_past = False
         await settle(pilot)
         await pilot.press("1", "r")
-        await until(pilot, lambda: "3 Errors" in screen_text(app))
+        # Behind the result, if the run has ended by then.
+        await until(pilot, lambda: "3 Errors" in screen_text(app, app.screen_stack[0]))
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 18), (40, 12)])
