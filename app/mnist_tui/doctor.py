@@ -38,10 +38,10 @@ def examine(*, as_json: bool) -> int:
 
 
 def _examine() -> tuple[dict[str, Any], list[str], int]:
+    from mnist_tui.data.places import data_status
     from mnist_tui.engine.backends import describe_backend
     from mnist_tui.engine.cores import available_cores
     from mnist_tui.engine.device import choose_device
-    from mnist_tui.engine.places import data_status
     from mnist_tui.environment import processor_name
 
     findings: dict[str, Any] = {"python": platform.python_version(), "system": platform.platform()}

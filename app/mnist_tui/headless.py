@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -21,7 +20,7 @@ from mnist_tui.core.queue import QueuedRun, enqueue
 from mnist_tui.core.spec import SweepSpec, new_run_id
 from mnist_tui.core.state import SessionState
 from mnist_tui.engine import compile_early
-from mnist_tui.errors import DataError, RunError, UsageError
+from mnist_tui.errors import RunError, UsageError
 from mnist_tui.report.console import ConsoleView
 from mnist_tui.report.files import save_comparison, saved_text, stem_of
 from mnist_tui.report.formatting import format_duration, still_waiting
@@ -270,57 +269,3 @@ def _workers(jobs: int, on: str, control: PoolControl) -> Iterator[Training]:
         return
     with closing(Cluster(on, home())) as cluster:
         yield partial(run_many, control=control, jobs=jobs, engine=run_sweep, cluster=cluster)
-
-
-def print_data_status(*, as_json: bool) -> int:
-    """Print the state of MNIST in each place; return 0 if one is good, else 3."""
-    from mnist_tui.engine.fetch import without_password
-    from mnist_tui.engine.places import data_status, download_place, mirrors
-
-    found = data_status()
-    for status in found:
-        place = status.place
-        if as_json:
-            record = {"folder": str(place.folder), "origin": place.origin, "state": status.state}
-            print(dumps({"type": "data_place", **record, "detail": status.detail}))
-        else:
-            detail = f": {status.detail}" if status.detail else ""
-            say(f"{status.state:<8} {place.folder}  ({place.origin}){detail}", out=True)
-    if not as_json:
-        # Those of torchvision are not listed: loading it takes longer than all else.
-        named = os.environ.get("MNIST_TUI_MIRRORS")
-        sources = ", ".join(map(without_password, mirrors())) if named else "torchvision's mirrors"
-        say(f"downloads go to {download_place().folder}, from {sources}")
-    return 0 if any(status.state == "good" for status in found) else DataError.exit_code
-
-
-def verify_data(*, as_json: bool) -> int:
-    """Like `print_data_status`, but also return 3 if any place is damaged."""
-    from mnist_tui.engine.places import data_status
-
-    code = print_data_status(as_json=as_json)
-    return DataError.exit_code if any(status.state == "damaged" for status in data_status()) else code
-
-
-def fetch_data(*, as_json: bool) -> int:
-    """Download MNIST if it is missing; print the folder to stdout."""
-    from mnist_tui.engine.data import fetch_data as fetch
-
-    steps = fetch()
-    told = ""
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            folder: Path = end.value
-            break
-        if as_json:
-            print(dumps(step.to_json()), flush=True)
-        elif step.message != told:
-            told = step.message
-            say(told)
-    if as_json:
-        print(dumps({"type": "data_fetched", "folder": str(folder)}))
-    else:
-        say(str(folder), out=True)
-    return 0

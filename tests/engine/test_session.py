@@ -118,7 +118,7 @@ def test_the_order_of_images_differs_between_epochs_and_covers_every_image():
 
 def _digits():
     train(replace(SPEC, epochs=1))
-    return session._prepared["digits", 0]
+    return session._prepared["digits", 0, None]
 
 
 def test_scores_are_those_of_the_plain_formula():

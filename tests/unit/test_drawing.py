@@ -20,7 +20,7 @@ def drawing(*strokes):
 
 
 def rows(made, side=SIDE):
-    data = made.centred(side)
+    data = made.framed(side)
     return [data[at : at + side] for at in range(0, side * side, side)]
 
 
@@ -41,14 +41,14 @@ SEVEN = ((0.1, 0.1), (0.4, 0.1), (0.2, 0.6))
 
 
 def test_nothing_drawn_is_an_empty_picture():
-    assert Drawing().centred(SIDE) == bytes(SIDE * SIDE)
+    assert Drawing().framed(SIDE) == bytes(SIDE * SIDE)
 
 
 @pytest.mark.parametrize("shift", [(0, 0), (0.5, 0.3)])
 @pytest.mark.parametrize("size", [0.5, 1.0])
 def test_where_and_how_large_it_is_drawn_makes_no_difference(shift, size):
     moved = [(size * x + shift[0], size * y + shift[1]) for x, y in SEVEN]
-    ours, usual = drawing(moved).centred(SIDE), drawing(SEVEN).centred(SIDE)
+    ours, usual = drawing(moved).framed(SIDE), drawing(SEVEN).framed(SIDE)
     assert max(abs(a - b) for a, b in zip(ours, usual, strict=True)) <= 3
 
 
@@ -81,8 +81,8 @@ def test_the_last_stroke_can_be_taken_away_and_a_copy_stays():
     made = drawing(SEVEN, ((0.9, 0.9), (0.8, 0.8)))
     copy = made.copy()
     made.undo()
-    assert made.centred(SIDE) == drawing(SEVEN).centred(SIDE)
-    assert copy.centred(SIDE) != made.centred(SIDE)
+    assert made.framed(SIDE) == drawing(SEVEN).framed(SIDE)
+    assert copy.framed(SIDE) != made.framed(SIDE)
     made.clear()
     assert made.is_empty
     made.undo()

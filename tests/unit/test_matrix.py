@@ -70,11 +70,18 @@ def test_the_images_of_a_cell_and_what_changed_since():
 def test_half_blocks_hold_two_lines_each():
     image = bytes([0, 255, 255, 0, 0, 0, 255, 255, 255])
     assert size_of(3, 1) == (3, 2)
-    top = LEVELS - 1
-    assert half_blocks(image, 3) == (((0, 0), (top, 0), (top, 0)), ((top, 0), (top, 0), (top, 0)))
+    top, low = (LEVELS - 1,), (0,)
+    assert half_blocks(image, 3) == (((low, low), (top, low), (top, low)), ((top, low),) * 3)
 
 
 def test_smaller_images_are_means():
     image = bytes([255, 255, 0, 0] * 2 + [0] * 8)
     assert size_of(4, 2) == (2, 1)
-    assert half_blocks(image, 4, 2) == (((LEVELS - 1, 0), (0, 0)),)
+    assert half_blocks(image, 4, 2) == ((((LEVELS - 1,), (0,)), ((0,), (0,))),)
+
+
+def test_colour_images_keep_their_colours():
+    red, green, grey = bytes([255, 0, 0]), bytes([0, 255, 0]), bytes([51, 51, 51])
+    top = LEVELS - 1
+    assert half_blocks(red + grey + green + grey, 2) == ((((top, 0, 0), (0, top, 0)), ((3, 3, 3), (3, 3, 3))),)
+    assert half_blocks(red * 2 + bytes(6), 2, 2) == ((((round(top / 2), 0, 0), (0, 0, 0)),),)

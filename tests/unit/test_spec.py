@@ -30,7 +30,7 @@ from mnist_tui.errors import UsageError
         ({"learning_rate": 0.0}, "learning rate must be a finite number above 0, not 0.0"),
         ({"learning_rate": math.nan}, "learning rate must be a finite number above 0, not nan"),
         ({"learning_rate": "fast"}, "learning rate must be a finite number above 0, not 'fast'"),
-        ({"dataset": "cifar"}, "dataset must be one of auto, mnist, digits, not 'cifar'"),
+        ({"dataset": "cifar"}, "or FILE.npz, not 'cifar'"),
         ({"device": "tpu"}, "device must be one of auto, cpu, cuda, mps, not 'tpu'"),
     ],
 )

@@ -123,6 +123,7 @@ def data_of(labels: Any, classes: Sequence[object], images: Any, count: int) -> 
         source="",
         classes=names,
         side=side,
+        framing="",
     )
     pictures = ValidationSet(
         sha256=digest, split_seed=0, side=side, classes=names, labels=truth.tobytes(), images=shown.tobytes()

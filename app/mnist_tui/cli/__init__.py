@@ -63,7 +63,7 @@ def _complain(error: MnistTuiError) -> None:
 
 def _outlook() -> str:
     # Only asked in an empty home: it loads what downloads need.
-    from mnist_tui.engine.places import outlook
+    from mnist_tui.data.places import outlook
 
     return outlook()
 
@@ -210,9 +210,9 @@ def _tell(args: argparse.Namespace) -> int:
 
 
 def _data(args: argparse.Namespace) -> int:
-    from mnist_tui.headless import fetch_data, print_data_status, verify_data
+    from mnist_tui.datasets import fetch, status, verify
 
-    return {"status": print_data_status, "fetch": fetch_data, "verify": verify_data}[args.what](as_json=args.json)
+    return {"status": status, "fetch": fetch, "verify": verify}[args.what](args.dataset, as_json=args.json)
 
 
 def _bench(args: argparse.Namespace) -> int:

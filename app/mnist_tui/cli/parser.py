@@ -9,10 +9,11 @@ import argparse
 from pathlib import Path
 from typing import Any, Final
 
+from mnist_tui.core.datasets import as_dataset
 from mnist_tui.core.filtering import FIELDS
 from mnist_tui.core.orders import KINDS
 from mnist_tui.core.setting import check_rate, shown
-from mnist_tui.core.spec import DATASETS, DEVICES, SETTINGS, RunSpec
+from mnist_tui.core.spec import DEVICES, SETTINGS, RunSpec
 from mnist_tui.core.table import FORMATS
 from mnist_tui.errors import UsageError
 from mnist_tui.version import __version__
@@ -24,8 +25,8 @@ exit codes: 0 done, 1 crash, 2 usage, 3 data not available, 4 a run failed or di
             5 store locked or damaged, 6 an order was not obeyed, 7 the cluster cannot be reached,
             141 output pipe closed, 130 Ctrl+C, 143 SIGTERM, 128 + number for other signals
 places:     MNIST_TUI_HOME   runs, tables and logs
-            MNIST_TUI_DATA   a torchvision root that holds MNIST/raw/
-            MNIST_TUI_MIRRORS  addresses to download MNIST from, comma separated
+            MNIST_TUI_DATA   a torchvision root that holds MNIST/raw/, FashionMNIST/raw/, ...
+            MNIST_TUI_MIRRORS  addresses to download datasets from, comma separated
 """
 
 
@@ -196,8 +197,11 @@ def build_parser() -> argparse.ArgumentParser:
     export.add_argument("-o", "--output", type=Path, metavar="FILE", help="write here instead of stdout")
     export.add_argument("--force", action="store_true", help="replace FILE if it exists")
 
-    data = commands.add_parser("data", help="MNIST on this machine: status, fetch, verify")
+    data = commands.add_parser("data", help="a dataset on this machine: status, fetch, verify")
     data.add_argument("what", choices=("status", "fetch", "verify"))
+    data.add_argument(
+        "dataset", metavar="DATA", nargs="?", type=as_dataset, default="mnist", help="as for --dataset (default: mnist)"
+    )
     data.add_argument("--json", action="store_true", help="one JSON object per line")
 
     bench = commands.add_parser(
@@ -206,7 +210,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Train side by side: a plain PyTorch loop, the engine, the headless command and the app; "
         "measure response times; report the bottleneck. Takes minutes; no runs are saved.",
     )
-    bench.add_argument("--dataset", choices=DATASETS, default="auto", help="default: %(default)s")
+    bench.add_argument("--dataset", type=as_dataset, default="auto", metavar="DATA", help="default: %(default)s")
     bench.add_argument("--device", choices=DEVICES, default="auto", help="default: %(default)s")
     bench.add_argument("--features", default="2,8,32", metavar="N,N", help="bottleneck widths (default: %(default)s)")
     bench.add_argument("--repeats", type=_int, default=3, metavar="N", help="default: %(default)s")
@@ -264,7 +268,9 @@ def _add_settings(parser: argparse.ArgumentParser, *, grid: bool = False) -> Non
             continue
         usual = getattr(RunSpec(), setting.key)
         said = setting.help or (f"default: {usual}" if grid else "default: same as last time")
-        if setting.choices:
+        if setting.read is not None:
+            group.add_argument(setting.option, dest=setting.key, type=setting.read, metavar="DATA", help=said)
+        elif setting.choices:
             group.add_argument(setting.option, dest=setting.key, choices=setting.choices, help=said)
         else:
             read, letter = (_rate, "X") if setting.check is not None else (_int, "N")

@@ -11,7 +11,7 @@ class DatasetInfo:
     """The data of a run.
 
     Attributes:
-        name: Identifier: `mnist` or `digits`.
+        name: Identifier: `mnist`, `digits`, ...; for the user's own data the name of its folder or file.
         label: Display name, such as `8x8 digits (not MNIST)`.
         n_train, n_validation, n_test: Images per part.
         sha256: Digest of all pixels and labels, whichever files they were read from.
@@ -19,6 +19,8 @@ class DatasetInfo:
         note: Why this dataset was used instead of MNIST, and how to get MNIST; empty without a fallback.
         classes: Class names, by number; empty for a run recorded by an older version.
         side: Width and height of an image; 0 for a run recorded by an older version.
+        channels: 1 for grey images, 3 for colour ones.
+        framing: How drawings are framed for it, see `core.drawing`; empty if drawing makes no sense.
     """
 
     name: str
@@ -31,6 +33,13 @@ class DatasetInfo:
     note: str = ""
     classes: tuple[str, ...] = ()
     side: int = 0
+    channels: int = 1
+    framing: str = "mass"
+
+    @property
+    def shape(self) -> str:
+        """The size of an image in words: `28x28`, `32x32 colour`."""
+        return f"{self.side}x{self.side}{' colour' if self.channels > 1 else ''}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,30 @@ from typing import Final, TypeAlias
 
 PEN: Final = 1.3 / 28
 """Pen radius as a fraction of the image width; gives lines of MNIST's typical thickness."""
-BOX: Final = 20 / 28
-"""MNIST's digits were scaled to fit 20 of 28 pixels, then moved so that their centre of mass is in the middle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """How the images of a dataset were framed.
+
+    Attributes:
+        box: What the ink was scaled to fit, as a fraction of the image's width.
+        by_mass: Its centre of mass is in the middle, else the middle of the ink is.
+    """
+
+    box: float
+    by_mass: bool = False
+
+
+FRAMINGS: Final = {
+    "mass": Framing(20 / 28, by_mass=True),
+    "box": Framing(24 / 28),
+    "full": Framing(1.0),
+}
+"""MNIST's framing, EMNIST's with a border of two pixels, and that of sets whose characters fill the image.
+
+Source: the description of MNIST; Cohen et al., EMNIST: an extension of MNIST to handwritten letters, 2017.
+"""
 _SHORTEST: Final = 0.8 / 28
 """Pen movements shorter than this, below one pixel, are ignored."""
 
@@ -56,17 +78,15 @@ class Drawing:
         """Return an independent copy."""
         return Drawing([list(stroke) for stroke in self.strokes])
 
-    def centred(self, side: int) -> bytes:
-        """Return the drawing normalised as MNIST's images are: side x side grey values, 255 for ink.
-
-        Source: the description of MNIST: size normalised to a box of 20 x 20 pixels, centre of mass in the middle.
-        """
+    def framed(self, side: int, framing: str = "mass") -> bytes:
+        """Return the drawing as side x side grey values, 255 for ink, framed as a dataset's images: see `FRAMINGS`."""
         points = [point for stroke in self.strokes for point in stroke]
         if not points:
             return bytes(side * side)
         left, top = min(x for x, _ in points), min(y for _, y in points)
         extent = max(max(x for x, _ in points) - left, max(y for _, y in points) - top)
-        scale = (BOX - 2 * PEN) / extent if extent > 0 else 1.0
+        frame = FRAMINGS[framing]
+        scale = (frame.box - 2 * PEN) / extent if extent > 0 else 1.0
 
         def drawn(dx: float, dy: float) -> list[list[float]]:
             canvas = Canvas(side)
@@ -74,8 +94,13 @@ class Drawing:
                 canvas.draw([((x - left) * scale + dx, (y - top) * scale + dy) for x, y in stroke])
             return canvas.rows
 
-        # Drawn once to find the centre of mass, then again with it in the middle.
-        x, y = _centre_of_mass(drawn(PEN, PEN))
+        if frame.by_mass:
+            # Drawn once to find the centre of mass, then again with it in the middle.
+            x, y = _centre_of_mass(drawn(PEN, PEN))
+        else:
+            x, y = (
+                PEN + scale * (max(coordinates) - min(coordinates)) / 2 for coordinates in zip(*points, strict=True)
+            )
         rows = drawn(PEN + 0.5 - x, PEN + 0.5 - y)
         return bytes(round(255 * ink) for row in rows for ink in row)
 

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from statistics import median
 from typing import Final
 
+from mnist_tui.core.datasets import PUBLISHED
 from mnist_tui.core.spec import RunSpec, SweepSpec
 from mnist_tui.core.state import RunState
 
 DAY_S: Final = 86_400.0
-_IMAGES: Final = {"digits": 1_197}
+_IMAGES: Final = {"digits": 1_197} | {name: one.n_train - one.n_validation for name, one in PUBLISHED.items()}
 _IMAGES_OF_MNIST: Final = 50_000
 _EPOCH_S: Final = (0.16, 0.045, 0.0068)
 """Seconds per epoch on MNIST: constant, per feature, and per feature squared. Measured with the compiled step on one

@@ -385,7 +385,8 @@ class ValidationSet(Event):
         side: Width and height of an image.
         classes: Class names, by number.
         labels: Class of each image, one byte each.
-        images: Grey values, side x side bytes each, 255 for ink.
+        images: Pixels row by row: a grey value each, 255 for ink, or the values of red, green and blue.
+        channels: Values of a pixel: 1 or 3.
     """
 
     type: ClassVar[str] = "validation_set"
@@ -396,10 +397,11 @@ class ValidationSet(Event):
     classes: tuple[str, ...]
     labels: bytes = field(repr=False, metadata={"json": False})
     images: bytes = field(repr=False, metadata={"json": False})
+    channels: int = 1
 
     def image(self, at: int) -> bytes:
-        """Return the grey values of one image, row by row; blank for an index out of range."""
-        size = self.side * self.side
+        """Return the pixels of one image, row by row; blank for an index out of range."""
+        size = self.side * self.side * self.channels
         return self.images[at * size : (at + 1) * size].ljust(size, b"\0")
 
 

@@ -209,4 +209,4 @@ class Guess:
 
 
 Classifier: TypeAlias = Callable[[bytes], Guess]
-"""Classifies an image, given as side x side grey values; not thread-safe."""
+"""Classifies an image, given row by row as grey values or as values of red, green and blue; not thread-safe."""

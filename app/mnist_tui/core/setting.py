@@ -38,13 +38,15 @@ class Setting:
         option: Command-line option, such as `--batch-size`; empty if it has none.
         help: Help text of the option; empty to show only its default.
         low, high: The range of an integer.
-        choices: The allowed texts.
+        choices: The allowed texts; with `read`, the ones to choose from, besides which `check` allows others.
+        read: Completes a text that a user typed.
         is_optional: `None` is allowed, shown as `off`.
         check: Raises `UsageError` for an invalid value, if range and choices are not enough.
         stored: Values that older versions stored, but that users can no longer choose.
         steps: Values that a key steps through; if empty, integers change by one.
         example: Example input for the form.
         is_remembered: It is on the settings line and in the form, and saved for the next start.
+        is_quiet: It is on the settings line only while it differs from its default, or while that line has the focus.
         separates: Runs that differ in it are never averaged.
     """
 
@@ -59,13 +61,20 @@ class Setting:
     low: int = 0
     high: int = 0
     choices: tuple[str, ...] = ()
+    read: Callable[[str], str] | None = None
     is_optional: bool = False
     check: Callable[[object], None] | None = None
     stored: tuple[float, ...] = ()
     steps: Sequence[float] = ()
     example: str = ""
     is_remembered: bool = False
+    is_quiet: bool = False
     separates: bool = True
+
+    @property
+    def is_pick(self) -> bool:
+        """True if only the choices are allowed."""
+        return bool(self.choices) and self.read is None
 
     def validate(self, value: object) -> None:
         """Raise `UsageError` for an invalid value."""
@@ -87,6 +96,7 @@ class Setting:
         if self.is_optional and text.strip().lower() in ("", OFF):
             return None
         if self.choices:
+            text = self.read(text) if self.read is not None else text
             self.validate(text)
             return text
         if self.check is None:
@@ -101,7 +111,8 @@ class Setting:
     def stepped(self, value: SettingValue, step: int) -> SettingValue:
         """Return the value one step higher or lower; the same at either end."""
         if self.choices:
-            return self.choices[(self.choices.index(str(value)) + step) % len(self.choices)]
+            at = self.choices.index(str(value)) if value in self.choices else 0 if step < 0 else -1
+            return self.choices[(at + step) % len(self.choices)]
         if not self.steps:
             # Stay with integers: floats cannot represent large ones exactly.
             return min(max(int(value or 0) + step, self.low), self.high)

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from itertools import product
 from typing import Final
 
+from mnist_tui.core.datasets import DATASETS, MAX_SIDE, as_dataset, check_dataset
 from mnist_tui.core.numerals import count
 from mnist_tui.core.setting import MAX_DIGITS, check_int, check_rate, setting, settings_of, shown
 from mnist_tui.errors import UsageError
 
-DATASETS: Final = ("auto", "mnist", "digits")
 DEVICES: Final = ("auto", "cpu", "cuda", "mps")
 BACKENDS: Final = ("auto", "compiled", "torch")
 HIDDEN: Final = 1024
@@ -49,7 +49,9 @@ class RunSpec:
         seed: Seeds the weights and the order of the batches, 0 or more.
         batch_size: Images per step.
         learning_rate: Adam's step size. Infinity is accepted only from stored runs: older versions allowed it.
-        dataset: `mnist`, `digits`, or `auto`: MNIST if available, else the digits.
+        dataset: One of `DATASETS`; `auto` is MNIST if available, else the digits. Or the user's own data:
+            `folder:PATH`, with one folder of images per class, or `FILE.npz`, with arrays.
+        side: Width and height that images are resized to; `None` to keep them as they are.
         device: `cpu`, `cuda`, `mps`, or `auto`: the fastest one available.
         backend: `compiled`: loops compiled for this network on the CPU; `torch`: PyTorch alone; `auto`: the faster one.
         threads: CPU threads used for training; `None` lets the engine choose. With PyTorch alone, their number changes
@@ -135,8 +137,26 @@ class RunSpec:
         meaning="The dataset trained on.",
         line="data",
         option="--dataset",
+        help="one of " + ", ".join(DATASETS) + ", folder:PATH with a folder per class, or FILE.npz",
         choices=DATASETS,
+        check=check_dataset,
+        read=as_dataset,
+        example="mnist or folder:PATH",
         is_remembered=True,
+    )
+    side: int | None = setting(
+        None,
+        name="Side",
+        meaning="Width and height that images are resized to.",
+        option="--side",
+        help="resize images to N x N pixels (default: keep their size)",
+        low=4,
+        high=MAX_SIDE,
+        is_optional=True,
+        steps=(0, 8, 12, 16, 20, 24, 28, 32, 48, 64, 96, 128),
+        example="off",
+        is_remembered=True,
+        is_quiet=True,
     )
     device: str = setting(
         "auto",

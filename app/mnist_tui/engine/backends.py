@@ -6,6 +6,7 @@ from typing import Final
 
 import torch
 
+from mnist_tui.core.conditions import DatasetInfo
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.engine import kernel_cache
 from mnist_tui.engine.compiling import kernel_folder
@@ -16,6 +17,9 @@ from mnist_tui.errors import UsageError
 
 COMPILED_UP_TO: Final = 256
 """Largest number of features for which the compiled step was measured to be faster."""
+COMPILED_CLASSES: Final = 64
+"""Largest number of classes that the compiled step takes."""
+COMPILED_DATA: Final = f"grey images whose sides are multiples of 4, of up to {COMPILED_CLASSES} classes"
 
 
 def choose_backend(wish: str, device: torch.device, features: int) -> str:
@@ -29,6 +33,11 @@ def choose_backend(wish: str, device: torch.device, features: int) -> str:
     if wish != "auto":
         return wish
     return "compiled" if device.type == "cpu" and features <= COMPILED_UP_TO else "torch"
+
+
+def compiles(data: DatasetInfo) -> bool:
+    """Return whether the compiled step takes these images: `COMPILED_DATA`."""
+    return data.channels == 1 and data.side % 4 == 0 and len(data.classes) <= COMPILED_CLASSES
 
 
 def make_stepper(

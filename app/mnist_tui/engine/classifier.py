@@ -24,7 +24,8 @@ def load_classifier(checkpoint: bytes) -> Classifier:
     """
     try:
         weights = torch.load(io.BytesIO(checkpoint), map_location="cpu", weights_only=True)["model"]
-        model = BottleneckCNN(features=len(weights["conv1.bias"]), classes=len(weights["output.bias"]))
+        features, channels, *_ = weights["conv1.weight"].shape
+        model = BottleneckCNN(features, len(weights["output.bias"]), channels)
         model.load_state_dict(weights)
     except Exception as error:
         message = f"the checkpoint was not written by this version: {' '.join(str(error).split())[:200]}"
@@ -32,8 +33,8 @@ def load_classifier(checkpoint: bytes) -> Classifier:
     model.eval()
 
     def classify(image: bytes) -> Guess:
-        side = math.isqrt(len(image))
-        pixels = torch.frombuffer(bytearray(image), dtype=torch.uint8).view(1, 1, side, side)
+        side = math.isqrt(len(image) // channels)
+        pixels = torch.frombuffer(bytearray(image), dtype=torch.uint8).view(1, side, side, channels).permute(0, 3, 1, 2)
         with torch.inference_mode():
             values = model.bottleneck(as_input(pixels))
             chances = model.classify(values).softmax(dim=1)

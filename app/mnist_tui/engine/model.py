@@ -1,6 +1,6 @@
 """The report's network, with its width set by `features`.
 
-image 1 x 28 x 28
+image 1 x 28 x 28, or any other number of channels and size from 4 x 4 on
 conv 3x3, 1 -> features     max-pool 2   ReLU      features x 14 x 14
 conv 3x3, features -> features  max-pool 2   ReLU  features x 7 x 7
 global average pool                                features          the bottleneck
@@ -28,13 +28,14 @@ class BottleneckCNN(nn.Module):
     Args:
         features: Width of both convolutions and of the bottleneck, 1 or more.
         classes: Number of classes.
+        channels: Channels of an image: 1 for grey, 3 for colour.
 
-    Shapes: images (N, 1, 28, 28), float32 in [0, 1] -> logits (N, classes).
+    Shapes: images (N, channels, side, side), float32 in [0, 1] -> logits (N, classes).
     """
 
-    def __init__(self, features: int, classes: int) -> None:
+    def __init__(self, features: int, classes: int, channels: int = 1) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(1, features, kernel_size=3, padding=1)
+        self.conv1 = nn.Conv2d(channels, features, kernel_size=3, padding=1)
         self.conv2 = nn.Conv2d(features, features, kernel_size=3, padding=1)
         self.hidden = nn.Linear(features, HIDDEN)
         self.output = nn.Linear(HIDDEN, classes)
@@ -52,7 +53,7 @@ class BottleneckCNN(nn.Module):
         return logits
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the logits (N, classes) of images (N, 1, 28, 28)."""
+        """Return the logits (N, classes) of images (N, channels, side, side)."""
         return self.classify(self.bottleneck(images))
 
     @property
@@ -81,8 +82,8 @@ class BottleneckCNN(nn.Module):
         return sum(p.numel() for p in self.parameters())
 
 
-def build_model(features: int, classes: int, seed: int) -> BottleneckCNN:
+def build_model(features: int, classes: int, seed: int, channels: int = 1) -> BottleneckCNN:
     """Return a new network on the CPU; its weights depend only on `seed`, and the global generator is not touched."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return BottleneckCNN(features, classes)
+        return BottleneckCNN(features, classes, channels)

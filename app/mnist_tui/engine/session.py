@@ -13,7 +13,7 @@ from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import Event, Notice, RunStarted, SweepDone, SweepStarted, now
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec, new_run_id
-from mnist_tui.engine.backends import choose_backend
+from mnist_tui.engine.backends import COMPILED_DATA, choose_backend, compiles
 from mnist_tui.engine.compiling import compilation
 from mnist_tui.engine.cores import free_cores
 from mnist_tui.engine.data import Dataset, prepare_dataset, validation_set
@@ -25,7 +25,7 @@ from mnist_tui.errors import DataError, MnistTuiError, RunError, UsageError
 
 INTERVALS: Final = Intervals()
 
-_prepared: dict[tuple[str, int], Dataset] = {}
+_prepared: dict[tuple[str, int, int | None], Dataset] = {}
 """The cached dataset of this process, read and verified only once. Used only by the training thread."""
 
 
@@ -70,10 +70,17 @@ def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event
                 if control.queue_stopped:
                     break
                 backend = backend if compilation().usable else "torch"
+                if not compiles(dataset.info):
+                    backend = "torch"
+                    if spec.backend == "compiled":
+                        yield Notice(
+                            level="warning", message=f"PyTorch trains: the compiled step takes {COMPILED_DATA}."
+                        )
             free = free or free_cores()
             if (key := (dataset.info.sha256, spec.split_seed)) not in shown:
                 shown.add(key)
-                yield validation_set(dataset, spec.split_seed)
+                if (pictures := validation_set(dataset, spec.split_seed)) is not None:
+                    yield pictures
             done.append(queued.run)
             threads = choose_threads(spec.threads, spec.features, free)
             prepare_backend(device, threads)
@@ -116,7 +123,7 @@ def _unless_stopped(events: Iterator[Event], control: RunControl) -> Iterator[Ev
 
 def _dataset(spec: RunSpec, control: RunControl) -> Generator[Event, None, Dataset | None]:
     """Find or download the data; return `None` if the queue was stopped meanwhile."""
-    key = (spec.dataset, spec.split_seed)
+    key = (spec.dataset, spec.split_seed, spec.side)
     if key not in _prepared:
         _prepared.clear()
         steps = prepare_dataset(*key)
@@ -135,7 +142,8 @@ def _dataset(spec: RunSpec, control: RunControl) -> Generator[Event, None, Datas
 
 def as_before(spec: RunSpec, past: RunStarted) -> RunSpec:
     """Return the settings with the dataset, device, backend and threads that the run started with, where available."""
-    spec = replace(spec, dataset=past.dataset.name if past.dataset is not None else spec.dataset)
+    if spec.dataset == "auto" and past.dataset is not None:
+        spec = replace(spec, dataset=past.dataset.name)
     try:
         choose_device(past.machine.device)
     except UsageError:

@@ -23,7 +23,7 @@ MOMENTS = ("exp_avg", "exp_avg_sq")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of the data on the device: images (N, 1, side, side) as uint8 and labels (N,) as int64."""
+    """One part of the data on the device: images (N, channels, side, side) as uint8 and labels (N,) as int64."""
 
     images: Tensor
     labels: Tensor

@@ -232,8 +232,8 @@ class Store(RunReader):
             return
         # Level 1: higher ones take a second to save a few per cent.
         images = zlib.compress(event.images, 1)
-        row = (*key, event.side, json.dumps(event.classes), event.labels, images)
-        self._write(("INSERT OR IGNORE INTO validation_sets VALUES (?, ?, ?, ?, ?, ?)", row))
+        row = (*key, event.side, json.dumps(event.classes), event.labels, images, event.channels)
+        self._write(("INSERT OR IGNORE INTO validation_sets VALUES (?, ?, ?, ?, ?, ?, ?)", row))
 
     def add_points(self, run: str, points: Mapping[str, Sequence[Point]]) -> None:
         """Add what a script logged at its steps, durably.

@@ -42,7 +42,9 @@ _INSIGHT_EPOCHS: Final = "SELECT epoch FROM insights WHERE run = ? ORDER BY epoc
 _LABELS: Final = "SELECT run, name, tags, note, deleted_at FROM labels"
 _SOME: Final = 3
 """Maximum number of runs that a message names."""
-_VALIDATION_SET: Final = "SELECT side, classes, labels, images FROM validation_sets WHERE sha256 = ? AND split_seed = ?"
+_VALIDATION_SET: Final = (
+    "SELECT side, classes, labels, images, channels FROM validation_sets WHERE sha256 = ? AND split_seed = ?"
+)
 
 Known: TypeAlias = dict[str, tuple[tuple[Any, ...], RunState]]
 """Ended runs by id, with the row that they were read from."""
@@ -302,7 +304,7 @@ class RunReader:
             return None
         rows = self._connection.query(_VALIDATION_SET, *key)
         try:
-            for side, classes, labels, images in rows:
+            for side, classes, labels, images, channels in rows:
                 found = ValidationSet(
                     sha256=key[0],
                     split_seed=key[1],
@@ -310,8 +312,9 @@ class RunReader:
                     classes=tuple(map(str, json.loads(classes))),
                     labels=bytes(labels),
                     images=zlib.decompress(images),
+                    channels=int(channels),
                 )
-                if found.side < 1 or len(found.images) != len(found.labels) * found.side**2:
+                if found.side < 1 or len(found.images) != len(found.labels) * found.side**2 * found.channels:
                     raise ValueError("their number and size do not match")
                 if any(label >= len(found.classes) for label in found.labels):
                     raise ValueError("one has an unknown class")

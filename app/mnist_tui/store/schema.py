@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-VERSION: Final = 6
+VERSION: Final = 7
 """PRAGMA user_version of the tables below."""
 
 TABLES: Final = """
@@ -123,6 +123,10 @@ CREATE TABLE points (
     vals BLOB NOT NULL,               -- little-endian 64-bit floats
     PRIMARY KEY (metric, at)
 ) STRICT
+""",
+    # Colour images.
+    """
+ALTER TABLE validation_sets ADD COLUMN channels INTEGER NOT NULL DEFAULT 1
 """,
 )
 """Migrations by the version they start from; `TABLES` is version 1."""

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from textual.app import App
 
+from mnist_tui.core.conditions import DatasetInfo
 from mnist_tui.core.drawing import Drawing
 from mnist_tui.core.state import RunState
 from mnist_tui.errors import MnistTuiError
@@ -113,21 +114,24 @@ class InsightTabs:
             return
         self._asked_at = time.monotonic()
         self._asks = False
-        drawing, side = self._app.query_one(PadView).drawing, run.dataset.side if run.dataset is not None else 0
+        drawing, data = self._app.query_one(PadView).drawing, run.dataset
         view = self._app.query_one(DrawView)
         if drawing.is_empty:
             view.tell(None)
-        elif self._classifier is None or not side:
+        elif self._classifier is None or data is None or not data.side or not data.framing:
             view.tell(None, "This run's network cannot classify drawings.")
         else:
             self._is_asking = True
-            question = partial(self._answer, view, self._classifier, run.run, drawing.copy(), side)
+            question = partial(self._answer, view, self._classifier, run.run, drawing.copy(), data)
             self._app.run_worker(question, thread=True)
 
-    def _answer(self, view: DrawView, classifier: DrawingClassifier, run: str, drawing: Drawing, side: int) -> None:
+    def _answer(
+        self, view: DrawView, classifier: DrawingClassifier, run: str, drawing: Drawing, data: DatasetInfo
+    ) -> None:
         answer = None
         try:
-            answer, why = classifier.ask(run, drawing.centred(side)), "This run has no checkpoint yet."
+            image = drawing.framed(data.side, data.framing)
+            answer, why = classifier.ask(run, image), "This run has no checkpoint yet."
         except MnistTuiError as error:
             why = str(error)
         except Exception as error:  # noqa: BLE001 - a drawing must not crash training

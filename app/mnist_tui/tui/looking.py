@@ -11,7 +11,7 @@ from textual.widgets import DataTable, TabbedContent
 
 from mnist_tui.tui.painter import Painter
 from mnist_tui.tui.screens.log import LogScreen
-from mnist_tui.tui.tabs import TABS_OF
+from mnist_tui.tui.tabs import TABS_OF, why_hidden
 from mnist_tui.tui.themes import THEMES
 from mnist_tui.tui.ui import Ui
 from mnist_tui.tui.widgets.digits import DigitsView
@@ -59,10 +59,8 @@ class Looking:
     def action_tab(self, name: str) -> None:
         """Show a tab and give its main table the focus."""
         tab = "runs-pane" if name == "runs" else name
-        shown = self._work.shown
-        is_hidden = name in ("features", "draw") or (name == "errors" and shown is not None and shown.dataset is None)
-        if is_hidden and shown is not None and shown.network is None:
-            self._ui.tell("This tab shows what the built-in network learned; this run belongs to a script.")
+        if why := why_hidden(name, self._work.shown):
+            self._ui.tell(why)
             return
         self._ui.go_to(tab)
         self._ui.redraw()

@@ -9,6 +9,7 @@ from textual.widgets import TabbedContent
 
 from mnist_tui.tui.insight import InsightTabs
 from mnist_tui.tui.screenmodel import ScreenModel
+from mnist_tui.tui.tabs import SOMETIMES, why_hidden
 from mnist_tui.tui.widgets.keys import KeyBar
 from mnist_tui.tui.widgets.live import LiveView
 from mnist_tui.tui.widgets.progress import ProgressStrip
@@ -33,7 +34,7 @@ class Painter:
     def __init__(self, app: App[None], work: Workspace, insight: InsightTabs) -> None:
         self._app, self._work, self.insight = app, work, insight
         self._turns = False
-        self._applies = False, True
+        self._applies: tuple[bool, tuple[str, ...]] = (False, ())
 
     # Cached: querying these ten times a second would be half of the CPU use of an idle app.
 
@@ -77,16 +78,16 @@ class Painter:
                 self.show_preview()
 
     def _show_what_applies(self, model: ScreenModel) -> None:
-        """Hide what has no meaning for a script's run: the settings of the next run, and tabs on what was learned."""
+        """Hide what has no meaning for the run: a script's settings of the next run, and tabs with nothing to show."""
         is_script = model.run is not None and model.run.network is None
-        has_answers = not is_script or (model.run is not None and model.run.dataset is not None)
-        shown = is_script and not model.is_live, has_answers
+        hidden = tuple(tab for tab in SOMETIMES if why_hidden(tab, model.run))
+        shown = is_script and not model.is_live, hidden
         if shown == self._applies:
             return
         self._applies = shown
         self._app.query_one(SettingsBar).display = not shown[0]
-        for tab, fits in (("errors", has_answers), ("features", not is_script), ("draw", not is_script)):
-            (self._tabs.show_tab if fits else self._tabs.hide_tab)(tab)
+        for tab in SOMETIMES:
+            (self._tabs.hide_tab if tab in hidden else self._tabs.show_tab)(tab)
 
     def show_preview(self) -> None:
         """Show the curves of the marked runs, and the run under the cursor."""

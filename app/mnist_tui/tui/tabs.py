@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from mnist_tui.core.state import RunState
+from mnist_tui.report.formatting import printable
 from mnist_tui.tui.command import Command
 from mnist_tui.tui.commands import LEARNED, RUNS
 
@@ -32,6 +34,8 @@ TABS_OF: Final = {
     "matrix_view": ("errors",),
 }
 """Tabs in which an action works, by name; actions not listed work in all tabs."""
+SOMETIMES: Final = ("errors", "features", "draw")
+"""Tabs that not every run has something to show in."""
 GROUP_OF: Final = {"runs-pane": RUNS, "errors": LEARNED, "features": LEARNED}
 """The group of commands that help and palette begin with, by the visible tab; otherwise they begin with training."""
 TAB_NAMES: Final = {
@@ -41,6 +45,17 @@ TAB_NAMES: Final = {
     "features": "the Features tab (4)",
     "draw": "the Draw tab (5)",
 }
+
+
+def why_hidden(tab: str, run: RunState | None) -> str:
+    """Return why a tab has nothing to show of a run, as a sentence; empty if it has."""
+    if run is None:
+        return ""
+    if run.network is None and (tab in ("features", "draw") or (tab == "errors" and run.dataset is None)):
+        return "This tab shows what the built-in network learned; this run belongs to a script."
+    if tab == "draw" and run.dataset is not None and not run.dataset.framing:
+        return f"Nobody can draw what this run was trained on ({printable(run.dataset.label)})."
+    return ""
 
 
 def places(command: Command) -> str:

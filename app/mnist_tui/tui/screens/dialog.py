@@ -18,6 +18,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import ModalScreen
+from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
@@ -129,8 +130,8 @@ class Dialog(ModalScreen[T | None]):
         return self.app.size.height >= 3 * fields + _AROUND
 
 
-def entry(value: str, *, framed: bool, key: str | None = None, example: str = "") -> Input:
-    """Return an input field, with an example as its placeholder."""
+def entry(value: str, *, framed: bool, key: str | None = None, example: str = "", choices: Sequence[str] = ()) -> Input:
+    """Return an input field, with an example as its placeholder; it suggests the rest of a choice that was begun."""
     return Input(
         value,
         id=key,
@@ -138,11 +139,14 @@ def entry(value: str, *, framed: bool, key: str | None = None, example: str = ""
         compact=not framed,
         select_on_focus=True,
         classes="-framed" if framed else "",
+        suggester=SuggestFromList(choices) if choices else None,
     )
 
 
-def field(key: str, title: str, value: str, example: str, *, framed: bool) -> Iterable[Widget]:
+def field(
+    key: str, title: str, value: str, example: str, *, framed: bool, choices: Sequence[str] = ()
+) -> Iterable[Widget]:
     """Yield a titled input field and the place for its error."""
     label = Label(title, classes="-framed" if framed else "")
-    yield Horizontal(label, entry(value, framed=framed, key=key, example=example), classes="row")
+    yield Horizontal(label, entry(value, framed=framed, key=key, example=example, choices=choices), classes="row")
     yield Static("", id=f"{key}-error", classes="error", markup=False)

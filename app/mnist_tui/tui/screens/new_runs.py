@@ -91,22 +91,22 @@ class NewRunsScreen(Dialog[NewRuns]):
 
     def box(self) -> ComposeResult:
         """One line per setting."""
-        typed = [(_id(s), _title(s), _value(s, self._spec), s.example) for s in _SETTINGS if not s.choices]
+        typed = [(_id(s), _title(s), _value(s, self._spec), s.example, s.choices) for s in _SETTINGS if not s.is_pick]
         if self._jobs is not None:
-            typed.append(("jobs", "Parallel runs", str(self._jobs), "1"))
+            typed.append(("jobs", "Parallel runs", str(self._jobs), "1", ()))
         framed = self.has_room(len(_SETTINGS) + 1)
         with VerticalScroll(classes="dialog", can_focus=False) as box:
             box.border_title = "New runs"
             yield Static("Lists such as 10,20 and ranges such as 1-5 make a grid: every combination.", classes="hint")
-            for key, title, value, example in typed:
-                yield from field(key, title, value, example, framed=framed)
+            for key, title, value, example, choices in typed:
+                yield from field(key, title, value, example, framed=framed, choices=choices)
             for s in _SETTINGS:
-                if s.choices:
-                    choices = [(choice, choice) for choice in s.choices]
+                if s.is_pick:
+                    options = [(choice, choice) for choice in s.choices]
                     value = getattr(self._spec, s.key)
                     with Horizontal(classes="row"):
                         yield Label(s.name)
-                        yield Select(choices, value=value, id=_id(s), allow_blank=False, compact=True)
+                        yield Select(options, value=value, id=_id(s), allow_blank=False, compact=True)
             yield Static("", id="count", classes="hint")
             yield Static("", id="error", classes="error", markup=False)
             with Horizontal(classes="buttons"):
@@ -132,7 +132,7 @@ class NewRunsScreen(Dialog[NewRuns]):
 
         values: dict[str, Any] = {}
         for s in _SETTINGS:
-            if s.choices:
+            if s.is_pick:
                 values[s.key] = str(self.query_one(f"#{_id(s)}", Select).value)
             elif s.key not in _GRID:
                 values[s.key] = typed(_id(s), s.parse)

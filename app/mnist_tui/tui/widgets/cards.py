@@ -36,6 +36,10 @@ MOST_READINGS = 120
 """Maximum number of classes shown."""
 
 
+_USUAL_SHAPES = ("28x28", "0x0")
+"""Sizes of images that are not worth a word: MNIST's, and an unknown one."""
+
+
 def two_columns(pairs: Iterable[tuple[str, str | Content]]) -> Content:
     """Return titles and values in two columns, one pair per line."""
     rows = [Content.assemble((f"{name:<10}", "$text-muted"), value) for name, value in pairs]
@@ -90,7 +94,7 @@ class RunCard(Card):
         if run.dataset is not None and run.network is not None:
             data = run.dataset
             pairs += [
-                ("data", printable(data.label)),
+                ("data", f"{printable(data.label)}{'' if data.shape in _USUAL_SHAPES else f', {data.shape}'}"),
                 ("split", f"{data.n_train:,}/{data.n_validation:,}/{data.n_test:,}"),
             ]
         if run.machine is not None:

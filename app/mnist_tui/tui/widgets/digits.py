@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar, Final
 
+from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
@@ -14,7 +16,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from mnist_tui.core.events import ValidationSet
-from mnist_tui.report.digits import LEVELS, half_blocks, size_of
+from mnist_tui.report.digits import LEVELS, Pixel, half_blocks, size_of
 
 SMALL: Final = 2
 """Downscaling factor when many images are shown."""
@@ -61,7 +63,7 @@ class DigitsView(Widget, can_focus=True):
         self._tiles: Sequence[Tile] = ()
         self._titles: Sequence[str] = ()
         self._first = 0
-        self._styles: dict[tuple[int, int], Style] = {}
+        self._styles: dict[tuple[Pixel, Pixel], Style] = {}
         self._lines: list[list[Segment]] | None = None
 
     def show(
@@ -162,13 +164,20 @@ class DigitsView(Widget, can_focus=True):
             )
         return lines
 
-    def _pixels(self, row: Sequence[tuple[int, int]]) -> list[Segment]:
+    def _pixels(self, row: Sequence[tuple[Pixel, Pixel]]) -> list[Segment]:
         self._styles = self._styles or shades_of(self)
-        return [Segment("▀", self._styles[pair]) for pair in row]
+        return [Segment("▀", self._styles.get(pair) or _in_colour(*pair)) for pair in row]
 
 
-def shades_of(widget: Widget) -> dict[tuple[int, int], Style]:
-    """Return the style of each (upper, lower) pair of shades, in the colours of a widget."""
+def shades_of(widget: Widget) -> dict[tuple[Pixel, Pixel], Style]:
+    """Return the style of each (upper, lower) pair of shades of grey, in the colours of a widget."""
     _, _, background, color = widget.colors
     shades = [background.blend(color, level / (LEVELS - 1), 1).rich_color for level in range(LEVELS)]
-    return {(a, b): Style(color=shades[a], bgcolor=shades[b]) for a in range(LEVELS) for b in range(LEVELS)}
+    return {((a,), (b,)): Style(color=shades[a], bgcolor=shades[b]) for a in range(LEVELS) for b in range(LEVELS)}
+
+
+@lru_cache(maxsize=4_096)
+def _in_colour(upper: Pixel, lower: Pixel) -> Style:
+    """Return the style of a pair of pixels in colours of their own, which no theme changes."""
+    above, below = (Color.from_rgb(*(255 * level // (LEVELS - 1) for level in pixel)) for pixel in (upper, lower))
+    return Style(color=above, bgcolor=below)

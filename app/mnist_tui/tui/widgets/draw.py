@@ -114,9 +114,18 @@ class DrawView(Container):
     def _refresh_answer(self) -> None:
         run = self._scene.run
         names = self._scene.names if self._scene.insight is not None else _names(run)
-        hint = "No run yet. Press r to start one." if run is None else "Draw a digit."
+        hint = "No run yet. Press r to start one." if run is None else f"Draw {_drawable(names)}."
         self.query_one(GuessCard).show(run, names, self._answer, printable(self._why) or hint)
         self.query_one("#draw-map", MapView).mark(self._answer.guess.values if self._answer is not None else ())
+
+
+def _drawable(names: tuple[str, ...]) -> str:
+    """Return what can be drawn, for a sentence: `a digit`, `a letter`, `one of: o, ki, su`."""
+    if all(name.isdecimal() for name in names):
+        return "a digit"
+    if all(len(name) == 1 for name in names):
+        return "a letter or a digit" if any(name.isdecimal() for name in names) else "a letter"
+    return f"one of: {', '.join(map(printable, names))}"
 
 
 def _names(run: RunState | None) -> tuple[str, ...]:

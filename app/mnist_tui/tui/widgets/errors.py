@@ -72,7 +72,7 @@ class MatrixView(Widget, can_focus=True):
         self._is_still = still
         self._scene = Scene()
         self._view = View.COUNTS
-        self._top = 0
+        self._top = self._left = 0
         self._cells: list[list[Cell]] = []
         self._drawn: tuple[View, int] | None = None
         self.cursor = (0, 0)
@@ -112,7 +112,7 @@ class MatrixView(Widget, can_focus=True):
         if self._scene.insight is None or offset is None:
             return
         first, room, height, _ = self._places(self._scene.insight)
-        row, column = self._top + (offset.y - _ABOVE) // height, (offset.x - first) // room
+        row, column = self._top + (offset.y - _ABOVE) // height, self._left + (offset.x - first) // room
         count = len(self._scene.insight.confusion)
         if offset.y < _ABOVE or not (0 <= row < count and 0 <= column < count and offset.x >= first):
             return
@@ -150,18 +150,19 @@ class MatrixView(Widget, can_focus=True):
             text = in_words(insight, self._scene.names, label, predicted, other if view.is_change else None)
             what = view if len(text) + 3 + len(view) <= self.size.width else view.short
             return [Segment(text, names), Segment(f"   {what}", muted)]
+        self._scroll(insight, height, self._columns(insight))
+        columns = range(self._left, min(self._left + self._columns(insight), len(insight.confusion)))
         if y == 1:
-            return [Segment(self._axes(insight, height), muted)]
+            return [Segment(self._axes(insight, height, len(columns)), muted)]
         if y == _ABOVE - 1:
             return [
                 Segment(" " * first, self.rich_style),
                 *(
-                    Segment(f"{name[: room - 1]:>{room - 1}} ", names + Style(reverse=at == predicted))
-                    for at, name in enumerate(self._scene.names)
+                    Segment(f"{self._scene.names[at][: room - 1]:>{room - 1}} ", names + Style(reverse=at == predicted))
+                    for at in columns
                 ),
                 Segment("accuracy" if shares else "", muted),
             ]
-        self._scroll(insight, height)
         row, line = divmod(y - _ABOVE, height)
         row += self._top
         if row >= len(insight.confusion):
@@ -171,25 +172,35 @@ class MatrixView(Widget, can_focus=True):
         segments = [Segment(f"{name:<{first}}", names + Style(reverse=row == label and middle))]
         if self._drawn != (view, room):
             self._cells, self._drawn = matrix(insight, view, other, room - 1), (view, room)
-        for at, cell in enumerate(self._cells[row]):
-            text = cell.text if middle else ""
+        for at in columns:
+            cell = self._cells[row][at]
+            # Where numbers do not fit, the colour has to do; the first line says more about the cell of the cursor.
+            text = cell.text if middle and len(cell.text) < room else ""
             segments.append(Segment(f"{text:>{room - 1}} ", self._style(cell, chosen=(row, at) == self.cursor)))
         if shares and middle:
             segments.append(Segment(f"{format_percent(insight.class_accuracy[row], 1):>{_RIGHT}}", muted))
         return segments
 
-    def _axes(self, insight: Insight, height: int) -> str:
-        """Return the titles of the axes, and which rows are in view if these are not all."""
-        self._scroll(insight, height)
+    def _axes(self, insight: Insight, height: int, columns: int) -> str:
+        """Return the titles of the axes, and which rows and columns are in view if these are not all."""
         count, rows = len(insight.confusion), max(1, (self.size.height - _ABOVE) // height)
         part = f"   rows {self._top + 1}-{self._top + rows} of {count}" if rows < count else ""
+        if columns < count:
+            part += f"   columns {self._left + 1}-{self._left + columns} of {count}"
         return f"true ↓  predicted →{part}"
 
-    def _scroll(self, insight: Insight, height: int) -> None:
-        """Scroll to keep the cursor in view if not all rows fit."""
-        rows = max(1, (self.size.height - _ABOVE) // height)
-        self._top = min(self._top, self.cursor[0], max(0, len(insight.confusion) - rows))
+    def _columns(self, insight: Insight) -> int:
+        """Return how many columns fit."""
+        first, room, _, shares = self._places(insight)
+        return max(1, (self.size.width - first - (_RIGHT if shares else 0)) // room)
+
+    def _scroll(self, insight: Insight, height: int, columns: int) -> None:
+        """Scroll to keep the cursor in view if not all rows and columns fit."""
+        rows, count = max(1, (self.size.height - _ABOVE) // height), len(insight.confusion)
+        self._top = min(self._top, self.cursor[0], max(0, count - rows))
         self._top = max(self._top, self.cursor[0] - rows + 1)
+        self._left = min(self._left, self.cursor[1], max(0, count - columns))
+        self._left = max(self._left, self.cursor[1] - columns + 1)
 
     def _style(self, cell: Cell, *, chosen: bool) -> Style:
         _, _, background, color = self.colors

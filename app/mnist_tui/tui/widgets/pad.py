@@ -16,7 +16,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from mnist_tui.core.drawing import PEN, Canvas, Drawing, Point
-from mnist_tui.report.digits import LEVELS
+from mnist_tui.report.digits import LEVELS, Pixel
 from mnist_tui.tui.widgets.digits import shades_of
 
 STEP: Final = 1 / 28
@@ -55,7 +55,7 @@ class PadView(Widget, can_focus=True):
         self._pen: Point = (0.5, 0.5)
         self._drags = False
         self._canvas = Canvas(1)
-        self._styles: dict[tuple[int, int], Style] = {}
+        self._styles: dict[tuple[Pixel, Pixel], Style] = {}
 
     @property
     def side(self) -> int:
@@ -184,11 +184,11 @@ class PadView(Widget, can_focus=True):
         top = LEVELS - 1
         segments = [
             Segment("▀" * len([*same]), self._styles[pair])
-            for pair, same in groupby((round(a * top), round(b * top)) for a, b in zip(upper, lower, strict=True))
+            for pair, same in groupby(((round(a * top),), (round(b * top),)) for a, b in zip(upper, lower, strict=True))
         ]
         column, row = (min(int(share * side), side - 1) for share in self._pen)
         if self.has_focus and row // 2 == y and not self._drags:
-            pen = Strip([Segment("●" if self.is_down else "○", self._styles[top, 4])])
+            pen = Strip([Segment("●" if self.is_down else "○", self._styles[(top,), (4,)])])
             line = Strip(segments)
             strip = Strip.join([line.crop(0, column), pen, line.crop(column + 1)])
         else:

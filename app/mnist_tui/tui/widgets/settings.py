@@ -18,6 +18,7 @@ from mnist_tui.tui.screenmodel import ScreenModel
 
 FIELDS: Final = tuple(setting for setting in SETTINGS if setting.is_remembered)
 """Settings in the order in which they are shown."""
+_USUAL: Final = RunSpec()
 _ARROWS: Final = ("epochs", "features")
 """Settings that have dedicated keys and clickable arrows."""
 
@@ -109,7 +110,7 @@ class SettingsBar(Static, can_focus=True):
         if self._spec is None:
             return
         label = Content.styled("Next run" if self._live else "Settings", "bold")
-        fields = [self._field(self._spec, setting) for setting in FIELDS]
+        fields = [self._field(self._spec, setting) for setting in FIELDS if self.has_focus or self._is_told(setting)]
         first = 0
         while self.has_focus and first < self._at and not self._fits([label, *fields[first : self._at + 1]]):
             first += 1
@@ -122,6 +123,10 @@ class SettingsBar(Static, can_focus=True):
                 break
             shown.append(field)
         self.update(Content("  ").join(shown), layout=False)
+
+    def _is_told(self, setting: Setting) -> bool:
+        """Return whether a setting is shown without the focus."""
+        return not setting.is_quiet or getattr(self._spec, setting.key) != getattr(_USUAL, setting.key)
 
     def _fits(self, parts: Sequence[Content]) -> bool:
         return sum(part.cell_length + 2 for part in parts) - 2 <= self.size.width - 2

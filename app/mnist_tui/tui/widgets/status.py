@@ -136,8 +136,9 @@ class StatusLine(Static):
         if run.machine is not None:
             parts.append((8, "$text-muted", format_device(run.machine)))
         if run.dataset is not None and run.network is not None:
-            fallback = run.dataset.name != "mnist"
-            parts.append((1 if fallback else 5, "bold $text-warning" if fallback else "", printable(run.dataset.label)))
+            data = run.dataset
+            importance = 5 if data.name == "mnist" else 1
+            parts.append((importance, "bold $text-warning" if data.note else "", printable(data.label)))
         return parts
 
     def _refit(self) -> None:

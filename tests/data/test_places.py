@@ -6,10 +6,10 @@ import hashlib
 import pytest
 
 from mnist_tui.core.events import Notice
-from mnist_tui.engine.places import download_place, outlook, places
+from mnist_tui.data.places import download_place, outlook, places
 from mnist_tui.errors import DataError
 from mnist_tui.store.home import home
-from tests.engine.test_data import GOOD, fill, make_catalogue, packed, prepare, put, roots
+from tests.data.test_parts import GOOD, fill, made_source, packed, prepare, put, roots
 
 __all__ = ["roots"]
 
@@ -37,24 +37,28 @@ def test_files_are_found_near_the_named_folder(roots, monkeypatch, named, files_
     assert not [event for event in told if isinstance(event, Notice)]
 
 
+def known_by_content():
+    digest = hashlib.sha256()
+    for name, content in GOOD.items():
+        digest.update(content[16 if "images" in name else 8 :])
+    return made_source(sha256=digest.hexdigest())
+
+
 @pytest.mark.parametrize("repack", [False, True])
 def test_files_named_with_a_dot_do_as_well(roots, repack):
     dotted = {name.replace("-idx", ".idx"): content for name, content in GOOD.items()}
     put(roots[0], packed(dotted) if repack else dotted)
-    assert prepare()[1].info.n_test == 30
+    assert prepare(source=known_by_content())[1].info.n_test == 30
 
 
 def test_files_that_were_packed_again_are_known_by_their_content(roots):
-    digest = hashlib.sha256()
-    for name, content in GOOD.items():
-        digest.update(content[16 if "images" in name else 8 :])
-    catalogue = make_catalogue(sha256=digest.hexdigest())
+    source = known_by_content()
     folder = put(roots[0], {f"{name}.gz": gzip.compress(content, 1, mtime=5) for name, content in GOOD.items()})
-    assert prepare(catalogue=catalogue)[1].info.source == str(folder)
+    assert prepare(source=source)[1].info.source == str(folder)
     other = {**GOOD, "t10k-labels-idx1-ubyte": GOOD["t10k-labels-idx1-ubyte"][:-1] + b"\3"}
     put(roots[0], {f"{name}.gz": gzip.compress(content, 1) for name, content in other.items()})
     with pytest.raises(DataError, match="could not be downloaded"):
-        prepare(catalogue=catalogue)
+        prepare(source=source)
 
 
 @pytest.mark.parametrize(("named", "target"), [(".", "MNIST/raw"), ("MNIST", "MNIST/raw"), ("MNIST/raw", "MNIST/raw")])
@@ -82,7 +86,7 @@ def test_a_proxy_that_fails_is_blamed_and_not_the_mirror(roots, monkeypatch, var
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, proxy)
     with pytest.raises(DataError, match=said):
-        prepare(catalogue=make_catalogue(mirrors=("http://mirror.invalid/",)))
+        prepare(source=made_source(mirrors=("http://mirror.invalid/",)))
 
 
 def test_the_outlook_names_the_folder_or_says_what_will_be_trained_instead(roots):

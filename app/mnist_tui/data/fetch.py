@@ -36,10 +36,7 @@ BACK_OFF_S: Final = 0.5
 CHUNK_BYTES: Final = 1 << 16
 LOCK: Final = ".download.lock"
 MAX_FILE_BYTES: Final = 64 << 20
-"""Maximum size of an MNIST file, packed or unpacked."""
-NEXT_STEP: Final = (
-    "Check the network and try again, or put the files into MNIST/raw/ of a folder named by MNIST_TUI_DATA"
-)
+"""Maximum size of a file, packed or unpacked, unless it is known to be larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +46,23 @@ class RemoteFile:
     Attributes:
         name: Its name, both under the mirror's URL and in the folder.
         md5: The expected digest.
+        max_bytes: Its maximum size.
     """
 
     name: str
     md5: str
+    max_bytes: int = MAX_FILE_BYTES
 
     def is_good_in(self, folder: Path) -> bool:
         """Return whether the folder contains the file with the expected digest."""
-        if unfit(folder / self.name):
+        if unfit(folder / self.name, self.max_bytes):
             return False
         with suppress(OSError), (folder / self.name).open("rb") as stream:
             return hashlib.file_digest(stream, _md5).hexdigest() == self.md5
         return False
 
 
-def unfit(path: Path) -> str:
+def unfit(path: Path, max_bytes: int = MAX_FILE_BYTES) -> str:
     """Return why a file cannot be read, or an empty string: reading a pipe would hang, and a device never ends."""
     try:
         status = path.stat()
@@ -73,7 +72,7 @@ def unfit(path: Path) -> str:
         return "it is not a regular file"
     if not status.st_size:
         return "it is empty"
-    return f"it is larger than {MAX_FILE_BYTES >> 20} MiB" if status.st_size > MAX_FILE_BYTES else ""
+    return f"it is larger than {max_bytes >> 20} MiB" if status.st_size > max_bytes else ""
 
 
 class _Unusable(Exception):  # noqa: N818 - says why a mirror failed; the next one is tried
@@ -84,8 +83,16 @@ def _md5() -> hashlib._Hash:
     return hashlib.md5(usedforsecurity=False)
 
 
-def fetch_files(files: Sequence[RemoteFile], mirrors: Sequence[str], folder: Path) -> Generator[Preparing, None, None]:
+def fetch_files(
+    files: Sequence[RemoteFile], mirrors: Sequence[str], folder: Path, label: str
+) -> Generator[Preparing, None, None]:
     """Download the missing files; a second process waits and uses what the first one downloaded.
+
+    Args:
+        files: The files.
+        mirrors: URLs that they are below.
+        folder: Where to put them.
+        label: What they are, for messages.
 
     Raises:
         DataError: No mirror served a valid file, or the folder is not writable.
@@ -104,7 +111,7 @@ def fetch_files(files: Sequence[RemoteFile], mirrors: Sequence[str], folder: Pat
         try:
             for number, file in enumerate(files):
                 if not file.is_good_in(folder):
-                    yield from _fetch_file(file, mirrors, folder, number, len(files))
+                    yield from _fetch_file(file, mirrors, folder, label, (number, len(files)))
         finally:
             lock.release()
     except OSError as error:
@@ -134,7 +141,7 @@ def _explain_disk(folder: Path, error: OSError) -> str:
 
 
 def _fetch_file(
-    file: RemoteFile, mirrors: Sequence[str], folder: Path, number: int, total: int
+    file: RemoteFile, mirrors: Sequence[str], folder: Path, label: str, count: tuple[int, int]
 ) -> Generator[Preparing, None, None]:
     reasons: dict[str, str] = {}
     for attempt in range(ROUNDS):
@@ -142,13 +149,17 @@ def _fetch_file(
             time.sleep(BACK_OFF_S)
         for mirror in mirrors:
             try:
-                yield from _fetch_from(mirror, file, folder, number, total)
+                yield from _fetch_from(mirror, file, folder, *count)
             except _Unusable as unusable:
                 reasons[mirror] = str(unusable)
             else:
                 return
     told = "; ".join(f"{without_password(mirror)} {reason}" for mirror, reason in reasons.items())
-    raise DataError(f"MNIST could not be downloaded: {told or 'no mirror is set'}", NEXT_STEP)
+    raise DataError(
+        f"{label} could not be downloaded: {told or 'no mirror is set'}",
+        f"Check the network and try again, or put the files into {folder}, or name a folder that has them with "
+        "MNIST_TUI_DATA",
+    )
 
 
 def _fetch_from(
@@ -159,7 +170,7 @@ def _fetch_from(
     part = folder / f".{file.name}.part"
     yield Preparing(message=f"downloading {file.name}", fraction=number / total)
     try:
-        digest, start = yield from _stream(f"{mirror.rstrip('/')}/{file.name}", part, file.name, number, total)
+        digest, start = yield from _stream(f"{mirror.rstrip('/')}/{file.name}", part, file, number, total)
         if digest != file.md5:
             page = start.lstrip()[:1] == b"<"
             raise _Unusable("sent a web page instead of the file" if page else "sent a file with the wrong content")
@@ -169,22 +180,22 @@ def _fetch_from(
 
 
 def _stream(
-    address: str, part: Path, name: str, number: int, total: int
+    address: str, part: Path, file: RemoteFile, number: int, total: int
 ) -> Generator[Preparing, None, tuple[str, bytes]]:
     """Write a response to a file; return its MD5 and its first bytes."""
     digest, start = _md5(), b""
-    with part.open("wb") as stream, closing(_chunks(address)) as chunks:
+    with part.open("wb") as stream, closing(_chunks(address, file.max_bytes)) as chunks:
         for chunk, share in chunks:
             stream.write(chunk)
             digest.update(chunk)
             start = start or chunk[:64]
-            yield Preparing(message=f"downloading {name}", fraction=(number + share) / total)
+            yield Preparing(message=f"downloading {file.name}", fraction=(number + share) / total)
         stream.flush()
         os.fsync(stream.fileno())
     return digest.hexdigest(), start
 
 
-def _chunks(address: str) -> Generator[tuple[bytes, float], None, None]:
+def _chunks(address: str, max_bytes: int) -> Generator[tuple[bytes, float], None, None]:
     """Yield the chunks of a download as they arrive, with the fraction received so far (0 if the length is unknown).
 
     Raises:
@@ -200,7 +211,7 @@ def _chunks(address: str) -> Generator[tuple[bytes, float], None, None]:
             # Not iter_content: it waits until a chunk is full, so a mirror that trickles would never be abandoned.
             while chunk := response.raw.read1(CHUNK_BYTES, decode_content=False):
                 received += len(chunk)
-                _check_pace(received, time.monotonic() - began)
+                _check_pace(received, time.monotonic() - began, max_bytes)
                 yield chunk, min(1.0, received / expected) if expected else 0.0
     except _Unusable:
         raise
@@ -209,8 +220,8 @@ def _chunks(address: str) -> Generator[tuple[bytes, float], None, None]:
         raise _Unusable(_why(error, answered=answered)) from error
 
 
-def _check_pace(received: int, elapsed_s: float) -> None:
-    if received > MAX_FILE_BYTES:
+def _check_pace(received: int, elapsed_s: float, max_bytes: int) -> None:
+    if received > max_bytes:
         raise _Unusable("sent too much data")
     if elapsed_s > SLOW_AFTER_S and received < LEAST_BYTES_PER_S * elapsed_s:
         raise _Unusable("is too slow")

@@ -16,8 +16,8 @@ from itertools import pairwise
 
 import pytest
 
-from mnist_tui.engine import fetch
-from mnist_tui.engine.fetch import CHUNK_BYTES, RemoteFile, fetch_files, without_password
+from mnist_tui.data import fetch
+from mnist_tui.data.fetch import CHUNK_BYTES, RemoteFile, fetch_files, without_password
 from mnist_tui.errors import DataError
 from tests.patience import PATIENCE_S
 
@@ -181,7 +181,7 @@ def folder(tmp_path):
 
 def download(folder, *mirrors):
     """Download from mirrors, given as such or by their addresses; return what was told."""
-    return list(fetch_files(FILES, [getattr(mirror, "address", mirror) for mirror in mirrors], folder))
+    return list(fetch_files(FILES, [getattr(mirror, "address", mirror) for mirror in mirrors], folder, "MNIST"))
 
 
 def contents(folder):
@@ -212,7 +212,7 @@ def test_a_download_brings_whole_files_and_tells_a_rising_share(mirror, folder):
 
 def test_a_file_is_named_before_its_mirror_has_answered(mirror, folder):
     mirror.answer_all(say_nothing)
-    steps = fetch_files(FILES, [mirror.address], folder)
+    steps = fetch_files(FILES, [mirror.address], folder, "MNIST")
     assert next(steps).message == "downloading images.gz"
     steps.close()
 
@@ -439,7 +439,7 @@ def test_a_failure_keeps_what_was_there_and_what_has_come(mirror, folder):
 
 
 def test_a_download_given_up_leaves_no_half_file_and_makes_way_for_the_next(mirror, folder):
-    steps = fetch_files(FILES, [mirror.address], folder)
+    steps = fetch_files(FILES, [mirror.address], folder, "MNIST")
     while next(steps).fraction == 0:
         pass
     assert list(contents(folder)) != []
@@ -448,7 +448,7 @@ def test_a_download_given_up_leaves_no_half_file_and_makes_way_for_the_next(mirr
     closing.start()
     closing.join()
     assert contents(folder) == {}
-    again = fetch_files(FILES, [mirror.address], folder)
+    again = fetch_files(FILES, [mirror.address], folder, "MNIST")
     assert next(again).message == "downloading images.gz"
     list(again)
     assert contents(folder) == CONTENTS
@@ -462,10 +462,10 @@ def start_thread(mirror, folder):
 
 def start_process(mirror, folder):
     lines = (
-        "import sys; from pathlib import Path; from mnist_tui.engine.fetch import RemoteFile, fetch_files",
+        "import sys; from pathlib import Path; from mnist_tui.data.fetch import RemoteFile, fetch_files",
         "address, folder, *files = sys.argv[1:]",
         "files = [RemoteFile(*file.split(':')) for file in files]",
-        "for step in fetch_files(files, [address], Path(folder)): pass",
+        "for step in fetch_files(files, [address], Path(folder), 'MNIST'): pass",
     )
     files = [f"{file.name}:{file.md5}" for file in FILES]
     return subprocess.Popen([sys.executable, "-c", "\n".join(lines), mirror.address, str(folder), *files])
@@ -478,7 +478,7 @@ def test_a_second_download_of_the_same_files_waits_and_uses_those_of_the_first(m
     mirror.answers["/images.gz"] = partial(send_when_released, content=CONTENTS["images.gz"])
     first = start(mirror, folder)
     assert mirror.arrived.wait(PATIENCE_S)
-    second = fetch_files(FILES, [mirror.address], folder)
+    second = fetch_files(FILES, [mirror.address], folder, "MNIST")
     assert next(second).message == "waiting for another download of the same files"
     mirror.released.set()
     assert all("waiting" in step.message for step in second)

@@ -1,0 +1,1 @@
+"""Finds, downloads, verifies and reads datasets, as NumPy arrays. Needs no PyTorch, so it answers immediately."""

@@ -1,0 +1,120 @@
+"""The commands that manage datasets: what is on this machine, download it, verify it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from mnist_tui.core.codec import dumps
+from mnist_tui.core.datasets import FOLDER, check_dataset, own_path
+from mnist_tui.core.events import Preparing
+from mnist_tui.data.sources import SOURCES, Source
+from mnist_tui.errors import DataError, UsageError
+from mnist_tui.streams import say
+
+T = TypeVar("T")
+
+
+def status(dataset: str, *, as_json: bool) -> int:
+    """Print the state of a dataset in each place; return 0 if one is good, else 3."""
+    from mnist_tui.data.fetch import without_password
+    from mnist_tui.data.places import data_status, download_place, mirrors
+
+    source = _source(dataset)
+    if source is None:
+        return _examine(dataset, as_json=as_json)
+    found = data_status(source)
+    for one in found:
+        place = one.place
+        if as_json:
+            record = {"dataset": source.name, "folder": str(place.folder), "origin": place.origin, "state": one.state}
+            print(dumps({"type": "data_place", **record, "detail": one.detail}))
+        else:
+            detail = f": {one.detail}" if one.detail else ""
+            say(f"{one.state:<8} {place.folder}  ({place.origin}){detail}", out=True)
+    if not as_json:
+        named = os.environ.get("MNIST_TUI_MIRRORS")
+        sources = ", ".join(map(without_password, mirrors(source))) if named else "the usual mirrors"
+        say(f"downloads go to {download_place(source).folder}, from {sources}")
+    return 0 if any(one.state == "good" for one in found) else DataError.exit_code
+
+
+def verify(dataset: str, *, as_json: bool) -> int:
+    """Like `status`, but also return 3 if any place is damaged."""
+    from mnist_tui.data.places import data_status
+
+    code, source = status(dataset, as_json=as_json), _source(dataset)
+    if source is None:
+        return code
+    return DataError.exit_code if any(one.state == "damaged" for one in data_status(source)) else code
+
+
+def fetch(dataset: str, *, as_json: bool) -> int:
+    """Download a dataset if it is missing; print the folder to stdout."""
+    from mnist_tui.data.places import fetch_data
+
+    source = _source(dataset)
+    if source is None:
+        raise UsageError(f"{dataset} is on this machine already: there is nothing to download")
+    folder: Path = _told(fetch_data(source), as_json=as_json)
+    if as_json:
+        print(dumps({"type": "data_fetched", "dataset": source.name, "folder": str(folder)}))
+    else:
+        say(str(folder), out=True)
+    return 0
+
+
+def _source(dataset: str) -> Source | None:
+    """Return where a published dataset comes from; `None` for the digits and the user's own data."""
+    check_dataset(dataset)
+    return SOURCES.get("mnist" if dataset == "auto" else dataset)
+
+
+def _examine(dataset: str, *, as_json: bool) -> int:
+    """Read all of the user's own data, and print classes and sizes."""
+    from mnist_tui.data.arrays import read_npz
+    from mnist_tui.data.folder import read_folder
+
+    path = own_path(dataset)
+    if path is None:
+        say("good     the digits come with scikit-learn", out=not as_json)
+        return 0
+    raw = _told(read_folder(path, None), as_json=as_json) if dataset.startswith(FOLDER) else read_npz(path)
+    parts = {"train": raw.train, "validation": raw.validation, "test": raw.test}
+    _, channels, side, _ = raw.train.images.shape
+    counts = {name: _counts(raw.classes, part.labels) for name, part in parts.items() if part is not None}
+    if as_json:
+        record = {"dataset": raw.name, "folder": raw.source, "state": "good", "side": side, "channels": channels}
+        print(dumps({"type": "data_place", **record, "images": counts}))
+        return 0
+    say(
+        f"good     {raw.source}: {side}x{side}{' colour' if channels > 1 else ''}, {len(raw.classes)} classes", out=True
+    )
+    for name, each in counts.items():
+        listed = ", ".join(f"{label} {count:,}" for label, count in each.items())
+        say(f"{name:<10} {sum(each.values()):,} images: {listed}", out=True)
+    return 0
+
+
+def _counts(classes: Sequence[str], labels: object) -> dict[str, int]:
+    import numpy as np
+
+    return dict(zip(classes, np.bincount(np.asarray(labels), minlength=len(classes)).tolist(), strict=True))
+
+
+def _told(steps: Generator[Preparing, None, T], *, as_json: bool) -> T:
+    """Report progress on stderr, or on stdout as JSON; return the result."""
+    told = ""
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        if as_json:
+            print(dumps(step.to_json()), flush=True)
+        elif step.message != told:
+            told = step.message
+            say(told)
