@@ -94,3 +94,13 @@ def test_a_canvas_of_any_size_takes_a_dot(side):
     canvas = Canvas(side)
     canvas.draw([(0.5, 0.5)])
     assert any(ink > 0 for row in canvas.rows for ink in row)
+
+
+@pytest.mark.parametrize(("framing", "size"), [("mass", 20), ("box", 24), ("full", 28)])
+def test_each_dataset_has_its_own_frame_for_drawings(framing, size):
+    data = drawing(SEVEN).framed(SIDE, framing)
+    picture = [data[at : at + SIDE] for at in range(0, SIDE * SIDE, SIDE)]
+    assert abs(max(box(picture)) - size) <= 1
+    if framing != "mass":
+        xs = [x for row in picture for x, ink in enumerate(row) if ink]
+        assert abs((min(xs) + max(xs)) / 2 - (SIDE - 1) / 2) <= 1, "the ink is in the middle"

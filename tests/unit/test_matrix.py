@@ -7,6 +7,7 @@ import pytest
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.demo.insight import scripted_insight
 from mnist_tui.report.digits import LEVELS, half_blocks, size_of
+from mnist_tui.report.insights import class_marks
 from mnist_tui.report.matrix import Kind, View, images_of, in_words, matrix
 
 SMALL = replace(
@@ -85,3 +86,12 @@ def test_colour_images_keep_their_colours():
     top = LEVELS - 1
     assert half_blocks(red + grey + green + grey, 2) == ((((top, 0, 0), (0, top, 0)), ((3, 3, 3), (3, 3, 3))),)
     assert half_blocks(red * 2 + bytes(6), 2, 2) == ((((round(top / 2), 0, 0), (0, 0, 0)),),)
+
+
+def test_every_class_has_a_mark_of_its_own_from_its_name_where_possible():
+    assert class_marks(("airplane", "automobile", "bird", "cat")) == ("a", "u", "b", "c")
+    assert class_marks(tuple("0123")) == tuple("0123")
+    many = class_marks(tuple(f"kind {number}" for number in range(62)))
+    assert len(set(many)) == 62
+    assert class_marks(("水", "火")) == ("水", "火")
+    assert len(class_marks(tuple(f"kind {number}" for number in range(100)))) == 100

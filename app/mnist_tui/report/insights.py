@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from rich.console import Console
@@ -20,6 +22,7 @@ from mnist_tui.report.listing import Output, unfolded
 CONFUSIONS: Final = 5
 """How many of the most frequent confusions to list."""
 MISTAKES: Final = 10
+_SIGNS: Final = string.ascii_letters + string.digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,16 @@ def class_names(run: RunState, insight: Insight) -> tuple[str, ...]:
     names = run.dataset.classes if run.dataset is not None else ()
     count = len(insight.confusion)
     return tuple(map(printable, names)) if len(names) == count else tuple(map(str, range(count)))
+
+
+@lru_cache(maxsize=8)
+def class_marks(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a character per class to mark its images with: one of its name, and no other class's where possible."""
+    marks: list[str] = []
+    for name in names:
+        free = (sign for sign in (*name, *_SIGNS) if sign.isalnum() and sign not in marks)
+        marks.append(next(free, name[:1]))
+    return tuple(marks)
 
 
 def print_insight(

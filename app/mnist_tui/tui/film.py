@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mnist_tui.core.events import ValidationSet
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.state import RunState
-from mnist_tui.report.insights import class_names
+from mnist_tui.report.insights import class_marks, class_names
 
 
 class Film:
@@ -104,3 +104,8 @@ class Scene:
     def names(self) -> tuple[str, ...]:
         """The class names."""
         return class_names(self.run, self.insight) if self.run is not None and self.insight is not None else ()
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """A character per class."""
+        return class_marks(self.names)

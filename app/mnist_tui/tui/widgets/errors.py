@@ -26,8 +26,10 @@ from mnist_tui.tui.widgets.filmbar import FilmBar
 
 _ABOVE: Final = 3
 """Lines above the matrix: a description of the selected cell, and the column names."""
-_NARROWEST: Final = 2
 _WIDEST: Final = 8
+"""Width of a cell, with the space between two texts; the narrowest ones are a single column of colour."""
+_WITH_TEXT: Final = 3
+"""Width from which cells have texts: in narrower ones only the smallest numbers would fit."""
 _RIGHT: Final = 8
 """Width of the class accuracy column."""
 
@@ -125,9 +127,9 @@ class MatrixView(Widget, can_focus=True):
         count = len(insight.confusion)
         first = max(map(len, self._scene.names)) + 1
         width, height = self.size
-        shares = (width - first - _RIGHT) // count > (_NARROWEST + self._view.is_change)
+        shares = (width - first - _RIGHT) // count >= (_WITH_TEXT + self._view.is_change)
         room = (width - first - (_RIGHT if shares else 0)) // count
-        return first, min(max(room, _NARROWEST), _WIDEST), min(max((height - _ABOVE) // count, 1), 3), shares
+        return first, min(max(room, 1), _WIDEST), min(max((height - _ABOVE) // count, 1), 3), shares
 
     def render_line(self, y: int) -> Strip:
         """Return one line."""
@@ -157,10 +159,7 @@ class MatrixView(Widget, can_focus=True):
         if y == _ABOVE - 1:
             return [
                 Segment(" " * first, self.rich_style),
-                *(
-                    Segment(f"{self._scene.names[at][: room - 1]:>{room - 1}} ", names + Style(reverse=at == predicted))
-                    for at in columns
-                ),
+                *(Segment(self._head(at, room), names + Style(reverse=at == predicted)) for at in columns),
                 Segment("accuracy" if shares else "", muted),
             ]
         row, line = divmod(y - _ABOVE, height)
@@ -171,23 +170,32 @@ class MatrixView(Widget, can_focus=True):
         name = self._scene.names[row] if middle else ""
         segments = [Segment(f"{name:<{first}}", names + Style(reverse=row == label and middle))]
         if self._drawn != (view, room):
-            self._cells, self._drawn = matrix(insight, view, other, room - 1), (view, room)
+            self._cells, self._drawn = matrix(insight, view, other, max(room, _WITH_TEXT) - 1), (view, room)
         for at in columns:
             cell = self._cells[row][at]
-            # Where numbers do not fit, the colour has to do; the first line says more about the cell of the cursor.
-            text = cell.text if middle and len(cell.text) < room else ""
-            segments.append(Segment(f"{text:>{room - 1}} ", self._style(cell, chosen=(row, at) == self.cursor)))
+            text = f"{cell.text:>{room - 1}} " if middle and room >= _WITH_TEXT else " " * room
+            segments.append(Segment(text, self._style(cell, chosen=(row, at) == self.cursor)))
         if shares and middle:
             segments.append(Segment(f"{format_percent(insight.class_accuracy[row], 1):>{_RIGHT}}", muted))
         return segments
 
+    def _head(self, at: int, room: int) -> str:
+        """Return the name of a column, cut to its width."""
+        if room < _WITH_TEXT:
+            return f"{self._scene.marks[at]:<{room}}"
+        return f"{self._scene.names[at][: room - 1]:>{room - 1}} "
+
     def _axes(self, insight: Insight, height: int, columns: int) -> str:
         """Return the titles of the axes, and which rows and columns are in view if these are not all."""
         count, rows = len(insight.confusion), max(1, (self.size.height - _ABOVE) // height)
-        part = f"   rows {self._top + 1}-{self._top + rows} of {count}" if rows < count else ""
-        if columns < count:
-            part += f"   columns {self._left + 1}-{self._left + columns} of {count}"
-        return f"true ↓  predicted →{part}"
+        shown = [
+            f"{what} {first + 1}-{first + number}"
+            for what, first, number in (("rows", self._top, rows), ("columns", self._left, columns))
+            if number < count
+        ]
+        axes, part = "true ↓  predicted →", f"{', '.join(shown)} of {count}" if shown else ""
+        long = f"{axes}   {part}"
+        return long.rstrip() if len(long) <= self.size.width else part
 
     def _columns(self, insight: Insight) -> int:
         """Return how many columns fit."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import on
@@ -34,6 +35,10 @@ _ABOVE: Final = 1
 """Lines above the map, for the description of the image under the cursor."""
 _BELOW: Final = 1
 """Lines below it, for the axes."""
+MOST_CLASSES: Final = 16
+"""Classes listed in one column; more would leave no room for the image."""
+_ROOM: Final = 30
+"""Width of the list of classes; it is filled before it has been laid out."""
 _TINT: Final = 0.22
 """Opacity of the class colour in its region."""
 
@@ -182,7 +187,7 @@ class MapView(Widget, can_focus=True):
         if row >= len(self._dots) or self._plane is None:
             return []
         chosen = self._plane.cells[self.cursor] if self._points and self.can_focus else None
-        names = self._scene.names
+        marks = self._scene.marks
         segments = []
         for column, dot in enumerate(self._dots[row]):
             if (row, column) == self._mark:
@@ -191,9 +196,9 @@ class MapView(Widget, can_focus=True):
                 label = self._scene.insight.labels[self.cursor] if self._scene.insight else 0
                 _, _, background, color = self.colors
                 style = Style(color=background.rich_color, bgcolor=color.rich_color, bold=True)
-                segments.append(Segment(names[label][:1], style))
+                segments.append(Segment(marks[label], style))
             else:
-                sign = names[dot.label][:1] if dot.label is not None else " "
+                sign = marks[dot.label] if dot.label is not None else " "
                 segments.append(Segment(sign, self._style(dot)))
         return segments
 
@@ -223,25 +228,37 @@ def point_in_words(scene: Scene, at: int) -> str:
 
 
 class ClassesCard(Card):
-    """The accuracy of each class, and its mean position if the map shows the feature values themselves."""
+    """The accuracy of each class, and its mean position if the map shows the feature values themselves.
+
+    Names that are longer than their mark on the map are shown beside it.
+    """
 
     def show(self, scene: Scene) -> None:
-        """Show the classes of a scene."""
+        """Show the classes of a scene; many of them in several columns, without their positions."""
         insight = scene.insight
         if insight is None:
             self.put(Content(""))
             return
-        plain = len(insight.center) <= 2
+        several = len(scene.names) > MOST_CLASSES
+        plain = len(insight.center) <= 2 and not several
         self.border_title = "Class, accuracy, mean" if plain else "Class, accuracy"
-        rows = []
-        for number, name in enumerate(scene.names):
+        names = [
+            name if name == mark else f"{mark} {name}" for name, mark in zip(scene.names, scene.marks, strict=True)
+        ]
+        widest = min(max(2, *map(cell_len, names)), 14 if plain else 22)
+        cells = []
+        for number, name in enumerate(names):
             points = [point for point, label in zip(insight.points, insight.labels, strict=True) if label == number]
             middle = ""
             if points and plain:
                 x, y = (sum(point[axis] for point in points) / len(points) for axis in (0, 1))
-                middle = f"{fixed(x, 2):>7} {fixed(y, 2):>7}"
-            rows.append(f"{name:<3}{format_percent(insight.class_accuracy[number], 1):>7}  {middle}")
-        self.put(Content("\n".join(rows)))
+                middle = f"{fixed(x, 2):>6} {fixed(y, 2):>6}"
+            share = format_percent(insight.class_accuracy[number], 1)
+            cells.append(f"{set_cell_size(name, widest)}{share:>7} {middle}".rstrip())
+        columns = max(1, (_ROOM + 1) // (widest + 8)) if several else 1
+        rows = -(-len(cells) // columns)
+        lines = [" ".join(cells[row::rows]).rstrip() for row in range(rows)]
+        self.put(Content("\n".join(lines)))
 
 
 class FeaturesView(Container):

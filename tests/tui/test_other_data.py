@@ -1,0 +1,119 @@
+"""Runs on other data than MNIST: many classes, long names, colours, images that nobody can draw."""
+
+import re
+
+import numpy as np
+import pytest
+
+from mnist_tui.core.control import RunControl
+from mnist_tui.core.queue import enqueue
+from mnist_tui.core.spec import RunSpec
+from mnist_tui.engine import run_sweep
+from mnist_tui.store.database import Store
+from mnist_tui.tui.widgets.digits import DigitsView
+from tests.tui.helpers import screen_text, settle
+
+NAMES = ("airplane", "automobile", "bird")
+
+
+def trained(home, path, classes, *, colour=False):
+    """Train a run on made images; those of a class have their own brightness or colour."""
+    labels = np.arange(30 * len(classes)) % len(classes)
+    images = np.zeros((len(labels), 8, 8, 3 if colour else 1), np.uint8)
+    images[..., 0] = (labels * 255 // len(classes))[:, None, None]
+    np.savez(path, images=images, labels=labels, classes=np.array(classes))
+    spec = RunSpec(epochs=2, dataset=str(path.absolute()), backend="torch", threads=1, batch_size=32)
+    with Store.open(home) as store:
+        for _ in store.recorded(run_sweep(enqueue([spec]), RunControl())):
+            pass
+
+
+async def opened(pilot, tab):
+    await pilot.press("2", "enter")
+    await settle(pilot)
+    await pilot.press(tab)
+    await settle(pilot)
+
+
+async def test_long_names_have_a_letter_each_on_the_map_and_stand_in_columns(make_app, home, tmp_path):
+    trained(home, tmp_path / "things.npz", NAMES)
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, "4")
+        lines = screen_text(app).splitlines()
+        rows = [
+            next(line for line in lines if f"{mark} {name}" in line) for mark, name in zip("aub", NAMES, strict=True)
+        ]
+        assert len({row.index("%") for row in rows}) == 1, "the accuracies are aligned"
+
+
+@pytest.mark.parametrize(("width", "height"), [(120, 40), (80, 24), (60, 18)])
+async def test_a_matrix_of_many_classes_is_one_of_colours_and_follows_the_cursor(
+    make_app, home, tmp_path, width, height
+):
+    classes = tuple(f"kind {number}" for number in range(62))
+    trained(home, tmp_path / "many.npz", classes)
+    app = make_app()
+    async with app.run_test(size=(width, height)) as pilot:
+        await opened(pilot, "3")
+        for key in ("up", "left"):
+            await pilot.press(*[key] * 62)
+        await settle(pilot)
+        text = screen_text(app)
+        assert "kind 0 recognised" in text
+        assert re.search(r"rows 1-\d+.* of 62", text)
+        heads = text.splitlines()[5].split("│")[0].split()[0]
+        assert len(set(heads)) == len(heads), "every column has its own sign"
+        await pilot.press(*["down"] * 61, *["right"] * 61)
+        await settle(pilot)
+        text = screen_text(app)
+        assert "kind 61 recognised" in text
+        assert re.search(r"-62.* of 62", text)
+
+
+async def test_colour_images_are_shown_in_their_colours_in_every_theme(make_app, home, tmp_path):
+    trained(home, tmp_path / "red.npz", NAMES, colour=True)
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, "4")
+        for theme in ("textual-dark", "textual-light"):
+            app.theme = theme
+            await settle(pilot)
+            strip = app.query_one("#point-image", DigitsView).render_line(1)
+            shown = {segment.style.color.triplet for segment in strip if segment.text == "▀"}
+            assert len(shown) == 1
+            (pixel,) = shown
+            assert pixel.red in (0, 85, 170)
+            assert (pixel.green, pixel.blue) == (0, 0)
+
+
+async def test_nothing_is_drawn_for_images_that_nobody_draws(make_app, home, tmp_path):
+    trained(home, tmp_path / "red.npz", NAMES, colour=True)
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, "1")
+        assert "8x8 colour" in screen_text(app)
+        assert "5 Draw" not in screen_text(app)
+        await pilot.press("5")
+        await settle(pilot)
+        assert "Nobody can draw what this run was trained on (red)" in screen_text(app)
+
+
+async def test_the_form_takes_the_users_own_data_and_refuses_what_is_none(make_app, home, tmp_path):
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("N")
+        await settle(pilot)
+        field = app.screen.query_one("#dataset")
+        field.value = "nix"
+        await settle(pilot)
+        assert "Dataset must be one of auto, mnist" in screen_text(app, app.screen)
+        field.value = "pictures/flowers"
+        app.screen.query_one("#side").value = "32"
+        await settle(pilot)
+        assert "Dataset must be" not in screen_text(app, app.screen)
+        await pilot.click("#queue")
+        await settle(pilot)
+        (waiting,) = app.session.queue.waiting
+        assert waiting.spec.dataset == f"folder:{tmp_path}/pictures/flowers"
+        assert waiting.spec.side == 32
