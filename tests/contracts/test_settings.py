@@ -13,7 +13,7 @@ from mnist_tui.core.compare import differing_settings
 from mnist_tui.core.comparison import build_table
 from mnist_tui.core.fields import ALL, COLUMNS, REPORT, REPORT_COLUMNS, SETTING_FIELDS
 from mnist_tui.core.filtering import FIELDS, parse_filter
-from mnist_tui.core.spec import SETTINGS, RunSpec
+from mnist_tui.core.spec import SETTINGS, RunSpec, SweepSpec
 from mnist_tui.errors import UsageError
 from mnist_tui.report.export import run_as_csv
 from mnist_tui.runtime.preferences import load, save
@@ -21,12 +21,26 @@ from mnist_tui.tui.widgets.settings import stepped
 from tests.builders import run_state
 
 KEYS = [setting.key for setting in SETTINGS]
-OTHER = {"dataset": "digits", "device": "cpu", "backend": "torch", "learning_rate": 0.01}
+OTHER = {
+    "dataset": "digits",
+    "device": "cpu",
+    "backend": "torch",
+    "learning_rate": 0.01,
+    "optimizer": "sgd",
+    "momentum": 0.9,
+    "weight_decay": 0.01,
+    "schedule": "cosine",
+    "dropout": 0.2,
+    "augment": "shift+flip",
+    "label_smoothing": 0.1,
+}
+NEEDED: dict[str, dict[str, Any]] = {"momentum": {"optimizer": "sgd"}}
+"""What else must be set for a setting to have a meaning."""
 
 
 def changed(key):
     values: dict[str, Any] = {key: OTHER.get(key, 7)}
-    return replace(RunSpec(epochs=3), **values)
+    return replace(RunSpec(epochs=3), **values | NEEDED.get(key, {}))
 
 
 def test_every_attribute_of_the_settings_is_declared_as_one():
@@ -43,13 +57,23 @@ def test_a_value_of_the_wrong_kind_is_refused_by_its_name(setting):
 def test_an_option_sets_it_for_the_app_and_for_a_run_without_it(setting):
     value = getattr(changed(setting.key), setting.key)
     assert settings_of(build_parser().parse_args([setting.option, str(value)])) == {setting.key: value}
-    if setting.key not in ("epochs", "features", "seed"):
-        assert settings_of(build_parser().parse_args(["run", setting.option, str(value)])) == {setting.key: value}
+    found = settings_of(build_parser().parse_args(["run", setting.option, str(value)]))[setting.key]
+    assert (setting.parse_list(found) if setting.is_swept else (found,)) == (value,)
+
+
+@pytest.mark.parametrize("setting", [s for s in SETTINGS if s.is_swept and s.option], ids=lambda s: s.key)
+def test_several_values_of_any_setting_make_a_grid(setting):
+    usual, other = setting.default, getattr(changed(setting.key), setting.key)
+    values = setting.parse_list(f"{setting.in_words(usual)},{setting.in_words(other)}")
+    assert values == (usual, other)
+    base = replace(RunSpec(), **NEEDED.get(setting.key, {}))
+    assert [getattr(run, setting.key) for run in SweepSpec(base, {setting.key: values}).runs()] == [usual, other]
 
 
 @pytest.mark.parametrize("setting", [s for s in SETTINGS if s.is_remembered], ids=lambda s: s.key)
 def test_what_is_on_the_settings_line_can_be_stepped_and_is_remembered(setting, tmp_path):
-    start = RunSpec(learning_rate=0.1, batch_size=64)
+    needed: dict[str, Any] = NEEDED.get(setting.key, {})
+    start = RunSpec(learning_rate=0.1, batch_size=64, **needed)
     up = stepped(start, setting.key, 1)
     assert up != start
     if not setting.is_optional:
@@ -66,7 +90,8 @@ def test_it_is_named_where_runs_differ_in_it_and_can_be_asked_for(setting):
     if setting.key in ("dataset", "device", "backend", "threads"):
         # Of these the run knows what it really had.
         return
-    runs = [run_state("run-1"), run_state("run-2", spec=changed(setting.key))]
+    needed: dict[str, Any] = NEEDED.get(setting.key, {})
+    runs = [run_state("run-1", spec=RunSpec(epochs=3, **needed)), run_state("run-2", spec=changed(setting.key))]
     assert setting.name in [name for name, _ in differing_settings(runs)]
     table = build_table(runs)
     assert len(table.rows) == (2 if setting.separates else 1)

@@ -2,16 +2,18 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.engine.backends import make_stepper
+from mnist_tui.engine.compiled import MOMENTS
 from mnist_tui.engine.compiling import load_kernels
 from mnist_tui.engine.graph import GraphStepper
 from mnist_tui.engine.model import BottleneckCNN, build_model
-from mnist_tui.engine.step import MOMENTS, Part, TorchStepper
+from mnist_tui.engine.step import Batches, Part, TorchStepper
 
 CPU = torch.device("cpu")
 SPEC = RunSpec(features=2, learning_rate=0.01)
@@ -56,12 +58,18 @@ def lively(features):
     return model
 
 
-def train(trained, part, batches, order=None):
+def some(order, start, stop, size, rate=SPEC.learning_rate):
+    """Return batches with one learning rate, or with one each."""
+    count = len(range(start, stop, size))
+    return Batches(order, start, stop, size, np.broadcast_to(np.asarray(rate, float), count).copy())
+
+
+def train(trained, part, batches, order=None, rate=SPEC.learning_rate):
     """Train some batches; return all logits."""
     order = torch.arange(len(part.images)) if order is None else order
     logits = torch.zeros(len(part.images), 10)
     for start, stop in batches:
-        trained.train(part, order, start, stop, stop - start, logits)
+        trained.train(part, some(order, start, stop, stop - start, rate), logits)
     return logits
 
 
@@ -102,7 +110,7 @@ def test_many_steps_lead_to_the_same_network(features):
     ours, theirs = stepper("compiled", spec), stepper("torch", spec)
     batches = [(0, 64), (64, 128), (128, 192), (192, 200)] * 5
     order = torch.randperm(200, generator=torch.Generator().manual_seed(2))
-    logits = [train(each, part, batches, order) for each in (ours, theirs)]
+    logits = [train(each, part, batches, order, spec.learning_rate) for each in (ours, theirs)]
     torch.testing.assert_close(*logits, rtol=1e-2, atol=1e-2)
 
 
@@ -113,8 +121,8 @@ def test_batches_trained_in_one_call_are_those_trained_one_by_one(backend, threa
     ours, theirs = (stepper(backend, threads=threads) for _ in range(2))
     expected = train(theirs, part, [(0, 64), (64, 128), (128, 192), (192, 200)], order)
     logits = torch.zeros_like(expected)
-    ours.train(part, order, 0, 128, 64, logits)
-    ours.train(part, order, 128, 200, 64, logits)
+    ours.train(part, some(order, 0, 128, 64), logits)
+    ours.train(part, some(order, 128, 200, 64), logits)
     assert torch.equal(logits, expected)
     assert all(map(torch.equal, moments(ours), moments(theirs)))
 
@@ -164,12 +172,12 @@ def test_what_one_began_the_other_goes_on_with(features, first, second):
     """The state has one form; orders in memory differ, which a comparison of values alone would not show."""
     spec, part = replace(SPEC, features=features, learning_rate=0.001), part_of(ties(128))
     begun, alone = stepper(first, spec), stepper(first, spec)
-    train(begun, part, [(0, 64), (64, 128)])
+    train(begun, part, [(0, 64), (64, 128)], rate=0.001)
     other = stepper(second, spec)
     other.model.load_state_dict(begun.model.state_dict())
     other.load_optimizer_state(begun.optimizer_state())
-    train(other, part, [(0, 64), (64, 128)])
-    train(alone, part, [(0, 64), (64, 128)] * 2)
+    train(other, part, [(0, 64), (64, 128)], rate=0.001)
+    train(alone, part, [(0, 64), (64, 128)] * 2, rate=0.001)
     assert other.optimizer_state()["state"][0]["step"] == 4
     for mine, theirs in zip(moments(other), moments(alone), strict=True):
         assert far_apart(mine, theirs) < 1e-3
@@ -184,7 +192,7 @@ def test_images_of_another_size_and_other_numbers_of_classes_work_too():
     part = part_of(noise(20, side=20), torch.arange(20) % 7)
     logits = [torch.zeros(20, 7), torch.zeros(20, 7)]
     for backend, model, out in zip(("compiled", "torch"), (first, second), logits, strict=True):
-        make_stepper(backend, model, SPEC, CPU, 20, 1).train(part, torch.arange(20), 0, 20, 20, out)
+        make_stepper(backend, model, SPEC, CPU, 20, 1).train(part, some(torch.arange(20), 0, 20, 20), out)
     torch.testing.assert_close(*logits, rtol=1e-5, atol=1e-6)
     for mine, theirs in zip(first.parameters(), second.parameters(), strict=True):
         assert far_apart(mine, theirs) < 1e-3
@@ -208,7 +216,7 @@ def test_a_recorded_step_is_the_plain_one(features):
     logits = [torch.zeros(200, 10, device=cuda) for _ in range(2)]
     for start, stop in [(0, 64), (64, 128), (128, 192), (192, 200)] * 3:
         for stepper_, out in zip((recorded, plain), logits, strict=True):
-            stepper_.train(part, order, start, stop, 64, out)
+            stepper_.train(part, some(order, start, stop, 64, spec.learning_rate), out)
     assert recorded._graph is not None
     torch.testing.assert_close(*logits, rtol=1e-3, atol=1e-4)
     for mine, theirs in zip(moments(recorded), moments(plain), strict=True):

@@ -304,7 +304,7 @@ async def test_the_form_makes_a_grid_and_refuses_what_it_cannot_use(make_app):
         assert isinstance(form, NewRunsScreen)
         form.query_one("#epochs", Input).value = "1,2"
         form.query_one("#features", Input).value = "2,4,8"
-        form.query_one("#seeds", Input).value = "0-1"
+        form.query_one("#seed", Input).value = "0-1"
         await settle(pilot)
         assert re.search(r"12 runs, about \d+ s|12 runs, about \dm", screen_text(app))
         form.query_one("#features", Input).value = "0"
@@ -328,7 +328,7 @@ async def test_a_grid_of_any_size_is_answered_at_once_and_one_of_days_is_asked_a
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("N")
         form = app.screen
-        for field, text in (("epochs", "1-1000"), ("features", "1-512"), ("seeds", "0-999")):
+        for field, text in (("epochs", "1-1000"), ("features", "1-512"), ("seed", "0-999")):
             form.query_one(f"#{field}", Input).value = text
         await settle(pilot)
         assert "at most 10,000 runs, and this one has 512,000,000" in str(form.query_one("#error", Static).render())
@@ -337,7 +337,7 @@ async def test_a_grid_of_any_size_is_answered_at_once_and_one_of_days_is_asked_a
         assert "Epochs cannot be as large as" in str(form.query_one("#epochs-error", Static).render())
         form.query_one("#epochs", Input).value = "5000"
         form.query_one("#features", Input).value = "2-101"
-        form.query_one("#seeds", Input).value = "0"
+        form.query_one("#seed", Input).value = "0"
         await pilot.press("enter")
         await settle(pilot)
         assert isinstance(app.screen, ConfirmScreen)

@@ -111,7 +111,7 @@ async def test_the_form_says_how_many_at_once(make_app):
         await settle(pilot)
         assert "Parallel runs must be" in screen_text(app)
         app.screen.query_one("#jobs").value = "3"
-        app.screen.query_one("#seeds").value = "0-3"
+        app.screen.query_one("#seed").value = "0-3"
         app.screen.query_one("#epochs").value = "2"
         await settle(pilot)
         await pilot.press("escape")

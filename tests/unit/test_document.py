@@ -17,7 +17,7 @@ from mnist_tui.core.spec import RunSpec
 from mnist_tui.demo.insight import scripted_insight, validation_set
 from mnist_tui.report.document import MAX_RUNS, RunEvidence, write_report
 from mnist_tui.report.page import Table, to_html
-from mnist_tui.report.svg import Curve, digit, plot
+from mnist_tui.report.svg import Curve, picture, plot
 from tests.builders import MNIST, run_state
 
 NOW = "2026-03-01T12:00:00+00:00"
@@ -114,11 +114,11 @@ def test_any_values_give_a_plot(values):
 
 def test_a_digit_is_dark_ink_on_white():
     image = bytes(range(0, 250, 10))
-    source = re.search(r'src="data:image/png;base64,([^"]+)"', digit(image, 5, "a <b>"))
+    source = re.search(r'src="data:image/png;base64,([^"]+)"', picture(image, 5, "a <b>", is_ink=True))
     assert source is not None
-    picture = Image.open(io.BytesIO(base64.b64decode(source[1])))
-    assert picture.size == (5, 5)
-    assert picture.tobytes() == bytes(255 - value for value in image)
+    shown = Image.open(io.BytesIO(base64.b64decode(source[1])))
+    assert shown.size == (5, 5)
+    assert shown.tobytes() == bytes(255 - value for value in image)
 
 
 def test_names_from_outside_are_only_text():

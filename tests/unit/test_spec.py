@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mnist_tui.core import queue as queue_module
 from mnist_tui.core.codec import from_json_value, to_json_value
 from mnist_tui.core.queue import enqueue
-from mnist_tui.core.spec import MAX_RUNS, REPORT_PRESET, RunSpec, SweepSpec, new_run_id, parse_numbers
+from mnist_tui.core.spec import BY_KEY, MAX_RUNS, REPORT_PRESET, RunSpec, grid, new_run_id
 from mnist_tui.errors import UsageError
 
 
@@ -55,7 +55,7 @@ def test_the_ends_of_every_range_are_allowed_and_survive_json(values):
 
 
 def test_settings_of_a_newer_version_are_left_out():
-    assert from_json_value(RunSpec, {"epochs": 3, "dropout": 0.5}) == RunSpec(epochs=3)
+    assert from_json_value(RunSpec, {"epochs": 3, "dropblock": 0.5}) == RunSpec(epochs=3)
 
 
 def test_the_title_names_what_people_vary():
@@ -63,8 +63,8 @@ def test_the_title_names_what_people_vary():
 
 
 def test_a_grid_gives_every_setting_a_first_result_before_the_second_seed():
-    grid = SweepSpec(epochs=(10, 20), features=(2, 4), seeds=(0, 1), base=RunSpec(batch_size=32))
-    order = [(s.seed, s.features, s.epochs) for s in grid.runs()]
+    runs = grid(RunSpec(batch_size=32), epochs=(10, 20), features=(2, 4), seed=(0, 1))
+    order = [(s.seed, s.features, s.epochs) for s in runs.runs()]
     assert order == [
         (0, 2, 10),
         (0, 2, 20),
@@ -75,19 +75,19 @@ def test_a_grid_gives_every_setting_a_first_result_before_the_second_seed():
         (1, 4, 10),
         (1, 4, 20),
     ]
-    assert {s.batch_size for s in grid.runs()} == {32}
+    assert {s.batch_size for s in runs.runs()} == {32}
 
 
 def test_a_value_given_twice_is_run_once():
-    assert len(SweepSpec(epochs=(10, 10), seeds=(1, 1)).runs()) == 1
+    assert len(grid(epochs=(10, 10), seed=(1, 1)).runs()) == 1
 
 
 @pytest.mark.parametrize(
     ("make", "name"),
     [
-        (lambda: SweepSpec(epochs=()), "epochs"),
-        (lambda: SweepSpec(features=()), "features"),
-        (lambda: SweepSpec(seeds=()), "seeds"),
+        (lambda: grid(epochs=()), "epochs"),
+        (lambda: grid(features=()), "features"),
+        (lambda: grid(seed=()), "seeds"),
     ],
 )
 def test_a_grid_without_values_is_refused(make, name):
@@ -114,25 +114,25 @@ def test_the_report_preset_is_10_and_20_epochs_at_2_features():
     ],
 )
 def test_lists_and_ranges_of_numbers_are_read_in_their_order(text, numbers):
-    assert parse_numbers(text, "seeds") == numbers
+    assert BY_KEY["seed"].parse_list(text) == numbers
 
 
 @pytest.mark.parametrize("text", ["", " ", ",", "ten", "1.5", "-1", "1-", "1-2-3", "4-0", "0-1000", "1;2", "0x10"])
 def test_other_texts_are_refused_with_the_name_of_the_setting(text):
     with pytest.raises(UsageError, match="seeds"):
-        parse_numbers(text, "seeds")
+        BY_KEY["seed"].parse_list(text)
 
 
 @pytest.mark.parametrize(
     ("act", "sentence"),
     [
-        (lambda: parse_numbers("9" * 5000, "seeds"), "seeds cannot be as large as '999"),
-        (lambda: parse_numbers("0-" + "9" * 5000, "seeds"), "seeds cannot be as large as"),
-        (lambda: parse_numbers("0-999,2000", "seeds"), "seeds may name at most 1,000 values"),
-        (lambda: parse_numbers("x" * 5000, "seeds"), "seeds must be whole numbers"),
+        (lambda: BY_KEY["seed"].parse_list("9" * 5000), "seeds cannot be as large as '999"),
+        (lambda: BY_KEY["seed"].parse_list("0-" + "9" * 5000), "seeds cannot be as large as"),
+        (lambda: BY_KEY["seed"].parse_list("0-999,2000"), "seeds may name at most 1,000 values"),
+        (lambda: BY_KEY["seed"].parse_list("x" * 5000), "seeds must be whole numbers"),
         (lambda: RunSpec(epochs=10**5000), "not a number that long"),
-        (lambda: SweepSpec(epochs=tuple(range(1, 401)), features=tuple(range(1, 401))), "this one has 160,000"),
-        (lambda: SweepSpec(features=(2, 513)), "features must be a whole number from 1 to 512, not 513"),
+        (lambda: grid(epochs=tuple(range(1, 401)), features=tuple(range(1, 401))), "this one has 160,000"),
+        (lambda: grid(features=(2, 513)), "features must be a whole number from 1 to 512, not 513"),
     ],
 )
 def test_a_number_or_a_grid_of_any_size_gets_a_short_answer_at_once(act, sentence):
@@ -146,13 +146,13 @@ def test_the_largest_grid_has_an_id_for_every_run(monkeypatch):
     few = itertools.cycle(["a", "a", "b", "c"])
     monkeypatch.setattr(queue_module, "new_run_id", lambda: next(few))
     assert [queued.run for queued in enqueue([RunSpec()] * 3)] == ["a", "b", "c"]
-    assert SweepSpec(epochs=tuple(range(1, 101)), features=tuple(range(1, 101))).n_runs == MAX_RUNS
+    assert grid(epochs=tuple(range(1, 101)), features=tuple(range(1, 101))).n_runs == MAX_RUNS
 
 
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 10**9), min_size=1, unique=True))
 def test_a_written_list_of_numbers_is_read_back(numbers):
-    assert parse_numbers(",".join(map(str, numbers)), "seeds") == tuple(numbers)
+    assert BY_KEY["seed"].parse_list(",".join(map(str, numbers))) == tuple(numbers)
 
 
 def test_run_ids_sort_by_time_and_differ_within_a_second():
@@ -163,3 +163,49 @@ def test_run_ids_sort_by_time_and_differ_within_a_second():
     queue = enqueue([RunSpec(seed=seed) for seed in range(50)])
     assert len({item.run for item in queue}) == 50
     assert [item.spec.seed for item in queue] == list(range(50))
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "values"),
+    [
+        ("learning_rate", "0.01, 1e-3", (0.01, 0.001)),
+        ("batch_size", "32,64", (32, 64)),
+        ("optimizer", "adam, sgd", ("adam", "sgd")),
+        ("patience", "off,3-5", (None, 3, 4, 5)),
+        ("weight_decay", "usual,0.1", (None, 0.1)),
+        ("augment", "off,rotate+shift", ("off", "shift+rotate")),
+        ("dataset", "mnist,kmnist", ("mnist", "kmnist")),
+        ("side", "", (None,)),
+    ],
+)
+def test_every_setting_takes_a_list(key, text, values):
+    assert BY_KEY[key].parse_list(text) == values
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "reason"),
+    [
+        ("learning_rate", "0.01,fast", "learning rate must be a number"),
+        ("learning_rate", ",", "learning rate must name at least one value"),
+        ("optimizer", "adam,lion", "optimizer must be one of"),
+        ("dropout", "0.1,2", "dropout must be a number from 0 to 0.95"),
+        ("augment", "spin", "augmentation must be"),
+        ("dataset", "mnist,nix", "dataset must be one of"),
+    ],
+)
+def test_one_bad_value_of_a_list_is_named(key, text, reason):
+    with pytest.raises(UsageError, match=reason):
+        BY_KEY[key].parse_list(text)
+
+
+def test_a_path_with_a_comma_is_one_dataset(tmp_path):
+    folder = tmp_path / "red, green"
+    folder.mkdir()
+    assert BY_KEY["dataset"].parse_list(f"folder:{folder}") == (f"folder:{folder}",)
+
+
+def test_settings_that_people_rarely_change_are_named_where_they_are_changed():
+    assert RunSpec(optimizer="sgd", momentum=0.9, seed=3).brief == "2 features, sgd, momentum 0.9, seed 3"
+    assert (
+        RunSpec(schedule="cosine", warmup=1, dropout=0.2).brief == "2 features, cosine, warmup 1, dropout 0.2, seed 0"
+    )

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from mnist_tui.cli import past
 from mnist_tui.cli.parser import build_parser, settings_of
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.setting import parse_number
-from mnist_tui.core.spec import MAX_JOBS, REPORT_PRESET, RunSpec, SweepSpec, parse_numbers
+from mnist_tui.core.spec import BY_KEY, MAX_JOBS, REPORT_PRESET, RunSpec, SweepSpec
 from mnist_tui.environment import check_directory
 from mnist_tui.errors import DataError, MnistTuiError, UsageError
 from mnist_tui.signals import nothing_to_lose
@@ -156,17 +156,18 @@ def _run(args: argparse.Namespace) -> int:
 
     if args.preset and (args.epochs or args.features):
         raise UsageError("--preset fixes epochs and features", "Leave out --preset, or --epochs and --features")
-    preset = REPORT_PRESET if args.preset else SweepSpec()
-    sweep = SweepSpec(
-        epochs=parse_numbers(args.epochs, "epochs") if args.epochs else preset.epochs,
-        features=parse_numbers(args.features, "features") if args.features else preset.features,
-        seeds=parse_numbers("0" if args.seeds is None else args.seeds, "seeds"),
-        base=RunSpec(**settings_of(args)),
-    )
-    strict = args.dataset in (None, "auto") and not args.allow_fallback
+    given: dict[str, tuple[Any, ...]] = {
+        key: BY_KEY[key].parse_list(value) if isinstance(value, str) and BY_KEY[key].is_swept else (value,)
+        for key, value in settings_of(args).items()
+    }
+    values = {**(REPORT_PRESET.values if args.preset else {}), **given}
+    datasets = values.get("dataset", ("auto",))
+    strict = "auto" in datasets and not args.allow_fallback
     if strict:
         # Runs unattended: results on other data must not pass for results on MNIST.
-        sweep = replace(sweep, base=replace(sweep.base, dataset="mnist"))
+        values["dataset"] = tuple(dict.fromkeys("mnist" if dataset == "auto" else dataset for dataset in datasets))
+    fixed = {key: several[0] for key, several in values.items() if len(several) == 1}
+    sweep = SweepSpec(RunSpec(**fixed), {key: several for key, several in values.items() if len(several) > 1})
     on = _place(args)
     if args.dry_run:
         return plan(sweep, as_json=args.json, jobs=_jobs(args.jobs, on))
@@ -220,7 +221,7 @@ def _bench(args: argparse.Namespace) -> int:
 
     options = Options(
         parts=PARTS if args.only is None else tuple(args.only.replace(",", " ").split()),
-        features=parse_numbers(args.features, "features"),
+        features=BY_KEY["features"].parse_list(args.features),
         repeats=args.repeats,
         spec=RunSpec(epochs=args.epochs, dataset=args.dataset, device=args.device, threads=args.threads),
     )

@@ -6,20 +6,19 @@ argparse and not a larger parser: it is in the standard library, costs 4 ms, and
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from mnist_tui.core.datasets import as_dataset
 from mnist_tui.core.filtering import FIELDS
 from mnist_tui.core.orders import KINDS
-from mnist_tui.core.setting import check_rate, shown
+from mnist_tui.core.setting import Setting, SettingValue, in_words, shown
 from mnist_tui.core.spec import DEVICES, SETTINGS, RunSpec
 from mnist_tui.core.table import FORMATS
 from mnist_tui.errors import UsageError
 from mnist_tui.version import __version__
 
-GRID: Final = {"epochs": ("--epochs", "10"), "features": ("--features", "2"), "seed": ("--seeds", "0")}
-"""Settings for which `run` accepts several values: the option, and its default."""
 EPILOG: Final = """\
 exit codes: 0 done, 1 crash, 2 usage, 3 data not available, 4 a run failed or diverged,
             5 store locked or damaged, 6 an order was not obeyed, 7 the cluster cannot be reached,
@@ -52,15 +51,6 @@ def _float(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{shown(text)} is not a number") from None
-
-
-def _rate(text: str) -> float:
-    rate = _float(text)
-    try:
-        check_rate(rate)
-    except UsageError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    return rate
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -257,30 +247,32 @@ def _add_settings(parser: argparse.ArgumentParser, *, grid: bool = False) -> Non
     for setting in SETTINGS:
         if not setting.option:
             continue
-        if grid and setting.key in GRID:
-            option, usual = GRID[setting.key]
-            what = f"{setting.name.lower()}s" if setting.key == "seed" else setting.name.lower()
-            # What one run takes is understood as well.
-            options = dict.fromkeys((option, setting.option or option))
-            group.add_argument(
-                *options, dest=option[2:], metavar="N,N", help=f"{what}, a list or a range (default: {usual})"
-            )
-            continue
-        usual = getattr(RunSpec(), setting.key)
+        usual = in_words(getattr(RunSpec(), setting.key))
         said = setting.help or (f"default: {usual}" if grid else "default: same as last time")
-        if setting.read is not None:
-            group.add_argument(setting.option, dest=setting.key, type=setting.read, metavar="DATA", help=said)
-        elif setting.choices:
-            group.add_argument(setting.option, dest=setting.key, choices=setting.choices, help=said)
+        if setting.choices and not setting.help:
+            said = f"{', '.join(setting.choices)} ({said})"
+        if grid and setting.is_swept:
+            options = [setting.option, *([f"--{setting.several}"] if setting.several else [])]
+            letter = "N,N" if isinstance(setting.default, int) else "X,X"
+            group.add_argument(*options, dest=setting.key, metavar=letter, help=f"{said}; several make a grid")
         else:
-            read, letter = (_rate, "X") if setting.check is not None else (_int, "N")
-            group.add_argument(setting.option, dest=setting.key, type=read, metavar=letter, help=said)
+            letter = "N" if isinstance(setting.default, int) else "X"
+            group.add_argument(setting.option, dest=setting.key, type=_value(setting), metavar=letter, help=said)
+
+
+def _value(setting: Setting) -> Callable[[str], SettingValue]:
+    """Return a function that reads a value of a setting, with errors as argparse expects them."""
+
+    def read(text: str) -> SettingValue:
+        try:
+            return setting.parse(text)
+        except UsageError as error:
+            raise argparse.ArgumentTypeError(error.what) from None
+
+    return read
 
 
 def settings_of(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the settings that were given, by their names in `RunSpec`; those of a grid are left out."""
+    """Return the settings that were given, by their names in `RunSpec`; for a grid, as the texts that list values."""
     given = {setting.key: getattr(args, setting.key, None) for setting in SETTINGS}
-    # The options of a grid are texts that list several values.
-    return {
-        key: value for key, value in given.items() if value is not None and not (key in GRID and isinstance(value, str))
-    }
+    return {key: value for key, value in given.items() if value is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from statistics import median
 from typing import Final
@@ -46,14 +47,16 @@ def machine_factor(runs: Iterable[RunState]) -> float:
 
 def sweep_s(sweep: SweepSpec, factor: float) -> float:
     """Return the estimated training time of a grid in seconds, without listing its runs."""
-    images = _IMAGES.get(sweep.base.dataset, _IMAGES_OF_MNIST)
-    epochs, seeds = sum(dict.fromkeys(sweep.epochs)), len(dict.fromkeys(sweep.seeds))
-    return factor * seeds * epochs * sum(_epoch_s(features, images) for features in dict.fromkeys(sweep.features))
+    others = [key for key in sweep.values if key not in ("epochs", "features", "dataset")]
+    images = sum(_IMAGES.get(dataset, _IMAGES_OF_MNIST) for dataset in sweep.of("dataset"))
+    each_s = sum(_epoch_s(features, images) for features in sweep.of("features"))
+    repeats: int = sum(sweep.of("epochs")) * math.prod(len(sweep.of(key)) for key in others)
+    return factor * repeats * each_s
 
 
 def run_s(spec: RunSpec, factor: float) -> float:
     """Return the estimated training time of one run in seconds."""
-    return sweep_s(SweepSpec((spec.epochs,), (spec.features,), (spec.seed,), spec), factor)
+    return sweep_s(SweepSpec(spec), factor)
 
 
 def _epoch_s(features: int, images: int) -> float:

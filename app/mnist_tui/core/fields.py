@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from mnist_tui.core.events import Status
 from mnist_tui.core.metrics import Spread, spread
-from mnist_tui.core.setting import OFF, Setting, in_words
+from mnist_tui.core.setting import Setting, in_words
 from mnist_tui.core.spec import SETTINGS
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import Column, Value
@@ -108,7 +108,7 @@ def _field_of(setting: Setting) -> Field:
         value: Value = getattr(run.network, setting.key, None)
         return value
 
-    unit = Unit.TEXT if setting.choices else Unit.LOSS if setting.check is not None else Unit.COUNT
+    unit = Unit.TEXT if setting.choices or setting.read else Unit.LOSS if setting.is_float else Unit.COUNT
     column = Column(
         setting.key,
         setting.title or setting.name,
@@ -125,7 +125,7 @@ def _field_of(setting: Setting) -> Field:
         # Abbreviations stay in lower case.
         "short": (word if len(word) < 3 else word.capitalize()) if setting.is_remembered else "",
         "word": word,
-        "unset": OFF if setting.is_optional else "",
+        "unset": setting.unset if setting.is_optional else "",
         "same": get if setting.separates else None,
     }
     return Field(**declared | _ACTUAL.get(setting.key, {}))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
 from mnist_tui.errors import UsageError
@@ -20,6 +21,8 @@ OFF: Final = "off"
 """Text for an optional setting without a value."""
 MAX_DIGITS: Final = 19
 """Digits of the largest seed; no other number has more."""
+MAX_LISTED: Final = 1_000
+"""Maximum number of values in a list or range."""
 MAX_SHOWN: Final = 40
 """Maximum number of characters of an invalid value that a message quotes."""
 
@@ -30,6 +33,7 @@ class Setting:
 
     Attributes:
         key: Name of the attribute.
+        default: Its default.
         name: Display name: `Batch size`.
         meaning: One sentence for help and exports.
         title: Heading in tables; empty to use the name.
@@ -37,10 +41,14 @@ class Setting:
         line: Name on the settings line; empty to use the short one.
         option: Command-line option, such as `--batch-size`; empty if it has none.
         help: Help text of the option; empty to show only its default.
-        low, high: The range of an integer.
+        low, high: The range of a number.
+        is_float: Its values are any numbers, not only whole ones.
         choices: The allowed texts; with `read`, the ones to choose from, besides which `check` allows others.
         read: Completes a text that a user typed.
-        is_optional: `None` is allowed, shown as `off`.
+        is_optional: `None` is allowed, shown as `unset`.
+        unset: Text for `None`.
+        several: What several values are called, if they have a name of their own.
+        is_swept: Several values of it make a grid of runs.
         check: Raises `UsageError` for an invalid value, if range and choices are not enough.
         stored: Values that older versions stored, but that users can no longer choose.
         steps: Values that a key steps through; if empty, integers change by one.
@@ -51,6 +59,7 @@ class Setting:
     """
 
     key: str = ""
+    default: SettingValue = None
     name: str
     meaning: str
     title: str = ""
@@ -58,11 +67,15 @@ class Setting:
     line: str = ""
     option: str = ""
     help: str = ""
-    low: int = 0
-    high: int = 0
+    low: float = 0
+    high: float = 0
+    is_float: bool = False
     choices: tuple[str, ...] = ()
     read: Callable[[str], str] | None = None
     is_optional: bool = False
+    unset: str = OFF
+    several: str = ""
+    is_swept: bool = True
     check: Callable[[object], None] | None = None
     stored: tuple[float, ...] = ()
     steps: Sequence[float] = ()
@@ -71,21 +84,34 @@ class Setting:
     is_quiet: bool = False
     separates: bool = True
 
+    def is_usual(self, spec: object) -> bool:
+        """Return whether a spec has its default."""
+        return bool(getattr(spec, self.key) == self.default)
+
     @property
     def is_pick(self) -> bool:
-        """True if only the choices are allowed."""
-        return bool(self.choices) and self.read is None
+        """True if a single one of the choices is all that is allowed."""
+        return bool(self.choices) and self.read is None and not self.is_swept
+
+    @property
+    def plural(self) -> str:
+        """What several values are called, such as `seeds`."""
+        return self.several or self.name.lower()
 
     def validate(self, value: object) -> None:
         """Raise `UsageError` for an invalid value."""
-        if (value is None and self.is_optional) or value in self.stored:
-            return
+        if not (value is None and self.is_optional) and value not in self.stored:
+            self._check(value)
+
+    def _check(self, value: object) -> None:
         if self.check is not None:
             self.check(value)
         elif self.choices:
             check_choice(self.name.lower(), value, self.choices)
+        elif self.is_float:
+            check_float(self.name.lower(), value, self.low, self.high)
         else:
-            check_int(self.name.lower(), value, self.low, self.high)
+            check_int(self.name.lower(), value, int(self.low), int(self.high))
 
     def parse(self, text: str) -> SettingValue:
         """Return the value that the text stands for.
@@ -93,20 +119,54 @@ class Setting:
         Raises:
             UsageError: The value is invalid.
         """
-        if self.is_optional and text.strip().lower() in ("", OFF):
+        if self.is_optional and text.strip().lower() in ("", OFF, self.unset):
             return None
-        if self.choices:
-            text = self.read(text) if self.read is not None else text
+        if self.choices or self.read is not None:
+            text = self.read(text) if self.read is not None else text.strip()
             self.validate(text)
             return text
-        if self.check is None:
-            return parse_number(text, self.name.lower(), self.low, self.high)
+        if not self.is_float:
+            return parse_number(text, self.name.lower(), int(self.low), int(self.high))
         try:
             number = float(text)
         except ValueError:
             raise UsageError(f"{self.name.lower()} must be a number, such as {self.example}") from None
-        self.check(number)
+        # Not `validate`: what only older versions stored cannot be typed.
+        self._check(number)
         return number
+
+    def parse_list(self, text: str) -> tuple[Any, ...]:
+        """Return the values that a list such as `10,20` or, of whole numbers, a range such as `0-4` stands for.
+
+        Raises:
+            UsageError: A value is invalid, or there are too many.
+        """
+        if self.choices or self.read is not None:
+            parts: list[str] = [text] if self.holds_a_comma(text) else text.split(",")
+        else:
+            parts = text.replace(" ", ",").split(",")
+        parts = [part.strip() for part in parts if part.strip()] or ([text] if self.is_optional else [])
+        if not parts:
+            raise UsageError(f"{self.plural} must name at least one value, such as {self.example}")
+        values: list[SettingValue] = []
+        for part in parts:
+            if self.choices or self.read is not None or self.is_float or part in ("", OFF, self.unset):
+                values.append(self.parse(part))
+            else:
+                values += parse_range(part, self.plural)
+            if len(values) > MAX_LISTED:
+                raise UsageError(f"{self.plural} may name at most {MAX_LISTED:,} values")
+        for value in values:
+            self.validate(value)
+        return tuple(dict.fromkeys(values))
+
+    def holds_a_comma(self, text: str) -> bool:
+        """Return whether a comma in a text belongs to the name of an existing file or folder."""
+        return "," in text and self.read is not None and Path(text.partition(":")[2] or text).expanduser().exists()
+
+    def in_words(self, value: SettingValue) -> str:
+        """Return a value as display text."""
+        return self.unset if value is None else in_words(value)
 
     def stepped(self, value: SettingValue, step: int) -> SettingValue:
         """Return the value one step higher or lower; the same at either end."""
@@ -115,7 +175,7 @@ class Setting:
             return self.choices[(at + step) % len(self.choices)]
         if not self.steps:
             # Stay with integers: floats cannot represent large ones exactly.
-            return min(max(int(value or 0) + step, self.low), self.high)
+            return min(max(int(value or 0) + step, int(self.low)), int(self.high))
         number = 0 if value is None else float(value)
         ordered = self.steps if step > 0 else self.steps[::-1]
         next_one = next((one for one in ordered if (one - number) * step > 0), None)
@@ -132,7 +192,9 @@ def setting(default: T, **declared: Any) -> T:
 
 def settings_of(spec: type[Any]) -> tuple[Setting, ...]:
     """Return the settings that a dataclass declares, in order."""
-    return tuple(replace(f.metadata["setting"], key=f.name) for f in fields(spec) if "setting" in f.metadata)
+    return tuple(
+        replace(f.metadata["setting"], key=f.name, default=f.default) for f in fields(spec) if "setting" in f.metadata
+    )
 
 
 def in_words(value: SettingValue) -> str:
@@ -147,6 +209,12 @@ def check_int(name: str, value: object, low: int, high: int) -> None:
             f"{name} must be a whole number from {low} to {high:,}, not {shown(value)}",
             f"Choose another value for {name}",
         )
+
+
+def check_float(name: str, value: object, low: float, high: float) -> None:
+    """Raise `UsageError` unless the value is a number within the range."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise UsageError(f"{name} must be a number from {low:g} to {high:g}, not {shown(value)}")
 
 
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
@@ -169,6 +237,25 @@ def shown(value: object) -> str:
         return "a number that long"
     text = repr(value)
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+
+
+def parse_range(text: str, name: str) -> range:
+    """Return the integers that a number or a range such as `0-4` stands for.
+
+    Raises:
+        UsageError: The text is anything else, or the range is too long.
+    """
+    first, dash, last = text.partition("-")
+    if not all(number.isascii() and number.isdecimal() for number in ([first, last] if dash else [first])):
+        example = "whole numbers such as 10,20 or a range such as 1-5"
+        raise UsageError(f"{name} must be {example}, not {shown(text)}")
+    if max(len(first), len(last)) > MAX_DIGITS:
+        raise UsageError(f"{name} cannot be as large as {shown(text)}")
+    low = int(first)
+    high = int(last) if dash else low
+    if high < low or high - low >= MAX_LISTED:
+        raise UsageError(f"the range {text} for {name} must be ascending and have at most {MAX_LISTED:,} values")
+    return range(low, high + 1)
 
 
 def parse_number(text: str, name: str, low: int, high: int) -> int:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import math
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import product
-from typing import Final
+from typing import Any, Final
 
 from mnist_tui.core.datasets import DATASETS, MAX_SIDE, as_dataset, check_dataset
 from mnist_tui.core.numerals import count
-from mnist_tui.core.setting import MAX_DIGITS, check_int, check_rate, setting, settings_of, shown
+from mnist_tui.core.setting import OFF, Setting, SettingValue, check_int, check_rate, setting, settings_of, shown
 from mnist_tui.errors import UsageError
 
 DEVICES: Final = ("auto", "cpu", "cuda", "mps")
 BACKENDS: Final = ("auto", "compiled", "torch")
+OPTIMIZERS: Final = ("adam", "adamw", "sgd", "rmsprop")
+WITH_MOMENTUM: Final = ("sgd", "rmsprop")
+SCHEDULES: Final = ("constant", "cosine", "step", "onecycle")
+CHANGES: Final = ("shift", "rotate", "zoom", "flip")
+"""What `augment` may do to an image."""
 HIDDEN: Final = 1024
 """Width of the hidden layer of the report's network."""
 MAX_EPOCHS: Final = 100_000
@@ -26,8 +32,6 @@ MAX_THREADS: Final = 256
 MAX_JOBS: Final = 256
 MAX_RUNS: Final = 10_000
 """Maximum number of runs in a grid."""
-MAX_LISTED: Final = 1_000
-"""Maximum number of values in a list or range."""
 
 
 def check_epochs(epochs: int) -> None:
@@ -39,6 +43,20 @@ def check_epochs(epochs: int) -> None:
     check_int("epochs", epochs, 1, MAX_EPOCHS)
 
 
+def check_augment(value: object) -> None:
+    """Raise `UsageError` unless the value is `off`, or names of `CHANGES` in their order joined by `+`."""
+    if value != OFF and (
+        not isinstance(value, str) or as_augment(value) != value or set(value.split("+")) - {*CHANGES}
+    ):
+        raise UsageError(f"augmentation must be {OFF} or some of {', '.join(CHANGES)} joined by +, not {shown(value)}")
+
+
+def as_augment(text: str) -> str:
+    """Return names of changes in the order of `CHANGES`, each once; unknown ones last."""
+    names = dict.fromkeys(part.strip().lower() for part in text.split("+"))
+    return "+".join(sorted(names, key=lambda name: CHANGES.index(name) if name in CHANGES else len(CHANGES)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
     """The settings of one run; together with the device they determine its results.
@@ -48,7 +66,16 @@ class RunSpec:
         features: Width of the bottleneck and of both convolutions, 1 to 512.
         seed: Seeds the weights and the order of the batches, 0 or more.
         batch_size: Images per step.
-        learning_rate: Adam's step size. Infinity is accepted only from stored runs: older versions allowed it.
+        optimizer: One of `OPTIMIZERS`, with PyTorch's usual options.
+        momentum: Of `sgd` and `rmsprop`, from 0.
+        weight_decay: `None` for PyTorch's default: 0.01 with `adamw`, else 0.
+        schedule: One of `SCHEDULES`, see `engine.schedule`.
+        warmup: Epochs in which the rate rises to its value; with `onecycle` it has its own rise.
+        dropout: Share of the hidden units that are left out in training.
+        augment: `off`, or names of `CHANGES` joined by `+`.
+        label_smoothing: Share of the target that is spread over all classes. Losses are shown without it.
+        learning_rate: The optimizer's step size, which a schedule scales. Infinity is accepted only from stored runs:
+            older versions allowed it.
         dataset: One of `DATASETS`; `auto` is MNIST if available, else the digits. Or the user's own data:
             `folder:PATH`, with one folder of images per class, or `FILE.npz`, with arrays.
         side: Width and height that images are resized to; `None` to keep them as they are.
@@ -85,6 +112,7 @@ class RunSpec:
     seed: int = setting(
         0,
         name="Seed",
+        several="seeds",
         meaning="Seed of the weights and the batch order.",
         option="--seed",
         high=MAX_SEED,
@@ -95,10 +123,11 @@ class RunSpec:
     learning_rate: float = setting(
         0.001,
         name="Learning rate",
-        meaning="Adam's step size.",
+        meaning="The optimizer's step size.",
         title="Learning Rate",
         short="lr",
         option="--lr",
+        is_float=True,
         check=check_rate,
         stored=(math.inf,),
         steps=(1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0),
@@ -117,6 +146,107 @@ class RunSpec:
         steps=(8, 16, 32, 64, 128, 256, 512, 1024),
         example="64",
         is_remembered=True,
+    )
+    optimizer: str = setting(
+        "adam",
+        name="Optimizer",
+        meaning="The rule that changes the weights.",
+        option="--optimizer",
+        choices=OPTIMIZERS,
+        example="adam,sgd",
+        is_remembered=True,
+        is_quiet=True,
+    )
+    momentum: float = setting(
+        0.0,
+        name="Momentum",
+        meaning="Share of the last step in the next one, for sgd and rmsprop.",
+        option="--momentum",
+        high=0.999,
+        is_float=True,
+        steps=(0.0, 0.5, 0.8, 0.9, 0.95, 0.99),
+        example="0.9",
+        is_remembered=True,
+        is_quiet=True,
+    )
+    weight_decay: float | None = setting(
+        None,
+        name="Weight decay",
+        meaning="Pull of the weights towards 0.",
+        title="Decay",
+        short="decay",
+        option="--weight-decay",
+        help="pull of the weights towards 0 (default: PyTorch's: 0.01 for adamw, else 0)",
+        high=10.0,
+        is_float=True,
+        is_optional=True,
+        unset="usual",
+        steps=(1e-5, 1e-4, 1e-3, 1e-2, 0.1),
+        example="0.0001",
+        is_remembered=True,
+        is_quiet=True,
+    )
+    schedule: str = setting(
+        "constant",
+        name="Schedule",
+        meaning="How the learning rate changes during the run.",
+        option="--schedule",
+        choices=SCHEDULES,
+        example="cosine",
+        is_remembered=True,
+        is_quiet=True,
+    )
+    warmup: int = setting(
+        0,
+        name="Warm-up",
+        meaning="Epochs in which the learning rate rises to its value.",
+        option="--warmup",
+        high=MAX_EPOCHS,
+        steps=(0, 1, 2, 3, 5, 10),
+        example="1",
+        is_remembered=True,
+        is_quiet=True,
+    )
+    dropout: float = setting(
+        0.0,
+        name="Dropout",
+        meaning="Share of the hidden units that are left out at each training step.",
+        option="--dropout",
+        high=0.95,
+        is_float=True,
+        steps=(0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
+        example="0.2",
+        is_remembered=True,
+        is_quiet=True,
+    )
+    augment: str = setting(
+        "off",
+        name="Augmentation",
+        meaning="How training images are changed at random each time they are shown.",
+        title="Augment",
+        short="augment",
+        option="--augment",
+        help=f"{', '.join(CHANGES)}, or several such as shift+rotate (default: off)",
+        choices=(OFF, *CHANGES),
+        check=check_augment,
+        read=as_augment,
+        example="shift+rotate",
+        is_remembered=True,
+        is_quiet=True,
+    )
+    label_smoothing: float = setting(
+        0.0,
+        name="Label smoothing",
+        meaning="Share of the target that is spread over all classes.",
+        title="Smoothing",
+        short="smoothing",
+        option="--label-smoothing",
+        high=0.9,
+        is_float=True,
+        steps=(0.0, 0.05, 0.1, 0.2),
+        example="0.1",
+        is_remembered=True,
+        is_quiet=True,
     )
     patience: int | None = setting(
         None,
@@ -165,6 +295,7 @@ class RunSpec:
         option="--device",
         choices=DEVICES,
         is_remembered=True,
+        is_swept=False,
     )
     backend: str = setting(
         "auto",
@@ -173,6 +304,7 @@ class RunSpec:
         option="--backend",
         help="compiled loops (CPU), PyTorch alone, or the faster one (default: auto)",
         choices=BACKENDS,
+        is_swept=False,
     )
     threads: int | None = setting(
         None,
@@ -183,6 +315,7 @@ class RunSpec:
         low=1,
         high=MAX_THREADS,
         is_optional=True,
+        is_swept=False,
     )
     split_seed: int = setting(
         0, name="Split seed", meaning="Seed of the choice of validation images.", title="Split Seed", high=MAX_SEED
@@ -191,6 +324,12 @@ class RunSpec:
     def __post_init__(self) -> None:
         for one in SETTINGS:
             one.validate(getattr(self, one.key))
+        if self.momentum and self.optimizer not in WITH_MOMENTUM:
+            raise UsageError(
+                f"{self.optimizer} has no momentum", f"Choose --optimizer {' or '.join(WITH_MOMENTUM)}, or leave it out"
+            )
+        if self.warmup and self.schedule == "onecycle":
+            raise UsageError("the schedule onecycle has its own warm-up", "Leave --warmup out, or choose cosine")
 
     @property
     def title(self) -> str:
@@ -199,91 +338,76 @@ class RunSpec:
 
     @property
     def brief(self) -> str:
-        """What distinguishes the run, without its epochs: `2 features, seed 0`."""
-        return f"{count(self.features, 'feature')}, seed {self.seed}"
+        """What distinguishes the run, without its epochs: `2 features, seed 0`, or `2 features, sgd, seed 0`."""
+        special = [in_brief(one, self) for one in SETTINGS if one.is_quiet and not one.is_usual(self)]
+        return ", ".join([count(self.features, "feature"), *special, f"seed {self.seed}"])
+
+
+def in_brief(one: Setting, spec: RunSpec) -> str:
+    """Return a setting and its value in a few letters: `dropout 0.2`, `cosine`."""
+    value = one.in_words(getattr(spec, one.key))
+    return value if one.choices else f"{one.short or one.key} {value}"
 
 
 SETTINGS: Final = settings_of(RunSpec)
 """All settings, in display order."""
+BY_KEY: Final = {one.key: one for one in SETTINGS}
+_ORDER: Final = {key: number for number, key in enumerate(BY_KEY)}
 FALLBACK_SPEC: Final = RunSpec(epochs=20, features=8, learning_rate=0.01, batch_size=16, dataset="digits")
 """Settings that reach about 60 % on the digits in two seconds; the defaults stay near the level of guessing."""
 
 
 @dataclass(frozen=True, slots=True)
 class SweepSpec:
-    """A grid of runs: every combination of epochs, features and seeds.
+    """A grid of runs: every combination of the values of some settings.
 
     Attributes:
-        epochs: The epoch counts to try.
-        features: The bottleneck widths to try.
-        seeds: The seeds to repeat each setting with.
-        base: The settings that all runs share.
+        base: The other settings, which all runs share.
+        values: The values to try, by the key of the setting.
     """
 
-    epochs: tuple[int, ...] = (10,)
-    features: tuple[int, ...] = (2,)
-    seeds: tuple[int, ...] = (0,)
     base: RunSpec = field(default_factory=RunSpec)
+    values: Mapping[str, tuple[SettingValue, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "features", "seeds"):
-            if not getattr(self, name):
-                raise UsageError(f"{name} must name at least one value")
-        for epochs in self.epochs:
-            check_epochs(epochs)
-        for features in self.features:
-            check_int("features", features, 1, MAX_FEATURES)
-        for seed in self.seeds:
-            check_int("seed", seed, 0, MAX_SEED)
+        for key, values in self.values.items():
+            one = BY_KEY[key]
+            if not values:
+                raise UsageError(f"{one.plural} must name at least one value")
+            for value in values:
+                one.validate(value)
         if self.n_runs > MAX_RUNS:
             raise UsageError(
-                f"a grid may have at most {MAX_RUNS:,} runs, and this one has {self.n_runs:,}",
-                "Name fewer epochs, features or seeds",
+                f"a grid may have at most {MAX_RUNS:,} runs, and this one has {self.n_runs:,}", "Name fewer values"
             )
+
+    def of(self, key: str) -> tuple[Any, ...]:
+        """Return the values of a setting, without duplicates."""
+        return tuple(dict.fromkeys(self.values.get(key, (getattr(self.base, key),))))
 
     @property
     def n_runs(self) -> int:
         """The number of runs in the grid."""
-        return math.prod(len(set(values)) for values in (self.epochs, self.features, self.seeds))
+        return math.prod(len(self.of(key)) for key in self.values)
 
     def runs(self) -> tuple[RunSpec, ...]:
-        """Return the runs, seeds varying slowest so that every setting has a first result early."""
-        grid = dict.fromkeys(product(self.seeds, self.features, self.epochs))
-        return tuple(replace(self.base, epochs=e, features=f, seed=s) for s, f, e in grid)
+        """Return the runs, seeds varying slowest so that every setting has a first result early, epochs fastest."""
+        keys = sorted(self.values, key=lambda key: (key != "seed", -_ORDER[key]))
+        return tuple(
+            replace(self.base, **dict(zip(keys, combination, strict=True)))
+            for combination in product(*(self.of(key) for key in keys))
+        )
 
 
-REPORT_PRESET: Final = SweepSpec(epochs=(10, 20), features=(2,))
+def grid(base: RunSpec | None = None, **values: tuple[Any, ...]) -> SweepSpec:
+    """Return a grid of the values of some settings: `grid(epochs=(10, 20), seed=(0, 1))`."""
+    return SweepSpec(base or RunSpec(), values)
+
+
+REPORT_PRESET: Final = grid(epochs=(10, 20), features=(2,))
 """The two runs of the report: 10 and 20 epochs at 2 features."""
 
 
 def new_run_id(now: datetime | None = None) -> str:
     """Return a new id that sorts by time: UTC date and time, then 24 random bits."""
     return f"{now or datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-
-
-def parse_numbers(text: str, name: str) -> tuple[int, ...]:
-    """Parse a list such as `10,20` or `0-4`; return its values in order, without duplicates.
-
-    Raises:
-        UsageError: The text contains anything but integers, ranges and commas, or too many values.
-    """
-    values: list[int] = []
-    for part in text.replace(" ", ",").split(","):
-        if not part:
-            continue
-        first, dash, last = part.partition("-")
-        if not all(number.isascii() and number.isdecimal() for number in ([first, last] if dash else [first])):
-            example = "whole numbers such as 10,20 or a range such as 1-5"
-            raise UsageError(f"{name} must be {example}, not {shown(text)}")
-        if max(len(first), len(last)) > MAX_DIGITS:
-            raise UsageError(f"{name} cannot be as large as {shown(part)}")
-        low = int(first)
-        high = int(last) if dash else low
-        if high < low or high - low >= MAX_LISTED:
-            raise UsageError(f"the range {part} for {name} must be ascending and have at most {MAX_LISTED:,} values")
-        values.extend(range(low, high + 1))
-        if len(values) > MAX_LISTED:
-            raise UsageError(f"{name} may name at most {MAX_LISTED:,} values")
-    if not values:
-        raise UsageError(f"{name} must name at least one value, such as 10,20 or 1-5")
-    return tuple(dict.fromkeys(values))

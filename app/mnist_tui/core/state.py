@@ -156,6 +156,11 @@ class RunState:
         return f"{what[:1].upper()}{what[1:]}." + (f" {then}." if then else "")
 
     @property
+    def shows_ink(self) -> bool:
+        """True if grey images are ink on paper, drawn in a theme's colours, and not photographs."""
+        return self.network is None or self.dataset is None or bool(self.dataset.framing)
+
+    @property
     def validation_key(self) -> tuple[str, int] | None:
         """What identifies its validation images: the digest of the data and the split seed; `None` without data."""
         if self.dataset is None:

@@ -123,6 +123,7 @@ class _Script:
         self._spec, self._clock, self._delay_s, self._insights = spec, clock, delay_s, insights
         self._steps = min(steps, self.batches)
         self._epoch, self._share = 0, 0.0
+        self.rate = spec.learning_rate
 
     @property
     def parameters(self) -> int:
@@ -143,8 +144,9 @@ class _Script:
     def is_finite(self) -> bool:
         return True
 
-    def set_rate(self, rate: float) -> None:
-        """Do nothing: the script does not react to a new learning rate."""
+    def set_rate(self, rate: float, epochs: int) -> None:  # noqa: ARG002 - it has no schedule
+        """Report a new learning rate; the script does not react to it."""
+        self.rate = rate
 
     def load(self, checkpoint: bytes) -> tuple[int, int, float]:
         self._epoch, batch, elapsed_s = json.loads(checkpoint)

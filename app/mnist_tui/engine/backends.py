@@ -7,6 +7,7 @@ from typing import Final
 import torch
 
 from mnist_tui.core.conditions import DatasetInfo
+from mnist_tui.core.setting import OFF
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.engine import kernel_cache
 from mnist_tui.engine.compiling import kernel_folder
@@ -19,7 +20,11 @@ COMPILED_UP_TO: Final = 256
 """Largest number of features for which the compiled step was measured to be faster."""
 COMPILED_CLASSES: Final = 64
 """Largest number of classes that the compiled step takes."""
-COMPILED_DATA: Final = f"grey images whose sides are multiples of 4, of up to {COMPILED_CLASSES} classes"
+COMPILED_ONLY: Final = (
+    f"Adam without weight decay, dropout, augmentation or label smoothing, and grey images whose sides are multiples "
+    f"of 4, of up to {COMPILED_CLASSES} classes"
+)
+"""What the compiled step takes, for a message."""
 
 
 def choose_backend(wish: str, device: torch.device, features: int) -> str:
@@ -35,9 +40,11 @@ def choose_backend(wish: str, device: torch.device, features: int) -> str:
     return "compiled" if device.type == "cpu" and features <= COMPILED_UP_TO else "torch"
 
 
-def compiles(data: DatasetInfo) -> bool:
-    """Return whether the compiled step takes these images: `COMPILED_DATA`."""
-    return data.channels == 1 and data.side % 4 == 0 and len(data.classes) <= COMPILED_CLASSES
+def compiles(spec: RunSpec, data: DatasetInfo | None = None) -> bool:
+    """Return whether the compiled step takes these settings and images; images that are not known yet do not count."""
+    takes_data = data is None or (data.channels == 1 and data.side % 4 == 0 and len(data.classes) <= COMPILED_CLASSES)
+    is_plain = spec.optimizer == "adam" and not spec.weight_decay and not spec.label_smoothing
+    return takes_data and is_plain and not spec.dropout and spec.augment == OFF
 
 
 def make_stepper(
@@ -45,7 +52,10 @@ def make_stepper(
 ) -> Stepper:
     """Return the stepper that trains the network with the settings of the run; loads the compiled loops if needed."""
     if backend == "torch":
-        return GraphStepper(model, spec, device) if device.type == "cuda" else TorchStepper(model, spec, device)
+        # A captured step has one learning rate, and the same noise every time.
+        is_same = compiles(spec) and spec.schedule == "constant" and not spec.warmup
+        graph = device.type == "cuda" and is_same
+        return GraphStepper(model, spec, device) if graph else TorchStepper(model, spec, device)
     from mnist_tui.engine.compiled import CompiledStepper
 
     return CompiledStepper(model, spec, side, threads)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from typing import Any, Final
@@ -14,8 +15,10 @@ from torch import Tensor
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.engine import kernels
 from mnist_tui.engine.model import BottleneckCNN
-from mnist_tui.engine.step import MOMENTS, Part
+from mnist_tui.engine.step import Batches, Part
 
+MOMENTS: Final = ("exp_avg", "exp_avg_sq")
+"""Adam's state of a parameter, besides the number of steps."""
 _IMAGES_AT_ONCE: Final = 6_400
 """Images per call, divided by the number of features: a call takes about 20 ms on one thread."""
 
@@ -61,43 +64,41 @@ class CompiledStepper:
             flat[at.output_bias :][:classes],
         ]
 
-    def train(self, part: Part, order: Tensor, start: int, stop: int, batch_size: int, logits: Tensor) -> None:
+    def train(self, part: Part, batches: Batches, logits: Tensor) -> None:
         """Train some batches; see `Stepper.train`."""
         if self._helpers is None:
-            self._train(part, order, start, stop, batch_size, logits)
+            self._train(part, batches, logits)
             return
-        for first in range(start, stop, batch_size):
-            self._train(part, order, first, min(first + batch_size, stop), batch_size, logits)
+        for number, place in batches:
+            rates = batches.rates[number : number + 1]
+            self._train(part, replace(batches, start=place.start, stop=place.stop, rates=rates), logits)
 
-    def _train(self, part: Part, order: Tensor, start: int, stop: int, batch_size: int, logits: Tensor) -> None:
+    def _train(self, part: Part, batches: Batches, logits: Tensor) -> None:
         """Train some batches, or a single one if helper threads share it."""
-        batch = self._layout, self._weights, *_flat(part.images, part.labels, order), (start, stop, batch_size)
-        step = self._steps + 1
-        self._steps += math.ceil((stop - start) / batch_size)
+        span = batches.start, batches.stop, batches.size
+        batch = self._layout, self._weights, *_flat(part.images, part.labels, batches.order), span
+        step, self._rate = self._steps + 1, float(batches.rates[-1])
+        self._steps += math.ceil((batches.stop - batches.start) / batches.size)
         rest = self._sums, logits.view(-1).numpy(), kernels.NONE, self._mean, self._square
         spans = [
             (*batch, shares, scratch, *rest)
             for shares, scratch in zip(pairwise(self._bounds), self._scratch, strict=True)
         ]
         if self._helpers is None:
-            kernels.run(*spans[0], step, float(self._rate))
+            kernels.run(*spans[0], step, batches.rates)
             return
-        helped = [self._helpers.submit(partial(kernels.run, *span, 0, 0.0)) for span in spans[1:]]
-        kernels.run(*spans[0], 0, 0.0)
+        helped = [self._helpers.submit(partial(kernels.run, *span, 0, kernels.NO_RATES)) for span in spans[1:]]
+        kernels.run(*spans[0], 0, kernels.NO_RATES)
         for share in helped:
             share.result()
-        kernels.run(*batch, (0, 0), self._scratch[0], *rest, step, float(self._rate))
+        kernels.run(*batch, (0, 0), self._scratch[0], *rest, step, batches.rates)
 
     def evaluate(self, part: Part, start: int, stop: int, logits: Tensor, bottleneck: Tensor) -> None:
         """Evaluate some images; see `Stepper.evaluate`."""
         images, order = _flat(part.images, torch.arange(len(part.images)))
         batch = self._layout, self._weights, images, order, order, (start, stop, max(1, stop - start))
         out = kernels.NONE, *_flat(logits, bottleneck), kernels.NONE, kernels.NONE
-        kernels.run(*batch, (0, kernels.SHARES), self._scratch[0], *out, 0, 0.0)
-
-    def set_rate(self, rate: float) -> None:
-        """Change the learning rate; see `Stepper.set_rate`."""
-        self._rate = rate
+        kernels.run(*batch, (0, kernels.SHARES), self._scratch[0], *out, 0, kernels.NO_RATES)
 
     def optimizer_state(self) -> dict[str, Any]:
         """Return a copy of Adam's state in PyTorch's format and memory layout."""

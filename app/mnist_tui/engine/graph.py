@@ -48,10 +48,10 @@ class GraphStepper(TorchStepper):
         self._graph.replay()
         return self._found
 
-    def set_rate(self, rate: float) -> None:
+    def _set_rate(self, rate: float) -> None:
         """Change the learning rate; discards the captured step, which has its own."""
         if rate != self._optimizer.param_groups[0]["lr"]:
-            super().set_rate(rate)
+            super()._set_rate(rate)
             self._graph, self._tried = None, False
 
     def load_optimizer_state(self, state: dict[str, Any]) -> None:

@@ -72,6 +72,7 @@ _inlined: Final = numba.njit(**_inner, forceinline=True)
 _part_of_caller: Final = numba.njit(**_inner, inline="always")
 NONE: Final = np.zeros(0, np.float32)
 """Placeholder for an array that is not needed."""
+NO_RATES: Final = np.zeros(0, np.float64)
 
 
 def _entry(function: Callable[..., None]) -> Any:
@@ -563,7 +564,21 @@ def _adam(weights, sums, mean, square, step, rate):
 
 @_entry
 def run(
-    layout, weights, images, labels, order, batches, shares, scratch, sums, logits, bottleneck, mean, square, step, rate
+    layout,
+    weights,
+    images,
+    labels,
+    order,
+    batches,
+    shares,
+    scratch,
+    sums,
+    logits,
+    bottleneck,
+    mean,
+    square,
+    step,
+    rates,
 ):
     """Train or evaluate batches; one function for both, so that their common code is compiled once.
 
@@ -584,7 +599,7 @@ def run(
         mean: Adam's first moments, (size,).
         square: Adam's second moments, (size,).
         step: Number of Adam's first step, from 1; 0 for none.
-        rate: Learning rate.
+        rates: The learning rate of each of these batches, float64.
     """
     start, stop, size = batches
     begin, end = shares
@@ -593,7 +608,8 @@ def run(
             last = min(first + size, stop)
             _batch(layout, weights, images, labels, order, first, last, begin, end, scratch, sums, logits, bottleneck)
         if step:
-            _adam(weights, sums, mean, square, step + (first - start) // size, rate)
+            number = (first - start) // size
+            _adam(weights, sums, mean, square, step + number, rates[number])
 
 
 def warm_up() -> None:
@@ -607,5 +623,5 @@ def warm_up() -> None:
     images, labels, order = np.zeros(16, np.uint8), np.zeros(1, np.int64), np.zeros(1, np.int64)
     weights, mean, square = (zeros(sizes.size) for _ in range(3))
     sums, logits, own = zeros(SHARES * sizes.size), zeros(2), scratch(sizes)
-    adam = mean, square, 1, 0.001
+    adam = mean, square, 1, np.array([0.001])
     run(sizes, weights, images, labels, order, (0, 1, 1), (0, SHARES), own, sums, logits, NONE, *adam)

@@ -98,6 +98,7 @@ class RunLoop:
         self._history: list[EpochDone] = []
         self._later: tuple[EpochDone, ...] = ()
         self._rates: dict[int, float] = {}
+        self._lengths: dict[int, int] = {}
         self._images_per_s = 0.0
         self._first_batch, self._elapsed_s = 0, 0.0
         self._saved = 0
@@ -142,15 +143,17 @@ class RunLoop:
         """Load the checkpoint and report the run's story so far."""
         self._rates = {event.epoch: event.learning_rate for event in past.story if isinstance(event, RateChanged)}
         for rate in self._rates.values():
-            self._trainer.set_rate(rate)
+            self._trainer.set_rate(rate, self._epochs)
         if past.checkpoint is not None:
             epoch, self._first_batch, self._elapsed_s = self._trainer.load(past.checkpoint)
             if epoch != past.epoch:
                 raise RunError("the checkpoint belongs to another epoch", "Start a new run with the same settings")
-        changes = [event.epochs for event in past.story if isinstance(event, EpochsChanged | RunContinued)]
         self._history = [event for event in past.story if isinstance(event, EpochDone)]
         self._later, self._saved = past.later, len(self._history)
-        self._epochs = max(self._queued.epochs or (changes or [self._epochs])[-1], len(self._history))
+        for event in past.story:
+            if isinstance(event, EpochsChanged | RunContinued):
+                self._change_epochs(event.epoch, event.epochs)
+        self._change_epochs(len(self._history), max(self._queued.epochs or self._epochs, len(self._history)))
         differs = self._setup.machine.differences(past.started.machine) if past.started is not None else ()
         for note in past.notes:
             yield Notice(level="warning", message=note)
@@ -212,7 +215,7 @@ class RunLoop:
 
     def _epoch(self, epoch: int) -> Generator[Event, None, EpochDone]:
         yield from self._take_new_rate(epoch)
-        self._trainer.set_rate(self._rate_of(epoch))
+        self._trainer.set_rate(self._rate_of(epoch), self._length_of(epoch))
         watch = _Stopwatch(self._clock, self._elapsed_s)
         steps = self._trainer.train_epoch(epoch, self._first_batch)
         self._first_batch, self._elapsed_s = 0, 0.0
@@ -232,7 +235,7 @@ class RunLoop:
                 "val_loss": validation.loss,
                 "val_accuracy": validation.accuracy,
                 "images_per_s": self._images_per_s,
-                "learning_rate": self._rate_of(epoch),
+                "learning_rate": self._trainer.rate,
             },
             val_accuracy_before=self._history[-1].val_accuracy if self._history else None,
         )
@@ -326,8 +329,18 @@ class RunLoop:
     def _take_new_epochs(self, epoch: int) -> Iterator[Event]:
         wish = self._requests.epochs(self._epochs, max(epoch, self._later[-1].epoch if self._later else 0))
         if wish != self._epochs:
-            self._epochs = wish
+            self._change_epochs(epoch, wish)
             yield EpochsChanged(run=self._run, epoch=epoch, epochs=wish)
+
+    def _change_epochs(self, epoch: int, epochs: int) -> None:
+        """Change the epochs to reach, during an epoch: a schedule takes it into account from the next one on."""
+        if epochs != self._epochs:
+            self._lengths.setdefault(0, self._spec.epochs)
+            self._epochs = self._lengths[epoch + 1] = epochs
+
+    def _length_of(self, epoch: int) -> int:
+        """Return the epochs to reach as they were when an epoch began."""
+        return self._lengths[max(first for first in self._lengths if first <= epoch)] if self._lengths else self._epochs
 
     def _take_new_rate(self, epoch: int) -> Iterator[Event]:
         # An epoch that is trained again keeps its learning rate; the request waits for a new epoch.

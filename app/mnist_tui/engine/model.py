@@ -30,6 +30,9 @@ class BottleneckCNN(nn.Module):
         classes: Number of classes.
         channels: Channels of an image: 1 for grey, 3 for colour.
 
+    Attributes:
+        dropout: Share of the hidden units that are left out in training.
+
     Shapes: images (N, channels, side, side), float32 in [0, 1] -> logits (N, classes).
     """
 
@@ -39,6 +42,7 @@ class BottleneckCNN(nn.Module):
         self.conv2 = nn.Conv2d(features, features, kernel_size=3, padding=1)
         self.hidden = nn.Linear(features, HIDDEN)
         self.output = nn.Linear(HIDDEN, classes)
+        self.dropout = 0.0
 
     def bottleneck(self, images: Tensor) -> Tensor:
         """Return the features of each image, (N, features)."""
@@ -49,7 +53,10 @@ class BottleneckCNN(nn.Module):
 
     def classify(self, features: Tensor) -> Tensor:
         """Return the logits (N, classes) of features (N, features)."""
-        logits: Tensor = self.output(F.relu(self.hidden(features)))
+        hidden = F.relu(self.hidden(features))
+        if self.dropout:
+            hidden = F.dropout(hidden, self.dropout, self.training)
+        logits: Tensor = self.output(hidden)
         return logits
 
     def forward(self, images: Tensor) -> Tensor:

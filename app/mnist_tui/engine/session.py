@@ -13,7 +13,7 @@ from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import Event, Notice, RunStarted, SweepDone, SweepStarted, now
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec, new_run_id
-from mnist_tui.engine.backends import COMPILED_DATA, choose_backend, compiles
+from mnist_tui.engine.backends import COMPILED_ONLY, choose_backend, compiles
 from mnist_tui.engine.compiling import compilation
 from mnist_tui.engine.cores import free_cores
 from mnist_tui.engine.data import Dataset, prepare_dataset, validation_set
@@ -54,7 +54,7 @@ def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event
             spec = queued.spec if past is None else as_before(queued.spec, past)
             device = choose_device(spec.device)
             backend = choose_backend(spec.backend, device, spec.features)
-            if backend == "compiled":
+            if backend == "compiled" and compiles(spec):
                 compilation().begin()
             dataset = yield from _dataset(spec, control)
             if dataset is None:
@@ -65,17 +65,15 @@ def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event
                 )
                 yield Notice(level="error", message=message, exit_code=DataError.exit_code)
                 continue
+            if backend == "compiled" and not compiles(spec, dataset.info):
+                backend = "torch"
+                if spec.backend == "compiled":
+                    yield Notice(level="warning", message=f"PyTorch trains: the compiled step takes {COMPILED_ONLY}.")
             if backend == "compiled":
                 yield from _unless_stopped(compilation().wait(), control)
                 if control.queue_stopped:
                     break
                 backend = backend if compilation().usable else "torch"
-                if not compiles(dataset.info):
-                    backend = "torch"
-                    if spec.backend == "compiled":
-                        yield Notice(
-                            level="warning", message=f"PyTorch trains: the compiled step takes {COMPILED_DATA}."
-                        )
             free = free or free_cores()
             if (key := (dataset.info.sha256, spec.split_seed)) not in shown:
                 shown.add(key)

@@ -1,11 +1,12 @@
 """Trains one batch: with PyTorch's autograd, for any network on any device, or compiled, for this network on the CPU.
 
-Both hold the same module: its parameters are what is trained, saved and evaluated. Adam's state has the same format in
-both, PyTorch's own.
+Both hold the same module: its parameters are what is trained, saved and evaluated. The optimizer's state has the same
+format in both, PyTorch's own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,12 +14,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that the field gives it
 from torch import Tensor
 
+from mnist_tui.core.setting import OFF
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.engine.augment import augmented
 from mnist_tui.engine.data import as_input
 from mnist_tui.engine.model import BottleneckCNN
-
-MOMENTS = ("exp_avg", "exp_avg_sq")
-"""Adam's state of a parameter, besides the number of steps."""
+from mnist_tui.engine.optimizers import load_state, make_optimizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,31 @@ class Part:
 
     images: Tensor
     labels: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """Some batches of an epoch.
+
+    Attributes:
+        order: Indices of all images of the epoch, int64 (N,), on the device.
+        start, stop: The images to train on: `order[start:stop]`.
+        size: Images per batch; the last one may be smaller.
+        rates: The learning rate of each of these batches, float64 (batches,).
+        seeds: A seed for each of them, for whatever is random in a step; empty if nothing is.
+    """
+
+    order: Tensor
+    start: int
+    stop: int
+    size: int
+    rates: Any
+    seeds: Sequence[int] = ()
+
+    def __iter__(self) -> Iterator[tuple[int, slice]]:
+        """Yield the number of each batch, from 0, and its place in `order`."""
+        for number, first in enumerate(range(self.start, self.stop, self.size)):
+            yield number, slice(first, min(first + self.size, self.stop))
 
 
 class Stepper(Protocol):
@@ -41,54 +67,59 @@ class Stepper(Protocol):
     model: BottleneckCNN
     images_at_once: int
 
-    def train(self, part: Part, order: Tensor, start: int, stop: int, batch_size: int, logits: Tensor) -> None:
-        """Train on the images `order[start:stop]`, batch by batch; write logits (N, classes) to the same rows."""
+    def train(self, part: Part, batches: Batches, logits: Tensor) -> None:
+        """Train batch by batch; write logits (N, classes) to the rows of the images in the order of the epoch."""
 
     def evaluate(self, part: Part, start: int, stop: int, logits: Tensor, bottleneck: Tensor) -> None:
         """Write the logits (N, classes) and bottleneck (N, features) of the images from `start` to `stop`."""
 
-    def set_rate(self, rate: float) -> None:
-        """Change the learning rate from here on."""
-
     def optimizer_state(self) -> dict[str, Any]:
-        """Return Adam's state as PyTorch's optimizer gives it."""
+        """Return the optimizer's state as PyTorch gives it."""
 
     def load_optimizer_state(self, state: dict[str, Any]) -> None:
         """Load what `optimizer_state` of any backend returned."""
 
 
 class TorchStepper:
-    """Trains with PyTorch's autograd and its Adam.
+    """Trains with PyTorch's autograd and its optimizers.
 
     Args:
         model: The network, on the CPU.
         spec: The settings of the run.
         device: Where to train.
-        capturable: Keep all of Adam's state on the device, so that a captured step can update it.
+        capturable: Keep all of the optimizer's state on the device, so that a captured step can update it.
     """
 
     images_at_once = 1
 
     def __init__(self, model: BottleneckCNN, spec: RunSpec, device: torch.device, *, capturable: bool = False) -> None:
         self.model = model.to(device).to(memory_format=model.memory_format)
-        self._optimizer = torch.optim.Adam(
-            model.parameters(), lr=spec.learning_rate, fused=device.type != "mps", capturable=capturable
-        )
+        self._optimizer = make_optimizer(spec, model.parameters(), device, capturable=capturable)
+        self._augment, self._smoothing = spec.augment, spec.label_smoothing
 
     def _input(self, images: Tensor) -> Tensor:
         return as_input(images).contiguous(memory_format=self.model.memory_format)
 
-    def train(self, part: Part, order: Tensor, start: int, stop: int, batch_size: int, logits: Tensor) -> None:
+    def train(self, part: Part, batches: Batches, logits: Tensor) -> None:
         """Train some batches; see `Stepper.train`."""
-        for first in range(start, stop, batch_size):
-            place = slice(first, min(first + batch_size, stop))
-            logits[place] = self._train_batch(part, order[place])
+        for number, place in batches:
+            self._set_rate(float(batches.rates[number]))
+            if batches.seeds:
+                # Of the global generator, which dropout uses: nothing else of this program does.
+                torch.manual_seed(batches.seeds[number])
+            logits[place] = self._train_batch(part, batches.order[place])
+
+    def _set_rate(self, rate: float) -> None:
+        self._optimizer.param_groups[0]["lr"] = rate
 
     def _train_batch(self, part: Part, index: Tensor) -> Tensor:
         """Train on these images; return their logits."""
         self.model.train()
-        logits: Tensor = self.model(self._input(part.images.index_select(0, index)))
-        loss = F.cross_entropy(logits, part.labels.index_select(0, index))
+        images = as_input(part.images.index_select(0, index))
+        if self._augment != OFF:
+            images = augmented(images, self._augment)
+        logits: Tensor = self.model(images.contiguous(memory_format=self.model.memory_format))
+        loss = F.cross_entropy(logits, part.labels.index_select(0, index), label_smoothing=self._smoothing)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self._optimizer.step()
@@ -103,23 +134,10 @@ class TorchStepper:
             found = self.model.classify(values)
         logits[start:stop], bottleneck[start:stop] = found, values
 
-    def set_rate(self, rate: float) -> None:
-        """Change the learning rate; see `Stepper.set_rate`."""
-        self._optimizer.param_groups[0]["lr"] = rate
-
     def optimizer_state(self) -> dict[str, Any]:
-        """Return Adam's state."""
+        """Return the optimizer's state."""
         return self._optimizer.state_dict()
 
     def load_optimizer_state(self, state: dict[str, Any]) -> None:
-        """Load Adam's state."""
-        (group,) = self._optimizer.param_groups
-        ways = {name: group[name] for name in ("fused", "foreach", "capturable")}
-        self._optimizer.load_state_dict(state)
-        # These options depend on this device, not on the one that the state comes from.
-        self._optimizer.param_groups[0].update(ways)
-        for parameter, moments in self._optimizer.state.items():
-            moments["step"] = moments["step"].to(parameter.device if ways["capturable"] or ways["fused"] else "cpu")
-            for name in MOMENTS:
-                # In the parameter's own memory format, which the fused Adam relies on.
-                moments[name] = torch.empty_like(parameter).copy_(moments[name])
+        """Load the optimizer's state."""
+        load_state(self._optimizer, state)

@@ -14,13 +14,16 @@ from torch import Tensor
 
 from mnist_tui.core.events import Status
 from mnist_tui.core.insight import Insight
+from mnist_tui.core.setting import OFF
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.engine.backends import make_stepper
 from mnist_tui.engine.data import Dataset
 from mnist_tui.engine.device import synchronize
 from mnist_tui.engine.insight import take_insight
 from mnist_tui.engine.model import BottleneckCNN, build_model
-from mnist_tui.engine.step import Part
+from mnist_tui.engine.optimizers import differs
+from mnist_tui.engine.schedule import rates
+from mnist_tui.engine.step import Batches, Part
 from mnist_tui.engine.trainer import NOT_FINITE, Diverged, Score, Step
 from mnist_tui.errors import RunError
 
@@ -66,9 +69,12 @@ class Trainer:
         self._train = self._on_device(dataset.train_images, dataset.train_labels)
         self._validation = self._on_device(dataset.validation_images, dataset.validation_labels)
         self._test = self._on_device(dataset.test_images, dataset.test_labels)
-        self._rates = {spec.learning_rate}
+        self._spec = spec
+        self._rate, self._rates, self._epochs = spec.learning_rate, {spec.learning_rate}, spec.epochs
+        self._newest_rate = spec.learning_rate
         self._classes = len(dataset.info.classes)
         model = build_model(spec.features, self._classes, derive_seed(spec.seed, "weights"), dataset.channels)
+        model.dropout = spec.dropout
         self._stepper = make_stepper(backend, model, spec, device, dataset.side, threads)
         # Logits are kept and scored once per epoch: cheaper than summing loss and hits in every step.
         self._logits = torch.zeros(len(dataset.train_labels), self._classes, device=device)
@@ -89,10 +95,18 @@ class Trainer:
         """Trainable parameters of the network."""
         return self.model.parameter_count
 
-    def set_rate(self, rate: float) -> None:
-        """Change the learning rate from here on; checkpoints made with it can then be loaded."""
+    @property
+    def rate(self) -> float:
+        """The learning rate of the most recent batch."""
+        return self._newest_rate
+
+    def set_rate(self, rate: float, epochs: int) -> None:
+        """Change the learning rate from the next epoch on, and the length of its schedule.
+
+        Checkpoints made with it can then be loaded.
+        """
         self._rates.add(rate)
-        self._stepper.set_rate(rate)
+        self._rate, self._epochs = rate, epochs
 
     def save(self, epoch: int, batch: int, elapsed_s: float) -> bytes:
         """Return a checkpoint that `load` can resume from exactly: tensors and plain numbers, no code.
@@ -143,14 +157,15 @@ class Trainer:
             raise ValueError("its time is damaged")
         if state["logits"].shape != self._logits[: batch * self._batch_size].shape:
             raise ValueError("it holds the outputs of another number of images")
-        (ours,), (theirs,) = self._stepper.optimizer_state()["param_groups"], state["optimizer"]["param_groups"]
-        if any(theirs[name] != ours[name] for name in ("betas", "eps", "weight_decay", "amsgrad", "params")):
+        if differs(self._stepper.optimizer_state(), state["optimizer"]):
             raise ValueError("its optimizer has other settings")
-        if theirs["lr"] not in self._rates:
+        is_constant = self._spec.schedule == "constant" and not self._spec.warmup
+        if is_constant and state["optimizer"]["param_groups"][0]["lr"] not in self._rates:
             raise ValueError("it was trained with another learning rate")
         parameters = list(self.model.parameters())
-        for number, moments in state["optimizer"]["state"].items():
-            if any(moments[name].shape != parameters[number].shape for name in ("exp_avg", "exp_avg_sq")):
+        for number, values in state["optimizer"]["state"].items():
+            tensors = [value for name, value in values.items() if name != "step" and value is not None]
+            if any(value.shape != parameters[number].shape for value in tensors):
                 raise ValueError("its optimizer belongs to another network")
 
     def train_epoch(self, epoch: int, first_batch: int = 0) -> Iterator[Step]:
@@ -165,12 +180,17 @@ class Trainer:
                 one.
         """
         order = self._order(epoch)
+        planned = rates(self._spec, self._rate, epoch, self._epochs, self.batches)
+        is_random = self._spec.dropout > 0 or self._spec.augment != OFF
         every, checked = max(1, self.batches // CALLS), first_batch * self._batch_size
         at_once = max(1, min(self._stepper.images_at_once, len(order) // CALLS) // self._batch_size)
         for begin in range(first_batch, self.batches, at_once):
             done = min(begin + at_once, self.batches)
             start, stop = begin * self._batch_size, min(done * self._batch_size, len(order))
-            self._stepper.train(self._train, order, start, stop, self._batch_size, self._logits)
+            seeds = [derive_seed(self._seed, "step", epoch, at) for at in range(begin, done)] if is_random else ()
+            batches = Batches(order, start, stop, self._batch_size, planned[begin:done], seeds)
+            self._stepper.train(self._train, batches, self._logits)
+            self._newest_rate = float(planned[done - 1])
             self._newest, self._newest_order = self._logits[start:stop], order[start:stop]
             self._unchecked = self._logits[checked:stop]
             if done == self.batches or done // every > begin // every:

@@ -58,8 +58,12 @@ class Trainer(Protocol):
     def is_finite(self) -> bool:
         """False if training has produced NaN or infinity, so that there is nothing worth saving."""
 
-    def set_rate(self, rate: float) -> None:
-        """Change the learning rate from here on."""
+    @property
+    def rate(self) -> float:
+        """The learning rate of the most recent batch."""
+
+    def set_rate(self, rate: float, epochs: int) -> None:
+        """Change the learning rate from the next epoch on; a schedule scales it, and ends after so many epochs."""
 
     def load(self, checkpoint: bytes) -> tuple[int, int, float]:
         """Load a checkpoint; return its finished epochs, and the batches and seconds of the epoch in progress.

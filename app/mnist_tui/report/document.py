@@ -12,7 +12,6 @@ from mnist_tui.core.events import EpochDone, ValidationSet
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.metrics import spread
 from mnist_tui.core.scripttable import build_tables
-from mnist_tui.core.spec import HIDDEN
 from mnist_tui.core.state import RunState
 from mnist_tui.core.units import Unit
 from mnist_tui.report.curves import charted, quantity_of
@@ -32,7 +31,7 @@ from mnist_tui.report.insights import class_names, confusions
 from mnist_tui.report.listing import other_settings, rates_in_words, thinned
 from mnist_tui.report.measures import format_metric, label_of, progress_of, ranked
 from mnist_tui.report.page import Block, Figure, Table, Title, to_html, to_markdown
-from mnist_tui.report.svg import Curve, Layer, confusion, digit, layers_of, network, plot
+from mnist_tui.report.svg import Curve, Layer, confusion, layers_of, network, picture, plot
 from mnist_tui.version import __version__
 
 MAX_RUNS: Final = 20
@@ -118,15 +117,19 @@ def _network(runs: Sequence[RunState]) -> list[Block]:
         "Two convolutions reduce an image to a few numbers, the bottleneck, from which two linear layers predict the "
         "class. The number of features sets the width of the convolutions and the bottleneck."
     ]
-    widths = {run.network.features: run for run in reversed(runs) if run.network is not None}
-    for features, run in sorted(widths.items())[:MAX_RUNS]:
+    kinds = {
+        (run.network.features, run.dataset.shape if run.dataset is not None else ""): run
+        for run in reversed(runs)
+        if run.network is not None
+    }
+    for (features, _), run in sorted(kinds.items())[:MAX_RUNS]:
         count = f": {run.parameters:,} parameters" if run.parameters else ""
         noun = "feature" if features == 1 else "features"
         if run.dataset is None or not run.dataset.side:
             # Recorded by an older version.
             blocks.append(f"{features} {noun}{count}.")
             continue
-        layers = layers_of(run.dataset.side, features, HIDDEN, len(run.dataset.classes))
+        layers = layers_of(run.dataset, features)
         told = f"{features} {noun}{count}"
         blocks.append(Figure(network(layers), told, f"{told}. {' → '.join(map(_layer, layers))}."))
     return blocks
@@ -137,17 +140,20 @@ def _layer(layer: Layer) -> str:
     return f"{layer.name} {layer.shape}{after}"
 
 
+_NAMES: Final = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"}
+
+
 def _protocol(runs: Sequence[RunState]) -> list[Block]:
     specs = [run.network for run in runs if run.network is not None]
     machines = [run.machine for run in runs if run.machine is not None]
     facts = [
-        ("Optimizer", "Adam, cross-entropy loss"),
+        ("Optimizer", _each(f"{_NAMES[spec.optimizer]}, cross-entropy loss" for spec in specs)),
         ("Learning rate", _each(map(rates_in_words, runs))),
         ("Batch size", _each(str(spec.batch_size) for spec in specs)),
         ("Epochs", _each(str(run.epochs) for run in runs)),
         ("Features", _each(str(spec.features) for spec in specs)),
         ("Seeds", _each(str(spec.seed) for spec in specs)),
-        *((field.name, _each(map(field.in_words, runs))) for field in other_settings()),
+        *((field.name, _each(map(field.in_words, runs))) for field in other_settings(runs)),
         ("Device", _each(f"{printable(m.device_name)}: {format_device(m)}" for m in machines)),
         ("Versions", _each(", ".join(f"{k} {v}" for k, v in sorted(m.versions.items())) for m in machines)),
     ]
@@ -297,17 +303,17 @@ def _learned(told: RunEvidence) -> list[Block]:
         ]
         blocks += [
             Title(3, "Most confident mistakes"),
-            _gallery(told.pictures, insight, names),
+            _gallery(told.run, told.pictures, insight, names),
             Table(("Image", "True class", "Predicted class", "Probability"), mistakes, "The same as numbers"),
         ]
     return blocks
 
 
-def _gallery(pictures: ValidationSet, insight: Insight, names: Sequence[str]) -> Figure:
+def _gallery(run: RunState, pictures: ValidationSet, insight: Insight, names: Sequence[str]) -> Figure:
     tiles = []
     for mistake in insight.mistakes:
         sure = format_percent(mistake.probabilities[mistake.predicted], 0)
         words = f"{names[mistake.label]} taken for {names[mistake.predicted]}, {sure} sure"
-        image = digit(pictures.image(mistake.image), pictures.side, words)
+        image = picture(pictures.image(mistake.image), pictures.side, words, is_ink=run.shows_ink)
         tiles.append(f"<figure>{image}<figcaption>{html.escape(words)}</figcaption></figure>")
     return Figure(f'<div class="gallery">{"".join(tiles)}</div>', "Misclassified images, most confident first")

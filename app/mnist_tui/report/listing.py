@@ -15,6 +15,7 @@ from mnist_tui.core.events import SCHEMA, EpochDone
 from mnist_tui.core.fields import REPORT_COLUMNS, SETTING_FIELDS, Field
 from mnist_tui.core.metric import Metric
 from mnist_tui.core.setting import in_words
+from mnist_tui.core.spec import BY_KEY, RunSpec
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import ComparisonTable
 from mnist_tui.core.units import Unit
@@ -254,7 +255,7 @@ def _named_columns(run: RunState, history: Sequence[EpochDone]) -> list[TextColu
 
 _IN_WORDS_OF_THEIR_OWN: Final = {
     *("epochs", "features", "seed", "split_seed", "batch_size", "learning_rate", "rate_changes", "patience"),
-    *("dataset", "device", "backend", "threads", "parameters"),
+    *("dataset", "device", "backend", "threads", "parameters", "optimizer"),
 }
 
 
@@ -270,9 +271,14 @@ def rates_in_words(run: RunState) -> str:
     return ", then ".join(filter(None, [first, run.rate_changes]))
 
 
-def other_settings() -> Iterator[Field]:
-    """Yield the settings that have no dedicated line in the reports."""
-    return (field for field in SETTING_FIELDS if field.key not in _IN_WORDS_OF_THEIR_OWN)
+def other_settings(runs: Sequence[RunState]) -> Iterator[Field]:
+    """Yield the settings that have no dedicated line in the reports, if a run has another value than the usual one."""
+    specs = [run.network for run in runs if run.network is not None]
+    for field in SETTING_FIELDS:
+        one = BY_KEY.get(field.key)
+        is_told = one is None or not one.is_quiet or any(not one.is_usual(spec) for spec in specs)
+        if field.key not in _IN_WORDS_OF_THEIR_OWN and is_told:
+            yield field
 
 
 def _settings(run: RunState) -> list[tuple[str, str]]:
@@ -290,8 +296,9 @@ def _settings(run: RunState) -> list[tuple[str, str]]:
         ("Seed", f"{spec.seed}, split seed {spec.split_seed}"),
         ("Batch size", str(spec.batch_size)),
         ("Learning rate", rates_in_words(run)),
+        *([("Optimizer", spec.optimizer)] if spec.optimizer != RunSpec().optimizer else []),
         *([("Patience", f"{spec.patience} epochs")] if spec.patience is not None else []),
-        *((field.name, field.in_words(run)) for field in other_settings() if field.get(run) is not None),
+        *((field.name, field.in_words(run)) for field in other_settings([run]) if field.get(run) is not None),
     ]
 
 

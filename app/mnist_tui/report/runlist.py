@@ -11,6 +11,7 @@ from mnist_tui.core.fields import ALL, Field
 from mnist_tui.core.metrics import Spread
 from mnist_tui.core.script import is_seed
 from mnist_tui.core.setting import in_words
+from mnist_tui.core.spec import BY_KEY
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import Column, Value
 from mnist_tui.core.units import Direction, Unit
@@ -94,6 +95,12 @@ REQUIRED: Final = frozenset({_ID.column.key, _VAL.column.key})
 """Keys of the columns that are always shown, however narrow the list."""
 
 
+def _is_usual(key: str, runs: Sequence[RunState]) -> bool:
+    """Return whether all runs have the default of a setting that few people change."""
+    one = BY_KEY.get(key)
+    return one is not None and one.is_quiet and all(run.network and one.is_usual(run.network) for run in runs)
+
+
 def arrange(runs: Sequence[RunState]) -> tuple[list[RunColumn], str]:
     """Return the columns for these runs, in order, and a text that lists their shared settings."""
     differing, common = [], []
@@ -103,7 +110,7 @@ def arrange(runs: Sequence[RunState]) -> tuple[list[RunColumn], str]:
         key = setting.column.key
         if len(values) > 1 or key in _ALWAYS:
             differing.append(setting)
-        elif len(runs) > 1 and (value := values.pop()) not in (None, "off"):
+        elif len(runs) > 1 and (value := values.pop()) not in (None, "off") and not _is_usual(key, runs):
             name = "" if key in ("dataset", "device") else f"{setting.column.title.lower()} "
             common.append(f"{name}{value}")
     names, tags = ([label] if any(label.value(run) for run in runs) else [] for label in (_NAME, _TAGS))

@@ -11,7 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from mnist_tui.core.conditions import DatasetInfo
 from mnist_tui.core.insight import Insight
+from mnist_tui.core.spec import HIDDEN
+from mnist_tui.report.formatting import shortened
 from mnist_tui.report.matrix import Cell, View, matrix
 from mnist_tui.report.ticks import linear_ticks, tick_labels, whole_ticks
 
@@ -22,6 +25,8 @@ _RIGHT: Final = 16
 _TOP: Final = 16
 _BOTTOM: Final = 44
 _MOST_DOTS: Final = 60
+_WITH_NUMBERS: Final = 16
+"""Most classes of a matrix with numbers."""
 """Draw a dot per epoch up to this many epochs."""
 
 
@@ -100,15 +105,16 @@ class Layer(NamedTuple):
     after: str
 
 
-def layers_of(side: int, features: int, hidden: int, classes: int) -> list[Layer]:
-    """Return the layers of the report's network."""
+def layers_of(data: DatasetInfo, features: int) -> list[Layer]:
+    """Return the layers of the report's network for images of a dataset."""
+    side, classes = data.side, len(data.classes)
     half, quarter = side // 2, side // 4
     return [
-        Layer("image", f"1 × {side} × {side}", ""),
+        Layer("image", f"{data.channels} × {side} × {side}", ""),
         Layer("conv 3×3", f"{features} × {half} × {half}", "max-pool 2, ReLU"),
         Layer("conv 3×3", f"{features} × {quarter} × {quarter}", "max-pool 2, ReLU"),
         Layer("average", str(features), "the bottleneck"),
-        Layer("linear", f"{hidden:,}", "ReLU"),
+        Layer("linear", f"{HIDDEN:,}", "ReLU"),
         Layer("linear", str(classes), "logits"),
     ]
 
@@ -131,33 +137,40 @@ def network(layers: Sequence[Layer]) -> str:
 
 def confusion(insight: Insight, names: Sequence[str]) -> str:
     """Return an SVG of the confusion matrix with counts: rows are true classes, columns predicted ones."""
-    box, left, top = 48, 44, 40
+    # Many classes have no room for numbers.
+    box, top = 48 if len(names) <= _WITH_NUMBERS else 16, 40
+    left = max(44, 8 * max(map(len, names)) + 16)
     width = left + box * len(names) + 8
     parts = [_text(left + box * len(names) / 2, 14, "predicted", kind="muted")]
     cells = matrix(insight, View.COUNTS, None, 8)
     for i, (name, row) in enumerate(zip(names, cells, strict=True)):
-        parts.append(_text(left + box * (i + 0.5), top - 8, name, kind="strong"))
-        parts.append(_text(left - 12, top + box * (i + 0.5) + 4, name, kind="strong"))
+        parts.append(_text(left + box * (i + 0.5), top - 8, shortened(name, box // 8), kind="strong"))
+        parts.append(_text((left - 4) / 2, top + box * (i + 0.5) + 4, name, kind="strong"))
         parts += [_cell(cell, left + box * j, top + box * i, box) for j, cell in enumerate(row)]
     return _svg(width, top + box * len(names) + 8, "Confusion matrix; the table below has the same numbers", parts)
 
 
 def _cell(cell: Cell, x: int, y: int, box: int) -> str:
     shade = f'<rect class="{cell.kind}" x="{x}" y="{y}" width="{box}" height="{box}" opacity="{cell.heat**0.5:.2f}"/>'
-    return shade + _text(x + box / 2, y + box / 2 + 4, cell.text)
+    return shade + (_text(x + box / 2, y + box / 2 + 4, cell.text) if box > _WITH_NUMBERS else "")
 
 
-def digit(image: bytes, side: int, words: str) -> str:
-    """Return an image of a digit as an inline `<img>` element, dark ink on white.
+def picture(image: bytes, side: int, words: str, *, is_ink: bool) -> str:
+    """Return an image as an inline `<img>` element.
 
     Args:
-        image: Grey values row by row, 255 for ink.
+        image: Row by row, grey values or those of red, green and blue.
         side: Width and height in pixels.
         words: Alternative text.
+        is_ink: Grey values are ink, which is dark on white paper.
     """
-    rows = b"".join(b"\0" + bytes(255 - value for value in image[at : at + side]) for at in range(0, len(image), side))
+    width = len(image) // side
+    is_colour = width > side
+    if is_ink and not is_colour:
+        image = bytes(255 - value for value in image)
+    rows = b"".join(b"\0" + image[at : at + width] for at in range(0, len(image), width))
     chunks = [
-        (b"IHDR", struct.pack(">2I5B", side, side, 8, 0, 0, 0, 0)),
+        (b"IHDR", struct.pack(">2I5B", side, side, 8, 2 if is_colour else 0, 0, 0, 0)),
         (b"IDAT", zlib.compress(rows)),
         (b"IEND", b""),
     ]

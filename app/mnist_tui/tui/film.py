@@ -106,6 +106,11 @@ class Scene:
         return class_names(self.run, self.insight) if self.run is not None and self.insight is not None else ()
 
     @property
+    def is_ink(self) -> bool:
+        """True if grey images are drawn in the colours of the theme."""
+        return self.run is None or self.run.shows_ink
+
+    @property
     def marks(self) -> tuple[str, ...]:
         """A character per class."""
         return class_marks(self.names)

@@ -12,6 +12,7 @@ from mnist_tui.core.estimate import DAY_S, sweep_s
 from mnist_tui.core.events import Status
 from mnist_tui.core.queue import QueuedRun, enqueue
 from mnist_tui.core.spec import MAX_EPOCHS, MAX_FEATURES, REPORT_PRESET, RunSpec
+from mnist_tui.errors import UsageError
 from mnist_tui.report.formatting import format_duration
 from mnist_tui.tui.screens.confirm import ConfirmScreen
 from mnist_tui.tui.screens.new_runs import NewRuns, NewRunsScreen
@@ -190,7 +191,12 @@ class Queueing:
     def action_setting(self, name: str, step: int) -> None:
         """Step any setting of the next run."""
         spec = self._work.spec
-        changed = stepped(spec, name, step)
+        try:
+            changed = stepped(spec, name, step)
+        except UsageError as error:
+            # Two settings that do not go together.
+            self._ui.tell(str(error))
+            return
         if changed == spec and name in ("epochs", "features"):
             end = "highest" if step > 0 else "lowest"
             self._ui.tell(f"{getattr(spec, name):,} is the {end} preset. Press {name[0].upper()} to type any number.")

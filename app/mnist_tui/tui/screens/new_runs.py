@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Final
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Input, Label, Select, Static
 
 from mnist_tui.core.estimate import sweep_s
 from mnist_tui.core.numerals import count
 from mnist_tui.core.setting import Setting, in_words, parse_number
-from mnist_tui.core.spec import MAX_JOBS, SETTINGS, RunSpec, SweepSpec, parse_numbers
+from mnist_tui.core.spec import MAX_JOBS, SETTINGS, RunSpec, SweepSpec
 from mnist_tui.errors import UsageError
 from mnist_tui.report.formatting import format_duration
 from mnist_tui.tui.screens.dialog import Dialog, field
@@ -37,17 +36,6 @@ class NewRuns:
 
 
 _SETTINGS: Final = tuple(setting for setting in SETTINGS if setting.is_remembered)
-_BY_KEY: Final = {setting.key: setting for setting in SETTINGS}
-_GRID: Final = {"epochs": "epochs", "features": "features", "seed": "seeds"}
-"""Settings of which several values make a grid, and what those are called."""
-
-
-def _parse_grid(key: str, text: str) -> tuple[int, ...]:
-    """Return the values of a setting of the grid, all of them in its range."""
-    values = parse_numbers(text, _GRID[key])
-    for value in values:
-        _BY_KEY[key].validate(value)
-    return values
 
 
 def _parse_jobs(text: str) -> int:
@@ -55,11 +43,7 @@ def _parse_jobs(text: str) -> int:
 
 
 def _id(setting: Setting) -> str:
-    return _GRID.get(setting.key, setting.key.replace("_", "-"))
-
-
-def _title(setting: Setting) -> str:
-    return _GRID[setting.key].capitalize() if setting.key in _GRID else setting.name
+    return setting.key.replace("_", "-")
 
 
 def _value(setting: Setting, spec: RunSpec) -> str:
@@ -67,8 +51,12 @@ def _value(setting: Setting, spec: RunSpec) -> str:
     return "" if value is None else in_words(value)
 
 
+_AROUND: Final = 8
+"""Rows that are not for the fields: frame, hint, number of runs, an error, buttons and footer."""
+
+
 class NewRunsScreen(Dialog[NewRuns]):
-    """Epochs x features x seeds, and the other settings of the line.
+    """All settings of the line; lists and ranges make a grid.
 
     Args:
         spec: The values the form opens with.
@@ -79,8 +67,7 @@ class NewRunsScreen(Dialog[NewRuns]):
     DEFAULT_CSS = """
     NewRunsScreen Label { width: 16; }
     NewRunsScreen Select { width: 1fr; }
-    NewRunsScreen VerticalScroll { height: auto; max-height: 100%; }
-    NewRunsScreen .buttons { margin-top: 1; }
+    NewRunsScreen VerticalScroll { height: auto; }
     """
 
     KEYS = (("Tab", "Next field"), ("Enter", "Start"), ("Esc", "Back"))
@@ -91,22 +78,27 @@ class NewRunsScreen(Dialog[NewRuns]):
 
     def box(self) -> ComposeResult:
         """One line per setting."""
-        typed = [(_id(s), _title(s), _value(s, self._spec), s.example, s.choices) for s in _SETTINGS if not s.is_pick]
+        typed = [
+            (_id(s), s.plural.capitalize(), _value(s, self._spec), s.example, s.choices)
+            for s in _SETTINGS
+            if not s.is_pick
+        ]
         if self._jobs is not None:
             typed.append(("jobs", "Parallel runs", str(self._jobs), "1", ()))
         framed = self.has_room(len(_SETTINGS) + 1)
-        with VerticalScroll(classes="dialog", can_focus=False) as box:
+        with Vertical(classes="dialog") as box:
             box.border_title = "New runs"
-            yield Static("Lists such as 10,20 and ranges such as 1-5 make a grid: every combination.", classes="hint")
-            for key, title, value, example, choices in typed:
-                yield from field(key, title, value, example, framed=framed, choices=choices)
-            for s in _SETTINGS:
-                if s.is_pick:
-                    options = [(choice, choice) for choice in s.choices]
-                    value = getattr(self._spec, s.key)
-                    with Horizontal(classes="row"):
-                        yield Label(s.name)
-                        yield Select(options, value=value, id=_id(s), allow_blank=False, compact=True)
+            yield Static("Lists such as 10,20 and ranges such as 1-5 make a grid.", classes="hint")
+            with VerticalScroll(can_focus=False):
+                for key, title, value, example, choices in typed:
+                    yield from field(key, title, value, example, framed=framed, choices=choices)
+                for s in _SETTINGS:
+                    if s.is_pick:
+                        options = [(choice, choice) for choice in s.choices]
+                        value = getattr(self._spec, s.key)
+                        with Horizontal(classes="row"):
+                            yield Label(s.name)
+                            yield Select(options, value=value, id=_id(s), allow_blank=False, compact=True)
             yield Static("", id="count", classes="hint")
             yield Static("", id="error", classes="error", markup=False)
             with Horizontal(classes="buttons"):
@@ -117,6 +109,11 @@ class NewRunsScreen(Dialog[NewRuns]):
     def fill(self) -> None:
         """Say how many runs the form stands for."""
         self._count()
+
+    def on_resize(self) -> None:
+        """Leave room for the buttons: the fields scroll."""
+        for fields in self.query(VerticalScroll):
+            fields.styles.max_height = max(3, self.app.size.height - _AROUND)
 
     def _read(self, *, start: bool = False) -> NewRuns | None:
         """Return what the form says; `None` if something is wrong, which is then written below its field."""
@@ -131,19 +128,21 @@ class NewRunsScreen(Dialog[NewRuns]):
                 return None
 
         values: dict[str, Any] = {}
+        several: dict[str, Any] = {}
         for s in _SETTINGS:
             if s.is_pick:
                 values[s.key] = str(self.query_one(f"#{_id(s)}", Select).value)
-            elif s.key not in _GRID:
-                values[s.key] = typed(_id(s), s.parse)
-        epochs, features, seeds = (typed(name, partial(_parse_grid, key)) for key, name in _GRID.items())
+            else:
+                several[s.key] = typed(_id(s), s.parse_list)
         jobs = 1 if self._jobs is None else typed("jobs", _parse_jobs)
         for key, error in errors.items():
             self.say(error, key)
         if any(errors.values()):
             return None
         try:
-            return NewRuns(SweepSpec(epochs, features, seeds, replace(self._spec, **values)), start, jobs)
+            values |= {key: listed[0] for key, listed in several.items()}
+            grid = {key: listed for key, listed in several.items() if len(listed) > 1}
+            return NewRuns(SweepSpec(replace(self._spec, **values), grid), start, jobs)
         except UsageError as error:
             self.say(str(error))
             return None

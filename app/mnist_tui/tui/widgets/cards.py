@@ -12,6 +12,7 @@ from textual.widgets import Static
 from mnist_tui.core.metrics import spread
 from mnist_tui.core.script import ScriptSpec
 from mnist_tui.core.setting import in_words
+from mnist_tui.core.spec import SETTINGS, RunSpec, in_brief
 from mnist_tui.core.state import RunState
 from mnist_tui.report.formatting import (
     format_device,
@@ -88,7 +89,7 @@ class RunCard(Card):
             parameters = f"  ({run.parameters:,} parameters)" if run.parameters else ""
             pairs += [
                 ("features", f"{spec.features}{parameters}"),
-                ("adam", f"lr {_rates(run)}"),
+                (spec.optimizer, f"lr {_rates(run)}{f', {how}' if (how := _how(spec)) else ''}"),
                 ("batch", f"{spec.batch_size} images, seed {spec.seed}"),
             ]
         if run.dataset is not None and run.network is not None:
@@ -143,6 +144,12 @@ class NumbersCard(Card):
         if len(known) > MOST_NUMBERS:
             rows.append(Content.styled(f"and {len(known) - MOST_NUMBERS} more", "$text-muted"))
         self.put(Content("\n").join(rows))
+
+
+def _how(spec: RunSpec) -> str:
+    """Return the settings of the training that are not the usual ones, besides the optimizer."""
+    told = (one for one in SETTINGS if one.is_quiet and one.key not in ("optimizer", "side") and not one.is_usual(spec))
+    return ", ".join(in_brief(one, spec) for one in told)
 
 
 def _rates(run: RunState) -> str:

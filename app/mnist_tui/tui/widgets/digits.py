@@ -63,11 +63,18 @@ class DigitsView(Widget, can_focus=True):
         self._tiles: Sequence[Tile] = ()
         self._titles: Sequence[str] = ()
         self._first = 0
+        self._is_ink = True
         self._styles: dict[tuple[Pixel, Pixel], Style] = {}
         self._lines: list[list[Segment]] | None = None
 
     def show(
-        self, pictures: ValidationSet | None, tiles: Sequence[Tile], titles: Sequence[str], *, again: bool
+        self,
+        pictures: ValidationSet | None,
+        tiles: Sequence[Tile],
+        titles: Sequence[str],
+        *,
+        again: bool,
+        is_ink: bool = True,
     ) -> None:
         """Show these images.
 
@@ -76,7 +83,9 @@ class DigitsView(Widget, can_focus=True):
             tiles: Which images to show, with their captions.
             titles: Titles from long to short; the first one that fits is shown.
             again: Go back to the first page.
+            is_ink: Draw grey images in the colours of the theme, as ink on paper.
         """
+        self._is_ink = is_ink
         self._pictures, self._tiles, self._titles = pictures, tiles, titles
         self._first = 0 if again else self._first
         self._redraw()
@@ -166,7 +175,8 @@ class DigitsView(Widget, can_focus=True):
 
     def _pixels(self, row: Sequence[tuple[Pixel, Pixel]]) -> list[Segment]:
         self._styles = self._styles or shades_of(self)
-        return [Segment("▀", self._styles.get(pair) or _in_colour(*pair)) for pair in row]
+        inks = self._styles if self._is_ink else {}
+        return [Segment("▀", inks.get(pair) or _in_colour(*pair)) for pair in row]
 
 
 def shades_of(widget: Widget) -> dict[tuple[Pixel, Pixel], Style]:
@@ -179,5 +189,7 @@ def shades_of(widget: Widget) -> dict[tuple[Pixel, Pixel], Style]:
 @lru_cache(maxsize=4_096)
 def _in_colour(upper: Pixel, lower: Pixel) -> Style:
     """Return the style of a pair of pixels in colours of their own, which no theme changes."""
-    above, below = (Color.from_rgb(*(255 * level // (LEVELS - 1) for level in pixel)) for pixel in (upper, lower))
+    # A single shade of grey stands for all three primary colours.
+    colours = [[255 * level // (LEVELS - 1) for level in (pixel * 3)[:3]] for pixel in (upper, lower)]
+    above, below = (Color.from_rgb(*levels) for levels in colours)
     return Style(color=above, bgcolor=below)

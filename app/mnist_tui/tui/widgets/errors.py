@@ -291,7 +291,7 @@ class ErrorsView(Container):
             for image in found.images
         ]
         shown = (insight.run, label, predicted)
-        view.show(scene.pictures, tiles, (title + news, title), again=shown != self._shown)
+        view.show(scene.pictures, tiles, (title + news, title), again=shown != self._shown, is_ink=scene.is_ink)
         self._shown = shown
 
     @on(MatrixView.Opened)

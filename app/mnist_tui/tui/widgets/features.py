@@ -304,4 +304,4 @@ class FeaturesView(Container):
             return
         image = at * scene.insight.stride
         words = point_in_words(scene, at).partition(", image")[0]
-        view.show(scene.pictures, [Tile(image, words)], (f"Image {image:,}",), again=True)
+        view.show(scene.pictures, [Tile(image, words)], (f"Image {image:,}",), again=True, is_ink=scene.is_ink)

@@ -12,13 +12,12 @@ from textual.message import Message
 from textual.style import Style
 from textual.widgets import Static
 
-from mnist_tui.core.setting import Setting, in_words
+from mnist_tui.core.setting import Setting
 from mnist_tui.core.spec import SETTINGS, RunSpec
 from mnist_tui.tui.screenmodel import ScreenModel
 
 FIELDS: Final = tuple(setting for setting in SETTINGS if setting.is_remembered)
 """Settings in the order in which they are shown."""
-_USUAL: Final = RunSpec()
 _ARROWS: Final = ("epochs", "features")
 """Settings that have dedicated keys and clickable arrows."""
 
@@ -103,7 +102,7 @@ class SettingsBar(Static, can_focus=True):
                 ("◂", less), (f" {value} ", "bold reverse" if chosen else "bold"), f"{noun} ", ("▸", more)
             )
         word = setting.line or setting.short or name
-        return Content.styled(f"{word} {in_words(value)}", "bold reverse" if chosen else "$text-muted")
+        return Content.styled(f"{word} {setting.in_words(value)}", "bold reverse" if chosen else "$text-muted")
 
     def on_resize(self) -> None:
         """Show as many whole settings as fit, scrolling so that the one under the cursor is visible."""
@@ -126,7 +125,7 @@ class SettingsBar(Static, can_focus=True):
 
     def _is_told(self, setting: Setting) -> bool:
         """Return whether a setting is shown without the focus."""
-        return not setting.is_quiet or getattr(self._spec, setting.key) != getattr(_USUAL, setting.key)
+        return not setting.is_quiet or not setting.is_usual(self._spec)
 
     def _fits(self, parts: Sequence[Content]) -> bool:
         return sum(part.cell_length + 2 for part in parts) - 2 <= self.size.width - 2
