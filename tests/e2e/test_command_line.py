@@ -217,8 +217,8 @@ def test_where_mnist_is_missing_auto_ends_with_3_unless_the_digits_are_allowed(p
         (("--epochs", "5000", "--features", "2-101"), "Add --yes"),
         (("--seeds", "9" * 5000), "seeds cannot be as large"),
         (("--threads", "9" * 4000), "threads"),
-        (("--threads", "9" * 5000), "is not a whole number"),
-        (("--lr", "x" * 5000), "is not a number"),
+        (("--threads", "9" * 5000), "must be a whole number"),
+        (("--lr", "x" * 5000), "must be a number"),
     ],
 )
 def test_a_grid_too_large_or_too_long_is_refused_in_a_sentence(places, arguments, sentence):

@@ -166,8 +166,8 @@ def _run(args: argparse.Namespace) -> int:
     if strict:
         # Runs unattended: results on other data must not pass for results on MNIST.
         values["dataset"] = tuple(dict.fromkeys("mnist" if dataset == "auto" else dataset for dataset in datasets))
-    fixed = {key: several[0] for key, several in values.items() if len(several) == 1}
-    sweep = SweepSpec(RunSpec(**fixed), {key: several for key, several in values.items() if len(several) > 1})
+    first = {key: several[0] for key, several in values.items()}
+    sweep = SweepSpec(RunSpec(**first), {key: several for key, several in values.items() if len(several) > 1})
     on = _place(args)
     if args.dry_run:
         return plan(sweep, as_json=args.json, jobs=_jobs(args.jobs, on))

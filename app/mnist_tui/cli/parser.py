@@ -13,8 +13,8 @@ from typing import Any, Final
 from mnist_tui.core.datasets import as_dataset
 from mnist_tui.core.filtering import FIELDS
 from mnist_tui.core.orders import KINDS
-from mnist_tui.core.setting import Setting, SettingValue, in_words, shown
-from mnist_tui.core.spec import DEVICES, SETTINGS, RunSpec
+from mnist_tui.core.setting import Setting, SettingValue, shown
+from mnist_tui.core.spec import DEVICES, SETTINGS
 from mnist_tui.core.table import FORMATS
 from mnist_tui.errors import UsageError
 from mnist_tui.version import __version__
@@ -243,21 +243,24 @@ def _add_settings(parser: argparse.ArgumentParser, *, grid: bool = False) -> Non
         parser: The parser to add them to.
         grid: Some options accept several values; otherwise, options left out default to the saved settings.
     """
-    group = parser.add_argument_group("settings")
+    grids = "Lists such as 10,20 and ranges such as 0-4 make a grid: every combination is a run." if grid else None
+    group = parser.add_argument_group("settings", grids)
     for setting in SETTINGS:
         if not setting.option:
             continue
-        usual = in_words(getattr(RunSpec(), setting.key))
-        said = setting.help or (f"default: {usual}" if grid else "default: same as last time")
-        if setting.choices and not setting.help:
-            said = f"{', '.join(setting.choices)} ({said})"
+        usual = setting.in_words(setting.default) if grid else "same as last time"
+        choices = f": {', '.join(setting.choices)}" if setting.is_closed and grid and setting.is_swept else ""
+        said = setting.help or f"{setting.meaning[0].lower()}{setting.meaning[1:-1]}{choices} (default: {usual})"
+        letter = "X" if setting.is_float else "NAME" if setting.choices else "N"
         if grid and setting.is_swept:
             options = [setting.option, *([f"--{setting.several}"] if setting.several else [])]
-            letter = "N,N" if isinstance(setting.default, int) else "X,X"
-            group.add_argument(*options, dest=setting.key, metavar=letter, help=f"{said}; several make a grid")
+            group.add_argument(*options, dest=setting.key, metavar=f"{letter},{letter}", help=said)
         else:
-            letter = "N" if isinstance(setting.default, int) else "X"
-            group.add_argument(setting.option, dest=setting.key, type=_value(setting), metavar=letter, help=said)
+            # Declared for completion in a shell.
+            closed = setting.choices if setting.is_closed else None
+            kind = _value(setting) if closed is None else str
+            name = letter if closed is None else None
+            group.add_argument(setting.option, dest=setting.key, type=kind, choices=closed, metavar=name, help=said)
 
 
 def _value(setting: Setting) -> Callable[[str], SettingValue]:

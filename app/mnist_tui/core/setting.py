@@ -89,9 +89,14 @@ class Setting:
         return bool(getattr(spec, self.key) == self.default)
 
     @property
+    def is_closed(self) -> bool:
+        """True if only the choices are allowed."""
+        return bool(self.choices) and self.read is None
+
+    @property
     def is_pick(self) -> bool:
         """True if a single one of the choices is all that is allowed."""
-        return bool(self.choices) and self.read is None and not self.is_swept
+        return self.is_closed and not self.is_swept
 
     @property
     def plural(self) -> str:

@@ -339,7 +339,8 @@ class RunSpec:
     @property
     def brief(self) -> str:
         """What distinguishes the run, without its epochs: `2 features, seed 0`, or `2 features, sgd, seed 0`."""
-        special = [in_brief(one, self) for one in SETTINGS if one.is_quiet and not one.is_usual(self)]
+        told = (one for one in SETTINGS if one.is_quiet or one.key in ("learning_rate", "batch_size"))
+        special = [in_brief(one, self) for one in told if not one.is_usual(self)]
         return ", ".join([count(self.features, "feature"), *special, f"seed {self.seed}"])
 
 
@@ -352,6 +353,8 @@ def in_brief(one: Setting, spec: RunSpec) -> str:
 SETTINGS: Final = settings_of(RunSpec)
 """All settings, in display order."""
 BY_KEY: Final = {one.key: one for one in SETTINGS}
+_TOGETHER: Final = ("optimizer", "momentum", "schedule", "warmup")
+"""Settings of which not every combination makes sense."""
 _ORDER: Final = {key: number for number, key in enumerate(BY_KEY)}
 FALLBACK_SPEC: Final = RunSpec(epochs=20, features=8, learning_rate=0.01, batch_size=16, dataset="digits")
 """Settings that reach about 60 % on the digits in two seconds; the defaults stay near the level of guessing."""
@@ -380,6 +383,9 @@ class SweepSpec:
             raise UsageError(
                 f"a grid may have at most {MAX_RUNS:,} runs, and this one has {self.n_runs:,}", "Name fewer values"
             )
+
+        for combination in product(*map(self.of, _TOGETHER)):
+            replace(self.base, **dict(zip(_TOGETHER, combination, strict=True)))
 
     def of(self, key: str) -> tuple[Any, ...]:
         """Return the values of a setting, without duplicates."""
