@@ -216,6 +216,18 @@ def _data(args: argparse.Namespace) -> int:
     return {"status": status, "fetch": fetch, "verify": verify}[args.what](args.dataset, as_json=args.json)
 
 
+def _save(args: argparse.Namespace) -> int:
+    from mnist_tui.using import save
+
+    return save(args.run, args.output, force=args.force)
+
+
+def _predict(args: argparse.Namespace) -> int:
+    from mnist_tui.using import predict
+
+    return predict(args.run, args.images, as_json=args.json)
+
+
 def _bench(args: argparse.Namespace) -> int:
     from mnist_tui.bench import PARTS, Options, bench
 
@@ -263,6 +275,8 @@ _COMMANDS: Final = {
     "insight": past.insight_command,
     "report": past.report_command,
     "export": past.export_command,
+    "save": _save,
+    "predict": _predict,
     "data": _data,
     "bench": _bench,
     "completion": _completion,

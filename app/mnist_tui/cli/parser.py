@@ -187,6 +187,26 @@ def build_parser() -> argparse.ArgumentParser:
     export.add_argument("-o", "--output", type=Path, metavar="FILE", help="write here instead of stdout")
     export.add_argument("--force", action="store_true", help="replace FILE if it exists")
 
+    save = commands.add_parser(
+        "save",
+        help="save the network of a run as a file",
+        description="Save the network of a run with its classes and the form of its images, and try the file.",
+    )
+    save.add_argument("run", metavar="RUN", help=_RUN)
+    save.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", required=True, help="NET.safetensors, NET.pt or NET.onnx"
+    )
+    save.add_argument("--force", action="store_true", help="replace FILE if it exists")
+
+    predict = commands.add_parser(
+        "predict",
+        help="classify images with the network of a run",
+        description="Classify images with the network of a run, framed as its training images were.",
+    )
+    predict.add_argument("run", metavar="RUN", help=_RUN)
+    predict.add_argument("images", metavar="IMAGE", nargs="+", help="image files, folders of them, or - for stdin")
+    predict.add_argument("--json", action="store_true", help="one JSON object per image, each on a line")
+
     data = commands.add_parser("data", help="a dataset on this machine: status, fetch, verify")
     data.add_argument("what", choices=("status", "fetch", "verify"))
     data.add_argument(

@@ -111,7 +111,7 @@ def _parts_of(folder: Path) -> dict[str, Path]:
 
 
 def _classes_of(folder: Path) -> tuple[str, ...]:
-    classes = tuple(path.name for path in _folders(folder) if _images_in(path))
+    classes = tuple(path.name for path in _folders(folder) if images_below(path))
     if len(classes) < 2:
         found = "no folder" if not classes else f"only the folder {classes[0]}"
         raise DataError(
@@ -123,7 +123,8 @@ def _classes_of(folder: Path) -> tuple[str, ...]:
     return classes
 
 
-def _images_in(folder: Path) -> list[Path]:
+def images_below(folder: Path) -> list[Path]:
+    """Return all image files in a folder and the folders in it, in order."""
     return sorted(
         Path(place) / name
         for place, _, names in os.walk(folder)
@@ -140,7 +141,7 @@ def _files_of(folder: Path, classes: Sequence[str]) -> list[_File]:
     """
     found = []
     for path in _folders(folder):
-        images = _images_in(path)
+        images = images_below(path)
         if images and path.name not in classes:
             raise DataError(
                 f"{path} is a class without training images",

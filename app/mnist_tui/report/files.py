@@ -32,8 +32,19 @@ def write_atomically(path: Path, text: str, *, force: bool = False) -> None:
         UsageError: The file exists, or the path is not usable.
         MnistTuiError: The disk is full, write-protected or failing.
     """
+    write_bytes_atomically(path, text.encode("utf-8", "backslashreplace"), force=force)
+
+
+def write_bytes_atomically(path: Path, content: bytes, *, force: bool = False) -> None:
+    """Like `write_atomically`, but for any content."""
     with _explained(path):
-        _write(path, text, force=force)
+        _write(path, content, force=force)
+
+
+def check_new(path: Path, *, force: bool) -> None:
+    """Raise `UsageError` if a file exists and may not be replaced, before the work for its content begins."""
+    if os.path.lexists(path) and not force:
+        raise UsageError(f"{path} exists already", "Choose another name, or add --force")
 
 
 def stem_of(kind: str) -> str:
@@ -83,7 +94,7 @@ def _write_all(texts: Mapping[Path, str]) -> bool:
         for path, text in texts.items():
             with _explained(path):
                 try:
-                    _write(path, text, force=False)
+                    _write(path, text.encode("utf-8", "backslashreplace"), force=False)
                 except FileExistsError:
                     _remove(written)
                     return False
@@ -99,17 +110,16 @@ def _remove(paths: Iterable[Path]) -> None:
         path.unlink(missing_ok=True)
 
 
-def _write(path: Path, text: str, *, force: bool) -> None:
+def _write(path: Path, content: bytes, *, force: bool) -> None:
     target = path.resolve() if force else path
     # Renaming over a device such as /dev/null would replace the device itself.
     if force and target.exists() and not target.is_file():
         raise UsageError(f"{path} is not a regular file", "Choose another name")
-    data = text.encode("utf-8", "backslashreplace")
     temporary = target.parent / f".mnist-tui-{secrets.token_hex(8)}.tmp"
     try:
         # Not tempfile: it creates private files, but these should have the umask's permissions.
         with temporary.open("xb") as file:
-            file.write(data)
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         if force:

@@ -171,7 +171,10 @@ class RunReader:
         """
         run = self.id_of(name)
         query = "SELECT run, status, epochs, started, done FROM runs WHERE run = ?"
-        row = next(iter(self._connection.query(query, run)))
+        row = next(iter(self._connection.query(query, run)), None)
+        if row is None:
+            # Its index knows the run, and its table does not.
+            raise _unreadable(run, ValueError("its row is missing"))
         try:
             state = self._read_run(*row)
             end, status = state.result, state.status
