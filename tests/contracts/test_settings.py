@@ -21,7 +21,7 @@ from mnist_tui.tui.widgets.settings import stepped
 from tests.builders import run_state
 
 KEYS = [setting.key for setting in SETTINGS]
-OTHER = {
+OTHER: dict[str, Any] = {
     "dataset": "digits",
     "device": "cpu",
     "backend": "torch",
@@ -34,7 +34,9 @@ OTHER = {
     "augment": "shift+flip",
     "label_smoothing": 0.1,
 }
-NEEDED: dict[str, dict[str, Any]] = {"momentum": {"optimizer": "sgd"}}
+OWN = {"model": "/nets/net.py:Net"}
+OTHER |= OWN | {"model_digest": "a" * 64, "options": "width=16"}
+NEEDED: dict[str, dict[str, Any]] = {"momentum": {"optimizer": "sgd"}, "options": OWN}
 """What else must be set for a setting to have a meaning."""
 
 

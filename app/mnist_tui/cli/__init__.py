@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mnist_tui.cli import past
+from mnist_tui.cli.own import allow_model, option_grid, own_settings
 from mnist_tui.cli.parser import build_parser, settings_of
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.setting import parse_number
@@ -107,7 +108,9 @@ def _app_spec(args: argparse.Namespace, place: Path) -> RunSpec:
 
     remembered, _ = load(place)
     # Settings that are not saved start with their defaults.
-    return replace(remembered.spec, **settings_of(args))
+    given = settings_of(args)
+    own: dict[str, Any] = own_settings(args, given.get("model"))
+    return replace(remembered.spec, **given | own)
 
 
 def _demo(args: argparse.Namespace) -> int:
@@ -160,7 +163,13 @@ def _run(args: argparse.Namespace) -> int:
         key: BY_KEY[key].parse_list(value) if isinstance(value, str) and BY_KEY[key].is_swept else (value,)
         for key, value in settings_of(args).items()
     }
-    values = {**(REPORT_PRESET.values if args.preset else {}), **given}
+    own = own_settings(args, args.model)
+    values = {
+        **(REPORT_PRESET.values if args.preset else {}),
+        **given,
+        **{key: (value,) for key, value in own.items()},
+        **({"options": option_grid(args.set, args.sets)} if args.sets else {}),
+    }
     datasets = values.get("dataset", ("auto",))
     strict = "auto" in datasets and not args.allow_fallback
     if strict:
@@ -188,6 +197,7 @@ def _resume(args: argparse.Namespace) -> int:
     with nothing_to_lose():
         from mnist_tui.headless import resume, resume_waiting
 
+    allow_model(args.model)
     on = _place(args)
     if args.waiting:
         if args.run or args.epochs:
@@ -219,12 +229,14 @@ def _data(args: argparse.Namespace) -> int:
 def _save(args: argparse.Namespace) -> int:
     from mnist_tui.using import save
 
+    allow_model(args.model)
     return save(args.run, args.output, force=args.force)
 
 
 def _predict(args: argparse.Namespace) -> int:
     from mnist_tui.using import predict
 
+    allow_model(args.model)
     return predict(args.run, args.images, as_json=args.json)
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from mnist_tui.core.datasets import as_dataset
 from mnist_tui.core.filtering import FIELDS
 from mnist_tui.core.orders import KINDS
+from mnist_tui.core.own import as_model
 from mnist_tui.core.setting import Setting, SettingValue, shown
 from mnist_tui.core.spec import DEVICES, SETTINGS
 from mnist_tui.core.table import FORMATS
@@ -91,6 +92,7 @@ def build_parser() -> argparse.ArgumentParser:
     resume = commands.add_parser("resume", help="resume a run", description="Resume a run from its last checkpoint.")
     resume.add_argument("run", metavar="RUN", nargs="?", help="default: the newest that was interrupted or stopped")
     resume.add_argument("--epochs", type=_int, metavar="N", help="epochs to reach, also for a finished run")
+    _add_model(resume)
     resume.add_argument("--waiting", action="store_true", help="train the queued runs whose process was killed")
     resume.add_argument("--jobs", metavar="N", help="with --waiting: how many to train in parallel, or `auto`")
     _add_place(resume)
@@ -197,6 +199,7 @@ def build_parser() -> argparse.ArgumentParser:
         "-o", "--output", type=Path, metavar="FILE", required=True, help="NET.safetensors, NET.pt or NET.onnx"
     )
     save.add_argument("--force", action="store_true", help="replace FILE if it exists")
+    _add_model(save)
 
     predict = commands.add_parser(
         "predict",
@@ -205,6 +208,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     predict.add_argument("run", metavar="RUN", help=_RUN)
     predict.add_argument("images", metavar="IMAGE", nargs="+", help="image files, folders of them, or - for stdin")
+    _add_model(predict)
     predict.add_argument("--json", action="store_true", help="one JSON object per image, each on a line")
 
     data = commands.add_parser("data", help="a dataset on this machine: status, fetch, verify")
@@ -281,6 +285,23 @@ def _add_settings(parser: argparse.ArgumentParser, *, grid: bool = False) -> Non
             kind = _value(setting) if closed is None else str
             name = letter if closed is None else None
             group.add_argument(setting.option, dest=setting.key, type=kind, choices=closed, metavar=name, help=said)
+    _add_options(group, grid=grid)
+
+
+def _add_options(group: Any, *, grid: bool) -> None:
+    group.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the class that --model names"
+    )
+    if grid:
+        group.add_argument(
+            "--sets", action="append", default=[], metavar="NAME=A,B", help="several values of such a setting: a grid"
+        )
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model", type=as_model, metavar="FILE.py:CLASS", help="allow this code, if the run's network is made of it"
+    )
 
 
 def _value(setting: Setting) -> Callable[[str], SettingValue]:

@@ -64,7 +64,9 @@ def _make_row(group: Sequence[RunState]) -> Row:
 
 
 def _row_order(row: Row) -> tuple[Any, ...]:
-    return (not is_finished(row), str(row.values["dataset"]), row.number("features"), row.number("epochs"), row.runs)
+    # A network of the user's own has no features: it comes first, by its name and settings.
+    network = row.number("features") or 0, str(row.values.get("model")), str(row.values.get("options"))
+    return not is_finished(row), str(row.values["dataset"]), *network, row.number("epochs") or 0, row.runs
 
 
 def winner(rows: Sequence[Row], column: Column, same_data: Sequence[str], same_machine: Sequence[str]) -> int | None:

@@ -34,6 +34,7 @@ def machine_factor(runs: Iterable[RunState]) -> float:
             result is None
             or dataset is None
             or network is None
+            or network.is_own
             or not result.epochs_done
             or result.total_training_time_s <= 0
         ):

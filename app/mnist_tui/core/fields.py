@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from mnist_tui.core.events import Status
 from mnist_tui.core.metrics import Spread, spread
+from mnist_tui.core.own import split_model
 from mnist_tui.core.setting import Setting, in_words
 from mnist_tui.core.spec import SETTINGS
 from mnist_tui.core.state import RunState
@@ -73,6 +74,10 @@ def _threads(group: Sequence[RunState]) -> float | str | None:
 
 _ACTUAL: Final[dict[str, dict[str, Any]]] = {
     "epochs": {"get": lambda run: run.epochs or None, "same": lambda run: run.epochs},
+    "features": {"get": lambda run: None if run.network is None or run.network.is_own else run.network.features},
+    "model": {"get": lambda run: split_model(run.network.model)[1] or None if run.network is not None else None},
+    "model_digest": {"get": lambda run: run.network.model_digest[:12] or None if run.network is not None else None},
+    "options": {"get": lambda run: run.network.options or None if run.network is not None else None},
     "learning_rate": {
         "brief": lambda run: "→".join(f"{rate:g}" for rate in run.all_rates) or None,
     },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 from mnist_tui.core.datasets import DATASETS, MAX_SIDE, as_dataset, check_dataset
 from mnist_tui.core.numerals import count
+from mnist_tui.core.own import BUILT_IN, as_model, check_model, check_options, split_model
 from mnist_tui.core.setting import OFF, Setting, SettingValue, check_int, check_rate, setting, settings_of, shown
 from mnist_tui.errors import UsageError
 
@@ -51,6 +53,12 @@ def check_augment(value: object) -> None:
         raise UsageError(f"augmentation must be {OFF} or some of {', '.join(CHANGES)} joined by +, not {shown(value)}")
 
 
+def check_digest(value: object) -> None:
+    """Raise `UsageError` unless the value is a SHA-256, or empty."""
+    if not isinstance(value, str) or (value and (len(value) != 64 or set(value) - {*string.hexdigits})):
+        raise UsageError(f"model digest must be a SHA-256, not {shown(value)}")
+
+
 def as_augment(text: str) -> str:
     """Return names of changes in the order of `CHANGES`, each once; unknown ones last."""
     names = dict.fromkeys(part.strip().lower() for part in text.split("+"))
@@ -83,6 +91,9 @@ class RunSpec:
         backend: `compiled`: loops compiled for this network on the CPU; `torch`: PyTorch alone; `auto`: the faster one.
         threads: CPU threads used for training; `None` lets the engine choose. With PyTorch alone, their number changes
             the last bits of results.
+        model: `cnn` for the built-in network, or `/PATH/FILE.py:CLASS`.
+        model_digest: SHA-256 of that file.
+        options: Settings of that class, such as `width=16 depth=2`.
         patience: Stop after this many epochs without a better validation accuracy; `None` trains all epochs.
         split_seed: Seeds the choice of validation images; the same for all runs that are compared.
     """
@@ -261,6 +272,33 @@ class RunSpec:
         example="off",
         is_remembered=True,
     )
+    model: str = setting(
+        BUILT_IN,
+        name="Model",
+        meaning="The network: the built-in one, or a class in a Python file.",
+        option="--model",
+        help="FILE.py:CLASS, a network of your own (default: the built-in one)",
+        check=check_model,
+        read=as_model,
+        is_swept=False,
+        is_quiet=True,
+    )
+    model_digest: str = setting(
+        "",
+        name="Model digest",
+        meaning="SHA-256 of the model's file.",
+        title="Model Digest",
+        check=check_digest,
+        read=str,
+    )
+    options: str = setting(
+        "",
+        name="Options",
+        meaning="Settings of the model.",
+        check=check_options,
+        read=str,
+        is_quiet=True,
+    )
     dataset: str = setting(
         "auto",
         name="Dataset",
@@ -328,6 +366,10 @@ class RunSpec:
             raise UsageError(
                 f"{self.optimizer} has no momentum", f"Choose --optimizer {' or '.join(WITH_MOMENTUM)}, or leave it out"
             )
+        if self.is_own and self.dropout:
+            raise UsageError("dropout is a setting of the built-in network", "Give your own one such a setting")
+        if self.options and not self.is_own:
+            raise UsageError("--set is for a network of your own", "Name it with --model FILE.py:CLASS")
         if self.warmup and self.schedule == "onecycle":
             raise UsageError("the schedule onecycle has its own warm-up", "Leave --warmup out, or choose cosine")
 
@@ -340,8 +382,20 @@ class RunSpec:
     def brief(self) -> str:
         """What distinguishes the run, without its epochs: `2 features, seed 0`, or `2 features, sgd, seed 0`."""
         told = (one for one in SETTINGS if one.is_quiet or one.key in ("learning_rate", "batch_size"))
-        special = [in_brief(one, self) for one in told if not one.is_usual(self)]
-        return ", ".join([count(self.features, "feature"), *special, f"seed {self.seed}"])
+        special = [in_brief(one, self) for one in told if not one.is_usual(self) and one.key not in _OWN]
+        return ", ".join([self.network, *special, f"seed {self.seed}"])
+
+    @property
+    def network(self) -> str:
+        """The network in words: `2 features`, or of the user's own `Net width=16`."""
+        if self.is_own:
+            return " ".join(filter(None, (split_model(self.model)[1], self.options)))
+        return count(self.features, "feature")
+
+    @property
+    def is_own(self) -> bool:
+        """True if the network is the user's own."""
+        return self.model != BUILT_IN
 
 
 def in_brief(one: Setting, spec: RunSpec) -> str:
@@ -353,6 +407,7 @@ def in_brief(one: Setting, spec: RunSpec) -> str:
 SETTINGS: Final = settings_of(RunSpec)
 """All settings, in display order."""
 BY_KEY: Final = {one.key: one for one in SETTINGS}
+_OWN: Final = frozenset({"model", "options"})
 _TOGETHER: Final = ("optimizer", "momentum", "schedule", "warmup")
 """Settings of which not every combination makes sense."""
 _ORDER: Final = {key: number for number, key in enumerate(BY_KEY)}

@@ -29,7 +29,7 @@ def warm_up() -> None:
 
 def compile_early(specs: Iterable[RunSpec]) -> None:
     """Start compiling if any of these runs may need it; waiting for PyTorch to decide would take seconds."""
-    if any(spec.backend != "torch" and spec.device in ("auto", "cpu") for spec in specs):
+    if any(spec.backend != "torch" and spec.device in ("auto", "cpu") and not spec.is_own for spec in specs):
         from mnist_tui.engine.compiling import compilation
 
         compilation().begin()

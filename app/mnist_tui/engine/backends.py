@@ -13,7 +13,7 @@ from mnist_tui.engine import kernel_cache
 from mnist_tui.engine.compiling import kernel_folder
 from mnist_tui.engine.graph import GraphStepper
 from mnist_tui.engine.model import BottleneckCNN
-from mnist_tui.engine.step import Stepper, TorchStepper
+from mnist_tui.engine.step import Network, Stepper, TorchStepper
 from mnist_tui.errors import UsageError
 
 COMPILED_UP_TO: Final = 256
@@ -21,8 +21,8 @@ COMPILED_UP_TO: Final = 256
 COMPILED_CLASSES: Final = 64
 """Largest number of classes that the compiled step takes."""
 COMPILED_ONLY: Final = (
-    f"Adam without weight decay, dropout, augmentation or label smoothing, and grey images whose sides are multiples "
-    f"of 4, of up to {COMPILED_CLASSES} classes"
+    "the built-in network with Adam, without weight decay, dropout, augmentation or label smoothing, and grey images "
+    f"whose sides are multiples of 4, of up to {COMPILED_CLASSES} classes"
 )
 """What the compiled step takes, for a message."""
 
@@ -44,18 +44,20 @@ def compiles(spec: RunSpec, data: DatasetInfo | None = None) -> bool:
     """Return whether the compiled step takes these settings and images; images that are not known yet do not count."""
     takes_data = data is None or (data.channels == 1 and data.side % 4 == 0 and len(data.classes) <= COMPILED_CLASSES)
     is_plain = spec.optimizer == "adam" and not spec.weight_decay and not spec.label_smoothing
-    return takes_data and is_plain and not spec.dropout and spec.augment == OFF
+    return takes_data and is_plain and not spec.dropout and spec.augment == OFF and not spec.is_own
 
 
-def make_stepper(
-    backend: str, model: BottleneckCNN, spec: RunSpec, device: torch.device, side: int, threads: int
-) -> Stepper:
+def make_stepper(backend: str, model: Network, spec: RunSpec, device: torch.device, side: int, threads: int) -> Stepper:
     """Return the stepper that trains the network with the settings of the run; loads the compiled loops if needed."""
     if backend == "torch":
         # A captured step has one learning rate, and the same noise every time.
         is_same = compiles(spec) and spec.schedule == "constant" and not spec.warmup
         graph = device.type == "cuda" and is_same
-        return GraphStepper(model, spec, device) if graph else TorchStepper(model, spec, device)
+        if graph and isinstance(model, BottleneckCNN):
+            return GraphStepper(model, spec, device)
+        return TorchStepper(model, spec, device)
+    if not isinstance(model, BottleneckCNN):
+        raise TypeError("the compiled step is for the built-in network")
     from mnist_tui.engine.compiled import CompiledStepper
 
     return CompiledStepper(model, spec, side, threads)

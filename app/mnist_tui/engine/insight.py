@@ -31,7 +31,7 @@ def take_insight(
     labels: Tensor,
     logits: Tensor,
     bottleneck: Tensor,
-    classify: Callable[[Tensor], Tensor],
+    classify: Callable[[Tensor], Tensor] | None,
 ) -> Insight:
     """Return the insight of an epoch.
 
@@ -40,8 +40,8 @@ def take_insight(
         epoch: Finished epochs.
         labels: True classes of the validation images, (N,), int64.
         logits: The network's outputs for them, (N, classes), finite.
-        bottleneck: Their bottleneck values, (N, features).
-        classify: Maps features (N, features) to logits (N, classes).
+        bottleneck: Their bottleneck values, (N, features); without any, there is no map.
+        classify: Maps features (N, features) to logits (N, classes); `None` if that is not possible.
     """
     count, classes = logits.shape
     predictions = logits.argmax(dim=1)
@@ -55,7 +55,8 @@ def take_insight(
     points = ((values - center) @ axes.T).clamp(-_LARGEST, _LARGEST)
     regions: bytes = b""
     limits: tuple[float, ...] = ()
-    if values.shape[1] <= 2:
+    has_map = values.shape[1] > 0
+    if classify is not None and 0 < values.shape[1] <= 2:
         regions, limits = _regions(points, axes, classify, bottleneck.device)
     return Insight(
         run=run,
@@ -63,12 +64,12 @@ def take_insight(
         confusion=rows,
         class_accuracy=class_accuracy(rows),
         mistakes=_mistakes(labels, predictions, probabilities, confidences),
-        labels=tuple(labels[::stride][:POINTS].tolist()),
-        points=_rows(points),
-        values=_rows(values) if values.shape[1] <= VALUES_UP_TO else (),
+        labels=tuple(labels[::stride][:POINTS].tolist()) if has_map else (),
+        points=_rows(points) if has_map else (),
+        values=_rows(values) if 0 < values.shape[1] <= VALUES_UP_TO else (),
         kept=kept,
         center=tuple(center.tolist()),
-        axes=tuple(map(tuple, axes.tolist())),
+        axes=tuple(map(tuple, axes.tolist())) if has_map else (),
         stride=stride,
         predictions=_as_bytes(predictions),
         confidences=_as_bytes((confidences * CONFIDENCE_STEPS).round()),

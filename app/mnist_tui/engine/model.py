@@ -32,9 +32,12 @@ class BottleneckCNN(nn.Module):
 
     Attributes:
         dropout: Share of the hidden units that are left out in training.
+        can_classify: True: logits can be computed from features alone.
 
     Shapes: images (N, channels, side, side), float32 in [0, 1] -> logits (N, classes).
     """
+
+    can_classify = True
 
     def __init__(self, features: int, classes: int, channels: int = 1) -> None:
         super().__init__()
@@ -62,6 +65,11 @@ class BottleneckCNN(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits (N, classes) of images (N, channels, side, side)."""
         return self.classify(self.bottleneck(images))
+
+    def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits (N, classes) and features (N, features)."""
+        features = self.bottleneck(images)
+        return self.classify(features), features
 
     @property
     def features(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import warnings
@@ -9,10 +10,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from mnist_tui.core.own import split_model
 from mnist_tui.core.state import RunState
 from mnist_tui.engine.model import BottleneckCNN
+from mnist_tui.engine.own import OwnNetwork, Recipe, build_own
+from mnist_tui.engine.step import Network
 from mnist_tui.errors import MnistTuiError, RunError
 
 CHECKED: Final = 5
@@ -21,27 +25,34 @@ _CLOSE: Final = 1e-4
 """Maximum deviation of the outputs of a written file, relative to their size."""
 
 
-def network_of(checkpoint: bytes) -> BottleneckCNN:
+def network_of(checkpoint: bytes) -> Network:
     """Return the network of a checkpoint, on the CPU, ready to classify.
 
     Args:
         checkpoint: As `Trainer.save` wrote it.
 
     Raises:
-        RunError: The checkpoint is from another version, or damaged.
+        RunError: The checkpoint is from another version, or damaged, or needs code that may not be executed.
     """
     try:
-        weights = torch.load(io.BytesIO(checkpoint), map_location="cpu", weights_only=True)["model"]
-        features, channels, *_ = weights["conv1.weight"].shape
-        model = BottleneckCNN(features, len(weights["output.bias"]), channels)
+        state = torch.load(io.BytesIO(checkpoint), map_location="cpu", weights_only=True)
+        weights = state["model"]
+        model: Network
+        if own := state.get("own"):
+            model = build_own(Recipe(**own), 0)
+        else:
+            features, channels, *_ = weights["conv1.weight"].shape
+            model = BottleneckCNN(features, len(weights["output.bias"]), channels)
         model.load_state_dict(weights)
+    except RunError:
+        raise
     except Exception as error:
         message = f"the checkpoint was not written by this version: {' '.join(str(error).split())[:200]}"
         raise RunError(message, "Train the run again") from error
     return model.eval()
 
 
-def facts_of(run: RunState, epoch: int, model: BottleneckCNN) -> dict[str, str]:
+def facts_of(run: RunState, epoch: int, model: Network) -> dict[str, str]:
     """Return what a user of the network must know, as texts."""
     data, result = run.dataset, run.result
     if data is None:
@@ -50,9 +61,7 @@ def facts_of(run: RunState, epoch: int, model: BottleneckCNN) -> dict[str, str]:
         "format": "mnist-tui 1",
         "run": run.run,
         "epoch": str(epoch),
-        "network": "conv 3x3, max-pool 2, ReLU, conv 3x3, max-pool 2, ReLU, average, linear, ReLU, linear",
-        "features": str(model.features),
-        "hidden": str(model.hidden_units),
+        **_network_facts(model),
         "channels": str(data.channels),
         "side": str(data.side),
         "input": "float32 (N, channels, side, side), pixels divided by 255",
@@ -65,7 +74,16 @@ def facts_of(run: RunState, epoch: int, model: BottleneckCNN) -> dict[str, str]:
     }
 
 
-def save_network(model: BottleneckCNN, facts: Mapping[str, str], ending: str) -> bytes:
+def _network_facts(model: Network) -> dict[str, str]:
+    if isinstance(model, OwnNetwork):
+        path, name = split_model(model.recipe.model)
+        own = {"network": f"{path.name}:{name}", "network_sha256": model.recipe.digest}
+        return {**own, "options": model.recipe.options}
+    layers = "conv 3x3, max-pool 2, ReLU, conv 3x3, max-pool 2, ReLU, average, linear, ReLU, linear"
+    return {"network": layers, "features": str(model.features), "hidden": str(model.hidden_units)}
+
+
+def save_network(model: Network, facts: Mapping[str, str], ending: str) -> bytes:
     """Return the content of a file in one of `FORMATS`, after trying it.
 
     Raises:
@@ -83,42 +101,49 @@ def save_network(model: BottleneckCNN, facts: Mapping[str, str], ending: str) ->
     return content
 
 
-def _weights(model: BottleneckCNN) -> dict[str, Tensor]:
-    return {name: weight.detach().contiguous().clone() for name, weight in model.state_dict().items()}
+def _plain(model: Network) -> nn.Module:
+    """Return the module that others know: a user's own without what surrounds it here."""
+    return model.module if isinstance(model, OwnNetwork) else model
 
 
-def _again(model: BottleneckCNN, weights: Mapping[str, Tensor], images: Tensor) -> Tensor:
-    """Return the outputs of a new network with these weights."""
-    other = BottleneckCNN(model.features, model.classes, images.shape[1])
+def _weights(model: Network) -> dict[str, Tensor]:
+    return {name: weight.detach().contiguous().clone() for name, weight in _plain(model).state_dict().items()}
+
+
+def _again(model: Network, weights: Mapping[str, Tensor], images: Tensor) -> Tensor:
+    """Return the outputs of a copy of the network with these weights."""
+    other = copy.deepcopy(_plain(model))
+    for weight in other.parameters():
+        nn.init.zeros_(weight)
     other.load_state_dict(weights)
     logits: Tensor = other.eval()(images)
     return logits
 
 
-def _write_safetensors(model: BottleneckCNN, facts: Mapping[str, str]) -> bytes:
+def _write_safetensors(model: Network, facts: Mapping[str, str]) -> bytes:
     from safetensors.torch import save
 
     return save(_weights(model), dict(facts))
 
 
-def _run_safetensors(content: bytes, model: BottleneckCNN, images: Tensor) -> Tensor:
+def _run_safetensors(content: bytes, model: Network, images: Tensor) -> Tensor:
     from safetensors.torch import load
 
     return _again(model, load(content), images)
 
 
-def _write_pt(model: BottleneckCNN, facts: Mapping[str, str]) -> bytes:
+def _write_pt(model: Network, facts: Mapping[str, str]) -> bytes:
     stream = io.BytesIO()
     # Tensors and texts alone: it loads with `weights_only=True`, which executes no code.
     torch.save({"model": _weights(model), "facts": dict(facts)}, stream)
     return stream.getvalue()
 
 
-def _run_pt(content: bytes, model: BottleneckCNN, images: Tensor) -> Tensor:
+def _run_pt(content: bytes, model: Network, images: Tensor) -> Tensor:
     return _again(model, torch.load(io.BytesIO(content), weights_only=True)["model"], images)
 
 
-def _write_onnx(model: BottleneckCNN, facts: Mapping[str, str]) -> bytes:
+def _write_onnx(model: Network, facts: Mapping[str, str]) -> bytes:
     try:
         import onnxscript  # noqa: F401 - what PyTorch's exporter needs besides onnx
         from onnx import helper
@@ -132,7 +157,7 @@ def _write_onnx(model: BottleneckCNN, facts: Mapping[str, str]) -> bytes:
         # The exporter warns of its own future.
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            model,
+            _plain(model),
             (example,),
             dynamo=True,
             input_names=["images"],
@@ -149,7 +174,7 @@ def _write_onnx(model: BottleneckCNN, facts: Mapping[str, str]) -> bytes:
     return content
 
 
-def _run_onnx(content: bytes, _model: BottleneckCNN, images: Tensor) -> Tensor:
+def _run_onnx(content: bytes, _model: Network, images: Tensor) -> Tensor:
     import onnx
     from onnx.reference import ReferenceEvaluator
 

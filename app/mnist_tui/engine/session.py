@@ -12,7 +12,7 @@ import torch
 from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import Event, Notice, RunStarted, SweepDone, SweepStarted, now
 from mnist_tui.core.queue import QueuedRun
-from mnist_tui.core.spec import RunSpec, new_run_id
+from mnist_tui.core.spec import MAX_FEATURES, RunSpec, new_run_id
 from mnist_tui.engine.backends import COMPILED_ONLY, choose_backend, compiles
 from mnist_tui.engine.compiling import compilation
 from mnist_tui.engine.cores import free_cores
@@ -80,7 +80,8 @@ def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event
                 if (pictures := validation_set(dataset, spec.split_seed)) is not None:
                     yield pictures
             done.append(queued.run)
-            threads = choose_threads(spec.threads, spec.features, free)
+            # Of a network of the user, nobody knows whether it is narrow.
+            threads = choose_threads(spec.threads, MAX_FEATURES if spec.is_own else spec.features, free)
             prepare_backend(device, threads)
             machine = describe_machine(device, threads, backend)
             setup = Setup(spec=spec, sweep=sweep, dataset=dataset.info, machine=machine)
@@ -97,7 +98,10 @@ def _trained(
     """Train one run. Its memory is freed with this generator, before the next run is built."""
     try:
         trainer = Trainer(setup.spec, dataset, device, setup.machine.backend, setup.machine.threads)
-    except (RuntimeError, MemoryError) as error:
+    except RunError as error:
+        yield Notice(level="error", message=str(error), exit_code=error.exit_code)
+        return
+    except Exception as error:  # noqa: BLE001 - of a network of the user, and of memory that is full
         message = f"The network could not be built: {in_one_line(error)}"
         yield Notice(level="error", message=message, exit_code=RunError.exit_code)
         return

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that the field gives it
@@ -20,6 +20,9 @@ from mnist_tui.engine.augment import augmented
 from mnist_tui.engine.data import as_input
 from mnist_tui.engine.model import BottleneckCNN
 from mnist_tui.engine.optimizers import load_state, make_optimizer
+from mnist_tui.engine.own import OwnNetwork
+
+Network: TypeAlias = BottleneckCNN | OwnNetwork
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +62,15 @@ class Stepper(Protocol):
     """One network and its optimizer.
 
     Attributes:
-        model: The network.
         images_at_once: Images to pass per call, in whole batches. Each call ends by waiting for the GIL, which the
             screen may hold for longer than a batch takes.
     """
 
-    model: BottleneckCNN
     images_at_once: int
+
+    @property
+    def model(self) -> Network:
+        """The network."""
 
     def train(self, part: Part, batches: Batches, logits: Tensor) -> None:
         """Train batch by batch; write logits (N, classes) to the rows of the images in the order of the epoch."""
@@ -92,7 +97,7 @@ class TorchStepper:
 
     images_at_once = 1
 
-    def __init__(self, model: BottleneckCNN, spec: RunSpec, device: torch.device, *, capturable: bool = False) -> None:
+    def __init__(self, model: Network, spec: RunSpec, device: torch.device, *, capturable: bool = False) -> None:
         self.model = model.to(device).to(memory_format=model.memory_format)
         self._optimizer = make_optimizer(spec, model.parameters(), device, capturable=capturable)
         self._augment, self._smoothing = spec.augment, spec.label_smoothing
@@ -130,8 +135,7 @@ class TorchStepper:
         self.model.eval()
         # Entered for each batch: the mode must not leak to code that runs between two steps of a generator.
         with torch.inference_mode():
-            values = self.model.bottleneck(self._input(part.images[start:stop]))
-            found = self.model.classify(values)
+            found, values = self.model.look(self._input(part.images[start:stop]))
         logits[start:stop], bottleneck[start:stop] = found, values
 
     def optimizer_state(self) -> dict[str, Any]:

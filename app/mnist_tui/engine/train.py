@@ -20,10 +20,11 @@ from mnist_tui.engine.backends import make_stepper
 from mnist_tui.engine.data import Dataset
 from mnist_tui.engine.device import synchronize
 from mnist_tui.engine.insight import take_insight
-from mnist_tui.engine.model import BottleneckCNN, build_model
+from mnist_tui.engine.model import build_model
 from mnist_tui.engine.optimizers import differs
+from mnist_tui.engine.own import OwnNetwork, build_own, recipe_of
 from mnist_tui.engine.schedule import rates
-from mnist_tui.engine.step import Batches, Part
+from mnist_tui.engine.step import Batches, Network, Part
 from mnist_tui.engine.trainer import NOT_FINITE, Diverged, Score, Step
 from mnist_tui.errors import RunError
 
@@ -73,8 +74,13 @@ class Trainer:
         self._rate, self._rates, self._epochs = spec.learning_rate, {spec.learning_rate}, spec.epochs
         self._newest_rate = spec.learning_rate
         self._classes = len(dataset.info.classes)
-        model = build_model(spec.features, self._classes, derive_seed(spec.seed, "weights"), dataset.channels)
-        model.dropout = spec.dropout
+        seed = derive_seed(spec.seed, "weights")
+        model: Network
+        if spec.is_own:
+            model = build_own(recipe_of(spec, self._classes, dataset.channels, dataset.side), seed)
+        else:
+            model = build_model(spec.features, self._classes, seed, dataset.channels)
+            model.dropout = spec.dropout
         self._stepper = make_stepper(backend, model, spec, device, dataset.side, threads)
         # Logits are kept and scored once per epoch: cheaper than summing loss and hits in every step.
         self._logits = torch.zeros(len(dataset.train_labels), self._classes, device=device)
@@ -86,7 +92,7 @@ class Trainer:
         return Part(images.to(self._device), labels.to(self._device))
 
     @property
-    def model(self) -> BottleneckCNN:
+    def model(self) -> Network:
         """The network, with its current weights."""
         return self._stepper.model
 
@@ -123,7 +129,9 @@ class Trainer:
             name: weight.clone(memory_format=torch.contiguous_format)
             for name, weight in self.model.state_dict().items()
         }
-        weights = {"model": model, "optimizer": self._stepper.optimizer_state()}
+        weights: dict[str, Any] = {"model": model, "optimizer": self._stepper.optimizer_state()}
+        if isinstance(self.model, OwnNetwork):
+            weights["own"] = self.model.recipe.as_dict()
         logits = self._logits[: batch * self._batch_size].clone()
         torch.save(place | weights | {"logits": logits}, stream)
         return stream.getvalue()
@@ -181,7 +189,7 @@ class Trainer:
         """
         order = self._order(epoch)
         planned = rates(self._spec, self._rate, epoch, self._epochs, self.batches)
-        is_random = self._spec.dropout > 0 or self._spec.augment != OFF
+        is_random = self._spec.is_own or self._spec.dropout > 0 or self._spec.augment != OFF
         every, checked = max(1, self.batches // CALLS), first_batch * self._batch_size
         at_once = max(1, min(self._stepper.images_at_once, len(order) // CALLS) // self._batch_size)
         for begin in range(first_batch, self.batches, at_once):
@@ -234,7 +242,8 @@ class Trainer:
     def look(self, run: str, epoch: int) -> Insight:
         """Return the insight from the latest validation."""
         logits, bottleneck = self._seen
-        return take_insight(run, epoch, self._validation.labels, logits, bottleneck, self.model.classify)
+        classify = self.model.classify if self.model.can_classify else None
+        return take_insight(run, epoch, self._validation.labels, logits, bottleneck, classify)
 
     def _evaluate(self, part: Part) -> Iterator[Step]:
         count, size = len(part.labels), EVAL_BATCH if self._device.type == "cpu" else EVAL_BATCH_GPU

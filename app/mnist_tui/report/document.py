@@ -113,14 +113,23 @@ def _data(runs: Sequence[RunState]) -> Table:
 
 
 def _network(runs: Sequence[RunState]) -> list[Block]:
+    own = {(run.network.network, run.parameters): run for run in runs if run.network is not None and run.network.is_own}
     blocks: list[Block] = [
+        f"{printable(name)} ({printable(run.network.model)}, SHA-256 {run.network.model_digest[:16]}): "
+        f"{run.parameters:,} parameters."
+        for (name, _), run in list(own.items())[:MAX_RUNS]
+        if run.network is not None
+    ]
+    if len(own) == len({run.network.network for run in runs if run.network is not None}):
+        return blocks
+    blocks += [
         "Two convolutions reduce an image to a few numbers, the bottleneck, from which two linear layers predict the "
         "class. The number of features sets the width of the convolutions and the bottleneck."
     ]
     kinds = {
         (run.network.features, run.dataset.shape if run.dataset is not None else ""): run
         for run in reversed(runs)
-        if run.network is not None
+        if run.network is not None and not run.network.is_own
     }
     for (features, _), run in sorted(kinds.items())[:MAX_RUNS]:
         count = f": {run.parameters:,} parameters" if run.parameters else ""
@@ -151,7 +160,7 @@ def _protocol(runs: Sequence[RunState]) -> list[Block]:
         ("Learning rate", _each(map(rates_in_words, runs))),
         ("Batch size", _each(str(spec.batch_size) for spec in specs)),
         ("Epochs", _each(str(run.epochs) for run in runs)),
-        ("Features", _each(str(spec.features) for spec in specs)),
+        ("Features", _each(str(spec.features) for spec in specs if not spec.is_own)),
         ("Seeds", _each(str(spec.seed) for spec in specs)),
         *((field.name, _each(map(field.in_words, runs))) for field in other_settings(runs)),
         ("Device", _each(f"{printable(m.device_name)}: {format_device(m)}" for m in machines)),

@@ -107,8 +107,8 @@ def print_insight(
             sure = format_percent(mistake.probabilities[mistake.predicted], 1)
             what = f"{names[mistake.label]} taken for {names[mistake.predicted]}"
             out.print(Text(f"{what}: {sure} sure, image {mistake.image:,}"))
-    if run.network is not None:
-        out.print(Text(f"\n{_kept(insight, run.network.features)}", "dim"))
+    if insight.center:
+        out.print(Text(f"\n{_kept(insight, len(insight.center))}", "dim"))
     if len(epochs) < run.epochs_done:
         which = "Only this epoch has" if len(epochs) == 1 else f"{len(epochs)} of {run.epochs_done} epochs have"
         out.print(Text(f"{which} an insight: fast epochs are skipped. Use --epoch N to show another.", "dim"))

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from mnist_tui.core.codec import dumps, to_json_value
 from mnist_tui.core.events import SCHEMA, EpochDone
-from mnist_tui.core.fields import REPORT_COLUMNS, SETTING_FIELDS, Field
+from mnist_tui.core.fields import ALL, REPORT_COLUMNS, SETTING_FIELDS, Field
 from mnist_tui.core.metric import Metric
 from mnist_tui.core.setting import in_words
 from mnist_tui.core.spec import BY_KEY, RunSpec
@@ -181,7 +181,7 @@ def _runs_columns(runs: Sequence[RunState]) -> list[TextColumn]:
         column("Started", lambda run: format_moment(run.started_at), gives_way=2),
         TextColumn("Status", [Text(status_text(run.status), status_style(run.status)) for run in runs]),
         column("Epochs", lambda run: f"{run.epochs_done}/{run.epochs or '?'}", right=True),
-        column("Features", lambda run: str(run.network.features) if run.network else NOTHING, right=True),
+        column("Features", lambda run: ALL["features"].in_words(run) or NOTHING, right=True),
         column("Seed", lambda run: NOTHING if run.spec.seed is None else str(run.spec.seed), right=True, gives_way=1),
         column("Dataset", lambda run: printable(run.dataset.name) if run.dataset else NOTHING, gives_way=3),
         column("Last Val Accuracy", _last_result, right=True),
@@ -255,7 +255,7 @@ def _named_columns(run: RunState, history: Sequence[EpochDone]) -> list[TextColu
 
 _IN_WORDS_OF_THEIR_OWN: Final = {
     *("epochs", "features", "seed", "split_seed", "batch_size", "learning_rate", "rate_changes", "patience"),
-    *("dataset", "device", "backend", "threads", "parameters", "optimizer"),
+    *("dataset", "device", "backend", "threads", "parameters", "optimizer", "model", "model_digest", "options"),
 }
 
 
@@ -281,6 +281,12 @@ def other_settings(runs: Sequence[RunState]) -> Iterator[Field]:
             yield field
 
 
+def _network(spec: RunSpec) -> list[tuple[str, str]]:
+    if not spec.is_own:
+        return [("Features", str(spec.features))]
+    return [("Model", f"{spec.model} {spec.options}".rstrip()), ("Model SHA-256", spec.model_digest[:16])]
+
+
 def _settings(run: RunState) -> list[tuple[str, str]]:
     """Return the settings of a run as names and values."""
     if (script := run.script) is not None:
@@ -292,7 +298,7 @@ def _settings(run: RunState) -> list[tuple[str, str]]:
     if spec is None:
         return []
     return [
-        ("Features", str(spec.features)),
+        *_network(spec),
         ("Seed", f"{spec.seed}, split seed {spec.split_seed}"),
         ("Batch size", str(spec.batch_size)),
         ("Learning rate", rates_in_words(run)),

@@ -89,4 +89,5 @@ def short_name(run: RunState) -> str:
 def _brief(run: RunState) -> str:
     if run.network is None:
         return printable(run.spec.brief)
-    return f"{run.epochs} ep x {run.network.features} f s{run.network.seed}"
+    network = run.network.network if run.network.is_own else f"{run.network.features} f"
+    return f"{run.epochs} ep x {network} s{run.network.seed}"

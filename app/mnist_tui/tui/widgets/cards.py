@@ -41,6 +41,10 @@ _USUAL_SHAPES = ("28x28", "0x0")
 """Sizes of images that are not worth a word: MNIST's, and an unknown one."""
 
 
+_ELSEWHERE = frozenset({"optimizer", "side", "model", "options"})
+"""Settings that have a place of their own on the card."""
+
+
 def two_columns(pairs: Iterable[tuple[str, str | Content]]) -> Content:
     """Return titles and values in two columns, one pair per line."""
     rows = [Content.assemble((f"{name:<10}", "$text-muted"), value) for name, value in pairs]
@@ -88,7 +92,7 @@ class RunCard(Card):
         if (spec := run.network) is not None:
             parameters = f"  ({run.parameters:,} parameters)" if run.parameters else ""
             pairs += [
-                ("features", f"{spec.features}{parameters}"),
+                _network(spec, parameters),
                 (spec.optimizer, f"lr {_rates(run)}{f', {how}' if (how := _how(spec)) else ''}"),
                 ("batch", f"{spec.batch_size} images, seed {spec.seed}"),
             ]
@@ -146,9 +150,15 @@ class NumbersCard(Card):
         self.put(Content("\n").join(rows))
 
 
+def _network(spec: RunSpec, parameters: str) -> tuple[str, str]:
+    if not spec.is_own:
+        return "features", f"{spec.features}{parameters}"
+    return "network", printable(f"{spec.network}{parameters}")
+
+
 def _how(spec: RunSpec) -> str:
     """Return the settings of the training that are not the usual ones, besides the optimizer."""
-    told = (one for one in SETTINGS if one.is_quiet and one.key not in ("optimizer", "side") and not one.is_usual(spec))
+    told = (one for one in SETTINGS if one.is_quiet and one.key not in _ELSEWHERE and not one.is_usual(spec))
     return ", ".join(in_brief(one, spec) for one in told)
 
 
