@@ -8,11 +8,26 @@ import pytest
 from mnist_tui.core.control import RunControl
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.engine import run_sweep
+from mnist_tui.engine import load_classifier, run_sweep
+from mnist_tui.engine.allowed import allow
+from mnist_tui.runtime.backends import Backends
 from mnist_tui.store.database import Store
+from mnist_tui.tui.app import MnistTuiApp
 from mnist_tui.tui.widgets.digits import DigitsView
 from tests.tui.helpers import screen_text, settle
 
+NET = """
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, classes, channels, side, width=2):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(channels, width, side), nn.Flatten())
+        self.head = nn.Linear(width, classes)
+
+    def forward(self, images):
+        return self.head(self.body(images))
+"""
 NAMES = ("airplane", "automobile", "bird")
 
 
@@ -47,28 +62,28 @@ async def test_long_names_have_a_letter_each_on_the_map_and_stand_in_columns(mak
         assert len({row.index("%") for row in rows}) == 1, "the accuracies are aligned"
 
 
-@pytest.mark.parametrize(("width", "height"), [(120, 40), (80, 24), (60, 18)])
+@pytest.mark.parametrize(("width", "height"), [(120, 40), (60, 18)])
 async def test_a_matrix_of_many_classes_is_one_of_colours_and_follows_the_cursor(
     make_app, home, tmp_path, width, height
 ):
-    classes = tuple(f"kind {number}" for number in range(62))
+    classes = tuple(f"kind {number}" for number in range(40))
     trained(home, tmp_path / "many.npz", classes)
     app = make_app()
     async with app.run_test(size=(width, height)) as pilot:
         await opened(pilot, "3")
         for key in ("up", "left"):
-            await pilot.press(*[key] * 62)
+            await pilot.press(*[key] * 40)
         await settle(pilot)
         text = screen_text(app)
         assert "kind 0 recognised" in text
-        assert re.search(r"rows 1-\d+.* of 62", text)
+        assert re.search(r"rows 1-\d+.* of 40", text)
         heads = text.splitlines()[5].split("│")[0].split()[0]
         assert len(set(heads)) == len(heads), "every column has its own sign"
-        await pilot.press(*["down"] * 61, *["right"] * 61)
+        await pilot.press(*["down"] * 39, *["right"] * 39)
         await settle(pilot)
         text = screen_text(app)
-        assert "kind 61 recognised" in text
-        assert re.search(r"-62.* of 62", text)
+        assert "kind 39 recognised" in text
+        assert re.search(r"-40.* of 40", text)
 
 
 async def test_colour_images_are_shown_in_their_colours_in_every_theme(make_app, home, tmp_path):
@@ -117,3 +132,28 @@ async def test_the_form_takes_the_users_own_data_and_refuses_what_is_none(make_a
         (waiting,) = app.session.queue.waiting
         assert waiting.spec.dataset == f"folder:{tmp_path}/pictures/flowers"
         assert waiting.spec.side == 32
+
+
+async def test_a_network_of_the_users_own_is_named_where_features_would_be(home, tmp_path, monkeypatch):
+    monkeypatch.setenv("MNIST_TUI_MODELS", "")
+    path = tmp_path / "net.py"
+    path.write_text(NET)
+    spec = RunSpec(
+        epochs=1, dataset="digits", threads=1, model=f"{path}:Net", model_digest=allow(f"{path}:Net"), options="width=3"
+    )
+    with Store.open(home) as store:
+        for _ in store.recorded(run_sweep(enqueue([spec]), RunControl())):
+            pass
+    app = MnistTuiApp(Backends(run_sweep, load_classifier), home, spec)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, "1")
+        text = screen_text(app)
+        assert "network   Net width=3" in text
+        assert "parameters" in text
+        settings = next(line for line in text.splitlines() if "Settings" in line)
+        assert "Net width=3" in settings
+        assert "features" not in settings
+        for tab in ("3", "4"):
+            await pilot.press(tab)
+            await settle(pilot)
+            assert "epoch 1/1" in screen_text(app)

@@ -90,9 +90,8 @@ class RunCard(Card):
         if run.script is not None:
             pairs += _script_settings(run, run.script)
         if (spec := run.network) is not None:
-            parameters = f"  ({run.parameters:,} parameters)" if run.parameters else ""
             pairs += [
-                _network(spec, parameters),
+                *_network(spec, run.parameters),
                 (spec.optimizer, f"lr {_rates(run)}{f', {how}' if (how := _how(spec)) else ''}"),
                 ("batch", f"{spec.batch_size} images, seed {spec.seed}"),
             ]
@@ -150,10 +149,11 @@ class NumbersCard(Card):
         self.put(Content("\n").join(rows))
 
 
-def _network(spec: RunSpec, parameters: str) -> tuple[str, str]:
-    if not spec.is_own:
-        return "features", f"{spec.features}{parameters}"
-    return "network", printable(f"{spec.network}{parameters}")
+def _network(spec: RunSpec, parameters: int | None) -> list[tuple[str, str]]:
+    size = f"{parameters:,} parameters" if parameters else ""
+    if spec.is_own:
+        return [("network", printable(spec.network)), *([("size", size)] if size else [])]
+    return [("features", f"{spec.features}{f'  ({size})' if size else ''}")]
 
 
 def _how(spec: RunSpec) -> str:

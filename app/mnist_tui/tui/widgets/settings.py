@@ -95,6 +95,8 @@ class SettingsBar(Static, can_focus=True):
     def _field(self, spec: RunSpec, setting: Setting) -> Content:
         name, value = setting.key, getattr(spec, setting.key)
         chosen = self.has_focus and name == FIELDS[self._at].key
+        if name == "features" and spec.is_own:
+            return Content.styled(spec.network, "bold reverse" if chosen else "bold")
         if name in _ARROWS:
             less, more = (Style.from_meta({"@click": f"app.{name}({step})"}) for step in (-1, 1))
             noun = name if value != 1 else name[:-1]
