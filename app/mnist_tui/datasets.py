@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from mnist_tui.core.codec import dumps
 from mnist_tui.core.datasets import FOLDER, check_dataset, own_path
-from mnist_tui.core.events import Preparing
+from mnist_tui.core.events import Notice, Preparing
+from mnist_tui.core.spec import RunSpec
 from mnist_tui.data.sources import SOURCES, Source
 from mnist_tui.errors import DataError, UsageError
 from mnist_tui.streams import say
@@ -17,14 +18,14 @@ from mnist_tui.streams import say
 T = TypeVar("T")
 
 
-def status(dataset: str, *, as_json: bool) -> int:
+def status(dataset: str, *, as_json: bool, side: int | None = None) -> int:
     """Print the state of a dataset in each place; return 0 if one is good, else 3."""
     from mnist_tui.data.fetch import without_password
     from mnist_tui.data.places import data_status, download_place, mirrors
 
     source = _source(dataset)
     if source is None:
-        return _examine(dataset, as_json=as_json)
+        return _examine(dataset, side, as_json=as_json)
     found = data_status(source)
     for one in found:
         place = one.place
@@ -41,23 +42,24 @@ def status(dataset: str, *, as_json: bool) -> int:
     return 0 if any(one.state == "good" for one in found) else DataError.exit_code
 
 
-def verify(dataset: str, *, as_json: bool) -> int:
+def verify(dataset: str, *, as_json: bool, side: int | None = None) -> int:
     """Like `status`, but also return 3 if any place is damaged."""
     from mnist_tui.data.places import data_status
 
-    code, source = status(dataset, as_json=as_json), _source(dataset)
+    code, source = status(dataset, as_json=as_json, side=side), _source(dataset)
     if source is None:
         return code
     return DataError.exit_code if any(one.state == "damaged" for one in data_status(source)) else code
 
 
-def fetch(dataset: str, *, as_json: bool) -> int:
+def fetch(dataset: str, *, as_json: bool, side: int | None = None) -> int:  # noqa: ARG001 - like the others
     """Download a dataset if it is missing; print the folder to stdout."""
     from mnist_tui.data.places import fetch_data
 
     source = _source(dataset)
     if source is None:
-        raise UsageError(f"{dataset} is on this machine already: there is nothing to download")
+        what = "the digits come with scikit-learn" if own_path(dataset) is None else f"{dataset} names data of your own"
+        raise UsageError(f"{what}: there is nothing to download")
     folder: Path = _told(fetch_data(source), as_json=as_json)
     if as_json:
         print(dumps({"type": "data_fetched", "dataset": source.name, "folder": str(folder)}))
@@ -72,26 +74,26 @@ def _source(dataset: str) -> Source | None:
     return SOURCES.get("mnist" if dataset == "auto" else dataset)
 
 
-def _examine(dataset: str, *, as_json: bool) -> int:
-    """Read all of the user's own data, and print classes and sizes."""
+def _examine(dataset: str, side: int | None, *, as_json: bool) -> int:
+    """Read and split all of the user's own data, and print classes and sizes."""
     from mnist_tui.data.arrays import read_npz
     from mnist_tui.data.folder import read_folder
+    from mnist_tui.engine.data import split
 
     path = own_path(dataset)
     if path is None:
         say("good     the digits come with scikit-learn", out=not as_json)
         return 0
-    raw = _told(read_folder(path, None), as_json=as_json) if dataset.startswith(FOLDER) else read_npz(path)
-    parts = {"train": raw.train, "validation": raw.validation, "test": raw.test}
-    _, channels, side, _ = raw.train.images.shape
-    counts = {name: _counts(raw.classes, part.labels) for name, part in parts.items() if part is not None}
+    raw = _told(read_folder(path, side), as_json=as_json) if dataset.startswith(FOLDER) else read_npz(path)
+    data = split(raw, RunSpec().split_seed, side)
+    parts = {"train": data.train_labels, "validation": data.validation_labels, "test": data.test_labels}
+    counts = {name: _counts(raw.classes, labels) for name, labels in parts.items()}
     if as_json:
-        record = {"dataset": raw.name, "folder": raw.source, "state": "good", "side": side, "channels": channels}
+        shape = {"side": data.side, "channels": data.channels}
+        record = {"dataset": raw.name, "folder": raw.source, "state": "good", **shape}
         print(dumps({"type": "data_place", **record, "images": counts}))
         return 0
-    say(
-        f"good     {raw.source}: {side}x{side}{' colour' if channels > 1 else ''}, {len(raw.classes)} classes", out=True
-    )
+    say(f"good     {raw.source}: {data.info.shape}, {len(raw.classes)} classes", out=True)
     for name, each in counts.items():
         listed = ", ".join(f"{label} {count:,}" for label, count in each.items())
         say(f"{name:<10} {sum(each.values()):,} images: {listed}", out=True)
@@ -104,7 +106,7 @@ def _counts(classes: Sequence[str], labels: object) -> dict[str, int]:
     return dict(zip(classes, np.bincount(np.asarray(labels), minlength=len(classes)).tolist(), strict=True))
 
 
-def _told(steps: Generator[Preparing, None, T], *, as_json: bool) -> T:
+def _told(steps: Generator[Preparing | Notice, None, T], *, as_json: bool) -> T:
     """Report progress on stderr, or on stdout as JSON; return the result."""
     told = ""
     while True:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import platform
 import stat
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from mnist_tui.errors import UsageError
 
+PYTHON: Final = (sys.executable, "-P")
+"""The interpreter for our own processes. Without `-P`, `-m` would import whatever lies in the current directory."""
 MOST_BYTES: Final = 1 << 20
 """Size of a text file that people write."""
 
@@ -31,18 +35,26 @@ def absolute(path: str | Path) -> Path:
 
 
 def read_text(path: Path) -> str:
-    """Return a small text file, in UTF-8.
+    """Return a small text file, in UTF-8; errors as for `read_bytes`.
+
+    Raises:
+        UnicodeDecodeError: It is not text.
+    """
+    return io.TextIOWrapper(io.BytesIO(read_bytes(path)), encoding="utf-8").read()
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return a small file.
 
     Raises:
         OSError: It cannot be read, is larger than `MOST_BYTES`, or is not a regular file; a pipe might never end.
-        UnicodeDecodeError: It is not text.
     """
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "it is not a regular file")
     if status.st_size > MOST_BYTES:
         raise OSError(errno.EFBIG, f"it is larger than {MOST_BYTES >> 20} MiB")
-    return path.read_text(encoding="utf-8")
+    return path.read_bytes()
 
 
 def check_directory() -> None:

@@ -43,7 +43,8 @@ _BAD_ENDS: Final = (Status.FAILED, Status.OUT_OF_MEMORY, Status.DIVERGED)
 def plan(sweep: SweepSpec, *, as_json: bool, jobs: int = 1) -> int:
     """List the runs that `train` would start and the time they need; arguments as for it."""
     for spec in sweep.runs():
-        print(dumps({"type": "planned", "spec": to_json_value(spec)}) if as_json else spec.title)
+        title = f"{spec.title}, {spec.dataset}" if "dataset" in sweep.values else spec.title
+        print(dumps({"type": "planned", "spec": to_json_value(spec)}) if as_json else title)
     say(f"{_estimate(sweep, jobs)[1]}. Nothing was started.")
     return 0
 

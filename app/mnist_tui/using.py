@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -40,28 +39,46 @@ def save(name: str, path: Path, *, force: bool) -> int:
     return 0
 
 
-def predict(name: str, names: Sequence[str], *, as_json: bool) -> int:
+def predict(run_name: str, names: Sequence[str], *, as_json: bool) -> int:
     """Classify image files; return 3 if one of them cannot be used."""
-    from mnist_tui.data.framing import framed
+    from mnist_tui.data.framing import framed, images_in
     from mnist_tui.engine.classifier import load_classifier
 
-    run, epoch, checkpoint = _newest(name)
+    run, epoch, checkpoint = _newest(run_name)
     data = run.dataset
     if data is None or not data.side:
         raise UsageError(
             f"the run {run.run} was recorded by an older version, without its images' size", "Train it again"
         )
     classify, code = load_classifier(checkpoint), 0
-    with _files(names) as files:
-        for path, shown in files:
+    with TemporaryDirectory(prefix="mnist-tui-") as folder:
+        for name in names:
             try:
-                image = framed(path, data)
+                paths = [_piped(Path(folder))] if name == STDIN else images_in(Path(name))
             except DataError as error:
-                say(f"mnist-tui: {str(error).replace(str(path), shown)}")
-                code = error.exit_code
-                continue
-            _tell(run, epoch, shown, classify(image.pixels), image.steps, as_json=as_json)
+                paths, code = [], _skip(error)
+            for path in paths:
+                shown = "stdin" if name == STDIN else str(path)
+                try:
+                    image = framed(path, data)
+                except DataError as error:
+                    code = _skip(DataError(error.what.replace(str(path), shown)))
+                else:
+                    _tell(run, epoch, shown, classify(image.pixels), image.steps, as_json=as_json)
     return code
+
+
+def _skip(error: DataError) -> int:
+    """Name what cannot be used; return the exit code."""
+    say(f"mnist-tui: {error.what}.")
+    return error.exit_code
+
+
+def _piped(folder: Path) -> Path:
+    """Return a file with what comes through stdin."""
+    path = folder / "stdin"
+    path.write_bytes(sys.stdin.buffer.read())
+    return path
 
 
 def _newest(name: str) -> tuple[RunState, int, bytes]:
@@ -80,21 +97,6 @@ def _newest(name: str) -> tuple[RunState, int, bytes]:
         raise UsageError(f"the run {run.run} has no checkpoint", "Train it for an epoch, or name another run")
     epoch, _, checkpoint = newest
     return run, epoch, checkpoint
-
-
-@contextmanager
-def _files(names: Sequence[str]) -> Iterator[list[tuple[Path, str]]]:
-    """Return the image files that names stand for, each with what to call it; `-` is an image on stdin."""
-    from mnist_tui.data.framing import images_in
-
-    if STDIN not in names:
-        yield [(path, str(path)) for path in images_in(list(names))]
-        return
-    with TemporaryDirectory(prefix="mnist-tui-") as folder:
-        piped = Path(folder) / "stdin"
-        piped.write_bytes(sys.stdin.buffer.read())
-        others = images_in([name for name in names if name != STDIN])
-        yield [(piped, "stdin"), *((path, str(path)) for path in others)]
 
 
 def _tell(run: RunState, epoch: int, shown: str, guess: Guess, steps: Sequence[str], *, as_json: bool) -> None:

@@ -30,6 +30,7 @@ OTHER: dict[str, Any] = {
     "momentum": 0.9,
     "weight_decay": 0.01,
     "schedule": "cosine",
+    "warmup": 2,
     "dropout": 0.2,
     "augment": "shift+flip",
     "label_smoothing": 0.1,

@@ -99,7 +99,8 @@ def test_an_empty_sheet_is_said_to_be_empty(tmp_path, shade):
 def test_folders_stand_for_the_images_in_them(tmp_path):
     for name in ("b.png", "a.png", "notes.txt"):
         (tmp_path / name).touch()
-    assert images_in([str(tmp_path), "other.png"])[:2] == [tmp_path / "a.png", tmp_path / "b.png"]
+    assert images_in(tmp_path) == [tmp_path / "a.png", tmp_path / "b.png"]
+    assert images_in(tmp_path / "other.png") == [tmp_path / "other.png"]
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="there are no images in"):
-        images_in([str(tmp_path / "empty")])
+        images_in(tmp_path / "empty")

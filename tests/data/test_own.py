@@ -14,7 +14,7 @@ from PIL import Image
 from torchvision.datasets import ImageFolder
 
 from mnist_tui.core.datasets import as_dataset, check_dataset
-from mnist_tui.core.events import Preparing
+from mnist_tui.core.events import Notice, Preparing
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.data import folder as folders
 from mnist_tui.errors import DataError, UsageError
@@ -254,6 +254,50 @@ def test_a_class_of_the_test_that_was_never_trained_is_refused(tmp_path):
     assert "violet is a class without training images" in complaint(tmp_path)
 
 
+def test_nothing_is_left_out_without_a_word(tmp_path):
+    make_folder(tmp_path)
+    (tmp_path / "red" / "notes.txt").touch()
+    told, dataset = prepare(f"folder:{tmp_path}")
+    (notice,) = [event for event in told if isinstance(event, Notice)]
+    assert "1 file not in an image format" in notice.message
+    assert "notes.txt" in notice.message
+    assert dataset.info.classes == ("blue", "green", "red")
+    (tmp_path / "violet").mkdir()
+    (tmp_path / "violet" / "1.gif").touch()
+    assert f"no file in {tmp_path / 'violet'} is an image in a known format" in complaint(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda root: make_folder(root / "testing", 2), "both test and testing of"),
+        (lambda root: make_folder(root / "more", 2), "lies beside the folder train"),
+        (lambda root: (root / "val").mkdir(), "there are no images in"),
+    ],
+)
+def test_folders_that_are_no_part_are_not_left_out_without_a_word(tmp_path, make, reason):
+    make_folder(tmp_path / "train")
+    make_folder(tmp_path / "test", 2)
+    make(tmp_path)
+    assert reason in complaint(tmp_path)
+
+
+def test_the_same_images_in_other_parts_or_under_other_names_are_other_data(tmp_path):
+    parts = {"x_train": IMAGES, "y_train": LABELS}
+    digests = {
+        load(npz(tmp_path / "a.npz", **parts, x_test=IMAGES[:8], y_test=LABELS[:8])).info.sha256,
+        load(npz(tmp_path / "b.npz", **parts, x_val=IMAGES[:8], y_val=LABELS[:8])).info.sha256,
+        load(npz(tmp_path / "c.npz", **parts, x_test=IMAGES[:8], y_test=LABELS[:8], classes=list("wxyz"))).info.sha256,
+    }
+    assert len(digests) == 3
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int64, np.float32, bool])
+def test_zeros_and_ones_are_black_and_white_whatever_their_type(tmp_path, kind):
+    dataset = load(npz(tmp_path / "a.npz", images=(IMAGES > 127).astype(kind), labels=LABELS))
+    assert set(dataset.train_images.flatten().tolist()) == {0, 255}
+
+
 def test_images_too_small_for_the_network_are_refused(tmp_path):
     assert "images of 3x3 pixels are too small" in complaint(make_folder(tmp_path, size=(3, 3)))
 
@@ -345,6 +389,9 @@ def test_labels_may_be_texts_or_have_names(tmp_path):
         ({"images": IMAGES, "labels": LABELS * 100}, "labels other than 0 to 255"),
         ({"images": IMAGES, "labels": LABELS - 1}, "labels other than 0 to 255"),
         ({"images": IMAGES, "labels": LABELS * 0}, "from 2 to 256 classes"),
+        ({"images": IMAGES, "labels": LABELS, "classes": ["a", "b", "a", "c"]}, "have the same name"),
+        ({"x": IMAGES, "y": LABELS, "x_test": IMAGES, "y_test": LABELS.astype("U1")}, "numbers in one part"),
+        ({"x": IMAGES, "y": LABELS, "x_test": IMAGES, "y_test": LABELS + 1}, "a class without training images: 4"),
         ({"images": IMAGES[:, :, :6], "labels": LABELS}, "must be square images"),
         ({"images": IMAGES.reshape(60, 64), "labels": LABELS}, "must be square images"),
         ({"images": IMAGES[:0], "labels": LABELS[:0]}, "at least one"),

@@ -81,9 +81,23 @@ def test_a_network_is_saved_used_and_trained_further_where_its_code_is_named_aga
         (["run", "--set", "width=2"], "Name it with --model FILE.py:CLASS"),
         (["run", "--model", "net.py:Net", "--set", "width"], "such as width=16, not 'width='"),
         (["run", "--model", "net.py:Net", "--sets", "width="], "names no value"),
+        (["run", "--model", "net.py:Net", "--set", "width=2", "--sets", "width=2,3"], "width is set twice"),
         (["run", "--model", "net.py:Net", "--on", "ray"], "is trained on this machine"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_before_anything_starts(arguments, reason):
     assert reason in command(*arguments, code=2).stderr
     assert not Path("home").exists() or not list(Path("home").glob("*.db"))
+
+
+def test_what_lies_beside_a_network_is_not_imported_by_the_processes_that_train_it():
+    for name in ("torch", "numpy", "sklearn", "mnist_tui"):
+        Path(f"{name}.py").write_text("open('executed', 'w')\nraise SystemExit")
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "mnist_tui", *TRAIN, "--seeds", "0-1", "--jobs", "2"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not Path("executed").exists()

@@ -146,7 +146,7 @@ def test_an_image_may_come_through_a_pipe(place):
         (["save", "last", "-o", "data.npz"], "Name it NET.safetensors"),
         (["save", "nobody", "-o", "net.pt"], "there is no run 'nobody'"),
         (["save", "last", "-o", "nowhere/net.pt"], "nowhere"),
-        (["predict", "last", "home"], "there are no images in home"),
+        (["predict", "last", "home", "grey.png"], "there are no images in home"),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_a_sentence(place, arguments, reason):

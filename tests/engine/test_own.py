@@ -73,6 +73,15 @@ class Later(NoMap):
             raise ValueError("no luck with many images")
         return super().forward(images)
 
+class Quits(NoMap):
+    def forward(self, images):
+        raise SystemExit(0)
+
+class Typed(NoMap):
+    def __init__(self, classes: int, channels: int, side: int, width: int = 3):
+        super().__init__(classes, channels, side)
+        assert type(self).__init__.__annotations__["width"] is int
+
 class NotOne:
     def __init__(self, classes, channels, side):
         pass
@@ -87,7 +96,7 @@ def block(inputs, outputs):
 
 @pytest.fixture(autouse=True)
 def nothing_allowed(monkeypatch):
-    monkeypatch.setenv("MNIST_TUI_MODELS", "")
+    monkeypatch.delenv("MNIST_TUI_MODELS", raising=False)
 
 
 @pytest.fixture
@@ -212,7 +221,7 @@ def test_a_checkpoint_classifies_only_where_its_code_is_allowed(file, tmp_path, 
     guess = load_classifier(checkpoint)(bytes(28 * 28))
     assert sum(guess.probabilities) == pytest.approx(1, abs=1e-5)
     # As in a new process: neither loaded nor allowed.
-    monkeypatch.setenv("MNIST_TUI_MODELS", "")
+    monkeypatch.delenv("MNIST_TUI_MODELS", raising=False)
     for name in [name for name in sys.modules if name.startswith("_mnist_tui_")]:
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(RunError, match=r"is code in .*net.py.*--model"):
@@ -273,6 +282,31 @@ def test_an_error_of_the_network_ends_its_run_and_not_the_queue(file):
     assert first.status is Status.FAILED
     assert "no luck with many images" in first.reason
     assert second.status is Status.FINISHED
+
+
+def test_a_network_that_would_end_the_program_ends_its_run_alone(file):
+    assert "called sys.exit()" in complaint(spec_of(file, "Quits"))
+
+
+def test_code_is_compiled_as_python_would(file):
+    assert of(run(spec_of(file, "Typed", epochs=1)), RunDone)[0].status is Status.FINISHED
+
+
+def test_a_last_batch_of_one_image_is_tried_before_the_run_begins(file):
+    assert 1199 % 599 == 1
+    file.write_text(CODE.replace("nn.Flatten())", "nn.Flatten(), nn.BatchNorm1d(width * (side // 2) ** 2))"))
+    assert "Expected more than 1 value per channel" in complaint(spec_of(file, batch_size=599))
+    assert not of(run(spec_of(file, batch_size=600, epochs=1)), Notice)
+
+
+def test_the_recorded_digest_is_that_of_the_file_and_any_name_may_be_allowed(tmp_path):
+    folder = tmp_path / "a:b, c"
+    folder.mkdir()
+    path = folder / "net.py"
+    path.write_bytes(CODE.replace("from layers import block", "").replace("\n", "\r\n").encode())
+    spec = spec_of(path, "NoMap", epochs=1)
+    assert spec.model_digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert of(run(spec), RunDone)[0].status is Status.FINISHED
 
 
 def test_the_search_path_and_the_global_generator_are_left_as_they_were(file):

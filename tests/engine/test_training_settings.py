@@ -218,7 +218,7 @@ def test_the_learning_rate_of_an_epoch_is_that_of_its_last_batch():
 def test_the_compiled_step_that_was_asked_for_but_cannot_do_it_is_told():
     events = run(backend="compiled", dropout=0.2, epochs=1)
     (notice,) = [event for event in events if isinstance(event, Notice)]
-    assert "PyTorch trains: the compiled step takes Adam without" in notice.message
+    assert "PyTorch trains: the compiled step takes the built-in network" in notice.message
 
 
 @pytest.mark.parametrize(

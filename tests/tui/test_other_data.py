@@ -135,7 +135,7 @@ async def test_the_form_takes_the_users_own_data_and_refuses_what_is_none(make_a
 
 
 async def test_a_network_of_the_users_own_is_named_where_features_would_be(home, tmp_path, monkeypatch):
-    monkeypatch.setenv("MNIST_TUI_MODELS", "")
+    monkeypatch.delenv("MNIST_TUI_MODELS", raising=False)
     path = tmp_path / "net.py"
     path.write_text(NET)
     spec = RunSpec(

@@ -191,6 +191,7 @@ def test_every_setting_takes_a_list(key, text, values):
         ("dropout", "0.1,2", "dropout must be a number from 0 to 0.95"),
         ("augment", "spin", "augmentation must be"),
         ("dataset", "mnist,nix", "dataset must be one of"),
+        ("weight_decay", "off", "weight decay must be a number"),
     ],
 )
 def test_one_bad_value_of_a_list_is_named(key, text, reason):

@@ -223,7 +223,9 @@ def _tell(args: argparse.Namespace) -> int:
 def _data(args: argparse.Namespace) -> int:
     from mnist_tui.datasets import fetch, status, verify
 
-    return {"status": status, "fetch": fetch, "verify": verify}[args.what](args.dataset, as_json=args.json)
+    return {"status": status, "fetch": fetch, "verify": verify}[args.what](
+        args.dataset, as_json=args.json, side=args.side
+    )
 
 
 def _save(args: argparse.Namespace) -> int:

@@ -29,7 +29,10 @@ def allow_model(model: str | None) -> str:
 
 def option_grid(single: Sequence[str], several: Sequence[str]) -> tuple[str, ...]:
     """Return the settings of a network that `--set width=16` and `--sets depth=2,3` stand for, every combination."""
-    listed = []
+    listed: list[list[str]] = []
+    names = [text.partition("=")[0] for text in (*single, *several)]
+    if twice := next((name for name in names if names.count(name) > 1), ""):
+        raise UsageError(f"{twice} is set twice", "Name each setting once, as in --sets width=16,32")
     for text in several:
         name, _, values = text.partition("=")
         listed.append([f"{name}={value}" for value in values.split(",") if value])

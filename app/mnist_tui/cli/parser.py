@@ -216,6 +216,7 @@ def build_parser() -> argparse.ArgumentParser:
     data.add_argument(
         "dataset", metavar="DATA", nargs="?", type=as_dataset, default="mnist", help="as for --dataset (default: mnist)"
     )
+    data.add_argument("--side", type=_int, metavar="N", help="as for `run`, for data of your own")
     data.add_argument("--json", action="store_true", help="one JSON object per line")
 
     bench = commands.add_parser(

@@ -124,7 +124,7 @@ class Setting:
         Raises:
             UsageError: The value is invalid.
         """
-        if self.is_optional and text.strip().lower() in ("", OFF, self.unset):
+        if self.is_optional and text.strip().lower() in ("", self.unset):
             return None
         if self.choices or self.read is not None:
             text = self.read(text) if self.read is not None else text.strip()
@@ -155,7 +155,7 @@ class Setting:
             raise UsageError(f"{self.plural} must name at least one value, such as {self.example}")
         values: list[SettingValue] = []
         for part in parts:
-            if self.choices or self.read is not None or self.is_float or part in ("", OFF, self.unset):
+            if self.choices or self.read is not None or self.is_float or part in ("", self.unset):
                 values.append(self.parse(part))
             else:
                 values += parse_range(part, self.plural)

@@ -370,6 +370,11 @@ class RunSpec:
             raise UsageError("dropout is a setting of the built-in network", "Give your own one such a setting")
         if self.options and not self.is_own:
             raise UsageError("--set is for a network of your own", "Name it with --model FILE.py:CLASS")
+        if self.warmup >= self.epochs:
+            raise UsageError(
+                f"the warm-up of {count(self.warmup, 'epoch')} must be shorter than the run",
+                "Choose a shorter --warmup",
+            )
         if self.warmup and self.schedule == "onecycle":
             raise UsageError("the schedule onecycle has its own warm-up", "Leave --warmup out, or choose cosine")
 
@@ -439,8 +444,9 @@ class SweepSpec:
                 f"a grid may have at most {MAX_RUNS:,} runs, and this one has {self.n_runs:,}", "Name fewer values"
             )
 
-        for combination in product(*map(self.of, _TOGETHER)):
-            replace(self.base, **dict(zip(_TOGETHER, combination, strict=True)))
+        together = (*_TOGETHER, "epochs") if any(self.of("warmup")) else _TOGETHER
+        for combination in product(*map(self.of, together)):
+            replace(self.base, **dict(zip(together, combination, strict=True)))
 
     def of(self, key: str) -> tuple[Any, ...]:
         """Return the values of a setting, without duplicates."""

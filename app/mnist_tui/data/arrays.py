@@ -49,7 +49,12 @@ def read_npz(path: Path) -> RawSet:
     if pairs["train"] is None:
         raise DataError(f"{path} has no array called x_train, train_images, images or x", _NEXT_STEP)
     labels = {part: _labels(arrays, pair, path) for part, pair in pairs.items() if pair is not None}
+    if len({part.dtype.kind == "U" for part in labels.values()}) > 1:
+        raise DataError(f"the labels of {path} are numbers in one part and texts in another", _NEXT_STEP)
     values = np.unique(np.concatenate(list(labels.values())))
+    for part, found in labels.items():
+        if part != "train" and (new := np.setdiff1d(found, labels["train"])).size:
+            raise DataError(f"the {part} labels of {path} have a class without training images: {new[0]}", _NEXT_STEP)
     names = _class_names(arrays, values, labels["train"], path)
     examples = {}
     for part, pair in pairs.items():
@@ -99,6 +104,8 @@ def _class_names(arrays: dict[str, Any], values: Any, trained: Any, path: Path) 
         names = tuple(map(str, range(int(values[-1]) + 1)))
         if (named := arrays.get("classes")) is not None and named.ndim == 1 and len(named) >= len(names):
             names = tuple(map(str, named))
+    if len(set(names)) < len(names):
+        raise DataError(f"two classes of {path} have the same name", "Give each a name of its own")
     if not 2 <= len(names) <= MAX_CLASSES or len(set(trained.tolist())) < 2:
         raise DataError(f"{path} must have from 2 to {MAX_CLASSES} classes with training images")
     return names
@@ -116,12 +123,12 @@ def _images(images: Any, name: str) -> Any:
         raise DataError(f"{name} must be square images, grey or RGB, not of shape {images.shape}", _NEXT_STEP)
     if images.size > MAX_BYTES:
         raise DataError(f"{name} needs more than {MAX_BYTES >> 30} GiB of memory", "Make its images smaller")
-    if images.dtype == np.uint8:
+    if images.dtype == np.uint8 and images.max() > 1:
         return np.ascontiguousarray(images)
     if images.dtype.kind not in "iufb":
         raise DataError(f"{name} must be numbers, not {images.dtype}", _NEXT_STEP)
     low, high = float(images.min()), float(images.max())
     if not 0 <= low <= high <= 255:
         raise DataError(f"{name} must be from 0 to 1 or from 0 to 255, not from {low:g} to {high:g}", _NEXT_STEP)
-    scale = 255 if high <= 1 and images.dtype.kind in "fb" else 1
+    scale = 255 if high <= 1 else 1
     return np.rint(images.astype(np.float32) * scale).astype(np.uint8)

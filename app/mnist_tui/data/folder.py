@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import stat
 import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from mnist_tui.core.datasets import MAX_CLASSES
-from mnist_tui.core.events import Preparing
+from mnist_tui.core.events import Notice, Preparing
+from mnist_tui.core.numerals import count
 from mnist_tui.data.raw import Examples, RawSet
 from mnist_tui.errors import DataError
 
@@ -40,7 +41,7 @@ class _File:
     label: int
 
 
-def read_folder(folder: Path, side: int | None) -> Generator[Preparing, None, RawSet]:
+def read_folder(folder: Path, side: int | None) -> Generator[Preparing | Notice, None, RawSet]:
     """Read all images of a folder, as torchvision's `ImageFolder` would: the classes in the order of their names.
 
     Args:
@@ -56,6 +57,9 @@ def read_folder(folder: Path, side: int | None) -> Generator[Preparing, None, Ra
     parts = _parts_of(folder)
     classes = _classes_of(parts["train"])
     files = {part: _files_of(where, classes) for part, where in parts.items()}
+    if others := _others_in(parts.values()):
+        some = f"{count(len(others), 'file')} not in an image format that is known: left out, such as {others[0]}"
+        yield Notice(level="information", message=f"{folder} has {some}.")
     total, done = sum(map(len, files.values())), 0
     images: dict[str, list[Any]] = {part: [] for part in files}
     for part, listed in files.items():
@@ -106,12 +110,31 @@ def _folders(folder: Path) -> list[Path]:
 
 def _parts_of(folder: Path) -> dict[str, Path]:
     """Return the folder of each part, or the folder itself as the training images if it has no such folders."""
-    found = {part: path for path in _folders(folder) for part, names in SPLITS.items() if path.name.lower() in names}
-    return found if "train" in found and len(found) > 1 else {"train": folder}
+    found: dict[str, Path] = {}
+    others = []
+    for path in _folders(folder):
+        part = next((part for part, names in SPLITS.items() if path.name.lower() in names), None)
+        if part is None:
+            others.append(path)
+        elif part in found:
+            raise DataError(f"both {found[part].name} and {path.name} of {folder} are for {part}", "Remove one of them")
+        else:
+            found[part] = path
+    if "train" not in found or len(found) == 1:
+        return {"train": folder}
+    if stray := next((path for path in others if images_below(path)), None):
+        raise DataError(f"{stray} lies beside the folder {found['train'].name}", "Move it into the parts, or remove it")
+    if empty := next((path for path in found.values() if not images_below(path)), None):
+        raise DataError(f"there are no images in {empty}", "Add some, or remove it")
+    return found
 
 
 def _classes_of(folder: Path) -> tuple[str, ...]:
-    classes = tuple(path.name for path in _folders(folder) if images_below(path))
+    folders = _folders(folder)
+    if unknown := next((path for path in folders if _files_below(path) and not images_below(path)), None):
+        endings = ", ".join(sorted(ending.removeprefix(".") for ending in ENDINGS))
+        raise DataError(f"no file in {unknown} is an image in a known format ({endings})", "Convert them, or remove it")
+    classes = tuple(path.name for path in folders if images_below(path))
     if len(classes) < 2:
         found = "no folder" if not classes else f"only the folder {classes[0]}"
         raise DataError(
@@ -125,12 +148,22 @@ def _classes_of(folder: Path) -> tuple[str, ...]:
 
 def images_below(folder: Path) -> list[Path]:
     """Return all image files in a folder and the folders in it, in order."""
-    return sorted(
-        Path(place) / name
-        for place, _, names in os.walk(folder)
-        for name in names
-        if Path(name).suffix.lower() in ENDINGS and not name.startswith(".")
-    )
+    return [path for path in _files_below(folder) if path.suffix.lower() in ENDINGS]
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """Return all files in a folder and the folders in it but hidden ones, in order."""
+    found = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(place) / name for name in names if not name.startswith(".")]
+    return sorted(found)
+
+
+def _others_in(folders: Iterable[Path]) -> list[Path]:
+    """Return the files that are not read as images."""
+    below = (path for folder in folders for inner in _folders(folder) for path in _files_below(inner))
+    return [path for path in below if path.suffix.lower() not in ENDINGS]
 
 
 def _files_of(folder: Path, classes: Sequence[str]) -> list[_File]:
@@ -197,6 +230,8 @@ def open_image(path: Path) -> Any:
                 _check(path, image)
                 image.load()
                 turned = ImageOps.exif_transpose(image)
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist") from None
     except UnidentifiedImageError:
         raise DataError(f"{path} is not an image", "Remove it, or save it again as PNG") from None
     except Image.DecompressionBombError:

@@ -10,7 +10,7 @@ import numpy as np
 
 from mnist_tui.core.conditions import DatasetInfo
 from mnist_tui.core.drawing import FRAMINGS, Framing
-from mnist_tui.data.folder import open_image
+from mnist_tui.data.folder import images_below, open_image
 from mnist_tui.errors import DataError
 
 INK: Final = 0.2
@@ -117,22 +117,15 @@ def _placed(ink: Any, side: int, *, by_mass: bool) -> Any:
     return square
 
 
-def images_in(names: list[str]) -> list[Path]:
-    """Return the image files that names stand for: files as they are, folders as all images in them.
+def images_in(path: Path) -> list[Path]:
+    """Return the image files that a name stands for: a file itself, of a folder all images in it.
 
     Raises:
         DataError: A folder has no images, or cannot be read.
     """
-    from mnist_tui.data.folder import images_below
-
-    found: list[Path] = []
-    for name in names:
-        path = Path(name)
-        if not path.is_dir():
-            found.append(path)
-            continue
-        inside = images_below(path)
-        if not inside:
-            raise DataError(f"there are no images in {path}", "Name image files, or a folder that has some")
-        found += inside
+    if not path.is_dir():
+        return [path]
+    found = images_below(path)
+    if not found:
+        raise DataError(f"there are no images in {path}", "Name image files, or a folder that has some")
     return found

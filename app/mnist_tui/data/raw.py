@@ -38,7 +38,8 @@ class RawSet:
         framing: How drawings are framed for it; empty if drawing makes no sense.
         by_class: Take missing parts from each class alike, so that none is left out; published datasets are
             large enough for a plain random choice.
-        sha256: Digest of all pixels and labels; computed if it is not given.
+        sha256: Digest of all pixels and labels, and of the parts and classes of the user's own data; computed if it
+            is not given.
     """
 
     name: str
@@ -56,8 +57,11 @@ class RawSet:
         if self.sha256:
             return
         digest = hashlib.sha256()
-        for part in (self.train, self.validation, self.test):
+        for name, part in (("train", self.train), ("validation", self.validation), ("test", self.test)):
             if part is not None:
+                if self.by_class:
+                    # Published datasets have one form; of the user's own, names and shapes tell versions apart.
+                    digest.update(f"{name} {part.images.shape} {self.classes}".encode())
                 digest.update(_flat(part.images))
                 digest.update(_flat(part.labels))
         object.__setattr__(self, "sha256", digest.hexdigest())

@@ -28,6 +28,7 @@ import platformdirs
 
 from mnist_tui.core.events import Event, Notice, Preparing
 from mnist_tui.engine import kernel_cache
+from mnist_tui.environment import PYTHON
 
 _LOOK_S: Final = 0.2
 _KERNELS: Final = "mnist_tui.engine.kernels"
@@ -155,7 +156,7 @@ class Compilation:
             self._folder = kernel_folder()
             kernel_cache.prepare(self._folder, _cache_root())
             if not kernel_cache.is_sealed(self._folder):
-                pipe, command = subprocess.PIPE, [sys.executable, "-c", _WARM_UP]
+                pipe, command = subprocess.PIPE, [*PYTHON, "-c", _WARM_UP]
                 # In its own process group, so that Ctrl+C does not reach it; it exits with this process.
                 self._child = subprocess.Popen(
                     command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, process_group=0

@@ -105,7 +105,11 @@ class OwnNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits (N, classes) of images (N, channels, side, side)."""
-        logits: Tensor = self.module(images)
+        try:
+            logits: Tensor = self.module(images)
+        except SystemExit as end:
+            # It would end this program, and not the run.
+            raise RuntimeError("the network called sys.exit()") from end
         return logits
 
     def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -125,8 +129,13 @@ class OwnNetwork(nn.Module):
         return logits
 
 
-def build_own(recipe: Recipe, seed: int) -> OwnNetwork:
+def build_own(recipe: Recipe, seed: int, count: int = 2) -> OwnNetwork:
     """Return a new network on the CPU, checked by one forward and one backward pass.
+
+    Args:
+        recipe: How it is made.
+        seed: Seeds its weights.
+        count: Images of the check: 1 if a batch of the training has just one, for which some layers have no use.
 
     Raises:
         RunError: Its file may not be executed, or it does not fulfil the contract.
@@ -144,7 +153,7 @@ def build_own(recipe: Recipe, seed: int) -> OwnNetwork:
             with torch.no_grad():
                 module.eval()(torch.zeros(1, recipe.channels, recipe.side, recipe.side))
         # A copy is tried: statistics of layers such as batch normalisation must not begin with noise.
-        width = _tried(OwnNetwork(copy.deepcopy(module).float(), recipe), name)
+        width = _tried(OwnNetwork(copy.deepcopy(module).float(), recipe), name, count)
         network = OwnNetwork(module.float(), recipe)
         network.features = width if width <= MOST_MAPPED else 0
     return network
@@ -161,7 +170,7 @@ def _class_of(recipe: Recipe) -> Any:
             sys.path.insert(0, str(path.parent))
             sys.modules[known] = module
             try:
-                exec(compile(source, path, "exec"), module.__dict__)  # noqa: S102 - the user named this file
+                exec(compile(source, path, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - the user named this file
             except BaseException:
                 del sys.modules[known]
                 raise
@@ -189,14 +198,16 @@ def _check_settings(kind: Any, name: str, settings: Any) -> None:
         raise RunError(f"{name} has no setting {unknown[0]}", has)
 
 
-def _tried(network: OwnNetwork, name: str) -> int:
-    """Run two images through a network and back; return the width of its features."""
+def _tried(network: OwnNetwork, name: str, count: int) -> int:
+    """Run a few images through a network and back; return the width of its features."""
     recipe = network.recipe
-    images, labels = torch.rand(2, recipe.channels, recipe.side, recipe.side), torch.tensor([0, recipe.classes - 1])
+    images, labels = torch.rand(count, recipe.channels, recipe.side, recipe.side), torch.arange(count) % recipe.classes
     logits = network.train()(images)
-    if not isinstance(logits, Tensor) or logits.shape != (2, recipe.classes):
+    if not isinstance(logits, Tensor) or logits.shape != (count, recipe.classes):
         got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-        raise TypeError(f"forward must return logits of shape (2, {recipe.classes}) for 2 images, not {got}")
+        raise TypeError(
+            f"forward must return logits of shape ({count}, {recipe.classes}) for {count} images, not {got}"
+        )
     F.cross_entropy(logits, labels).backward()
     if not any(parameter.grad is not None for parameter in network.parameters()):
         raise TypeError(f"no parameter of {name} has a gradient: it cannot be trained")
@@ -213,6 +224,6 @@ def _blamed(name: str, what: str) -> Iterator[None]:
         yield
     except RunError:
         raise
-    except Exception as error:
-        text = " ".join(str(error).split())[:300]
+    except (Exception, SystemExit) as error:
+        text = " ".join(str(error).split())[:300] or "without a message"
         raise RunError(f"{name} {what}: {type(error).__name__}: {text}", "Correct it, and start again") from error

@@ -77,7 +77,9 @@ class Trainer:
         seed = derive_seed(spec.seed, "weights")
         model: Network
         if spec.is_own:
-            model = build_own(recipe_of(spec, self._classes, dataset.channels, dataset.side), seed)
+            last = len(dataset.train_labels) % spec.batch_size
+            count = 1 if last == 1 or spec.batch_size == 1 else 2
+            model = build_own(recipe_of(spec, self._classes, dataset.channels, dataset.side), seed, count)
         else:
             model = build_model(spec.features, self._classes, seed, dataset.channels)
             model.dropout = spec.dropout

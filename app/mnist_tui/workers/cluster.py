@@ -7,7 +7,6 @@ import os
 import re
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from typing import Any, Final
 
 from mnist_tui.core.events import Preparing
 from mnist_tui.core.spec import new_run_id
+from mnist_tui.environment import PYTHON
 from mnist_tui.errors import ClusterError, UsageError
 from mnist_tui.store.home import new_log
 from mnist_tui.workers.link import Link, end_process
@@ -91,7 +91,7 @@ class Cluster:
             self._line, theirs = socket.socketpair()
             with theirs, self.log.open("ab") as said:
                 self._helper = subprocess.Popen(
-                    [sys.executable, "-m", HELPER, str(theirs.fileno()), self.place],
+                    [*PYTHON, "-m", HELPER, str(theirs.fileno()), self.place],
                     stdin=subprocess.DEVNULL,
                     stdout=said,
                     stderr=said,

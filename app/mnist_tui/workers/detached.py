@@ -14,6 +14,7 @@ from typing import Final
 
 from mnist_tui.core.codec import dumps, from_json_value
 from mnist_tui.core.queue import QueuedRun
+from mnist_tui.environment import PYTHON
 from mnist_tui.errors import MnistTuiError, UsageError
 from mnist_tui.store.home import new_log
 
@@ -58,7 +59,7 @@ def begin(home: Path, queue: Sequence[QueuedRun], jobs: int = 1, on: str = "") -
     environment = {**os.environ, "MNIST_TUI_HOME": str(home.absolute())}
     with log.open("ab") as said:
         process = subprocess.Popen(
-            [sys.executable, "-m", "mnist_tui", COMMAND],
+            [*PYTHON, "-m", "mnist_tui", COMMAND],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=said,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 import threading
 from multiprocessing.connection import Connection
 from typing import Final
 
 from mnist_tui.core.queue import QueuedRun
+from mnist_tui.environment import PYTHON
 from mnist_tui.workers.worker import Engine, Request, Worker
 
 LEAVING_S: Final = 2.0
@@ -66,7 +66,7 @@ class ProcessLink(Link):
             # Not `multiprocessing.Process`: it needs a stderr that is a file, which Textual's is not. In a separate
             # process group: Ctrl+C at the terminal is for the first process only.
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "mnist_tui.workers", str(theirs.fileno())],
+                [*PYTHON, "-m", "mnist_tui.workers", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
