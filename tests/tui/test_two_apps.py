@@ -219,9 +219,9 @@ async def test_a_finished_run_goes_on_to_the_epochs_of_the_settings(make_app, ho
         await train(pilot, 2, "E", "4", "enter", "2")
         await pilot.press("g")
         await until(pilot, lambda: [run.epochs_done for run in kept(home).values()] == [4])
+        # Until then the run is finished as it was before.
+        await until(pilot, lambda: [len(run.history) for run in app.state.runs.values()] == [4])
         await until(pilot, lambda: statuses(app) == [Status.FINISHED])
-        (run,) = app.state.runs.values()
-        assert len(run.history) == 4
 
 
 @pytest.mark.parametrize("epochs", [1, 2])

@@ -100,6 +100,7 @@ class TorchStepper:
     def __init__(self, model: Network, spec: RunSpec, device: torch.device, *, capturable: bool = False) -> None:
         self.model = model.to(device).to(memory_format=model.memory_format)
         self._optimizer = make_optimizer(spec, model.parameters(), device, capturable=capturable)
+        self._device = device
         self._augment, self._smoothing = spec.augment, spec.label_smoothing
 
     def _input(self, images: Tensor) -> Tensor:
@@ -110,16 +111,25 @@ class TorchStepper:
         for number, place in batches:
             self._set_rate(float(batches.rates[number]))
             if batches.seeds:
-                # Of the global generator, which dropout uses: nothing else of this program does.
-                torch.manual_seed(batches.seeds[number])
+                # Of the global generators, which dropout uses: nothing else of this program does.
+                self._seed(batches.seeds[number])
             logits[place] = self._train_batch(part, batches.order[place])
+
+    def _seed(self, seed: int) -> None:
+        # Not `torch.manual_seed`: it asks every kind of device, which takes longer than a small step.
+        torch.default_generator.manual_seed(seed)
+        if self._device.type == "cuda":
+            torch.cuda.manual_seed(seed)
+        elif self._device.type == "mps":
+            torch.mps.manual_seed(seed)
 
     def _set_rate(self, rate: float) -> None:
         self._optimizer.param_groups[0]["lr"] = rate
 
     def _train_batch(self, part: Part, index: Tensor) -> Tensor:
         """Train on these images; return their logits."""
-        self.model.train()
+        if not self.model.training:
+            self.model.train()
         images = as_input(part.images.index_select(0, index))
         if self._augment != OFF:
             images = augmented(images, self._augment)
