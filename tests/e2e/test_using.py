@@ -146,7 +146,7 @@ def test_an_image_may_come_through_a_pipe(place):
         (["save", "last", "-o", "data.npz"], "Name it NET.safetensors"),
         (["save", "nobody", "-o", "net.pt"], "there is no run 'nobody'"),
         (["save", "last", "-o", "nowhere/net.pt"], "nowhere"),
-        (["predict", "last", "home", "grey.png"], "there are no images in home"),
+        (["predict", "last", "home", "grey.png"], "home contains no images"),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_a_sentence(place, arguments, reason):
@@ -172,5 +172,5 @@ def test_a_file_that_exists_is_kept_unless_it_is_to_be_replaced():
     command = [sys.executable, "-m", "mnist_tui", "save", "last", "-o", "kept.pt"]
     said = subprocess.run(command, capture_output=True, text=True, check=False)
     assert said.returncode == 2
-    assert "exists already" in said.stderr
+    assert "already exists" in said.stderr
     assert path.read_text() == "mine"

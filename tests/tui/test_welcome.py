@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mnist_tui.core.events import Phase, Progress, RunStarted
-from mnist_tui.core.spec import FALLBACK_SPEC
+from mnist_tui.core.spec import FALLBACK_SPEC, RunSpec
 from mnist_tui.demo import run_sweep
 from mnist_tui.engine.model import BottleneckCNN
 from mnist_tui.runtime.backends import Backends
@@ -18,8 +18,27 @@ from tests.tui.helpers import screen_text, settle, until
 
 @pytest.mark.parametrize("features", [1, 2, 8, 100])
 def test_the_layers_have_the_parameters_of_the_network(features):
-    network = BottleneckCNN(features, 10)
-    assert sum(size for *_, size in layers(features)) == sum(p.numel() for p in network.parameters())
+    for dataset, classes, channels in (("auto", 10, 1), ("emnist-letters", 26, 1), ("cifar10", 10, 3)):
+        network = BottleneckCNN(features, classes, channels)
+        told = layers(RunSpec(features=features, dataset=dataset))
+        assert sum(size for *_, size in told) == sum(p.numel() for p in network.parameters())
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        (RunSpec(dataset="cifar10"), ("A small network learns from CIFAR-10.", "32x32x3", "a score per class")),
+        (RunSpec(dataset="folder:/x/flowers"), ("A small network learns from flowers.",)),
+        (RunSpec(model="/x/net.py:Net", options="width=8"), ("Your network Net width=8 learns from MNIST.",)),
+    ],
+)
+async def test_other_data_and_networks_are_named_and_no_false_shape_is_shown(home, spec, words):
+    app = MnistTuiApp(Backends(run_sweep), home, spec)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        text = screen_text(app)
+        assert all(word in text for word in words)
+        assert "28x28" not in text
 
 
 async def test_the_network_is_shown_with_shapes_and_parameters_and_follows_the_features(make_app):

@@ -46,7 +46,7 @@ def build_script_table(runs: Sequence[RunState], project: str = "") -> Compariso
     settings = [ALL["epochs"], *config_fields(ended), ALL["rate_changes"]]
     groups: dict[tuple[object, ...], list[RunState]] = {}
     for run in ended:
-        # Runs of other names or with other metrics are no repetitions.
+        # Runs with different names or metrics do not repeat each other.
         measured = frozenset((one.quantity, one.split) for one in run.metrics)
         key = (run.spec.brief, measured, *(field.same(run) for field in settings if field.same is not None))
         finished = run.status is Status.FINISHED

@@ -398,6 +398,11 @@ class RunSpec:
         return count(self.features, "feature")
 
     @property
+    def has_constant_rate(self) -> bool:
+        """True if the learning rate changes only when the user changes it."""
+        return self.schedule == "constant" and not self.warmup
+
+    @property
     def is_own(self) -> bool:
         """True if the network is the user's own."""
         return self.model != BUILT_IN

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from mnist_tui.core.datasets import MAX_CLASSES
 from mnist_tui.data.folder import MAX_BYTES
-from mnist_tui.data.raw import Examples, RawSet
+from mnist_tui.data.raw import Examples, RawSet, own_set
 from mnist_tui.errors import DataError
 
 _TRAIN: Final = (("x_train", "y_train"), ("train_images", "train_labels"), ("images", "labels"), ("x", "y"))
@@ -67,15 +67,7 @@ def read_npz(path: Path) -> RawSet:
     shapes = {part.images.shape[1:] for part in examples.values()}
     if len(shapes) > 1:
         raise DataError(f"the parts of {path} have images of different shapes", _NEXT_STEP)
-    return RawSet(
-        name=path.stem,
-        label=path.stem,
-        source=str(path),
-        classes=names,
-        train=examples["train"],
-        validation=examples.get("validation"),
-        test=examples.get("test"),
-    )
+    return own_set(path.stem, path, names, examples)
 
 
 _KNOWN: Final = frozenset(
@@ -105,7 +97,7 @@ def _class_names(arrays: dict[str, Any], values: Any, trained: Any, path: Path) 
         if (named := arrays.get("classes")) is not None and named.ndim == 1 and len(named) >= len(names):
             names = tuple(map(str, named))
     if len(set(names)) < len(names):
-        raise DataError(f"two classes of {path} have the same name", "Give each a name of its own")
+        raise DataError(f"two classes of {path} have the same name", "Give every class a different name")
     if not 2 <= len(names) <= MAX_CLASSES or len(set(trained.tolist())) < 2:
         raise DataError(f"{path} must have from 2 to {MAX_CLASSES} classes with training images")
     return names

@@ -13,7 +13,7 @@ from typing import Any, Final
 from mnist_tui.core.datasets import MAX_CLASSES
 from mnist_tui.core.events import Notice, Preparing
 from mnist_tui.core.numerals import count
-from mnist_tui.data.raw import Examples, RawSet
+from mnist_tui.data.raw import Examples, RawSet, own_set
 from mnist_tui.errors import DataError
 
 ENDINGS: Final = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"})
@@ -58,8 +58,8 @@ def read_folder(folder: Path, side: int | None) -> Generator[Preparing | Notice,
     classes = _classes_of(parts["train"])
     files = {part: _files_of(where, classes) for part, where in parts.items()}
     if others := _others_in(parts.values()):
-        some = f"{count(len(others), 'file')} not in an image format that is known: left out, such as {others[0]}"
-        yield Notice(level="information", message=f"{folder} has {some}.")
+        told = f"Skipped {count(len(others), 'file')} in {folder}: not a known image format, such as {others[0]}."
+        yield Notice(level="information", message=told)
     total, done = sum(map(len, files.values())), 0
     images: dict[str, list[Any]] = {part: [] for part in files}
     for part, listed in files.items():
@@ -82,15 +82,7 @@ def read_folder(folder: Path, side: int | None) -> Generator[Preparing | Notice,
             done += 1
     is_colour = any(image.ndim == 3 for found in images.values() for image in found)
     examples = {part: _stacked(found, files[part], is_colour=is_colour) for part, found in images.items() if found}
-    return RawSet(
-        name=folder.name,
-        label=folder.name,
-        source=str(folder),
-        classes=classes,
-        train=examples["train"],
-        validation=examples.get("validation"),
-        test=examples.get("test"),
-    )
+    return own_set(folder.name, folder, classes, examples)
 
 
 def _size(image: Any) -> str:
@@ -125,7 +117,7 @@ def _parts_of(folder: Path) -> dict[str, Path]:
     if stray := next((path for path in others if images_below(path)), None):
         raise DataError(f"{stray} lies beside the folder {found['train'].name}", "Move it into the parts, or remove it")
     if empty := next((path for path in found.values() if not images_below(path)), None):
-        raise DataError(f"there are no images in {empty}", "Add some, or remove it")
+        raise DataError(f"{empty} contains no images", "Add images, or remove the folder")
     return found
 
 
@@ -139,7 +131,7 @@ def _classes_of(folder: Path) -> tuple[str, ...]:
         found = "no folder" if not classes else f"only the folder {classes[0]}"
         raise DataError(
             f"{folder} has {found} with images, and a network needs at least two classes",
-            "Put the images of each class into a folder of its own; its name is the name of the class",
+            "Make one folder per class, named after the class, and put its images there",
         )
     if len(classes) > MAX_CLASSES:
         raise DataError(f"{folder} has {len(classes):,} classes, at most {MAX_CLASSES} can be trained")

@@ -127,5 +127,5 @@ def images_in(path: Path) -> list[Path]:
         return [path]
     found = images_below(path)
     if not found:
-        raise DataError(f"there are no images in {path}", "Name image files, or a folder that has some")
+        raise DataError(f"{path} contains no images", "Name image files, or a folder of images")
     return found

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -65,6 +67,19 @@ class RawSet:
                 digest.update(_flat(part.images))
                 digest.update(_flat(part.labels))
         object.__setattr__(self, "sha256", digest.hexdigest())
+
+
+def own_set(name: str, source: Path, classes: tuple[str, ...], parts: Mapping[str, Examples]) -> RawSet:
+    """Return the user's own data from its parts: `train`, and if there are any `validation` and `test`."""
+    return RawSet(
+        name=name,
+        label=name,
+        source=str(source),
+        classes=classes,
+        train=parts["train"],
+        validation=parts.get("validation"),
+        test=parts.get("test"),
+    )
 
 
 def _flat(values: Any) -> Any:

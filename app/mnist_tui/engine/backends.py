@@ -51,7 +51,7 @@ def make_stepper(backend: str, model: Network, spec: RunSpec, device: torch.devi
     """Return the stepper that trains the network with the settings of the run; loads the compiled loops if needed."""
     if backend == "torch":
         # A captured step has one learning rate, and the same noise every time.
-        is_same = compiles(spec) and spec.schedule == "constant" and not spec.warmup
+        is_same = compiles(spec) and spec.has_constant_rate
         graph = device.type == "cuda" and is_same
         if graph and isinstance(model, BottleneckCNN):
             return GraphStepper(model, spec, device)

@@ -77,7 +77,7 @@ class OwnNetwork(nn.Module):
         self.module, self.recipe = module, recipe
         self._own_features = getattr(module, "features", None) if callable(getattr(module, "features", None)) else None
         if isinstance(self._own_features, nn.Module):
-            # In torchvision's networks that is the first half, whose output is no list of numbers.
+            # In torchvision's networks, `features` is the convolutional part, whose output is a stack of images.
             self._own_features = None
         linear = [
             part for part in module.modules() if isinstance(part, nn.Linear) and part.out_features == self.classes

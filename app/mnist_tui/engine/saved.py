@@ -154,7 +154,7 @@ def _write_onnx(model: Network, facts: Mapping[str, str]) -> bytes:
     # More than one image, or the size of the batch would be fixed to it.
     example = torch.zeros(2, int(facts["channels"]), *[int(facts["side"])] * 2)
     with warnings.catch_warnings():
-        # The exporter warns of its own future.
+        # The exporter prints deprecation warnings about its own code.
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             _plain(model),

@@ -34,6 +34,8 @@ def rates(spec: RunSpec, rate: float, epoch: int, epochs: int, batches: int) -> 
 
     Source: PyTorch's LinearLR, CosineAnnealingLR, StepLR and OneCycleLR, stepped after every batch.
     """
+    if spec.has_constant_rate:
+        return np.full(batches, rate, np.float64)
     at = (epoch - 1) * batches + np.arange(batches, dtype=np.float64)
     warm, total = spec.warmup * batches, max(epochs, 1) * batches
     factor = np.array([_factor(spec.schedule, step, warm, total) for step in at.tolist()])

@@ -169,8 +169,7 @@ class Trainer:
             raise ValueError("it holds the outputs of another number of images")
         if differs(self._stepper.optimizer_state(), state["optimizer"]):
             raise ValueError("its optimizer has other settings")
-        is_constant = self._spec.schedule == "constant" and not self._spec.warmup
-        if is_constant and state["optimizer"]["param_groups"][0]["lr"] not in self._rates:
+        if self._spec.has_constant_rate and state["optimizer"]["param_groups"][0]["lr"] not in self._rates:
             raise ValueError("it was trained with another learning rate")
         parameters = list(self.model.parameters())
         for number, values in state["optimizer"]["state"].items():

@@ -44,7 +44,11 @@ def write_bytes_atomically(path: Path, content: bytes, *, force: bool = False) -
 def check_new(path: Path, *, force: bool) -> None:
     """Raise `UsageError` if a file exists and may not be replaced, before the work for its content begins."""
     if os.path.lexists(path) and not force:
-        raise UsageError(f"{path} exists already", "Choose another name, or add --force")
+        raise _taken(path)
+
+
+def _taken(path: Path) -> UsageError:
+    return UsageError(f"{path} already exists", "Choose another name or add --force")
 
 
 def stem_of(kind: str) -> str:
@@ -156,7 +160,7 @@ def _explained(path: Path) -> Iterator[None]:
 def _explain(path: Path, error: OSError) -> MnistTuiError:
     match error.errno:
         case errno.EEXIST:
-            return UsageError(f"{path} already exists", "Choose another name or add --force")
+            return _taken(path)
         case errno.ENOENT:
             return UsageError(f"the folder {path.parent} does not exist", "Create it or choose another folder")
         case errno.ENOTDIR:
