@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from mnist_tui.cli import past
+from mnist_tui.cli import past, tuning
 from mnist_tui.cli.own import allow_model, option_grid, own_settings
 from mnist_tui.cli.parser import build_parser, settings_of
 from mnist_tui.core.queue import QueuedRun
@@ -74,6 +74,7 @@ def _app(args: argparse.Namespace, attach: str = "") -> int:
         from mnist_tui.engine import load_classifier, run_sweep, warm_up
         from mnist_tui.launch import launch
         from mnist_tui.runtime.backends import Backends
+        from mnist_tui.runtime.finder import Finding
         from mnist_tui.store.home import home
         from mnist_tui.workers.cluster import Cluster
         from mnist_tui.workers.detached import begin
@@ -91,7 +92,7 @@ def _app(args: argparse.Namespace, attach: str = "") -> int:
     # With a cluster, PyTorch is loaded there.
     warm = warm_up if cluster is None else cluster.start
     with nullcontext() if cluster is None else closing(cluster):
-        backends = Backends(run_sweep, load_classifier, warm, workers, cluster, detach, _outlook)
+        backends = Backends(run_sweep, load_classifier, warm, workers, cluster, detach, Finding, _outlook)
         return launch(backends, _app_spec(args, place), place, attach)
 
 
@@ -274,6 +275,7 @@ _COMMANDS: Final = {
     None: _app,
     "run": _run,
     "work": _work,
+    "find-lr": tuning.find_command,
     "resume": _resume,
     "demo": _demo,
     "attach": _attach,

@@ -6,7 +6,7 @@ argparse and not a larger parser: it is in the standard library, costs 4 ms, and
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from mnist_tui.core.datasets import as_dataset
 from mnist_tui.core.filtering import FIELDS
 from mnist_tui.core.orders import KINDS
 from mnist_tui.core.own import as_model
+from mnist_tui.core.ratefinder import HIGHEST, IRRELEVANT, LOWEST, STEPS, TRIES
 from mnist_tui.core.setting import Setting, SettingValue, shown
 from mnist_tui.core.spec import DEVICES, SETTINGS
 from mnist_tui.core.table import FORMATS
@@ -64,16 +65,14 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"mnist-tui {__version__}")
-    _add_settings(parser)
+    _add_settings(parser, usual="same as last time")
     _add_place(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
 
     run = commands.add_parser("run", help="train without the app", description="Train a grid of runs without the app.")
     _add_settings(run, grid=True)
     run.add_argument("--preset", choices=("report",), help="the report's runs: 10 and 20 epochs at 2 features")
-    run.add_argument(
-        "--allow-fallback", action="store_true", help="with --dataset auto: train on the digits if MNIST is missing"
-    )
+    _add_fallback(run)
     run.add_argument("--dry-run", action="store_true", help="list the runs and the time they need; train nothing")
     run.add_argument("--yes", action="store_true", help="do not ask before starting more than a day of work")
     run.add_argument(
@@ -88,6 +87,27 @@ def build_parser() -> argparse.ArgumentParser:
         help="train in a process that outlives the terminal; print the runs' ids",
     )
     run.add_argument("--json", action="store_true", help="one JSON object per line on stdout: events, then the table")
+
+    find = commands.add_parser(
+        "find-lr",
+        help="find a learning rate",
+        description="Train new networks for some batches with a rising learning rate, and suggest one.",
+    )
+    _add_settings(find, without=IRRELEVANT)
+    _add_fallback(find)
+    find.add_argument(
+        "--from", dest="low", type=_float, default=LOWEST, metavar="X", help="the lowest rate (default: %(default)g)"
+    )
+    find.add_argument(
+        "--to", dest="high", type=_float, default=HIGHEST, metavar="X", help="the highest rate (default: %(default)g)"
+    )
+    find.add_argument(
+        "--steps", type=_int, default=STEPS, metavar="N", help="batches, each with its rate (default: %(default)s)"
+    )
+    find.add_argument(
+        "--tries", type=_int, default=TRIES, metavar="N", help="repeat with other weights (default: %(default)s)"
+    )
+    find.add_argument("--json", action="store_true", help="one JSON object per line: the losses, then the result")
 
     resume = commands.add_parser("resume", help="resume a run", description="Resume a run from its last checkpoint.")
     resume.add_argument("run", metavar="RUN", nargs="?", help="default: the newest that was interrupted or stopped")
@@ -261,21 +281,31 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_settings(parser: argparse.ArgumentParser, *, grid: bool = False) -> None:
+def _add_fallback(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--allow-fallback", action="store_true", help="with --dataset auto: train on the digits if MNIST is missing"
+    )
+
+
+def _add_settings(
+    parser: argparse.ArgumentParser, *, grid: bool = False, usual: str = "", without: Collection[str] = ()
+) -> None:
     """Add the options of all settings.
 
     Args:
         parser: The parser to add them to.
-        grid: Some options accept several values; otherwise, options left out default to the saved settings.
+        grid: Some options accept several values.
+        usual: What options left out stand for; empty if for their defaults.
+        without: Keys of the settings to leave out.
     """
     grids = "Lists such as 10,20 and ranges such as 0-4 make a grid: every combination is a run." if grid else None
     group = parser.add_argument_group("settings", grids)
     for setting in SETTINGS:
-        if not setting.option:
+        if not setting.option or setting.key in without:
             continue
-        usual = setting.in_words(setting.default) if grid else "same as last time"
+        default = usual or setting.in_words(setting.default)
         choices = f": {', '.join(setting.choices)}" if setting.is_closed and grid and setting.is_swept else ""
-        said = setting.help or f"{setting.meaning[0].lower()}{setting.meaning[1:-1]}{choices} (default: {usual})"
+        said = setting.help or f"{setting.meaning[0].lower()}{setting.meaning[1:-1]}{choices} (default: {default})"
         letter = "X" if setting.is_float else "NAME" if setting.choices else "N"
         if grid and setting.is_swept:
             options = [setting.option, *([f"--{setting.several}"] if setting.several else [])]

@@ -47,11 +47,24 @@ def compiles(spec: RunSpec, data: DatasetInfo | None = None) -> bool:
     return takes_data and is_plain and not spec.dropout and spec.augment == OFF and not spec.is_own
 
 
-def make_stepper(backend: str, model: Network, spec: RunSpec, device: torch.device, side: int, threads: int) -> Stepper:
-    """Return the stepper that trains the network with the settings of the run; loads the compiled loops if needed."""
+def make_stepper(
+    backend: str,
+    model: Network,
+    spec: RunSpec,
+    device: torch.device,
+    side: int,
+    threads: int,
+    *,
+    has_constant_rate: bool | None = None,
+) -> Stepper:
+    """Return the stepper that trains the network with the settings of the run; loads the compiled loops if needed.
+
+    `has_constant_rate` tells whether all steps have one learning rate; by default, the schedule does.
+    """
     if backend == "torch":
         # A captured step has one learning rate, and the same noise every time.
-        is_same = compiles(spec) and spec.has_constant_rate
+        constant = spec.has_constant_rate if has_constant_rate is None else has_constant_rate
+        is_same = compiles(spec) and constant
         graph = device.type == "cuda" and is_same
         if graph and isinstance(model, BottleneckCNN):
             return GraphStepper(model, spec, device)

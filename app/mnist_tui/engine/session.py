@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Final, cast
 
 import torch
@@ -44,7 +45,7 @@ def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event
     sweep = new_run_id()
     done: list[str] = []
     shown: set[tuple[str, int]] = set()
-    free = 0
+    free = cache(free_cores)
     yield SweepStarted(sweep=sweep, started_at=now())
     try:
         for queued in _until_stopped(queue, control):
@@ -52,44 +53,74 @@ def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event
             past = queued.continuation.started if queued.continuation is not None else None
             data_before = past.dataset if past is not None else None
             spec = queued.spec if past is None else as_before(queued.spec, past)
-            device = choose_device(spec.device)
-            backend = choose_backend(spec.backend, device, spec.features)
-            if backend == "compiled" and compiles(spec):
-                compilation().begin()
-            dataset = yield from _dataset(spec, control)
-            if dataset is None:
+            found = yield from ready(spec, control, free)
+            if found is None:
                 break
+            dataset = found.dataset
             if data_before is not None and data_before.sha256 != dataset.info.sha256:
                 message = (
                     f"The run {queued.run} cannot be resumed: it was started on different data ({data_before.label})."
                 )
                 yield Notice(level="error", message=message, exit_code=DataError.exit_code)
                 continue
-            if backend == "compiled" and not compiles(spec, dataset.info):
-                backend = "torch"
-                if spec.backend == "compiled":
-                    yield Notice(level="warning", message=f"PyTorch trains: the compiled step takes {COMPILED_ONLY}.")
-            if backend == "compiled":
-                yield from _unless_stopped(compilation().wait(), control)
-                if control.queue_stopped:
-                    break
-                backend = backend if compilation().usable else "torch"
-            free = free or free_cores()
             if (key := (dataset.info.sha256, spec.split_seed)) not in shown:
                 shown.add(key)
                 if (pictures := validation_set(dataset, spec.split_seed)) is not None:
                     yield pictures
             done.append(queued.run)
-            # Of a network of the user, nobody knows whether it is narrow.
-            threads = choose_threads(spec.threads, MAX_FEATURES if spec.is_own else spec.features, free)
-            prepare_backend(device, threads)
-            machine = describe_machine(device, threads, backend)
+            machine = describe_machine(found.device, found.threads, found.backend)
             setup = Setup(spec=spec, sweep=sweep, dataset=dataset.info, machine=machine)
-            yield from _trained(queued, setup, dataset, device, control)
+            yield from _trained(queued, setup, dataset, found.device, control)
             control.requests.end_run()
     except MnistTuiError as error:
         yield Notice(level="error", message=str(error), exit_code=error.exit_code)
     yield SweepDone(sweep=sweep, runs=tuple(done), stopped=control.queue_stopped)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What training needs: the data, and what it runs on. PyTorch is set up for it."""
+
+    dataset: Dataset
+    device: torch.device
+    backend: str
+    threads: int
+
+
+def ready(
+    spec: RunSpec, control: RunControl, free: Callable[[], int] = free_cores
+) -> Generator[Event, None, Ready | None]:
+    """Prepare to train with some settings; return `None` if the queue was stopped meanwhile.
+
+    Args:
+        spec: The settings.
+        control: Requests from the user.
+        free: Returns the number of idle cores.
+
+    Raises:
+        DataError: The data are not available, or cannot be used.
+        UsageError: The device is not available.
+    """
+    device = choose_device(spec.device)
+    backend = choose_backend(spec.backend, device, spec.features)
+    if backend == "compiled" and compiles(spec):
+        compilation().begin()
+    dataset = yield from _dataset(spec, control)
+    if dataset is None:
+        return None
+    if backend == "compiled" and not compiles(spec, dataset.info):
+        backend = "torch"
+        if spec.backend == "compiled":
+            yield Notice(level="warning", message=f"PyTorch trains: the compiled step takes {COMPILED_ONLY}.")
+    if backend == "compiled":
+        yield from _unless_stopped(compilation().wait(), control)
+        if control.queue_stopped:
+            return None
+        backend = backend if compilation().usable else "torch"
+    # Of a network of the user, nobody knows whether it is narrow.
+    threads = choose_threads(spec.threads, MAX_FEATURES if spec.is_own else spec.features, free())
+    prepare_backend(device, threads)
+    return Ready(dataset, device, backend, threads)
 
 
 def _trained(

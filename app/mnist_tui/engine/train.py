@@ -50,6 +50,22 @@ def derive_seed(*parts: int | str) -> int:
     return int.from_bytes(digest, "big") >> 1
 
 
+def make_model(spec: RunSpec, dataset: Dataset) -> Network:
+    """Return a network with the initial weights of a run, on the CPU.
+
+    Raises:
+        RunError: The user's own network does not fit the data, or its code may not be executed.
+    """
+    seed, classes = derive_seed(spec.seed, "weights"), len(dataset.info.classes)
+    if spec.is_own:
+        last = len(dataset.train_labels) % spec.batch_size
+        count = 1 if last == 1 or spec.batch_size == 1 else 2
+        return build_own(recipe_of(spec, classes, dataset.channels, dataset.side), seed, count)
+    model = build_model(spec.features, classes, seed, dataset.channels)
+    model.dropout = spec.dropout
+    return model
+
+
 class Trainer:
     """Trains one network on data that is entirely on the device.
 
@@ -74,16 +90,7 @@ class Trainer:
         self._rate, self._rates, self._epochs = spec.learning_rate, {spec.learning_rate}, spec.epochs
         self._newest_rate = spec.learning_rate
         self._classes = len(dataset.info.classes)
-        seed = derive_seed(spec.seed, "weights")
-        model: Network
-        if spec.is_own:
-            last = len(dataset.train_labels) % spec.batch_size
-            count = 1 if last == 1 or spec.batch_size == 1 else 2
-            model = build_own(recipe_of(spec, self._classes, dataset.channels, dataset.side), seed, count)
-        else:
-            model = build_model(spec.features, self._classes, seed, dataset.channels)
-            model.dropout = spec.dropout
-        self._stepper = make_stepper(backend, model, spec, device, dataset.side, threads)
+        self._stepper = make_stepper(backend, make_model(spec, dataset), spec, device, dataset.side, threads)
         # Logits are kept and scored once per epoch: cheaper than summing loss and hits in every step.
         self._logits = torch.zeros(len(dataset.train_labels), self._classes, device=device)
         self._newest, self._unchecked = self._logits[:0], self._logits[:0]

@@ -75,9 +75,9 @@ def y_ticks(low: float, high: float, rows: int, *, log: bool, percent: bool) -> 
     return {label: math.log10(v) if log else v for label, v in zip(labels, values, strict=True)}
 
 
-def x_ticks(plane: Plane, *, whole: bool) -> list[tuple[int, int, str]]:
+def x_ticks(plane: Plane, *, whole: bool, log: bool = False) -> list[tuple[int, int, str]]:
     """Return the tick column, first cell and text of each label; an axis of whole numbers labels its end."""
-    labels = _whole(plane) if whole else _measured(plane)
+    labels = _whole(plane) if whole else _powers(plane) if log else _measured(plane)
     placed: list[tuple[int, int, str]] = []
     # Place both ends first; labels that would overlap them are left out.
     order = labels[:1] + labels[:0:-1][:1] + labels[1:-1] if len(labels) > 1 else labels
@@ -99,6 +99,11 @@ def _whole(plane: Plane) -> list[tuple[float, str]]:
     ticks = whole_ticks(first, last, max(2, plane.columns // (len(str(last)) + 5)))
     ends = [last] if ticks[-1] != last and last > first else []
     return [(float(tick), f"{tick}") for tick in [*ticks, *ends]]
+
+
+def _powers(plane: Plane) -> list[tuple[float, str]]:
+    ticks = log_ticks(plane.left, plane.right, max(2, plane.columns // 11))
+    return list(zip(map(math.log10, ticks), tick_labels(ticks, percent=False, even=False), strict=True))
 
 
 def _measured(plane: Plane) -> list[tuple[float, str]]:

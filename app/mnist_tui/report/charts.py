@@ -62,7 +62,8 @@ class Chart:
         title: Name of the metric.
         series: The curves; later ones are drawn on top.
         x_limits: First and last x.
-        x_unit: `epoch`, `step`, or `s` for seconds.
+        x_unit: `epoch`, `step`, or `s` for seconds; of other axes the name.
+        log_x: x values are exponents of ten, labelled with the powers.
         log_y: Logarithmic y axis; values of 0 and below are gaps.
         percent: y values are fractions, labelled as percentages.
         y_limits: Limits of the y axis; derived from the values if `None` or unusable.
@@ -76,6 +77,7 @@ class Chart:
     series: tuple[Series, ...]
     x_limits: tuple[float, float]
     x_unit: str = "epoch"
+    log_x: bool = False
     log_y: bool = False
     percent: bool = False
     y_limits: tuple[float, float] | None = None
@@ -87,7 +89,7 @@ class Chart:
     @property
     def whole(self) -> bool:
         """True if x values are whole numbers (epochs or steps)."""
-        return self.x_unit != "s"
+        return self.x_unit in ("epoch", "step")
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +214,7 @@ def _x_axis(chart: Chart, plane: Plane, margin: int, *, own_row: bool) -> list[l
     """Return the x axis with its labels, in a separate row or, on small charts, in the axis line itself."""
     line: list[Run] = [("─", AXIS)] * plane.columns
     labels: list[Run] = [(" ", TEXT)] * plane.columns if own_row else line
-    for column, start, text in x_ticks(plane, whole=chart.whole):
+    for column, start, text in x_ticks(plane, whole=chart.whole, log=chart.log_x):
         line[column] = ("┬", AXIS)
         labels[start : start + len(text)] = [(sign, TEXT) for sign in text]
     if chart.cursor is not None and (column_of_cursor := plane.column(chart.cursor)) is not None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mnist_tui.core.spec import RunSpec
 from mnist_tui.runtime.classifier import Load
+from mnist_tui.runtime.finder import Finding
 from mnist_tui.runtime.session import Detach, Workers
 from mnist_tui.workers.cluster import Cluster
 from mnist_tui.workers.worker import Engine
@@ -22,6 +24,7 @@ class Backends:
         workers: Trains several runs in parallel; `None` if that is not possible.
         cluster: The cluster that workers run on; `None` for this machine. On a cluster, workers train every run.
         detach: Hands a queue to a detached process, in a separate thread; `None` if that is not possible.
+        find_rate: Starts to look for a learning rate, in another process; `None` if that is not possible.
         data: Says which data the first run will have; `None` if that goes without saying.
     """
 
@@ -31,4 +34,5 @@ class Backends:
     workers: Workers | None = None
     cluster: Cluster | None = None
     detach: Detach | None = None
+    find_rate: Callable[[RunSpec], Finding] | None = None
     data: Callable[[], str] | None = None

@@ -15,6 +15,7 @@ from mnist_tui.core.spec import MAX_EPOCHS, MAX_FEATURES, REPORT_PRESET, RunSpec
 from mnist_tui.errors import UsageError
 from mnist_tui.report.formatting import format_duration
 from mnist_tui.tui.screens.confirm import ConfirmScreen
+from mnist_tui.tui.screens.find_rate import FindRateScreen
 from mnist_tui.tui.screens.new_runs import NewRuns, NewRunsScreen
 from mnist_tui.tui.screens.number import NumberScreen
 from mnist_tui.tui.ui import Ui
@@ -187,6 +188,19 @@ class Queueing:
     def action_features(self, step: int) -> None:
         """Step the features of the next run."""
         self.action_setting("features", step)
+
+    def action_find_rate(self) -> None:
+        """Find a learning rate for the next run."""
+        if self._work.find_rate is None:
+            self._ui.tell("Only real training has a learning rate to find, and these numbers are scripted.")
+            return
+
+        def take(rate: float | None) -> None:
+            if rate is not None:
+                self._change(replace(self._work.spec, learning_rate=rate))
+
+        spec = self._work.spec
+        self._ui.ask(FindRateScreen(spec.brief, self._work.find_rate(spec)), take)
 
     def action_setting(self, name: str, step: int) -> None:
         """Step any setting of the next run."""

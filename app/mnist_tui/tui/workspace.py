@@ -63,6 +63,7 @@ class Workspace:
         self.shows_past = False
         self._factor: float | None = None
         self._tell_data = backends.data
+        self.find_rate = backends.find_rate
 
     def attempt(self, action: Callable[[], T]) -> T | None:
         """Call `action` and return its result; on an error, report it and return `None`."""
