@@ -17,7 +17,7 @@ from mnist_tui.core.estimate import DAY_S, machine_factor, sweep_s
 from mnist_tui.core.events import Notice, Preparing, RunDone, Status
 from mnist_tui.core.numerals import count
 from mnist_tui.core.queue import QueuedRun, enqueue
-from mnist_tui.core.spec import SweepSpec, new_run_id
+from mnist_tui.core.spec import RunSpec, SweepSpec, new_run_id
 from mnist_tui.core.state import SessionState
 from mnist_tui.engine import compile_early
 from mnist_tui.errors import RunError, UsageError
@@ -25,6 +25,7 @@ from mnist_tui.report.console import ConsoleView
 from mnist_tui.report.files import save_comparison, saved_text, stem_of
 from mnist_tui.report.formatting import format_duration, still_waiting
 from mnist_tui.runtime.recorder import Recorder, Training
+from mnist_tui.runtime.search import Director
 from mnist_tui.signals import interruptible, nothing_to_lose
 from mnist_tui.store.claims import continuing
 from mnist_tui.store.connection import TRAINING_PATIENCE_S
@@ -167,6 +168,15 @@ def resume_waiting(jobs: int = 1, on: str = "", *, as_json: bool) -> int:
         return _train(queue, min(jobs, len(queue)), on, as_json=as_json)
 
 
+def train_search(director: Director, jobs: int = 1, on: str = "", *, as_json: bool) -> int:
+    """Train what a search proposes, `jobs` runs in parallel; return the exit code.
+
+    Raises:
+        StoreError: Another process works on this search.
+    """
+    return _train((), min(jobs, director.search.spec.trials), on, as_json=as_json, director=director)
+
+
 def _train(
     queue: Sequence[QueuedRun],
     jobs: int = 1,
@@ -174,6 +184,7 @@ def _train(
     *,
     as_json: bool,
     taken: Callable[[], None] | None = None,
+    director: Director | None = None,
 ) -> int:
     """Train a queue.
 
@@ -185,6 +196,7 @@ def _train(
         on: The cluster to train on; empty for this machine.
         as_json: Write JSON lines.
         taken: Called once the queue belongs to this process, before anything slow.
+        director: Makes the queue as it goes, instead.
 
     Raises:
         OSError: The output can no longer be written; the run was stopped cleanly.
@@ -195,6 +207,8 @@ def _train(
     control: TrainingControl = alone if is_alone else pool
     session = new_run_id()
     worst, lost = 0, None
+    specs = [queued.spec for queued in queue] if director is None else director.likely
+    total = len(queue) if director is None else director.search.spec.trials
 
     def end() -> None:
         control.stop()
@@ -208,20 +222,23 @@ def _train(
         if taken is not None:
             taken()
         with (
-            ConsoleView(len(queue), as_json=as_json) as view,
+            ConsoleView(total, as_json=as_json, is_brief=director is not None) as view,
             Recorder(store, session, control) as recorder,
-            _engine_loaded(queue, alone, view, state, recorder) if is_alone else _workers(jobs, on, pool) as training,
+            _engine_loaded(specs, alone, view, state, recorder) if is_alone else _workers(jobs, on, pool) as training,
             interruptible(end) as interruption,
         ):
             if recorder.problem:
                 say(recorder.problem)
             store.add_waiting(queue, session)
+            runs = queue if director is None else director.queue(store, session, control)
             with suppress(KeyboardInterrupt):
-                for event in recorder.play(training, queue):
+                for event in recorder.play(training, runs):
                     state.apply(event)
                     if isinstance(event, Notice):
                         worst = worst or event.exit_code
-                    if isinstance(event, RunDone) and event.status in _BAD_ENDS:
+                    if director is not None:
+                        director.hear(event)
+                    elif isinstance(event, RunDone) and event.status in _BAD_ENDS:
                         worst = worst or RunError.exit_code
                     if lost is not None:
                         continue
@@ -234,20 +251,25 @@ def _train(
             if taken is None or not control.queue_stopped:
                 # A clean exit drops the runs that still wait; a detached process that was stopped leaves them queued.
                 store.remove_all_waiting(session)
+    if director is None:
+        _conclude(state, place)
+    if lost is not None and not interruption.exit_code:
+        raise lost
+    return interruption.exit_code or worst
+
+
+def _conclude(state: SessionState, place: Path) -> None:
     table = build_table(state.runs.values())
     if table.rows:
         paths = save_comparison(table, tables_folder(place), stem_of("comparison"))
         say(saved_text(paths))
     if state.run is not None and state.run.status is Status.STOPPED:
         say("Finished epochs are kept. `mnist-tui resume` continues this run.")
-    if lost is not None and not interruption.exit_code:
-        raise lost
-    return interruption.exit_code or worst
 
 
 @contextmanager
 def _engine_loaded(
-    queue: Sequence[QueuedRun], control: RunControl, view: ConsoleView, state: SessionState, recorder: Recorder
+    specs: Sequence[RunSpec], control: RunControl, view: ConsoleView, state: SessionState, recorder: Recorder
 ) -> Iterator[Training]:
     """Load PyTorch, and report it; an interrupt exits, since it would leave a library half imported."""
     loading = Preparing(message="loading PyTorch")
@@ -255,7 +277,7 @@ def _engine_loaded(
     state.apply(loading)
     view.show(loading, state)
     with nothing_to_lose():
-        compile_early(queued.spec for queued in queue)
+        compile_early(specs)
         from mnist_tui.engine.session import run_sweep
     yield partial(run_sweep, control=control)
 

@@ -13,9 +13,9 @@ from typing import Any, Final
 from mnist_tui.cli import past, tuning
 from mnist_tui.cli.own import allow_model, option_grid, own_settings
 from mnist_tui.cli.parser import build_parser, settings_of
+from mnist_tui.cli.where import jobs_of, place_of
 from mnist_tui.core.queue import QueuedRun
-from mnist_tui.core.setting import parse_number
-from mnist_tui.core.spec import BY_KEY, MAX_JOBS, REPORT_PRESET, RunSpec, SweepSpec
+from mnist_tui.core.spec import BY_KEY, REPORT_PRESET, RunSpec, SweepSpec
 from mnist_tui.environment import check_directory
 from mnist_tui.errors import DataError, MnistTuiError, UsageError
 from mnist_tui.signals import nothing_to_lose
@@ -86,7 +86,7 @@ def _app(args: argparse.Namespace, attach: str = "") -> int:
         jobs = 0 if cluster is not None else min(jobs, len(queue))
         begin(place, queue, jobs, on).let_go()
 
-    place, on = home(), _place(args)
+    place, on = home(), place_of(args)
     cluster = Cluster(on, place) if on else None
     workers = partial(many, engine=run_sweep, cluster=cluster)
     # With a cluster, PyTorch is loaded there.
@@ -132,28 +132,6 @@ def _demo(args: argparse.Namespace) -> int:
         return launch(backends, RunSpec(), Path(folder))
 
 
-def _place(args: argparse.Namespace) -> str:
-    """Return the cluster to train on; empty for this machine."""
-    if not args.on:
-        return ""
-    from mnist_tui.workers.cluster import check_place
-
-    return check_place(args.on)
-
-
-def _jobs(text: str | None, on: str) -> int:
-    """Return how many runs to train in parallel; 0 for as many as fit on the cluster."""
-    if on and text in (None, "auto"):
-        return 0
-    if text is None:
-        return 1
-    if text != "auto":
-        return parse_number(text, "jobs", 1, MAX_JOBS)
-    from mnist_tui.engine.cores import free_cores
-
-    return free_cores()
-
-
 def _run(args: argparse.Namespace) -> int:
     with nothing_to_lose():
         from mnist_tui.headless import plan, train
@@ -178,10 +156,10 @@ def _run(args: argparse.Namespace) -> int:
         values["dataset"] = tuple(dict.fromkeys("mnist" if dataset == "auto" else dataset for dataset in datasets))
     first = {key: several[0] for key, several in values.items()}
     sweep = SweepSpec(RunSpec(**first), {key: several for key, several in values.items() if len(several) > 1})
-    on = _place(args)
+    on = place_of(args)
     if args.dry_run:
-        return plan(sweep, as_json=args.json, jobs=_jobs(args.jobs, on))
-    code = train(sweep, as_json=args.json, sure=args.yes, detach=args.detach, jobs=_jobs(args.jobs, on), on=on)
+        return plan(sweep, as_json=args.json, jobs=jobs_of(args.jobs, on))
+    code = train(sweep, as_json=args.json, sure=args.yes, detach=args.detach, jobs=jobs_of(args.jobs, on), on=on)
     if strict and code == DataError.exit_code:
         say("--allow-fallback trains on scikit-learn's digits if MNIST is not available.")
     return code
@@ -199,11 +177,11 @@ def _resume(args: argparse.Namespace) -> int:
         from mnist_tui.headless import resume, resume_waiting
 
     allow_model(args.model)
-    on = _place(args)
+    on = place_of(args)
     if args.waiting:
         if args.run or args.epochs:
             raise UsageError("--waiting resumes all queued runs unchanged", "Leave out RUN and --epochs")
-        return resume_waiting(_jobs(args.jobs, on), on, as_json=args.json)
+        return resume_waiting(jobs_of(args.jobs, on), on, as_json=args.json)
     if args.epochs is not None:
         replace(RunSpec(), epochs=args.epochs)
     return resume(args.run, args.epochs, as_json=args.json, on=on)
@@ -276,6 +254,7 @@ _COMMANDS: Final = {
     "run": _run,
     "work": _work,
     "find-lr": tuning.find_command,
+    "search": tuning.search_command,
     "resume": _resume,
     "demo": _demo,
     "attach": _attach,

@@ -15,6 +15,7 @@ from mnist_tui.core.filtering import FIELDS
 from mnist_tui.core.orders import KINDS
 from mnist_tui.core.own import as_model
 from mnist_tui.core.ratefinder import HIGHEST, IRRELEVANT, LOWEST, STEPS, TRIES
+from mnist_tui.core.search import OBJECTIVES, TRIALS
 from mnist_tui.core.setting import Setting, SettingValue, shown
 from mnist_tui.core.spec import DEVICES, SETTINGS
 from mnist_tui.core.table import FORMATS
@@ -108,6 +109,31 @@ def build_parser() -> argparse.ArgumentParser:
         "--tries", type=_int, default=TRIES, metavar="N", help="repeat with other weights (default: %(default)s)"
     )
     find.add_argument("--json", action="store_true", help="one JSON object per line: the losses, then the result")
+
+    search = commands.add_parser(
+        "search",
+        help="search for good settings with Optuna",
+        description="Search for good settings: train runs that Optuna proposes, and stop those that are worse than the "
+        "median of the others at the same epoch.",
+    )
+    search.add_argument(
+        "vary", metavar="SETTING=VALUES", nargs="*", help="features=2:64, lr=1e-4:1e-1:log, optimizer=adam,sgd ..."
+    )
+    search.add_argument("--trials", type=_int, metavar="N", help=f"runs to try (default: {TRIALS})")
+    search.add_argument(
+        "--objective", default="val_accuracy", metavar="NAME", help=f"{' or '.join(OBJECTIVES)} (default: %(default)s)"
+    )
+    search.add_argument("--no-prune", action="store_true", help="train every run to its end")
+    search.add_argument("--name", metavar="NAME", help="one word, also the tag of its runs (default: search-1 ...)")
+    search.add_argument(
+        "--resume", nargs="?", const="last", metavar="NAME", help="go on with a search (default: the last one)"
+    )
+    search.add_argument("--show", nargs="?", const="last", metavar="NAME", help="show how a search stands")
+    _add_settings(search)
+    _add_fallback(search)
+    search.add_argument("--jobs", metavar="N", help="parallel runs, as for `run`")
+    _add_place(search)
+    search.add_argument("--json", action="store_true", help="one JSON object per line: events, then the standing")
 
     resume = commands.add_parser("resume", help="resume a run", description="Resume a run from its last checkpoint.")
     resume.add_argument("run", metavar="RUN", nargs="?", help="default: the newest that was interrupted or stopped")

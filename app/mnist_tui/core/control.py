@@ -22,7 +22,7 @@ class Requests:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._run = ""
+        self._run = self._reason = ""
         self._paused = self._held = False
         self._stop_run = self._after_epoch = False
         self._stop_queue = self._handing_over = False
@@ -54,6 +54,7 @@ class Requests:
                 case "rate":
                     self._rate = float(order.value)
                 case "skip":
+                    self._reason = order.reason
                     self._end_run(order.after_epoch)
                 case "stop":
                     self._stop_queue = True
@@ -99,6 +100,7 @@ class Requests:
             self._paused = self._paused or paused
             self._epochs, self._epochs_are_new, self._too_late = None, False, False
             self._rate = None
+            self._reason = ""
             if not self._stop_queue:
                 self._stop_run = self._after_epoch = False
 
@@ -126,6 +128,11 @@ class Requests:
     def stopping(self) -> bool:
         """True once the run should end, now or after its epoch."""
         return self._stop_run
+
+    @property
+    def reason(self) -> str:
+        """Why the run should end."""
+        return self._reason or "stopped by request"
 
     def between_batches(self) -> Next:
         """Return whether to continue with the next batch."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mnist_tui.core.codec import from_json_value, to_json_value
@@ -43,6 +43,7 @@ class Order:
         run: The run's id; empty for all runs in progress, which only the process itself may use.
         value: The target number of epochs, or the learning rate; 0 for other kinds.
         after_epoch: Stop or skip at the end of the epoch.
+        reason: Why a run is skipped, for its record; not taken from other processes.
 
     Raises:
         UsageError: The value is invalid.
@@ -52,6 +53,7 @@ class Order:
     run: str = ""
     value: float = 0.0
     after_epoch: bool = False
+    reason: str = field(default="", metadata={"json": False})
 
     def __post_init__(self) -> None:
         if self.kind == "rate":
@@ -125,9 +127,9 @@ class Steering(ABC):
         """End the run after this batch or this epoch and leave the rest of the queue waiting."""
         return self.give(Order(kind="stop", run=run or "", after_epoch=after_epoch))
 
-    def skip(self, run: str | None = None, *, after_epoch: bool = False) -> bool:
+    def skip(self, run: str | None = None, *, after_epoch: bool = False, reason: str = "") -> bool:
         """End the run after this batch or this epoch, and continue with the next run."""
-        return self.give(Order(kind="skip", run=run or "", after_epoch=after_epoch))
+        return self.give(Order(kind="skip", run=run or "", after_epoch=after_epoch, reason=reason))
 
     def set_epochs(self, epochs: int, run: str | None = None) -> bool:
         """Change the run's target number of epochs; it cannot fall below the epochs already done.

@@ -131,7 +131,7 @@ class RunLoop:
         try:
             yield (yield from self._train())
         except _Stopped:
-            yield self._done(Status.STOPPED, "stopped by request")
+            yield self._done(Status.STOPPED, self._requests.reason)
         except Diverged as diverged:
             # An epoch with non-finite numbers does not count as finished.
             epoch = min(len(self._history) + 1, self._epochs)
@@ -197,7 +197,7 @@ class RunLoop:
             reason = f"no better validation accuracy for {self._spec.patience} epochs"
             return self._done(Status.FINISHED, reason, test)
         if not self._is_complete:
-            return self._done(Status.STOPPED, "stopped by request after a whole epoch", test)
+            return self._done(Status.STOPPED, f"{self._requests.reason} after a whole epoch", test)
         return self._done(Status.FINISHED, "", test)
 
     @property

@@ -63,6 +63,7 @@ class ConsoleView:
     Args:
         total_runs: Number of runs in the queue; 0 if unknown.
         as_json: Write JSON lines.
+        is_brief: One line per run, without its epochs, and no comparison.
         out, err: Where to write; default to standard output and standard error.
     """
 
@@ -71,9 +72,11 @@ class ConsoleView:
         total_runs: int,
         *,
         as_json: bool = False,
+        is_brief: bool = False,
         out: Console | None = None,
         err: Console | None = None,
     ) -> None:
+        self._is_brief = is_brief
         self._total_runs = total_runs
         self._as_json = as_json
         self._out = out or Output()
@@ -99,7 +102,7 @@ class ConsoleView:
                 self._say(_notice_line(event))
         else:
             self._show_to_people(event, state)
-        if isinstance(event, SweepDone):
+        if isinstance(event, SweepDone) and not self._is_brief:
             table = build_table(state.runs.values())
             if self._as_json:
                 self._write_json(table.to_json())
@@ -127,6 +130,8 @@ class ConsoleView:
         run = state.runs.get(getattr(event, "run", ""))
         if run is None:
             return None
+        if self._is_brief and not isinstance(event, RunDone | RunContinued):
+            return None
         number = list(state.runs).index(run.run) + 1
         mark = Text(f"[{number}/{self._total_runs}] " if self._total_runs else "", "dim")
         match event:
@@ -145,7 +150,7 @@ class ConsoleView:
             case RunResumed():
                 return mark + _status(Status.RUNNING) + Text(f" after a pause of {format_duration(event.paused_s)}")
             case RunDone():
-                return mark + _end_line(event, run)
+                return mark + _end_line(event, run) + (f"  {run.spec.brief}" if self._is_brief else "")
         return None
 
     def _say(self, line: Text) -> None:

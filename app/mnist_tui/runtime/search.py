@@ -1,0 +1,372 @@
+"""Runs a search: Optuna proposes settings and says which runs are hopeless; the runs themselves are ordinary ones.
+
+What a search is and which runs it made is a small file in the home. Everything else that Optuna needs to know is read
+from these runs, so that a search goes on after any end of its process, and nothing is written twice.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from mnist_tui.core.codec import dumps, from_json_value, to_json_value
+from mnist_tui.core.control import TrainingControl
+from mnist_tui.core.events import EpochDone, Event, RunDone, RunStarted, Status
+from mnist_tui.core.labels import as_tags
+from mnist_tui.core.queue import QueuedRun, enqueue
+from mnist_tui.core.search import Dimension, Search, SearchSpec, Trial
+from mnist_tui.core.spec import RunSpec
+from mnist_tui.errors import MnistTuiError, StoreError, UsageError
+from mnist_tui.report.files import write_atomically
+from mnist_tui.store.claims import continuing
+from mnist_tui.store.database import Store
+from mnist_tui.store.home import is_safe_name, make_private_folder
+
+if TYPE_CHECKING:
+    import optuna
+
+FOLDER: Final = "searches"
+WARM_UP: Final = 5
+"""Runs are pruned only after this share of their epochs, one fifth: the first ones say little."""
+FIRST_TRIALS: Final = 5
+"""Trials that end before any is pruned."""
+_ATTEMPTS: Final = 1_000
+_OPEN: Final = (Status.STOPPED, Status.INTERRUPTED)
+_LOST: Final = (Status.FAILED, Status.OUT_OF_MEMORY)
+
+
+def need_optuna() -> None:
+    """Load Optuna; raise `UsageError` if it is not installed."""
+    try:
+        import optuna
+    except ImportError:
+        raise UsageError("a search needs Optuna", 'Install it with pip install "mnist-tui[search]"') from None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+# The file ---------------------------------------------------------------------------------------------
+
+
+def searches(home: Path) -> list[str]:
+    """Return the names of all searches, the newest last."""
+    found = [path for path in (home / FOLDER).glob("*.json") if is_safe_name(path.stem)]
+    return [path.stem for path in sorted(found, key=lambda path: path.stat().st_mtime_ns)]
+
+
+def read_search(home: Path, name: str) -> Search:
+    """Return a stored search by its name, or `last` for the one that was used last.
+
+    Raises:
+        UsageError: There is none of this name.
+        StoreError: Its file is damaged.
+    """
+    known = searches(home)
+    if name == "last" and known:
+        name = known[-1]
+    if name not in known:
+        which = f"Known are {', '.join(known)}" if known else "There is none yet"
+        raise UsageError(f"there is no search {name!r}", which)
+    path = home / FOLDER / f"{name}.json"
+    try:
+        return replace(from_json_value(Search, json.loads(path.read_text(encoding="utf-8"))), name=name)
+    except (OSError, ValueError, MnistTuiError) as error:
+        raise StoreError(f"the search in {path} cannot be read: {error}", "Begin a new one") from error
+
+
+def write_search(home: Path, search: Search, *, is_new: bool = False) -> None:
+    """Store a search.
+
+    Raises:
+        UsageError: It is new, and there is one of this name.
+    """
+    if not is_safe_name(search.name) or as_tags([search.name]) != (search.name,):
+        raise UsageError(f"a search cannot be called {search.name!r}", "Take letters, digits and dashes")
+    make_private_folder(home / FOLDER)
+    path = home / FOLDER / f"{search.name}.json"
+    if is_new and path.exists():
+        raise UsageError(f"there is a search called {search.name}", f"Go on with --resume {search.name}")
+    write_atomically(path, dumps(to_json_value(search), indent=1) + "\n", force=True)
+
+
+def new_name(home: Path) -> str:
+    """Return a name for a new search: `search-1`, `search-2` and so on."""
+    known = set(searches(home))
+    return next(name for number in range(1, len(known) + 2) if (name := f"search-{number}") not in known)
+
+
+# Results ----------------------------------------------------------------------------------------------
+
+
+def trials_of(store: Store, search: Search) -> list[Trial]:
+    """Return the runs of a search that have begun, in order."""
+    known = {run.run for deleted in (False, True) for run in store.runs(deleted=deleted)}
+    found = []
+    for name in search.runs:
+        if name in known:
+            run = store.run(name)
+            if run.network is not None:
+                found.append(Trial(run, search.spec.params(run.network), name in search.pruned))
+    return found
+
+
+def importances(search: Search, trials: Sequence[Trial]) -> dict[str, float]:
+    """Return how much each setting matters to the objective, as shares of 1; empty with too few trials.
+
+    Source: Watanabe et al., PED-ANOVA, 2023, in Optuna: it asks how settings of the better half of the trials differ
+    from those of all.
+    """
+    import optuna
+
+    study = _study(search.spec, 0)
+    for trial in trials:
+        if (past := _past(search.spec, trial)) is not None:
+            study.add_trial(past)
+    done = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
+    if len(done) < FIRST_TRIALS or len(search.spec.dimensions) < 2:
+        return {}
+    try:
+        return dict(optuna.importance.get_param_importances(study))
+    except (ValueError, RuntimeError, ZeroDivisionError):
+        # All values are the same.
+        return {}
+
+
+# Optuna -----------------------------------------------------------------------------------------------
+
+
+def _study(spec: SearchSpec, begun: int) -> optuna.Study:
+    import optuna
+
+    # Another seed after each resumption, or the same settings would be proposed again.
+    sampler = optuna.samplers.TPESampler(seed=(spec.base.seed + begun) % 2**32)
+    warm_up = max(1, spec.base.epochs // WARM_UP)
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=FIRST_TRIALS, n_warmup_steps=warm_up)
+    return optuna.create_study(
+        sampler=sampler, pruner=pruner, direction="maximize" if spec.is_maximised else "minimize"
+    )
+
+
+def _distribution(one: Dimension) -> optuna.distributions.BaseDistribution:
+    from optuna import distributions
+
+    if one.choices:
+        return distributions.CategoricalDistribution(one.choices)
+    if one.is_whole:
+        return distributions.IntDistribution(round(one.low), round(one.high), log=one.log)
+    return distributions.FloatDistribution(one.low, one.high, log=one.log)
+
+
+def _distributions(spec: SearchSpec) -> dict[str, optuna.distributions.BaseDistribution]:
+    return {one.name: _distribution(one) for one in spec.dimensions}
+
+
+def _past(spec: SearchSpec, trial: Trial) -> optuna.trial.FrozenTrial | None:
+    """Return a run that is over as Optuna knows it; `None` if it is not, or not one of this search any more."""
+    import optuna
+
+    status, value = trial.run.status, trial.value(spec.objective)
+    if not status.is_over or (status in _OPEN and not trial.is_pruned):
+        return None
+    state = optuna.trial.TrialState.COMPLETE if status is Status.FINISHED else optuna.trial.TrialState.PRUNED
+    if status in _LOST or value is None:
+        state = optuna.trial.TrialState.FAIL
+    finite = {epoch: value for epoch, value in trial.values(spec.objective).items() if math.isfinite(value)}
+    with suppress(ValueError):
+        return optuna.trial.create_trial(
+            params=dict(trial.params),
+            distributions=_distributions(spec),
+            value=value if state is optuna.trial.TrialState.COMPLETE else None,
+            intermediate_values=finite,
+            state=state,
+        )
+    return None
+
+
+class Director:
+    """Decides which runs a search makes next, and which end early.
+
+    Args:
+        home: Where the search is stored.
+        search: The search.
+
+    Attributes:
+        own_s: Seconds that the search itself has taken, beside training.
+    """
+
+    def __init__(self, home: Path, search: Search) -> None:
+        self._home, self.search = home, search
+        self._spec = search.spec
+        self._asked: dict[str, optuna.trial.Trial] = {}
+        self._newest: dict[str, tuple[int, float]] = {}
+        self._again: list[str] = []
+        self._control: TrainingControl | None = None
+        self._store: Store | None = None
+        self.own_s = 0.0
+
+    @property
+    def likely(self) -> tuple[RunSpec, ...]:
+        """Settings of runs that it may make, so that what they need can be loaded meanwhile."""
+        return (self._spec.base,)
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.own_s += time.perf_counter() - begun
+
+    def queue(self, store: Store, session: str, control: TrainingControl) -> Iterator[QueuedRun]:
+        """Yield runs as long as there are trials left: first those to go on with, then new ones.
+
+        Args:
+            store: Where runs are recorded.
+            session: The session that trains them.
+            control: The control of the training.
+
+        Raises:
+            StoreError: Another process works on this search.
+        """
+        self._store, self._control = store, control
+        store.hold_search(self.search.name)
+        with self._timed():
+            self._begin(store)
+        for name in self._again:
+            try:
+                queued = continuing(store, name)
+            except MnistTuiError:
+                continue
+            store.add_waiting((queued,), session)
+            yield queued
+        while len(self.search.runs) < self._spec.trials and not control.queue_stopped:
+            with self._timed():
+                queued = self._propose()
+                store.add_waiting((queued,), session)
+            yield queued
+
+    def _begin(self, store: Store) -> None:
+        trials = trials_of(store, self.search)
+        # Runs that were never begun are proposed again.
+        self._keep(replace(self.search, runs=tuple(trial.run.run for trial in trials)))
+        self._study = _study(self._spec, len(trials))
+        for trial in trials:
+            if (past := _past(self._spec, trial)) is not None:
+                self._study.add_trial(past)
+            elif trial.run.status in _OPEN:
+                self._again.append(trial.run.run)
+                self._study.enqueue_trial(dict(trial.params))
+                asked = self._asked[trial.run.run] = self._study.ask(_distributions(self._spec))
+                for epoch, value in trial.values(self._spec.objective).items():
+                    self._newest[trial.run.run] = epoch, value
+                    asked.report(value, epoch)
+
+    def _propose(self) -> QueuedRun:
+        import optuna
+
+        for _ in range(_ATTEMPTS):
+            asked = self._study.ask(_distributions(self._spec))
+            try:
+                spec = self._spec.run(asked.params)
+            except UsageError:
+                # Settings that do not go together, such as Adam with momentum.
+                self._study.tell(asked, state=optuna.trial.TrialState.FAIL)
+                continue
+            (queued,) = enqueue([spec])
+            self._asked[queued.run] = asked
+            self._keep(replace(self.search, runs=(*self.search.runs, queued.run)))
+            return queued
+        raise UsageError("the settings to try hardly ever go together", "Vary fewer of them")
+
+    def _keep(self, search: Search) -> None:
+        self.search = search
+        write_search(self._home, search)
+
+    def hear(self, event: Event) -> None:
+        """Take note of an event of training; stops a run that is worse than the median of the others."""
+        with self._timed():
+            match event:
+                case RunStarted():
+                    self._tag(event.run)
+                case EpochDone() if event.run in self._asked:
+                    self._hear_epoch(event.run, event.epoch, event.value(self._spec.objective))
+                case RunDone():
+                    self._end(event)
+
+    def _hear_epoch(self, run: str, epoch: int, value: float) -> None:
+        asked = self._asked[run]
+        # Epochs after the last checkpoint are trained, and told, once more.
+        known, _ = self._newest.get(run, (0, 0.0))
+        if epoch > known:
+            asked.report(value, epoch)
+        self._newest[run] = max(epoch, known), value
+        is_last = epoch >= self._spec.run(asked.params).epochs
+        if self._spec.prunes and not is_last and asked.should_prune():
+            self._prune(run)
+
+    def _prune(self, run: str) -> None:
+        reason = f"pruned by {self.search.name}: worse than the median of its runs"
+        if run not in self.search.pruned and self._control is not None and self._control.skip(run, reason=reason):
+            self._keep(replace(self.search, pruned=(*self.search.pruned, run)))
+
+    def _tag(self, run: str) -> None:
+        if self._store is not None:
+            self._store.relabel([run], lambda now: replace(now, tags=as_tags([*now.tags, self.search.name])))
+
+    def _end(self, event: RunDone) -> None:
+        import optuna
+
+        asked = self._asked.pop(event.run, None)
+        if asked is None:
+            return
+        _, last = self._newest.pop(event.run, (0, math.nan))
+        if event.status is Status.FINISHED and math.isfinite(last):
+            self._study.tell(asked, last)
+        elif event.status in _LOST:
+            self._study.tell(asked, state=optuna.trial.TrialState.FAIL)
+        elif event.run in self.search.pruned or event.status is Status.DIVERGED:
+            self._study.tell(asked, state=optuna.trial.TrialState.PRUNED)
+
+
+def standing(home: Path, search: Search) -> list[Trial]:
+    """Return the runs of a search, the best first; those without a value come last."""
+    with Store.open_readonly(home) as store:
+        trials = trials_of(store, search)
+    spec = search.spec
+
+    def rank(trial: Trial) -> tuple[bool, bool, float]:
+        value = trial.value(spec.objective)
+        # What was stopped early does not compete with what was trained to its end.
+        return (
+            trial.run.status is not Status.FINISHED,
+            value is None,
+            -(value or 0.0) * (1 if spec.is_maximised else -1),
+        )
+
+    return sorted(trials, key=rank)
+
+
+def as_record(search: Search, trials: Sequence[Trial], shares: dict[str, float]) -> dict[str, Any]:
+    """Return the standing of a search as plain values."""
+    return {
+        "type": "search",
+        "name": search.name,
+        "objective": search.spec.objective,
+        "importances": shares,
+        "trials": [
+            {
+                "run": trial.run.run,
+                "status": trial.run.status,
+                "pruned": trial.is_pruned,
+                "params": trial.params,
+                "value": trial.value(search.spec.objective),
+                "test_accuracy": trial.run.result.test_accuracy if trial.run.result is not None else None,
+            }
+            for trial in trials
+        ],
+    }
