@@ -7,6 +7,7 @@ import pytest
 from mnist_tui.core.compare import common_target, difference, differing_settings, reached
 from mnist_tui.core.labels import Labels
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.view import SEEDS
 from mnist_tui.report.comparing import side_by_side
 from mnist_tui.report.runlist import arrange, grouped
 from tests.builders import run_state
@@ -48,7 +49,9 @@ def test_one_run_has_nothing_in_common_with_others():
 
 def test_runs_that_differ_in_their_seed_alone_stand_together():
     first, other, second = run("a", 0.3, seed=0), run("b", 0.4, features=8), run("c", 0.35, seed=1)
-    assert [(one.run, sign) for one, sign in grouped([first, other, second])] == [("a", "┌"), ("c", "└"), ("b", "")]
+    groups = grouped([first, other, second], SEEDS)
+    assert [[run.run for run in group.runs] for group in groups] == [["a", "c"], ["b"]]
+    assert [group.signs for group in groups] == [["┌", "└"], [""]]
 
 
 def test_only_the_settings_that_differ_are_compared():

@@ -13,6 +13,7 @@ from mnist_tui.core.filtering import parse_filter
 from mnist_tui.core.script import ScriptSpec
 from mnist_tui.core.scripttable import build_script_table, build_tables
 from mnist_tui.core.state import apply_to_run, start_run
+from mnist_tui.core.view import SEEDS
 from mnist_tui.errors import UsageError
 from mnist_tui.report.comparing import side_by_side
 from mnist_tui.report.document import RunEvidence, write_report
@@ -61,8 +62,8 @@ def test_runs_that_differ_only_in_their_seed_are_averaged():
     (row,) = build_script_table(runs).rows
     assert row.number("last_val_f1") == pytest.approx(0.61)
     assert row.values["n_seeds"] == 3
-    assert len(grouped(runs)) == 3
-    assert [sign for _, sign in grouped(runs)] == ["┌", "│", "└"]
+    (group,) = grouped(runs, SEEDS)
+    assert group.signs == ["┌", "│", "└"]
 
 
 def test_without_a_seed_each_run_is_a_repetition():

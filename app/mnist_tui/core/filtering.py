@@ -30,7 +30,8 @@ _COMPARISONS: Final[Mapping[str, Callable[[float, float], bool]]] = {
 }
 
 
-def _asked(field: Field, run: RunState) -> Value:
+def asked(field: Field, run: RunState) -> Value:
+    """Return what a filter compares: of a script's run, its setting or its primary metric of this name."""
     if run.script is None:
         return (field.asked or field.get)(run)
     if field.word in ("val", "best"):
@@ -52,7 +53,7 @@ def _number_of(field: Field) -> Number:
     scale = 100 if field.column.unit is Unit.FRACTION else 1
 
     def number(run: RunState) -> float | None:
-        value = _asked(field, run)
+        value = asked(field, run)
         return scale * value if isinstance(value, int | float) else None
 
     return number
@@ -66,7 +67,7 @@ NUMBERS: Final[Mapping[str, Number]] = {
 ACCURACIES: Final = frozenset(word for word, field in _ASKED.items() if field.column.unit is Unit.FRACTION)
 """Fields that are sorted in descending order."""
 TEXTS: Final[Mapping[str, Text]] = {
-    word: lambda run, field=field: str(_asked(field, run) or "")  # type: ignore[misc]
+    word: lambda run, field=field: str(asked(field, run) or "")  # type: ignore[misc]
     for word, field in _ASKED.items()
     if field.column.unit is Unit.TEXT
 }

@@ -75,9 +75,19 @@ def y_ticks(low: float, high: float, rows: int, *, log: bool, percent: bool) -> 
     return {label: math.log10(v) if log else v for label, v in zip(labels, values, strict=True)}
 
 
-def x_ticks(plane: Plane, *, whole: bool, log: bool = False) -> list[tuple[int, int, str]]:
-    """Return the tick column, first cell and text of each label; an axis of whole numbers labels its end."""
-    labels = _whole(plane) if whole else _powers(plane) if log else _measured(plane)
+def x_ticks(plane: Plane, *, whole: bool, log: bool = False, names: Sequence[str] = ()) -> list[tuple[int, int, str]]:
+    """Return the tick column, first cell and text of each label; an axis of whole numbers labels its end.
+
+    Args:
+        plane: The plot area.
+        whole: The axis has whole numbers.
+        log: The axis has exponents of ten.
+        names: What 0, 1, ... stand for.
+    """
+    if names:
+        labels = [(float(at), name) for at, name in enumerate(names)]
+    else:
+        labels = _whole(plane) if whole else _powers(plane) if log else _measured(plane)
     placed: list[tuple[int, int, str]] = []
     # Place both ends first; labels that would overlap them are left out.
     order = labels[:1] + labels[:0:-1][:1] + labels[1:-1] if len(labels) > 1 else labels

@@ -64,6 +64,9 @@ class Chart:
         x_limits: First and last x.
         x_unit: `epoch`, `step`, or `s` for seconds; of other axes the name.
         log_x: x values are exponents of ten, labelled with the powers.
+        x_names: What the whole numbers 0, 1, ... on the x axis stand for.
+        axes: The title, the lowest and the highest value of each axis of parallel coordinates. They stand at x = 0, 1,
+            ..., and y values are shares of their lengths.
         log_y: Logarithmic y axis; values of 0 and below are gaps.
         percent: y values are fractions, labelled as percentages.
         y_limits: Limits of the y axis; derived from the values if `None` or unusable.
@@ -78,6 +81,8 @@ class Chart:
     x_limits: tuple[float, float]
     x_unit: str = "epoch"
     log_x: bool = False
+    x_names: tuple[str, ...] = ()
+    axes: tuple[tuple[str, str, str], ...] = ()
     log_y: bool = False
     percent: bool = False
     y_limits: tuple[float, float] | None = None
@@ -89,7 +94,7 @@ class Chart:
     @property
     def whole(self) -> bool:
         """True if x values are whole numbers (epochs or steps)."""
-        return self.x_unit in ("epoch", "step")
+        return self.x_unit in ("epoch", "step") and not self.x_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,8 @@ class Drawing:
 
 def label_width(chart: Chart, width: int, height: int) -> int:
     """Return the width of the y axis labels, so that stacked charts can be aligned."""
+    if chart.axes:
+        return 0
     curves = _curves(chart, width)
     return max(map(len, _labels(chart, curves, height)[0]), default=0)
 
@@ -122,6 +129,8 @@ def rasterise(chart: Chart, width: int, height: int, *, labels_width: int = 0) -
         height: Height in cells.
         labels_width: Minimum width of the y axis labels.
     """
+    if chart.axes:
+        return _parallel(chart, width, height)
     curves = _curves(chart, width)
     ticks, (low, high), rows = _labels(chart, curves, height)
     margin = max(labels_width, max(map(len, ticks), default=0)) + 1
@@ -153,6 +162,37 @@ def _labels(
     if not (any(curves) or chart.percent):
         return {}, (low, high), rows
     return y_ticks(low, high, rows, log=chart.log_y, percent=chart.percent), (low, high), rows
+
+
+def _parallel(chart: Chart, width: int, height: int) -> Drawing:
+    """Render parallel coordinates: the highest values on top, then the lines, the lowest values, and the titles."""
+    last, rows = len(chart.axes) - 1, height - 3
+    margin = min(4, width // 8)
+    plane = Plane(0.0, max(1.0, last), 0.0, 1.0, width - 2 * margin, rows)
+    if plane.columns < _MIN_CANVAS[0] * max(1, last) // 2 or rows < _MIN_CANVAS[1]:
+        return Drawing(
+            [[("There is no room for this plot.".ljust(width)[:width], TEXT)], *[[(" " * width, TEXT)]] * (height - 1)]
+        )
+    blank: Run = (" ", AXIS)
+    canvas = [[blank] * plane.columns for _ in range(plane.rows)]
+    places = [plane.cell((at / max(1.0, last), 0.0))[1] for at in range(len(chart.axes))]
+    for cells in canvas:
+        for column in places:
+            cells[column] = ("│", AXIS)
+    _draw_curves(canvas, chart, [finite_runs(series, log=False) for series in chart.series], plane)
+    side = (" " * margin, TEXT)
+    room = (places[1] - places[0] if last else plane.columns) - 1
+
+    def words(part: int) -> list[Run]:
+        line = [" "] * width
+        for column, axis in zip(places, chart.axes, strict=True):
+            text = axis[part] if cell_len(axis[part]) <= room else set_cell_size(axis[part], room - 1) + "…"
+            start = min(max(column + margin - len(text) // 2, 0), width - len(text))
+            line[start : start + len(text)] = text
+        return [(set_cell_size("".join(line), width), TEXT)]
+
+    body = [_merged([side, *cells, side]) for cells in canvas]
+    return Drawing([words(2), *body, words(1), words(0)], plane, margin)
 
 
 # Cells ------------------------------------------------------------------------------------------------
@@ -214,7 +254,7 @@ def _x_axis(chart: Chart, plane: Plane, margin: int, *, own_row: bool) -> list[l
     """Return the x axis with its labels, in a separate row or, on small charts, in the axis line itself."""
     line: list[Run] = [("─", AXIS)] * plane.columns
     labels: list[Run] = [(" ", TEXT)] * plane.columns if own_row else line
-    for column, start, text in x_ticks(plane, whole=chart.whole, log=chart.log_x):
+    for column, start, text in x_ticks(plane, whole=chart.whole, log=chart.log_x, names=chart.x_names):
         line[column] = ("┬", AXIS)
         labels[start : start + len(text)] = [(sign, TEXT) for sign in text]
     if chart.cursor is not None and (column_of_cursor := plane.column(chart.cursor)) is not None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from mnist_tui.core.configs import setting_fields
+from mnist_tui.core.events import Status
+from mnist_tui.core.facets import Facet, facets
 from mnist_tui.core.fields import ALL, Field
-from mnist_tui.core.metrics import Spread
+from mnist_tui.core.metrics import Spread, spread
 from mnist_tui.core.script import is_seed
 from mnist_tui.core.setting import in_words
 from mnist_tui.core.spec import BY_KEY
 from mnist_tui.core.state import RunState
-from mnist_tui.core.table import Column, Value
+from mnist_tui.core.table import Column, Value, format_value, sort_rows
 from mnist_tui.core.units import Direction, Unit
+from mnist_tui.core.view import SEEDS
 from mnist_tui.report.formatting import format_moment, short_id, shortened, status_text
 from mnist_tui.report.measures import chief, result_of, value_of
 
@@ -101,8 +104,16 @@ def _is_usual(key: str, runs: Sequence[RunState]) -> bool:
     return one is not None and one.is_quiet and all(run.network and one.is_usual(run.network) for run in runs)
 
 
-def arrange(runs: Sequence[RunState]) -> tuple[list[RunColumn], str]:
-    """Return the columns for these runs, in order, and a text that lists their shared settings."""
+def arrange(runs: Sequence[RunState], wanted: Sequence[str] = ()) -> tuple[list[RunColumn], str]:
+    """Return the columns for these runs, in order, and a text that lists their shared settings.
+
+    Args:
+        runs: The runs.
+        wanted: Keys of the only columns to show, besides the id; empty for those that are useful.
+    """
+    if wanted:
+        by_key = {one.column.key: one for one in (*_settings(runs), _VAL, _NAME, _STATUS, *_RESULTS, _TAGS)}
+        return [_ID, *(by_key[key] for key in wanted if key in by_key)], ""
     differing, common = [], []
     has_scripts = any(run.network is None for run in runs)
     for setting in _settings(runs):
@@ -131,19 +142,59 @@ def settings_in(columns: Sequence[RunColumn], run: RunState) -> list[tuple[str, 
     return [(title.lower(), in_words(value)) for title, value in values if not isinstance(value, Spread | None)]
 
 
-def grouped(runs: Sequence[RunState]) -> list[tuple[RunState, str]]:
-    """Group runs that differ only in their seed, newest group first; each run comes with its bracket character."""
+@dataclass(frozen=True, slots=True)
+class RunGroup:
+    """Runs that belong together.
+
+    Attributes:
+        title: What they share, for a row above them; empty if they need none.
+        runs: The runs, the newest first.
+    """
+
+    title: str
+    runs: tuple[RunState, ...]
+
+    @property
+    def signs(self) -> list[str]:
+        """The bracket character of each run."""
+        return [""] if len(self.runs) == 1 else ["┌", *"│" * (len(self.runs) - 2), "└"]
+
+    def mean(self, column: RunColumn) -> Value:
+        """Return the mean of a result over the finished runs, with its deviation; `None` for anything else."""
+        if column.is_setting or column.column.unit not in (Unit.FRACTION, Unit.SECONDS, Unit.LOSS):
+            return None
+        values = [column.value(run) for run in self.runs if run.status is Status.FINISHED]
+        return spread([value for value in values if isinstance(value, int | float)])
+
+
+def grouped(runs: Sequence[RunState], by: str) -> list[RunGroup]:
+    """Group runs: by `seeds`, those that differ in nothing else, the newest first; or by a property, in its order."""
+    if by == SEEDS:
+        return [RunGroup("", tuple(group)) for group in _alike(runs)]
+    facet = facets(runs).get(by)
+    if facet is None:
+        return [RunGroup("", (run,)) for run in runs]
+    groups: dict[Value, list[RunState]] = {}
+    for run in runs:
+        groups.setdefault(facet.get(run), []).append(run)
+    is_numeric = facet.is_numeric(runs)
+    order = sort_rows(list(groups), lambda value: value if is_numeric or value is None else str(value), reverse=False)
+    return [RunGroup(_shared(facet, value), tuple(groups[value])) for value in order]
+
+
+def _shared(facet: Facet, value: Value) -> str:
+    column = Column(facet.key, facet.title, facet.unit, Direction.NONE, "")
+    return f"no {facet.word}" if value is None else f"{facet.word} {format_value(column, value)}"
+
+
+def _alike(runs: Sequence[RunState]) -> Iterable[Sequence[RunState]]:
     fields = [
         field for field in setting_fields(runs) if field.short and field.key != "seed" and not is_seed(field.name)
     ]
     groups: dict[tuple[Value, ...], list[RunState]] = {}
     for run in runs:
         groups.setdefault(tuple((field.brief or field.get)(run) for field in fields), []).append(run)
-    joined = []
-    for group in groups.values():
-        signs = [""] if len(group) == 1 else ["┌", *"│" * (len(group) - 2), "└"]
-        joined += list(zip(group, signs, strict=True))
-    return joined
+    return groups.values()
 
 
 def _settings(runs: Sequence[RunState]) -> list[RunColumn]:

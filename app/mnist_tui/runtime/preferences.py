@@ -13,7 +13,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from mnist_tui.core.codec import from_json_value, to_json_value
+from mnist_tui.core.setting import shown
 from mnist_tui.core.spec import MAX_JOBS, SETTINGS, RunSpec
+from mnist_tui.core.view import View, as_name
 from mnist_tui.environment import read_text
 from mnist_tui.errors import MnistTuiError, UsageError
 from mnist_tui.report.chartview import ChartView, Dots, Scale, Smoothing, XAxis
@@ -45,6 +48,7 @@ class Preferences:
         on_hangup: What happens to a run when the terminal closes: `stop`, or `detach` to continue in another process.
         jobs: Parallel runs.
         keys: Custom keys by action; several are separated by commas.
+        views: Views of the runs, by name.
     """
 
     theme: str = THEME
@@ -54,6 +58,7 @@ class Preferences:
     on_hangup: str = "stop"
     jobs: int = 1
     keys: Mapping[str, str] = field(default_factory=dict)
+    views: Mapping[str, View] = field(default_factory=dict)
 
 
 def usual_dots() -> Dots:
@@ -101,7 +106,19 @@ def load(home: Path) -> tuple[Preferences, list[str]]:
         problems.append(f"{FILE}: jobs must be a whole number from 1 to {MAX_JOBS}.")
         jobs = known.jobs
     keys = {str(action): str(key) for action, key in table["keys"].items()}
-    return Preferences(str(theme), look, spec, bool(bell), hangup, jobs, keys), problems
+    views = _views(table["views"], problems)
+    return Preferences(str(theme), look, spec, bool(bell), hangup, jobs, keys, views), problems
+
+
+def _views(table: Mapping[str, Any], problems: list[str]) -> dict[str, View]:
+    """Return the views that can be used."""
+    views = {}
+    for name, record in table.items():
+        try:
+            views[as_name(name)] = from_json_value(View, record)
+        except (ValueError, UsageError) as error:
+            problems.append(f"{FILE}: the view {shown(name)} cannot be used: {error}.")
+    return views
 
 
 def save(home: Path, preferences: Preferences) -> None:
@@ -141,11 +158,14 @@ def save(home: Path, preferences: Preferences) -> None:
     for name, entries in values.items():
         if not isinstance(document.get(name), Mapping):
             document[name] = tomlkit.table()
-        if name == "next_run" and spec.patience is None:
-            document[name].pop("patience", None)
+        if name == "next_run":
+            for key in _SPEC:
+                if getattr(spec, key) is None:
+                    document[name].pop(key, None)
         for key, value in entries.items():
             if document[name].get(key) != value:
                 document[name][key] = value
+    _put_views(document, preferences.views)
     new = tomlkit.dumps(document)
     if new != text or not path.exists():
         write_atomically(path, new, force=True)
@@ -153,9 +173,22 @@ def save(home: Path, preferences: Preferences) -> None:
             path.chmod(0o600)
 
 
+def _put_views(document: Any, views: Mapping[str, View]) -> None:
+    """Write the views that have changed, and remove those that are gone."""
+    known = document.get("views", {})
+    wanted = {name: {key: part for key, part in to_json_value(view).items() if part} for name, view in views.items()}
+    if wanted == (known.unwrap() if hasattr(known, "unwrap") else known):
+        return
+    document.setdefault("views", {})
+    for name in [name for name in document["views"] if name not in wanted]:
+        del document["views"][name]
+    for name, parts in wanted.items():
+        document["views"][name] = parts
+
+
 def _tables(record: Mapping[str, Any], problems: list[str]) -> dict[str, Mapping[str, Any]]:
     tables: dict[str, Mapping[str, Any]] = {}
-    for name in ("look", "next_run", "program", "keys"):
+    for name in ("look", "next_run", "program", "keys", "views"):
         value = record.get(name, {})
         if not isinstance(value, Mapping):
             problems.append(f"{FILE}: [{name}] must be a table.")

@@ -41,6 +41,7 @@ from mnist_tui.tui.screens.help import HelpScreen
 from mnist_tui.tui.steering import Steering
 from mnist_tui.tui.tabs import GROUP_OF, TABS_OF, places
 from mnist_tui.tui.themes import legible_variables
+from mnist_tui.tui.viewing import Viewing
 from mnist_tui.tui.watching import Watching
 from mnist_tui.tui.widgets.draw import DrawView
 from mnist_tui.tui.widgets.keys import KeyBar
@@ -92,7 +93,15 @@ class MnistTuiApp(App[None]):
         self.remembering = Remembering(self, self, self.work)
         self.looking = Looking(self, self, self.work, self.painter)
         collection = Collection(self.work, self, lambda: self.painter.runs, self.copy_to_clipboard)
-        self._parts = self.looking, self.leaving, Steering(self.work, self), Queueing(self.work, self), collection
+        viewing = Viewing(self.work, self, lambda: self.painter.runs)
+        self._parts = (
+            self.looking,
+            self.leaving,
+            Steering(self.work, self),
+            Queueing(self.work, self),
+            collection,
+            viewing,
+        )
         """Objects that provide actions, in addition to the app itself."""
         self.watching = Watching(
             self, self.work, self.painter, self.leaving, self.looking, self.insight, collection, backends.warm_up
@@ -274,7 +283,7 @@ class MnistTuiApp(App[None]):
 
     @on(DataTable.RowSelected, "#runs")
     def _open_chosen(self, event: DataTable.RowSelected) -> None:
-        if event.row_key.value is not None:
+        if event.row_key.value is not None and not self.painter.runs.fold(event.row_key.value):
             self.looking.open(event.row_key.value)
 
     @on(PlotView.Pointed)

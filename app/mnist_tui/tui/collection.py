@@ -63,13 +63,6 @@ class Collection:
         view.screen.minimize()
         view.open_filter()
 
-    def action_group(self) -> None:
-        """Group runs with equal settings, or sort them by time."""
-        view = self._view()
-        view.is_grouped = not view.is_grouped
-        self._ui.redraw()
-        self._ui.tell("Runs that differ only in their seed are grouped." if view.is_grouped else "Newest run first.")
-
     def action_compare(self) -> None:
         """Show the marked runs side by side."""
         self._compare(self._view().marked, "Mark at least two runs with Space; the first one is the baseline.")

@@ -80,6 +80,8 @@ _OF_TAB: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
         ("next_chart",),
         ("export",),
         ("report",),
+        ("plot",),
+        ("view",),
         ("group",),
         ("retry",),
     ),

@@ -57,7 +57,7 @@ class Remembering:
         """Save changed preferences, unless the file has errors: then leave it untouched."""
         work = self._work
         now = replace(work.preferences, theme=self._app.theme, look=work.charts.look.whole(), spec=work.spec)
-        now = replace(now, jobs=work.session.jobs)
+        now = replace(now, jobs=work.session.jobs, views=work.views)
         if now == work.preferences:
             return
         work.preferences = now

@@ -21,6 +21,8 @@ TABS_OF: Final = {
             "remove",
             "filter",
             "group",
+            "view",
+            "plot",
             "label",
             "compare",
             "undelete",

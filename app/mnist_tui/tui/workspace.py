@@ -39,6 +39,7 @@ class Workspace:
 
     Attributes:
         spec: The settings of the next run.
+        views: Views of the runs, by name.
         shows_past: Show the newest past run if this session has none.
     """
 
@@ -53,6 +54,7 @@ class Workspace:
         self.home, self._report = home, report
         self.preferences, self.complaints = preferences.load(home)
         self.spec = spec or self.preferences.spec
+        self.views = self.preferences.views
         self.session = TrainingSession(backends.engine, home, backends.workers, backends.cluster)
         self.state = SessionState()
         self.remote_runs = RemoteRuns(home, self.session.id)

@@ -65,7 +65,7 @@ class DialogKeys(Static):
 class Dialog(ModalScreen[T | None]):
     """A modal box with a footer of its own; its result is `None` when it is left without an answer."""
 
-    KEYS: ClassVar[tuple[tuple[str, str], ...]] = (("Esc", "Back"),)
+    KEYS: tuple[tuple[str, str], ...] = (("Esc", "Back"),)
     """The keys it takes, and what each does."""
     DEFAULT_CSS = """
     Dialog {

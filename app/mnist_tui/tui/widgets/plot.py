@@ -187,7 +187,7 @@ def _legends(chart: Chart) -> Iterator[list[Run]]:
 def _legend(title: str, curves: tuple[Series, ...], note: str) -> list[Run]:
     runs: list[Run] = [(title, _TITLE)]
     for series in curves:
-        if series.dim:
+        if series.dim or not (series.name or series.note):
             continue
         line = 2 * _LINES[series.dashed, series.thick]
         runs += [("  ", TEXT), (" ".join(filter(None, (line, series.name, series.note))), series.ink)]

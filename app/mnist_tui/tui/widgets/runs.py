@@ -17,6 +17,7 @@ from textual.message import Message
 from textual.widgets import DataTable, Input, Static
 
 from mnist_tui.core.comparison import build_table
+from mnist_tui.core.facets import facets
 from mnist_tui.core.filtering import Test, parse_filter
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.numerals import count
@@ -26,12 +27,14 @@ from mnist_tui.core.scripttable import build_tables
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import Column, ComparisonTable, Value, format_value
 from mnist_tui.core.units import Unit
+from mnist_tui.core.view import View
 from mnist_tui.errors import UsageError
 from mnist_tui.report.chartview import ChartView
 from mnist_tui.report.curves import MARK_INKS
 from mnist_tui.report.formatting import printable, short_id, status_sign
 from mnist_tui.report.overlay import overlay_chart
-from mnist_tui.report.runlist import REQUIRED, RunColumn, arrange, grouped
+from mnist_tui.report.runlist import REQUIRED, RunColumn, RunGroup, arrange, grouped
+from mnist_tui.report.runplot import parallel_chart, scatter_chart
 from mnist_tui.tui.widgets.inks import ink, status_ink
 from mnist_tui.tui.widgets.plot import PlotView
 from mnist_tui.tui.widgets.preview import PreviewCard
@@ -84,10 +87,13 @@ class RunsView(Horizontal):
     def __init__(self) -> None:
         super().__init__(id="runs-view")
         self.marked: dict[str, int] = {}
-        self.is_grouped = False
+        self.view = View()
+        self._folded: set[str] = set()
+        self._heads: dict[str, str] = {}
         self._pane = 0
         self._rows: dict[str, tuple[object, TableRow]] = {}
         self._seen: Sequence[RunState] = ()
+        self._shown: Sequence[RunState] = ()
         self._columns: Sequence[RunColumn] = ()
         self._theme = ""
         self._fits: Test = parse_filter("")
@@ -130,8 +136,36 @@ class RunsView(Horizontal):
 
     @property
     def chosen(self) -> str | None:
-        """Id of the run under the cursor in the list of runs."""
-        return self.query_one("#comparison" if self._pane == 2 else "#runs", SortableTable).current_key
+        """Id of the run under the cursor in the list of runs; `None` above a group."""
+        key = self.query_one("#comparison" if self._pane == 2 else "#runs", SortableTable).current_key
+        return None if key in self._heads else key
+
+    def fold(self, key: str) -> bool:
+        """Hide or show the runs of a group, by the key of the row above it; return False if it is none."""
+        if key not in self._heads:
+            return False
+        self._folded ^= {self._heads[key]}
+        self.show(self._seen)
+        return True
+
+    def take(self, view: View) -> None:
+        """Show the runs in another way."""
+        self.view = view
+        self._folded.clear()
+        known = facets(self._seen)
+        sort = known.get(view.sort.removeprefix("-"))
+        self.query_one("#runs", SortableTable).sort_by("" if sort is None else sort.key, reverse=view.sort[:1] == "-")
+        field = self.query_one("#filter", Input)
+        field.value = view.filter
+        field.set_class(bool(view.filter), "-open")
+        self.show(self._seen)
+
+    @property
+    def now(self) -> View:
+        """The view as it is, with the filter and the sorting that were chosen by key or mouse."""
+        key, reverse = self.query_one("#runs", SortableTable).sorting
+        word = next((one.word for one in facets(self._seen).values() if one.key == key), "")
+        return replace(self.view, filter=self.filter, sort=f"{'-' * reverse}{word}" if word else "")
 
     @property
     def chosen_waiting(self) -> str | None:
@@ -257,14 +291,12 @@ class RunsView(Horizontal):
         self._seen = runs
         table = self.query_one("#runs", SortableTable)
         shown = [run for run in runs if self._fits(run)]
-        self._columns, self._common = arrange(shown)
+        self._shown = shown
+        known = facets(shown) if self.view.columns or self.view.group else {}
+        self._columns, self._common = arrange(shown, [known[word].key for word in self.view.columns if word in known])
         columns = self._columns
         self._counts = len(shown), len(runs)
-        ordered = grouped(shown) if self.is_grouped else [(run, "") for run in shown]
-        keys = tuple(column.column.key for column in columns)
-        table.set_rows(
-            [column.column for column in columns], [self._known_row(run, sign, columns, keys) for run, sign in ordered]
-        )
+        table.set_rows([column.column for column in columns], self._all_rows(shown, columns))
         self._tell_what_is_shown()
         several = len(self.marked) > 1
         self.set_class(several, "-several")
@@ -292,7 +324,14 @@ class RunsView(Horizontal):
         """
         beside = chosen if chosen is not None and chosen.run not in self.marked else None
         colours = {run.run: self.marked[run.run] for run in marked}
-        self.query_one("#overlay", PlotView).show(overlay_chart(marked, colours, beside, look=look, points=points))
+        match self.view.plot:
+            case "scatter":
+                chart = scatter_chart(self._shown, self.view, self.marked, self.chosen, look.dots)
+            case "parallel":
+                chart = parallel_chart(self._shown, self.view, self.marked, self.chosen, look.dots)
+            case _:
+                chart = overlay_chart(marked, colours, beside, look=look, points=points)
+        self.query_one("#overlay", PlotView).show(chart)
         self.query_one(PreviewCard).show(chosen, self._columns, self._common, insight)
 
     def _show_comparison(self, table: ComparisonTable) -> None:
@@ -313,6 +352,36 @@ class RunsView(Horizontal):
             self._rows.clear()
             self.call_later(self.show, self._seen)
         self._theme = self.app.theme
+
+    def _all_rows(self, shown: Sequence[RunState], columns: Sequence[RunColumn]) -> list[TableRow]:
+        """Return the rows of all runs, and one above each group that has a title."""
+        keys = tuple(column.column.key for column in columns)
+        self._heads = {}
+        if not self.view.group:
+            return [self._known_row(run, "", columns, keys) for run in shown]
+        rows: list[TableRow] = []
+        for number, group in enumerate(grouped(shown, self.view.group)):
+            is_folded = group.title in self._folded
+            if group.title:
+                head = self._head_row(group, number, columns, is_folded=is_folded)
+                self._heads[head.key] = group.title
+                rows.append(head)
+            if not is_folded:
+                runs = zip(group.runs, group.signs, strict=True)
+                rows += [replace(self._known_row(run, sign, columns, keys), group=number) for run, sign in runs]
+        return rows
+
+    def _head_row(self, group: RunGroup, number: int, columns: Sequence[RunColumn], *, is_folded: bool) -> TableRow:
+        cells: dict[str, Text] = {}
+        for column in columns:
+            mean = group.mean(column)
+            cells[column.column.key] = Text() if mean is None else _cell(column.column, mean)
+        cells[columns[0].column.key] = Text(printable(f"{group.title} ({len(group.runs)})"))
+        for cell in cells.values():
+            cell.stylize("bold")
+        order = dict.fromkeys((column.column.key for column in columns), None)
+        label = Text("▸" if is_folded else "▾")
+        return TableRow(f"group {number} {group.title}", label, cells, {**order}, number, is_head=True)
 
     def _known_row(self, run: RunState, sign: str, columns: Sequence[RunColumn], keys: tuple[str, ...]) -> TableRow:
         """Return the row of a run; rows of finished runs are cached."""

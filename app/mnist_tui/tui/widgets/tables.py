@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import combinations, groupby, pairwise
 from typing import Final, NamedTuple, TypeAlias
 
 from rich.segment import Segment
@@ -48,12 +48,16 @@ class TableRow:
         label: Symbol in front of the row.
         cells: Text by column key.
         order: Sort value by column key; `None` sorts last.
+        group: Rows are sorted within their groups, which keep their order.
+        is_head: The row stands above its group, however that is sorted.
     """
 
     key: str
     label: Text
     cells: dict[str, Text]
     order: dict[str, float | str | None]
+    group: int = 0
+    is_head: bool = False
 
 
 class SortableTable(DataTable[Text]):
@@ -134,6 +138,17 @@ class SortableTable(DataTable[Text]):
             return None
         return self.coordinate_to_cell_key(self.cursor_coordinate).row_key.value
 
+    @property
+    def sorting(self) -> tuple[str, bool]:
+        """The key of the column that it is sorted by, empty for none, and whether that is reversed."""
+        return self._sort or "", self._reverse
+
+    def sort_by(self, key: str, *, reverse: bool) -> None:
+        """Sort by a column, as soon as there is one with this key; an empty key restores the original order."""
+        self._sort, self._reverse = key or None, reverse
+        if not key or key in {column.key for column in self._shown}:
+            self._refill()
+
     def sort_next(self) -> None:
         """Sort by the next visible column; after the last one, restore the original order."""
         keys = [None, *(key.value for key in self.columns)]
@@ -156,12 +171,17 @@ class SortableTable(DataTable[Text]):
 
     def _in_order(self) -> list[TableRow]:
         """Return the visible rows, sorted."""
-        rows = list(self._rows)
-        if self._sort is not None:
-            sort = self._sort
-            rows = sort_rows(rows, lambda row: row.order.get(sort), reverse=self._reverse)
-        elif self._reverse:
-            rows.reverse()
+        rows, sort = list[TableRow](), self._sort
+        for _, group in groupby(self._rows, lambda row: row.group):
+            heads: list[TableRow] = []
+            others: list[TableRow] = []
+            for row in group:
+                (heads if row.is_head else others).append(row)
+            if sort is not None:
+                others = sort_rows(others, lambda row: row.order.get(sort), reverse=self._reverse)
+            elif self._reverse:
+                others.reverse()
+            rows += heads + others
         return rows[:MAX_ROWS]
 
     def _change_cells(self) -> bool:
