@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mnist_tui.core.codec import dumps
+from mnist_tui.core.codec import dumps, to_json_value
+from mnist_tui.core.conditions import DatasetInfo
 from mnist_tui.core.insight import Guess
 from mnist_tui.core.numerals import percent
 from mnist_tui.core.state import RunState
@@ -45,11 +46,7 @@ def predict(run_name: str, names: Sequence[str], *, as_json: bool) -> int:
     from mnist_tui.engine.classifier import load_classifier
 
     run, epoch, checkpoint = _newest(run_name)
-    data = run.dataset
-    if data is None or not data.side:
-        raise UsageError(
-            f"the run {run.run} was recorded by an older version, without its images' size", "Train it again"
-        )
+    data = _data_of(run)
     classify, code = load_classifier(checkpoint), 0
     with TemporaryDirectory(prefix="mnist-tui-") as folder:
         for name in names:
@@ -66,6 +63,31 @@ def predict(run_name: str, names: Sequence[str], *, as_json: bool) -> int:
                 else:
                     _tell(run, epoch, shown, classify(image.pixels), image.steps, as_json=as_json)
     return code
+
+
+def layers(name: str, *, as_json: bool) -> int:
+    """Print the layers of the network of a run."""
+    from mnist_tui.engine import layers_of
+    from mnist_tui.report.layers import print_layers
+    from mnist_tui.report.listing import Output, unfolded
+
+    run, _, checkpoint = _newest(name)
+    data = _data_of(run)
+    found = layers_of(checkpoint, data.channels, data.side)
+    if as_json:
+        for one in found:
+            print(dumps({"type": "layer", **to_json_value(one)}))
+    else:
+        print_layers(found, unfolded(Output()))
+    return 0
+
+
+def _data_of(run: RunState) -> DatasetInfo:
+    if run.dataset is None or not run.dataset.side:
+        raise UsageError(
+            f"the run {run.run} was recorded by an older version, without its images' size", "Train it again"
+        )
+    return run.dataset
 
 
 def _skip(error: DataError) -> int:

@@ -21,7 +21,7 @@ from mnist_tui.core.spec import RunSpec
 from mnist_tui.engine import run_sweep
 from mnist_tui.errors import UsageError
 from mnist_tui.store.database import Store
-from mnist_tui.using import predict, save
+from mnist_tui.using import layers, predict, save
 from tests.builders import run_events
 
 CLASSES = ("low", "middle", "high")
@@ -174,3 +174,13 @@ def test_a_file_that_exists_is_kept_unless_it_is_to_be_replaced():
     assert said.returncode == 2
     assert "already exists" in said.stderr
     assert path.read_text() == "mine"
+
+
+def test_the_layers_of_a_run_are_listed_for_people_and_programs(run, capsys):
+    assert layers("last", as_json=False) == 0
+    out = capsys.readouterr().out
+    assert "4 x 12 x 12" in out
+    assert f"{run.parameters:,}" in out
+    assert layers("last", as_json=True) == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [record["name"] for record in records] == ["conv1", "conv2", "hidden", "output", ""]

@@ -71,7 +71,7 @@ def _outlook() -> str:
 
 def _app(args: argparse.Namespace, attach: str = "") -> int:
     with nothing_to_lose():
-        from mnist_tui.engine import load_classifier, run_sweep, warm_up
+        from mnist_tui.engine import layers_of, load_classifier, run_sweep, warm_up
         from mnist_tui.launch import launch
         from mnist_tui.runtime.backends import Backends
         from mnist_tui.runtime.finder import Finding
@@ -92,7 +92,7 @@ def _app(args: argparse.Namespace, attach: str = "") -> int:
     # With a cluster, PyTorch is loaded there.
     warm = warm_up if cluster is None else cluster.start
     with nullcontext() if cluster is None else closing(cluster):
-        backends = Backends(run_sweep, load_classifier, warm, workers, cluster, detach, Finding, _outlook)
+        backends = Backends(run_sweep, load_classifier, warm, workers, cluster, detach, layers_of, Finding, _outlook)
         return launch(backends, _app_spec(args, place), place, attach)
 
 
@@ -221,6 +221,13 @@ def _predict(args: argparse.Namespace) -> int:
     return predict(args.run, args.images, as_json=args.json)
 
 
+def _layers(args: argparse.Namespace) -> int:
+    from mnist_tui.using import layers
+
+    allow_model(args.model)
+    return layers(args.run, as_json=args.json)
+
+
 def _bench(args: argparse.Namespace) -> int:
     from mnist_tui.bench import PARTS, Options, bench
 
@@ -272,6 +279,7 @@ _COMMANDS: Final = {
     "export": past.export_command,
     "save": _save,
     "predict": _predict,
+    "layers": _layers,
     "data": _data,
     "bench": _bench,
     "completion": _completion,

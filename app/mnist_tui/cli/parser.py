@@ -257,6 +257,11 @@ def build_parser() -> argparse.ArgumentParser:
     _add_model(predict)
     predict.add_argument("--json", action="store_true", help="one JSON object per image, each on a line")
 
+    layers = commands.add_parser("layers", help="show the layers of a run's network")
+    layers.add_argument("run", metavar="RUN", help=_RUN)
+    _add_model(layers)
+    layers.add_argument("--json", action="store_true", help="one JSON object per layer, each on a line")
+
     data = commands.add_parser("data", help="a dataset on this machine: status, fetch, verify")
     data.add_argument("what", choices=("status", "fetch", "verify"))
     data.add_argument(

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import Event, Preparing
 from mnist_tui.core.insight import Classifier
+from mnist_tui.core.layers import Layer
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
 
@@ -19,6 +20,13 @@ def load_classifier(checkpoint: bytes) -> Classifier:
     from mnist_tui.engine import classifier
 
     return classifier.load_classifier(checkpoint)
+
+
+def layers_of(checkpoint: bytes, channels: int, side: int) -> tuple[Layer, ...]:
+    """Return the layers of a checkpoint's network; see `mnist_tui.engine.layers.layers_of`. Loads PyTorch."""
+    from mnist_tui.engine import layers
+
+    return layers.layers_of(checkpoint, channels, side)
 
 
 def warm_up() -> None:

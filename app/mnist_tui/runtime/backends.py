@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mnist_tui.core.layers import Layer
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.runtime.classifier import Load
 from mnist_tui.runtime.finder import Finding
@@ -24,6 +25,8 @@ class Backends:
         workers: Trains several runs in parallel; `None` if that is not possible.
         cluster: The cluster that workers run on; `None` for this machine. On a cluster, workers train every run.
         detach: Hands a queue to a detached process, in a separate thread; `None` if that is not possible.
+        layers: Returns the layers of a network from a checkpoint, channels and side of its images, in a separate
+            thread; `None` if there are none.
         find_rate: Starts to look for a learning rate, in another process; `None` if that is not possible.
         data: Says which data the first run will have; `None` if that goes without saying.
     """
@@ -34,5 +37,6 @@ class Backends:
     workers: Workers | None = None
     cluster: Cluster | None = None
     detach: Detach | None = None
+    layers: Callable[[bytes, int, int], tuple[Layer, ...]] | None = None
     find_rate: Callable[[RunSpec], Finding] | None = None
     data: Callable[[], str] | None = None

@@ -171,6 +171,14 @@ COMMANDS: Final = (
     Command("tab('features')", "4", "4", "Features", "Show where the images lie in the network's bottleneck.", _VIEW),
     Command("tab('draw')", "5", "5", "Draw", "Draw a digit and see what the network makes of it.", _VIEW),
     Command(
+        "layers",
+        "I",
+        "I",
+        "Layers",
+        "Show the layers of the run's network: output, parameters, share of the time.",
+        _VIEW,
+    ),
+    Command(
         "next_run(1)",
         "right_parenthesis",
         ")",

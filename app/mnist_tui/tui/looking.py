@@ -9,7 +9,9 @@ from textual.app import App
 from textual.widget import Widget
 from textual.widgets import DataTable, TabbedContent
 
+from mnist_tui.core.layers import Layer
 from mnist_tui.tui.painter import Painter
+from mnist_tui.tui.screens.layers import LayersScreen
 from mnist_tui.tui.screens.log import LogScreen
 from mnist_tui.tui.tabs import TABS_OF, why_hidden
 from mnist_tui.tui.themes import THEMES
@@ -110,6 +112,21 @@ class Looking:
 
     def _leave_settings(self) -> None:
         self._app.screen.set_focus(self._focused_before or self._app.query_one(_MAIN[self._ui.tab]))
+
+    def action_layers(self) -> None:
+        """Show the layers of the network of the run in sight."""
+        run = self._work.shown if self._ui.tab != "runs-pane" else self._work.known(self._ui.in_sight)
+        if run is None:
+            self._ui.tell("There is no run to look into yet.")
+            return
+
+        def show(found: tuple[Layer, ...] | str) -> None:
+            if isinstance(found, str):
+                self._ui.tell(found)
+            else:
+                self._ui.ask(LayersScreen(run.title, found), lambda _: None)
+
+        self._ui.beside(self._work.layers(run), show)
 
     def action_next_chart(self) -> None:
         """Show the tab's next pane."""

@@ -10,6 +10,7 @@ from typing import TypeVar
 from mnist_tui.core.estimate import machine_factor, run_s
 from mnist_tui.core.events import Preparing, Status
 from mnist_tui.core.insight import Insight
+from mnist_tui.core.layers import Layer
 from mnist_tui.core.orders import Steering, Wishes
 from mnist_tui.core.points import PointSeries
 from mnist_tui.core.spec import FALLBACK_SPEC, RunSpec
@@ -65,7 +66,7 @@ class Workspace:
         self.shows_past = False
         self._factor: float | None = None
         self._tell_data = backends.data
-        self.find_rate = backends.find_rate
+        self.find_rate, self._look_into = backends.find_rate, backends.layers
 
     def attempt(self, action: Callable[[], T]) -> T | None:
         """Call `action` and return its result; on an error, report it and return `None`."""
@@ -166,6 +167,26 @@ class Workspace:
         known = [(name, slot) for name, slot in slots.items() if self.library.knows(name)]
         found = {slot: run for name, slot in known if (run := self.with_epochs(name)) is not None}
         return dict(sorted(found.items()))
+
+    def layers(self, run: RunState) -> Callable[[], tuple[Layer, ...] | str]:
+        """Return a function for another thread: it returns the layers of a run's network, or why there are none."""
+
+        def look() -> tuple[Layer, ...] | str:
+            if run.network is None:
+                return "This run belongs to a script, which has its network."
+            if self._look_into is None:
+                return "Only real training has a network to look into, and these numbers are scripted."
+            if run.dataset is None or not run.dataset.side:
+                return "This run was recorded by an older version, without its images' size."
+            try:
+                newest = self.library.newest_checkpoint(run.run, "")
+                if newest is None:
+                    return "This run has no checkpoint yet. Wait for the end of its first epoch."
+                return self._look_into(newest[2], run.dataset.channels, run.dataset.side)
+            except MnistTuiError as error:
+                return str(error)
+
+        return look
 
     # Estimates ------------------------------------------------------------------------------------
 
