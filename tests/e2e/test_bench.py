@@ -30,6 +30,7 @@ SCREEN = {
 CHARTS = {"charts_20_epochs_s", "charts_2000_epochs_s", "charts_ratio"}
 ANYWHERE = {"jobs_1_runs_per_h", "jobs_2_runs_per_h", "jobs_ratio", "hand_over_s", "event_to_attached_s"}
 BUSY = {"busy_events_per_s", "busy_key_to_paint_s", "busy_key_to_paint_p95_s"}
+MODEL = {"model_engine_epoch_s", "model_plain_epoch_s", "model_to_plain_ratio"}
 COMMANDS = {"help_s", "read_1000_runs_s", "runs_json_s"}
 
 
@@ -48,7 +49,7 @@ def swept(places, tmp_path):
     [
         ("plain,engine,headless,app", TRAINING),
         ("screen", SCREEN),
-        ("charts commands busy", CHARTS | COMMANDS | BUSY),
+        ("charts commands busy model", CHARTS | COMMANDS | BUSY | MODEL),
         ("anywhere", ANYWHERE),
     ],
 )

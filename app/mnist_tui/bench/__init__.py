@@ -19,6 +19,7 @@ from mnist_tui.bench.anywhere import measure_anywhere
 from mnist_tui.bench.api import measure_api
 from mnist_tui.bench.busy import measure_busy
 from mnist_tui.bench.measurement import Measurement
+from mnist_tui.bench.model import measure_model
 from mnist_tui.bench.report import print_report, write_json
 from mnist_tui.bench.screen import measure_charts, measure_commands, measure_screen
 from mnist_tui.bench.training import TRAINING_PARTS, ask_child, measure_training
@@ -26,7 +27,7 @@ from mnist_tui.core.spec import RunSpec
 from mnist_tui.errors import UsageError
 from mnist_tui.report.listing import unfolded
 
-PARTS: Final = (*TRAINING_PARTS, "screen", "charts", "commands", "anywhere", "busy", "api")
+PARTS: Final = (*TRAINING_PARTS, "model", "screen", "charts", "commands", "anywhere", "busy", "api")
 MAX_REPEATS: Final = 1000
 
 
@@ -99,7 +100,7 @@ def _ending_on_sigterm() -> Iterator[None]:
 
 
 def _machine(options: Options) -> dict[str, Any]:
-    trains = any(part in options.parts for part in (*TRAINING_PARTS, "screen", "anywhere"))
+    trains = any(part in options.parts for part in (*TRAINING_PARTS, "model", "screen", "anywhere"))
     dataset = options.spec.dataset if trains else None
     request = {"dataset": dataset, "device": options.spec.device, "threads": options.spec.threads}
     return ask_child("this machine", part="describe", **request)[0]
@@ -113,6 +114,8 @@ def _measure(options: Options, machine: dict[str, Any], say: Callable[[str], Non
     training = tuple(part for part in TRAINING_PARTS if part in options.parts)
     if training:
         yield from measure_training(training, options.features, options.repeats, spec, machine["dataset"], say)
+    if "model" in options.parts:
+        yield from measure_model(options.repeats, spec, say)
     if "screen" in options.parts:
         yield from measure_screen(options.repeats, spec, say)
     if "anywhere" in options.parts:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import torch
 
+from mnist_tui.bench.model import train_in_turns
 from mnist_tui.bench.processes import seconds_between
 from mnist_tui.bench.training import way_of
 from mnist_tui.core.codec import from_json_value
@@ -155,6 +156,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
             return plain(spec, **request)
         case "engine":
             return engine(spec)
+        case "model":
+            return train_in_turns(spec, **request)
         case _:
             return {
                 "plain_loading_ms": plain_loading_ms(spec, **request),

@@ -287,7 +287,7 @@ def build_parser() -> argparse.ArgumentParser:
     bench.add_argument(
         "--only",
         metavar="PART,PART",
-        help="of plain, engine, headless, app, screen, charts, commands, anywhere, busy, api (default: all)",
+        help="of plain, engine, headless, app, model, screen, charts, commands, anywhere, busy, api (default: all)",
     )
     bench.add_argument("--json", action="store_true", help="one JSON object per measurement, each on a line")
 

@@ -17,8 +17,8 @@ NUMBERS: Final = 3
 """The columns from this one on are numbers."""
 REST: Final = "everything else"
 EXPLAINED: Final = (
-    "Output: for one image. Time: share of a forward pass of 64 images by PyTorch on this CPU. Everything else: what is "
-    "no layer of its own, such as functions for activations and pooling."
+    "Output: for one image. Time: share of a forward pass of 64 images by PyTorch on this CPU. "
+    "Everything else: what is no layer of its own, such as functions for activations and pooling."
 )
 
 
