@@ -1,6 +1,7 @@
 """The Draw tab: what is drawn, with mouse or keys, is shown to the network of the run."""
 
 import pytest
+from PIL import Image, ImageDraw
 
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.demo import run_sweep
@@ -139,3 +140,29 @@ async def test_what_is_drawn_stays_through_tabs_and_sizes(make_app):
             assert app.query_one(GuessCard).region.height == 12
         assert best_on(app) == "1"
         assert not app.query_one(DrawView).query_one(PadView).drawing.is_empty
+
+
+async def test_an_image_file_is_framed_classified_and_gives_way_to_a_stroke(make_app, tmp_path):
+    image = Image.new("L", (60, 60), 255)
+    ImageDraw.Draw(image).line([(30, 8), (30, 52)], fill=0, width=5)
+    image.save(tmp_path / "one.png")
+    app = make_app(insights=True)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await trained(pilot)
+        await pilot.press("O", *"nowhere.png", "enter")
+        await settle(pilot)
+        assert "nowhere.png does not exist" in screen_text(app)
+        app.screen.query_one("Input").value = str(tmp_path / "on")
+        await until(pilot, lambda: app.screen.query_one("Input")._suggestion.endswith("one.png"))
+        await pilot.press("end", "right", "enter")
+        await answered(pilot)
+        assert "one.png" in screen_text(app)
+        assert "inverted, since the ink is dark" in screen_text(app)
+        assert best_on(app) == "1"
+        await pilot.press("space", "down", "space")
+        await answered(pilot)
+        assert app.query_one(PadView).picture is None
+        assert "one.png" not in app.query_one(PadView).border_title
+        await pilot.press("O")
+        await settle(pilot)
+        assert app.screen.query_one("Input").value == str(tmp_path / "one.png"), "the last path is there again"

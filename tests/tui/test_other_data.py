@@ -4,6 +4,8 @@ import re
 
 import numpy as np
 import pytest
+from PIL import Image
+from textual.widgets import Input
 
 from mnist_tui.core.control import RunControl
 from mnist_tui.core.queue import enqueue
@@ -15,7 +17,8 @@ from mnist_tui.store.database import Store
 from mnist_tui.tui.app import MnistTuiApp
 from mnist_tui.tui.widgets.digits import DigitsView
 from mnist_tui.tui.widgets.errors import MatrixView
-from tests.tui.helpers import screen_text, settle
+from mnist_tui.tui.widgets.pad import PadView
+from tests.tui.helpers import screen_text, settle, until
 
 NET = """
 from torch import nn
@@ -110,10 +113,40 @@ async def test_nothing_is_drawn_for_images_that_nobody_draws(make_app, home, tmp
     async with app.run_test(size=(120, 40)) as pilot:
         await opened(pilot, "1")
         assert "8x8 colour" in screen_text(app)
-        assert "5 Draw" not in screen_text(app)
-        await pilot.press("5")
+        await pilot.press("5", "space", "right", "space")
         await settle(pilot)
-        assert "Nobody can draw what this run was trained on (red)" in screen_text(app)
+        assert app.query_one(PadView).is_empty
+        assert "Press O to open an image." in screen_text(app)
+        assert "Draw a" not in screen_text(app)
+
+
+async def test_a_colour_image_is_opened_shown_in_colour_and_classified(home, tmp_path):
+    trained(home, tmp_path / "red.npz", NAMES, colour=True)
+    Image.new("RGB", (40, 30), (170, 0, 0)).save(tmp_path / "photo [1].png")
+    (tmp_path / "text.png").write_text("no image")
+    app = MnistTuiApp(Backends(run_sweep, load_classifier), home)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, "5")
+        await pilot.press("O")
+        await settle(pilot)
+        app.screen.query_one(Input).value = str(tmp_path / "text.png")
+        await pilot.press("enter")
+        await settle(pilot)
+        assert "is not an image" in screen_text(app)
+        app.screen.query_one(Input).value = str(tmp_path / "photo [1].png")
+        await pilot.press("enter")
+        await until(pilot, lambda: "★" in screen_text(app))
+        text = screen_text(app)
+        assert "photo [1].png" in text
+        assert "cut to a square, resized to 8x8" in text
+        strip = app.query_one(PadView).render_line(1)
+        colours = {str(segment.style.color) for segment in strip if segment.text[:1] == "▀" and segment.style}
+        assert len(colours) == 1
+        assert "aa0000" in colours.pop()
+        await pilot.press("delete")
+        await settle(pilot)
+        assert app.query_one(PadView).is_empty
+        assert "★" not in screen_text(app)
 
 
 async def test_the_form_takes_the_users_own_data_and_refuses_what_is_none(make_app, home, tmp_path):

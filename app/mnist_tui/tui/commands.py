@@ -285,6 +285,15 @@ COMMANDS: Final = (
         short="Matrix",
     ),
     Command(
+        "open_image",
+        "O",
+        "O",
+        "Open an image…",
+        "Draw: open an image file, brought into the form of the run's images, and see what the network makes of it.",
+        LEARNED,
+        short="Open image",
+    ),
+    Command(
         "mark", "space", "Space", "Mark", "Mark a run: marked runs share the chart and are the ones exported.", RUNS
     ),
     Command("open", "enter", "Enter", "Open", "Open the run under the cursor in the Live tab; Esc goes back.", RUNS),

@@ -87,7 +87,7 @@ _OF_TAB: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     ),
     "errors": (("matrix_view",), _FILM, ("film",), ("next_chart",), ("zoom",)),
     "features": (_FILM, ("film",), ("next_chart",), ("zoom",)),
-    "draw": (("next_chart",),),
+    "draw": (("next_chart",), ("open_image",)),
 }
 _QUEUE: Final = (("remove",), ("advance(-1)",), ("advance(1)",))
 

@@ -10,7 +10,6 @@ from typing import Any, Final, TypeAlias
 from textual.app import App
 
 from mnist_tui.core.conditions import DatasetInfo
-from mnist_tui.core.drawing import Drawing
 from mnist_tui.core.state import RunState
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.runtime.classifier import DrawingClassifier, Load
@@ -114,24 +113,24 @@ class InsightTabs:
             return
         self._asked_at = time.monotonic()
         self._asks = False
-        drawing, data = self._app.query_one(PadView).drawing, run.dataset
+        pad, data = self._app.query_one(PadView), run.dataset
         view = self._app.query_one(DrawView)
-        if drawing.is_empty:
+        if pad.is_empty:
             view.tell(None)
-        elif self._classifier is None or data is None or not data.side or not data.framing:
-            view.tell(None, "This run's network cannot classify drawings.")
+        elif self._classifier is None or data is None or not data.side:
+            view.tell(None, "This run's network cannot classify images.")
+        elif pad.picture is not None and len(pad.picture.pixels) != data.channels * data.side**2:
+            view.tell(None, "This run has images of another form. Open the file again with O.")
         else:
             self._is_asking = True
-            question = partial(self._answer, view, self._classifier, run.run, drawing.copy(), data)
-            self._app.run_worker(question, thread=True)
+            self._app.run_worker(
+                partial(self._answer, view, self._classifier, run.run, _image_of(pad, data)), thread=True
+            )
 
-    def _answer(
-        self, view: DrawView, classifier: DrawingClassifier, run: str, drawing: Drawing, data: DatasetInfo
-    ) -> None:
+    def _answer(self, view: DrawView, classifier: DrawingClassifier, run: str, image: Callable[[], bytes]) -> None:
         answer = None
         try:
-            image = drawing.framed(data.side, data.framing)
-            answer, why = classifier.ask(run, image), "This run has no checkpoint yet."
+            answer, why = classifier.ask(run, image()), "This run has no checkpoint yet."
         except MnistTuiError as error:
             why = str(error)
         except Exception as error:  # noqa: BLE001 - a drawing must not crash training
@@ -142,5 +141,13 @@ class InsightTabs:
     def take_answer(self, answered: DrawView.Answered) -> None:
         """Show the prediction, unless the drawing has been cleared."""
         self._is_asking = False
-        if not self._app.query_one(PadView).drawing.is_empty:
+        if not self._app.query_one(PadView).is_empty:
             self._app.query_one(DrawView).tell(answered.answer, answered.why)
+
+
+def _image_of(pad: PadView, data: DatasetInfo) -> Callable[[], bytes]:
+    """Return a function for another thread: it returns what is on the pad in the form of the data."""
+    if pad.picture is not None:
+        pixels = pad.picture.pixels
+        return lambda: pixels
+    return partial(pad.drawing.copy().framed, data.side, data.framing)

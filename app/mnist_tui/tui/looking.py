@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from textual.app import App
 from textual.widget import Widget
@@ -11,6 +12,7 @@ from textual.widgets import DataTable, TabbedContent
 
 from mnist_tui.core.layers import Layer
 from mnist_tui.tui.painter import Painter
+from mnist_tui.tui.screens.image import ImageScreen
 from mnist_tui.tui.screens.layers import LayersScreen
 from mnist_tui.tui.screens.log import LogScreen
 from mnist_tui.tui.tabs import TABS_OF, why_hidden
@@ -23,12 +25,15 @@ from mnist_tui.tui.widgets.errors import ErrorsView, MatrixView
 from mnist_tui.tui.widgets.features import FeaturesView, MapView
 from mnist_tui.tui.widgets.live import LiveView
 from mnist_tui.tui.widgets.notices import Notices
-from mnist_tui.tui.widgets.pad import PadView
+from mnist_tui.tui.widgets.pad import PadView, Picture
 from mnist_tui.tui.widgets.plot import PlotView
 from mnist_tui.tui.widgets.runs import RunsView
 from mnist_tui.tui.widgets.settings import SettingsBar
 from mnist_tui.tui.widgets.tables import SortableTable
 from mnist_tui.tui.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mnist_tui.data.framing import Framed
 
 FILM_S: Final = 0.5
 """Seconds per epoch when playing the epochs."""
@@ -55,6 +60,7 @@ class Looking:
         self._app, self._ui, self._work, self._painter = app, ui, work, painter
         self._focused_before: Widget | None = None
         self._turned_at = 0.0
+        self._image = ""
 
     # Tabs and panes -------------------------------------------------------------------------------
 
@@ -112,6 +118,27 @@ class Looking:
 
     def _leave_settings(self) -> None:
         self._app.screen.set_focus(self._focused_before or self._app.query_one(_MAIN[self._ui.tab]))
+
+    def action_open_image(self) -> None:
+        """Classify an image file."""
+        run = self._work.shown
+        if run is None or run.dataset is None or not run.dataset.side:
+            self._ui.tell("There is no network to show an image to yet.")
+            return
+        # It needs NumPy and Pillow, for which the first frame must not wait.
+        from mnist_tui.data.framing import framed
+
+        data = run.dataset
+
+        def show(answer: tuple[Path, Framed] | None) -> None:
+            if answer is None:
+                return
+            path, image = answer
+            self._image = str(path)
+            self._app.query_one(PadView).show_picture(Picture(path.name, image.pixels, data.side))
+            self._ui.tell(f"{path.name}: {', '.join(image.steps) or 'taken as it is'}.", long=True)
+
+        self._ui.ask(ImageScreen(lambda path: framed(path, data), self._image), show)
 
     def action_layers(self) -> None:
         """Show the layers of the network of the run in sight."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from mnist_tui.core.state import RunState
-from mnist_tui.report.formatting import printable
 from mnist_tui.tui.command import Command
 from mnist_tui.tui.commands import LEARNED, RUNS
 
@@ -34,6 +33,7 @@ TABS_OF: Final = {
     **dict.fromkeys(("scale", "x_axis", "smooth"), ("live", "runs-pane")),
     **dict.fromkeys(("epoch", "film"), ("errors", "features")),
     "matrix_view": ("errors",),
+    "open_image": ("draw",),
 }
 """Tabs in which an action works, by name; actions not listed work in all tabs."""
 SOMETIMES: Final = ("errors", "features", "draw")
@@ -55,8 +55,6 @@ def why_hidden(tab: str, run: RunState | None) -> str:
         return ""
     if run.network is None and (tab in ("features", "draw") or (tab == "errors" and run.dataset is None)):
         return "This tab shows what the built-in network learned; this run belongs to a script."
-    if tab == "draw" and run.dataset is not None and not run.dataset.framing:
-        return f"Nobody can draw what this run was trained on ({printable(run.dataset.label)})."
     return ""
 
 

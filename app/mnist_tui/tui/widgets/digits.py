@@ -176,7 +176,7 @@ class DigitsView(Widget, can_focus=True):
     def _pixels(self, row: Sequence[tuple[Pixel, Pixel]]) -> list[Segment]:
         self._styles = self._styles or shades_of(self)
         inks = self._styles if self._is_ink else {}
-        return [Segment("▀", inks.get(pair) or _in_colour(*pair)) for pair in row]
+        return [Segment("▀", inks.get(pair) or in_colour(*pair)) for pair in row]
 
 
 def shades_of(widget: Widget) -> dict[tuple[Pixel, Pixel], Style]:
@@ -187,7 +187,7 @@ def shades_of(widget: Widget) -> dict[tuple[Pixel, Pixel], Style]:
 
 
 @lru_cache(maxsize=4_096)
-def _in_colour(upper: Pixel, lower: Pixel) -> Style:
+def in_colour(upper: Pixel, lower: Pixel) -> Style:
     """Return the style of a pair of pixels in colours of their own, which no theme changes."""
     # A single shade of grey stands for all three primary colours.
     colours = [[255 * level // (LEVELS - 1) for level in (pixel * 3)[:3]] for pixel in (upper, lower)]

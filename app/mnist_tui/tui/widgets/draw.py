@@ -114,7 +114,11 @@ class DrawView(Container):
     def _refresh_answer(self) -> None:
         run = self._scene.run
         names = self._scene.names if self._scene.insight is not None else _names(run)
-        hint = "No run yet. Press r to start one." if run is None else f"Draw {_drawable(names)}."
+        can_draw = run is None or run.dataset is None or bool(run.dataset.framing)
+        self.query_one(PadView).take_strokes(takes=can_draw)
+        opens = "Press O to open an image."
+        hint = f"Draw {_drawable(names)}. {opens}" if can_draw else opens
+        hint = "No run yet. Press r to start one." if run is None else hint
         self.query_one(GuessCard).show(run, names, self._answer, printable(self._why) or hint)
         self.query_one("#draw-map", MapView).mark(self._answer.guess.values if self._answer is not None else ())
 

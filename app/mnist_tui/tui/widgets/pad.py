@@ -9,6 +9,7 @@ from typing import ClassVar, Final
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.events import MouseDown, MouseMove, MouseUp
 from textual.geometry import Offset, Region
 from textual.message import Message
@@ -16,15 +17,31 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from mnist_tui.core.drawing import PEN, Canvas, Drawing, Point
-from mnist_tui.report.digits import LEVELS, Pixel
-from mnist_tui.tui.widgets.digits import shades_of
+from mnist_tui.report.digits import LEVELS, Pixel, half_blocks
+from mnist_tui.report.formatting import printable
+from mnist_tui.tui.widgets.digits import in_colour, shades_of
 
 STEP: Final = 1 / 28
 """How far one key press moves the pen."""
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image from a file, in the form of a run's images.
+
+    Attributes:
+        name: Name of the file.
+        pixels: Row by row: side x side grey values, or three times as many of red, green and blue.
+        side: Width and height.
+    """
+
+    name: str
+    pixels: bytes
+    side: int
+
+
 class PadView(Widget, can_focus=True):
-    """The drawing pad: square, with two pixels per cell."""
+    """The drawing pad: square, with two pixels per cell. It also shows an image from a file, until it is cleared."""
 
     ALLOW_MAXIMIZE = True
 
@@ -51,11 +68,32 @@ class PadView(Widget, can_focus=True):
     def __init__(self) -> None:
         super().__init__(id="pad")
         self.drawing = Drawing()
+        self.picture: Picture | None = None
+        self.takes_strokes = True
         self.is_down = False
         self._pen: Point = (0.5, 0.5)
         self._drags = False
         self._canvas = Canvas(1)
         self._styles: dict[tuple[Pixel, Pixel], Style] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        """True if there is neither a stroke nor a picture."""
+        return self.drawing.is_empty and self.picture is None
+
+    def show_picture(self, picture: Picture | None) -> None:
+        """Show an image instead of a drawing; `None` removes it."""
+        self.drawing.clear()
+        self.is_down = False
+        self.picture = picture
+        self._redraw()
+        self.post_message(self.Changed())
+
+    def take_strokes(self, *, takes: bool) -> None:
+        """Let people draw, or only open images."""
+        if takes != self.takes_strokes:
+            self.takes_strokes = takes
+            self._tell()
 
     @property
     def side(self) -> int:
@@ -84,9 +122,14 @@ class PadView(Widget, can_focus=True):
         self.refresh()
 
     def _tell(self) -> None:
-        self.border_title = "Draw: mouse, or Space and arrows" if self.size.width >= 36 else "Draw"
+        draw = "Draw: mouse, or Space and arrows" if self.size.width >= 36 else "Draw"
+        title = draw if self.takes_strokes else "Image"
+        # Not as text: the name of a file may contain what Textual takes for markup.
+        self.border_title = Content(printable(self.picture.name)) if self.picture is not None else title
         pen = "pen down" if self.is_down else "Space: pen"
         texts = (f"{pen}  Backspace: undo  Del: clear", f"{pen}  Del: clear", pen)
+        if self.picture is not None or not self.takes_strokes:
+            texts = ("O: open an image  Del: clear", "O: open  Del: clear", "O: open")
         self.border_subtitle = next((text for text in texts if len(text) <= self.size.width - 2), "")
 
     # With the mouse -------------------------------------------------------------------------------
@@ -100,7 +143,7 @@ class PadView(Widget, can_focus=True):
     def on_mouse_down(self, event: MouseDown) -> None:
         """Start a stroke."""
         offset = event.get_content_offset(self)
-        if offset is None or event.button != 1:
+        if offset is None or event.button != 1 or not self.takes_strokes:
             return
         self.capture_mouse()
         self._drags, self.is_down = True, False
@@ -128,6 +171,8 @@ class PadView(Widget, can_focus=True):
 
     def action_pen(self) -> None:
         """Put the pen down, or lift it."""
+        if not self.takes_strokes:
+            return
         self.is_down = not self.is_down
         if self.is_down:
             self._begin(self._pen)
@@ -136,6 +181,9 @@ class PadView(Widget, can_focus=True):
 
     def action_undo(self) -> None:
         """Undo the last stroke."""
+        if self.picture is not None:
+            self.show_picture(None)
+            return
         self.is_down = False
         self.drawing.undo()
         self._redraw()
@@ -143,12 +191,12 @@ class PadView(Widget, can_focus=True):
 
     def action_clear(self) -> None:
         """Clear the drawing."""
-        self.is_down = False
-        self.drawing.clear()
-        self._redraw()
-        self.post_message(self.Changed())
+        self.show_picture(None)
 
     def _begin(self, point: Point) -> None:
+        if self.picture is not None:
+            self.picture = None
+            self._redraw()
         self._pen = point
         self.drawing.begin(point)
         self._draw([point])
@@ -176,6 +224,8 @@ class PadView(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Return one line of the pad."""
+        if self.picture is not None:
+            return self._picture_line(self.picture, y)
         rows, side, width = self._canvas.rows, len(self._canvas.rows), self.size.width
         if 2 * y >= side:
             return Strip.blank(width, self.rich_style)
@@ -194,3 +244,18 @@ class PadView(Widget, can_focus=True):
         else:
             strip = Strip(segments)
         return strip.adjust_cell_length(width, self.rich_style)
+
+    def _picture_line(self, picture: Picture, y: int) -> Strip:
+        """Return one line of the image, each of its pixels as large as the pad allows."""
+        side, width = self.side, self.size.width
+        if 2 * y >= side:
+            return Strip.blank(width, self.rich_style)
+        self._styles = self._styles or shades_of(self)
+        lines = half_blocks(picture.pixels, picture.side)
+        upper, lower = ((2 * y + half) * picture.side // side for half in (0, 1))
+        columns = [column * picture.side // side for column in range(side)]
+        lower = min(lower, picture.side - 1)
+        pairs = [(lines[upper // 2][column][upper % 2], lines[lower // 2][column][lower % 2]) for column in columns]
+        inks = self._styles if self.takes_strokes else {}
+        segments = [Segment("▀" * len([*same]), inks.get(pair) or in_colour(*pair)) for pair, same in groupby(pairs)]
+        return Strip(segments).adjust_cell_length(width, self.rich_style)
