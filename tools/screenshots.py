@@ -1,6 +1,7 @@
 """Makes the pictures of the README: the app on real MNIST, drawn cell by cell. Takes a few minutes.
 
-Run it from the root of the repository, with MNIST_TUI_DATA naming a folder with MNIST: `python -m tools.screenshots`
+Run it from the root of the repository, with MNIST_TUI_DATA naming a folder with MNIST: `python -m tools.screenshots`.
+The names of some parts make only these: `others`, `script`, `data`, `search`, `app`.
 """
 
 from __future__ import annotations
@@ -11,16 +12,21 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from textual.pilot import Pilot
+from textual.widgets import DataTable
 
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.engine import load_classifier, run_sweep
+from mnist_tui.engine import layers_of, load_classifier, run_sweep
 from mnist_tui.runtime.backends import Backends
+from mnist_tui.runtime.finder import Finding
 from mnist_tui.tui.app import MnistTuiApp
+from mnist_tui.tui.screens.find_rate import FindRateScreen
+from tools.made_data import make_clothing, make_shapes
 from tools.picture import screen_picture
 
 FOLDER: Final = Path(__file__).parents[1] / "screenshots"
@@ -113,10 +119,54 @@ async def make_pictures_of_a_script() -> None:
         await script.wait()
 
 
-async def make_pictures() -> None:
+async def make_pictures_of_other_data() -> None:
+    """Train on clothing and on coloured shapes, and take pictures of the errors and of the layers."""
+    folder = Path.cwd()
+    for name, make, theme in (("clothing", make_clothing, "textual-dark"), ("colour", make_shapes, "textual-light")):
+        spec = RunSpec(epochs=12, features=12, dataset=str(make(folder)), learning_rate=0.003)
+        backends = Backends(run_sweep, load_classifier, layers=layers_of)
+        app = MnistTuiApp(backends, Path(f"{name}-home"), spec)
+        async with app.run_test(size=LARGE, notifications=True) as pilot:
+            await pilot.press("r")
+            await _until(lambda: app.state.finished_sweep is not None and len(app.screen_stack) > 1)  # noqa: B023 - at once
+            await pilot.press("escape", "3")
+            await pilot.pause(1.0)
+            # Not the path of a temporary folder.
+            app.work.spec = SPEC
+            app.redraw()
+            await _take(pilot, f"errors-{name}", theme)
+            await pilot.press("I")
+            await _until(lambda: len(app.screen_stack) > 1)  # noqa: B023 - at once
+            if name == "colour":
+                await _take(pilot, "layers-light", theme)
+
+
+async def make_pictures_of_a_search() -> None:
+    """Search for settings, and take pictures of its runs and of the search for a learning rate."""
+    home = Path("search-home")
+    search = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "mnist_tui", "search", "--dataset", "digits", "--epochs", "20", "--trials", "40"),
+        *("--jobs", "2", "--json", "features=2:64:log", "lr=1e-4:1e-1:log", "batch=16,32,64"),
+        env={**os.environ, "MNIST_TUI_HOME": str(home)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    await search.wait()
+    app = MnistTuiApp(Backends(run_sweep, load_classifier, find_rate=Finding), home, replace(SPEC, features=8))
+    async with app.run_test(size=LARGE, notifications=True) as pilot:
+        await pilot.press("2", "V", *["tab"] * 2, *"-val", "enter")
+        app.query_one("#runs", DataTable).move_cursor(row=0)
+        await pilot.press("space", "down", "space", "A", "A")
+        await _take(pilot, "search-dark")
+        await pilot.press("V", "tab", *"batch", *["tab"] * 3, *["backspace"] * 8, *"scatter", "tab", *"lr", "enter")
+        await _take(pilot, "scatter-light", "textual-light")
+        await pilot.press("M")
+        await _until(lambda: isinstance(app.screen, FindRateScreen) and app.screen.is_over)
+        await _take(pilot, "find-rate-dark")
+
+
+async def make_pictures_of_the_app() -> None:
     """Train three runs in the app and take pictures on the way."""
-    await make_picture_of_others()
-    await make_pictures_of_a_script()
     app = MnistTuiApp(Backends(run_sweep, load_classifier), Path("mnist-tui-home"), SPEC)
     async with app.run_test(size=LARGE, notifications=True) as pilot:
         await _take(pilot, "ready-dark")
@@ -161,6 +211,21 @@ async def make_pictures() -> None:
         await _take(pilot, "draw-dark")
 
 
+PARTS: Final = {
+    "others": make_picture_of_others,
+    "script": make_pictures_of_a_script,
+    "data": make_pictures_of_other_data,
+    "search": make_pictures_of_a_search,
+    "app": make_pictures_of_the_app,
+}
+
+
+async def make_pictures(parts: Sequence[str]) -> None:
+    """Make the pictures of some parts."""
+    for part in parts:
+        await PARTS[part]()
+
+
 def main() -> None:
     """Work in an empty folder, so that no path of this machine gets into a picture."""
     if not (data := os.environ.get("MNIST_TUI_DATA")):
@@ -168,7 +233,7 @@ def main() -> None:
     os.environ["MNIST_TUI_DATA"] = str(Path(data).absolute())
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        asyncio.run(make_pictures())
+        asyncio.run(make_pictures(sys.argv[1:] or tuple(PARTS)))
         os.chdir("/")
 
 

@@ -78,6 +78,11 @@ async def test_runs_of_one_setting_can_stand_together(make_app, filled):
         features = [kept(filled)[name].spec.features for name in rows(app)]
         assert features in ([8, 2, 2, 8], [8, 8, 2, 2], [2, 2, 8, 8])
         assert "┌" in screen_text(app)
+        await pilot.press("s", "S")
+        await settle(pilot)
+        lines = screen_text(app).splitlines()
+        (first,) = [at for at, line in enumerate(lines) if line.startswith("│ ┌") or "┌✔" in line]
+        assert "└✔" in lines[first + 1], "the bracket follows the order"
 
 
 async def test_a_run_gets_a_name_tags_and_a_note(make_app, filled):

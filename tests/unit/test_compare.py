@@ -51,7 +51,6 @@ def test_runs_that_differ_in_their_seed_alone_stand_together():
     first, other, second = run("a", 0.3, seed=0), run("b", 0.4, features=8), run("c", 0.35, seed=1)
     groups = grouped([first, other, second], SEEDS)
     assert [[run.run for run in group.runs] for group in groups] == [["a", "c"], ["b"]]
-    assert [group.signs for group in groups] == [["┌", "└"], [""]]
 
 
 def test_only_the_settings_that_differ_are_compared():

@@ -62,8 +62,7 @@ def test_runs_that_differ_only_in_their_seed_are_averaged():
     (row,) = build_script_table(runs).rows
     assert row.number("last_val_f1") == pytest.approx(0.61)
     assert row.values["n_seeds"] == 3
-    (group,) = grouped(runs, SEEDS)
-    assert group.signs == ["┌", "│", "└"]
+    assert len(grouped(runs, SEEDS)) == 1
 
 
 def test_without_a_seed_each_run_is_a_repetition():

@@ -130,6 +130,8 @@ def arrange(runs: Sequence[RunState], wanted: Sequence[str] = ()) -> tuple[list[
     status = [_STATUS] if len({_status(run) for run in runs}) > 1 else []
     always = [column for column in differing if column.column.key in _ALWAYS]
     others = [column for column in differing if column.column.key not in _ALWAYS]
+    # On other data every result means something else.
+    others.sort(key=lambda column: column.column.key != "dataset")
     if has_scripts:
         return [_ID, *names, *always, _RESULT, *others, *status, *results, *tags], ", ".join(common)
     columns = [_ID, *always, _VAL, *names, *others, *status, *results, *tags]
@@ -153,11 +155,6 @@ class RunGroup:
 
     title: str
     runs: tuple[RunState, ...]
-
-    @property
-    def signs(self) -> list[str]:
-        """The bracket character of each run."""
-        return [""] if len(self.runs) == 1 else ["┌", *"│" * (len(self.runs) - 2), "└"]
 
     def mean(self, column: RunColumn) -> Value:
         """Return the mean of a result over the finished runs, with its deviation; `None` for anything else."""

@@ -36,6 +36,9 @@ class FindRateScreen(Dialog[float]):
     Args:
         title: The settings it is for.
         finding: The search.
+
+    Attributes:
+        is_over: The search has ended, with or without a suggestion.
     """
 
     KEYS = (("Enter", "Use this rate"), ("← →", "Another rate"), ("Esc", "Back"))
@@ -56,7 +59,7 @@ class FindRateScreen(Dialog[float]):
         self._title, self._finding = title, finding
         self._found: RateFound | None = None
         self._rate: float | None = None
-        self._is_over = False
+        self.is_over = False
 
     def box(self) -> ComposeResult:
         """The chart, and what it says."""
@@ -102,7 +105,7 @@ class FindRateScreen(Dialog[float]):
             self._tell("")
             self.say(problem)
             return
-        self._is_over = True
+        self.is_over = True
         if self._rate is None and self._found is not None:
             self._rate = self._found.rate
         self._draw()
@@ -111,9 +114,9 @@ class FindRateScreen(Dialog[float]):
         if self._found is None:
             return
         self.query_one(PlotView).show(rate_chart(self._found, self._rate))
-        if self._is_over or self._rate is not None:
+        if self.is_over or self._rate is not None:
             chosen = "" if self._rate is None else f"Learning rate {in_words(self._rate)}. "
-            self._tell(self._found.reason if self._is_over else "", chosen)
+            self._tell(self._found.reason if self.is_over else "", chosen)
 
     def _tell(self, text: str, strong: str = "") -> None:
         self.query_one("#told", Static).update(Content.assemble((strong, "bold"), printable(text)))

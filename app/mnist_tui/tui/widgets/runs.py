@@ -358,7 +358,7 @@ class RunsView(Horizontal):
         keys = tuple(column.column.key for column in columns)
         self._heads = {}
         if not self.view.group:
-            return [self._known_row(run, "", columns, keys) for run in shown]
+            return [self._known_row(run, columns, keys) for run in shown]
         rows: list[TableRow] = []
         for number, group in enumerate(grouped(shown, self.view.group)):
             is_folded = group.title in self._folded
@@ -367,8 +367,8 @@ class RunsView(Horizontal):
                 self._heads[head.key] = group.title
                 rows.append(head)
             if not is_folded:
-                runs = zip(group.runs, group.signs, strict=True)
-                rows += [replace(self._known_row(run, sign, columns, keys), group=number) for run, sign in runs]
+                own = (self._known_row(run, columns, keys) for run in group.runs)
+                rows += [replace(row, group=number, is_joined=not group.title) for row in own]
         return rows
 
     def _head_row(self, group: RunGroup, number: int, columns: Sequence[RunColumn], *, is_folded: bool) -> TableRow:
@@ -383,16 +383,16 @@ class RunsView(Horizontal):
         label = Text("▸" if is_folded else "▾")
         return TableRow(f"group {number} {group.title}", label, cells, {**order}, number, is_head=True)
 
-    def _known_row(self, run: RunState, sign: str, columns: Sequence[RunColumn], keys: tuple[str, ...]) -> TableRow:
+    def _known_row(self, run: RunState, columns: Sequence[RunColumn], keys: tuple[str, ...]) -> TableRow:
         """Return the row of a run; rows of finished runs are cached."""
         if run.result is None:
-            return self._run_row(run, sign, columns)
-        state = (run.result, self.marked.get(run.run), run.labels, sign, keys)
+            return self._run_row(run, columns)
+        state = (run.result, self.marked.get(run.run), run.labels, keys)
         if (known := self._rows.get(run.run)) is None or known[0] != state:
-            known = self._rows[run.run] = (state, self._run_row(run, sign, columns))
+            known = self._rows[run.run] = (state, self._run_row(run, columns))
         return known[1]
 
-    def _run_row(self, run: RunState, sign: str, columns: Sequence[RunColumn]) -> TableRow:
+    def _run_row(self, run: RunState, columns: Sequence[RunColumn]) -> TableRow:
         values = {column.column.key: column.value(run) for column in columns}
         cells = {column.column.key: _cell(column.column, values[column.column.key]) for column in columns}
         if "status" in cells:
@@ -402,7 +402,7 @@ class RunsView(Horizontal):
             for column in columns
         }
         slot = self.marked.get(run.run)
-        label = Text.assemble(sign, (status_sign(run.status), status_ink(run.status, self.app)))
+        label = Text(status_sign(run.status), status_ink(run.status, self.app))
         if slot is not None:
             label.append(f" ●{slot + 1}", self._ink(slot))
         return TableRow(run.run, label, cells, order)

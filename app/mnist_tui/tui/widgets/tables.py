@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, groupby, pairwise
 from typing import Final, NamedTuple, TypeAlias
 
@@ -50,6 +50,7 @@ class TableRow:
         order: Sort value by column key; `None` sorts last.
         group: Rows are sorted within their groups, which keep their order.
         is_head: The row stands above its group, however that is sorted.
+        is_joined: A bracket joins it to the others of its group.
     """
 
     key: str
@@ -58,6 +59,7 @@ class TableRow:
     order: dict[str, float | str | None]
     group: int = 0
     is_head: bool = False
+    is_joined: bool = False
 
 
 class SortableTable(DataTable[Text]):
@@ -181,7 +183,7 @@ class SortableTable(DataTable[Text]):
                 others = sort_rows(others, lambda row: row.order.get(sort), reverse=self._reverse)
             elif self._reverse:
                 others.reverse()
-            rows += heads + others
+            rows += heads + _joined(others)
         return rows[:MAX_ROWS]
 
     def _change_cells(self) -> bool:
@@ -246,6 +248,14 @@ class SortableTable(DataTable[Text]):
         # Measured here, because a table that is refilled while hidden would keep the widths of its titles.
         cells = (row.cells[column.key].cell_len for row in rows)
         return title, max((*(line.cell_len for line in title.split()), *cells))
+
+
+def _joined(rows: list[TableRow]) -> list[TableRow]:
+    """Return the rows of a group with a bracket in front, if they are to be joined."""
+    if len(rows) < 2 or not rows[0].is_joined:
+        return rows
+    signs = ["┌", *"│" * (len(rows) - 2), "└"]
+    return [replace(row, label=Text(sign) + row.label) for sign, row in zip(signs, rows, strict=True)]
 
 
 def _broken(title: str, lines: int) -> str:
