@@ -27,14 +27,22 @@ def examine(*, as_json: bool) -> int:
     if as_json:
         print(dumps({"type": "doctor", **findings, "problems": problems}))
         return code
-    width = max(map(len, findings))
+    names = {name: _spelled(name) for name in findings}
+    width = max(map(len, names.values()))
     for name, value in findings.items():
-        say(f"{name.replace('_', ' '):<{width}}  {value}", out=True)
+        say(f"{names[name]:<{width}}  {value}", out=True)
     for problem in problems:
         say(f"problem: {problem}")
     if not problems:
         say("All is well.", out=True)
     return code
+
+
+def _spelled(name: str) -> str:
+    """Return the name of a finding as people write it."""
+    packages = {package.replace("-", "_"): package for package in PACKAGES}
+    words = name.replace("mnist_tui_data", "MNIST_TUI_DATA").replace("mnist_in_", "MNIST in ")
+    return packages.get(name) or (words if "MNIST_TUI_DATA" in words else words.replace("_", " "))
 
 
 def _examine() -> tuple[dict[str, Any], list[str], int]:

@@ -6,7 +6,7 @@ import hashlib
 import pytest
 
 from mnist_tui.core.events import Notice
-from mnist_tui.data.places import download_place, outlook, places
+from mnist_tui.data.places import data_status, download_place, outlook, places
 from mnist_tui.errors import DataError
 from mnist_tui.store.home import home
 from tests.data.test_parts import GOOD, fill, made_source, packed, prepare, put, roots
@@ -94,3 +94,10 @@ def test_the_outlook_names_the_folder_or_says_what_will_be_trained_instead(roots
     assert "8x8 digits" in outlook()
     folder = put(roots[1], packed(GOOD))
     assert str(folder) in outlook()
+
+
+def test_a_file_in_place_of_the_folder_is_told(roots, monkeypatch, tmp_path):
+    (tmp_path / "a file").write_text("")
+    monkeypatch.setenv("MNIST_TUI_DATA", str(tmp_path / "a file"))
+    first = data_status()[0]
+    assert (first.state, first.detail) == ("missing", "MNIST_TUI_DATA names a file, not a folder")

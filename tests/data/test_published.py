@@ -9,6 +9,7 @@ import struct
 import tarfile
 import zipfile
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -119,6 +120,12 @@ MADE = dict.fromkeys(LIKE_MNIST, like_mnist) | {
 
 
 def files_of(name):
+    return dict(made(name))
+
+
+@cache
+def made(name):
+    """Return the files of a dataset; made once, since some formats hold the time at which they were."""
     return MADE[name](name)
 
 

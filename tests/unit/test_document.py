@@ -16,7 +16,7 @@ from mnist_tui.core.events import Status
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.demo.insight import scripted_insight, validation_set
 from mnist_tui.report.document import MAX_RUNS, RunEvidence, write_report
-from mnist_tui.report.page import Table, to_html
+from mnist_tui.report.page import Table, to_html, to_markdown
 from mnist_tui.report.svg import Curve, picture, plot
 from tests.builders import MNIST, run_state
 
@@ -170,3 +170,12 @@ def test_a_cell_breaks_only_before_its_deviation():
         ["46.78", "±\N{NO-BREAK SPACE}0.52%\N{NO-BREAK SPACE}★"],
         ["2.60", "±\N{NO-BREAK SPACE}0.01\N{NO-BREAK SPACE}s"],
     ]
+
+
+def test_numbers_stand_on_the_right_and_words_on_the_left():
+    table = Table(("Run", "Val", "Status", "Time"), [["a", "47.94% ★", "finished", "–"], ["b", "−", "stopped", "2 s"]])
+    table = replace(table, rows=[*table.rows, ["c", "<0.1%", "failed", "3.1 ± 0.2 s"]][::2])
+    assert table.numbers == [False, True, False, True]
+    assert "| --- | ---: | --- | ---: |" in to_markdown("Runs", [table])
+    assert '<td class="text">finished</td>' in to_html("Runs", [table])
+    assert "<td>3.1 ±&nbsp;0.2&nbsp;s</td>" in to_html("Runs", [table])

@@ -46,7 +46,7 @@ class PlaceStatus:
 
     Attributes:
         state: `good`, `missing`, or `damaged`.
-        detail: What is wrong with it; empty unless damaged.
+        detail: What is wrong with it; empty if nothing is known to be.
     """
 
     place: Place
@@ -150,7 +150,8 @@ def data_status(source: Source = MNIST) -> list[PlaceStatus]:
         try:
             read_files(place.folder, source)
         except Missing:
-            found.append(PlaceStatus(place, "missing"))
+            is_file = place.origin == "MNIST_TUI_DATA" and absolute(os.environ["MNIST_TUI_DATA"]).is_file()
+            found.append(PlaceStatus(place, "missing", f"{place.origin} names a file, not a folder" if is_file else ""))
         except DataError as error:
             found.append(PlaceStatus(place, "damaged", error.what))
         else:

@@ -167,7 +167,7 @@ def _protocol(runs: Sequence[RunState]) -> list[Block]:
         ("Versions", _each(", ".join(f"{k} {v}" for k, v in sorted(m.versions.items())) for m in machines)),
     ]
     return [
-        Table(("Setting", "Value"), [[name, value] for name, value in facts if value], numbers=False),
+        Table(("Setting", "Value"), [[name, value] for name, value in facts if value]),
         "The test images were used once, with the weights after the last epoch. Times cover training and validation, "
         "not loading, pauses or the test.",
     ]
@@ -190,7 +190,7 @@ def _scripts(runs: Sequence[RunState]) -> list[Block]:
     ]
     return [
         Title(2, "Scripts"),
-        Table(("Setting", "Value"), [[name, value] for name, value in facts if value], numbers=False),
+        Table(("Setting", "Value"), [[name, value] for name, value in facts if value]),
     ]
 
 

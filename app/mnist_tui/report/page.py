@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from mnist_tui.report.export import escape_markdown
 
+_NUMBER: Final = re.compile(r"[-−+<★ ]*\d|–?$")
+"""How a number begins, as it is shown; a missing one may be a dash."""
 _MOST_ON_PAPER: Final = 11
 """Tables with more columns than this use a smaller font and may wrap their cells when printed."""
 
@@ -21,13 +24,17 @@ class Table:
         header: Column titles.
         rows: One cell per column.
         caption: Shown above the table.
-        numbers: All columns but the first hold numbers and are right-aligned.
     """
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str = ""
-    numbers: bool = True
+
+    @property
+    def numbers(self) -> list[bool]:
+        """Whether each column holds numbers, which are right-aligned; the first one names the rows."""
+        columns = zip(*self.rows, strict=True) if self.rows else [()] * len(self.header)
+        return [at > 0 and all(map(_NUMBER.match, column)) for at, column in enumerate(columns)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +90,8 @@ rect.layer { fill: var(--box); stroke: var(--line); }
 rect.narrow { fill: var(--box); stroke: var(--val); stroke-width: 2; } .arrow { fill: none; stroke: var(--muted); }
 .gallery { display: flex; flex-wrap: wrap; gap: 0.8rem; } .gallery figure { margin: 0; width: 6.5rem; }
 .gallery img { image-rendering: pixelated; border: 1px solid var(--line); }
-td { white-space: nowrap; } .words td, .words th { text-align: left; white-space: normal; }
+td { white-space: nowrap; } .text { text-align: left; }
+.words td, .words th { text-align: left; white-space: normal; }
 @media print { :root { color-scheme: light; --text: #000; --muted: #444; --ground: #fff; --line: #bbb; --train: #0072b2;
   --val: #a85c00; --right: #2e9e5b; --wrong: #d5455f; --box: #f1f3f7; } @page { margin: 14mm; }
   body { font-size: 10pt; margin: 0; padding: 0; max-width: none; } .wide { overflow: visible; }
@@ -121,11 +129,18 @@ def _html(block: Block) -> str:
 
 def _html_table(table: Table) -> str:
     caption = f"<caption>{html.escape(table.caption)}</caption>" if table.caption else ""
-    head = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in table.header)
-    rows = "".join(f"<tr>{''.join(f'<td>{_html_cell(cell)}</td>' for cell in row)}</tr>" for row in table.rows)
-    names = [*([] if table.numbers else ["words"]), *(["many"] if len(table.header) > _MOST_ON_PAPER else [])]
+    sides = ["" if number or not at else ' class="text"' for at, number in enumerate(table.numbers)]
+    head = "".join(
+        f'<th scope="col"{side}>{html.escape(cell)}</th>' for side, cell in zip(sides, table.header, strict=True)
+    )
+    rows = "".join(f"<tr>{_html_row(row, sides)}</tr>" for row in table.rows)
+    names = [*([] if any(table.numbers) else ["words"]), *(["many"] if len(table.header) > _MOST_ON_PAPER else [])]
     classes = f' class="{" ".join(names)}"' if names else ""
     return f"<table{classes}>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _html_row(row: Sequence[str], sides: Sequence[str]) -> str:
+    return "".join(f"<td{side}>{_html_cell(cell)}</td>" for side, cell in zip(sides, row, strict=True))
 
 
 def _html_cell(text: str) -> str:
@@ -146,8 +161,7 @@ def _markdown(block: Block) -> str:
         case Figure():
             return escape_markdown(block.words)
         case Table():
-            side = "---:" if block.numbers else "---"
-            lines = [block.header, ["---", *[side] * (len(block.header) - 1)], *block.rows]
+            lines = [block.header, ["---:" if number else "---" for number in block.numbers], *block.rows]
             table = "\n".join(f"| {' | '.join(map(escape_markdown, line))} |" for line in lines)
             return f"{escape_markdown(block.caption)}:\n\n{table}" if block.caption else table
         case _:

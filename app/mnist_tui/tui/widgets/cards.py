@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable
 
@@ -10,17 +11,18 @@ from textual.content import Content
 from textual.widgets import Static
 
 from mnist_tui.core.metrics import spread
+from mnist_tui.core.numerals import fixed
 from mnist_tui.core.script import ScriptSpec
 from mnist_tui.core.setting import in_words
 from mnist_tui.core.spec import SETTINGS, RunSpec, in_brief
 from mnist_tui.core.state import RunState
 from mnist_tui.report.formatting import (
+    NOTHING,
     format_device,
     format_duration,
     format_loss,
     format_percent,
     format_points,
-    format_reduction,
     printable,
     shortened,
 )
@@ -186,11 +188,18 @@ class ImprovementCard(Card):
         mean = spread(recent)
         pairs = [
             ("last", f"{format_points(points[-1])} points"),
-            ("errors", f"{format_reduction(steps[-1].error_reduction)} removed"),
+            ("errors", _fewer(steps[-1].error_reduction)),
             (f"last {len(recent)}", f"{format_points(mean.mean if mean else None)} points/epoch"),
         ]
         course = [Content.styled(block, "$text-error" if lost else "$primary") for block, lost in changes(points)]
         self.put(Content("\n").join([Content("").join(course), two_columns(pairs)]))
+
+
+def _fewer(reduction: float | None) -> str:
+    """Return how much the errors fell, or rose."""
+    if reduction is None or not math.isfinite(reduction):
+        return NOTHING
+    return f"{fixed(abs(100 * reduction), 1)}% {'fewer' if reduction >= 0 else 'more'}"
 
 
 class SystemCard(Card):
