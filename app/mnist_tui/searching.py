@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from mnist_tui.core.codec import dumps
 from mnist_tui.core.numerals import count
@@ -11,26 +12,63 @@ from mnist_tui.headless import train_search
 from mnist_tui.report.formatting import format_duration
 from mnist_tui.report.listing import Output, unfolded
 from mnist_tui.report.standing import print_standing
-from mnist_tui.runtime.search import Director, as_record, importances, need_optuna, standing, write_search
+from mnist_tui.runtime.search import (
+    Director,
+    as_record,
+    check_name,
+    held,
+    importances,
+    name_of,
+    need_optuna,
+    read_search,
+    standing,
+    write_search,
+)
 from mnist_tui.store.home import home
 from mnist_tui.streams import say
 
 
-def run_search(search: Search, *, is_new: bool, jobs: int = 1, on: str = "", as_json: bool) -> int:
-    """Train what the search proposes until it has its trials, and show how they stand; return the exit code.
+def new_search(search: Search, *, jobs: int = 1, on: str = "", as_json: bool) -> int:
+    """Begin a search; arguments and result as for `_run`."""
+    need_optuna()
+    check_name(search.name)
+    search.spec.check()
+    with held(home(), search.name):
+        write_search(home(), search, is_new=True)
+        return _run(search, jobs, on, as_json=as_json)
+
+
+def resume_search(name: str, trials: int | None, *, jobs: int = 1, on: str = "", as_json: bool) -> int:
+    """Go on with a search.
+
+    Args:
+        name: Its name, or `last`.
+        trials: How many trials it is to have; `None` for as many as before.
+        jobs: As for `_run`.
+        on: Likewise.
+        as_json: Likewise.
+    """
+    need_optuna()
+    name = name_of(home(), name)
+    with held(home(), name):
+        search = read_search(home(), name)
+        if trials is not None:
+            search = replace(search, spec=replace(search.spec, trials=trials))
+            write_search(home(), search)
+        return _run(search, jobs, on, as_json=as_json)
+
+
+def _run(search: Search, jobs: int, on: str, *, as_json: bool) -> int:
+    """Train what a search proposes until it has its trials, and show how they stand; return the exit code.
 
     Args:
         search: What to look for.
-        is_new: It must not be there yet.
         jobs: Parallel runs, as for `headless.train`.
         on: The cluster to train on.
         as_json: Write JSON lines.
     """
     begun = time.perf_counter()
-    need_optuna()
     spec = search.spec
-    spec.check()
-    write_search(home(), search, is_new=is_new)
     varied = " ".join(one.in_words for one in spec.dimensions)
     say(f"{search.name}: {count(spec.trials, 'trial')} of up to {count(spec.base.epochs, 'epoch')}, {varied}")
     director = Director(home(), search)

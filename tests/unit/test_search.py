@@ -18,6 +18,7 @@ from mnist_tui.report.standing import print_standing
 from mnist_tui.runtime.search import (
     Director,
     as_record,
+    held,
     importances,
     need_optuna,
     new_name,
@@ -208,11 +209,14 @@ def test_what_was_proposed_but_never_begun_is_proposed_again(tmp_path):
 
 
 def test_two_processes_do_not_work_on_one_search(tmp_path):
-    search = begun(tmp_path, "features=2:64", trials=2)
-    with Store.open(tmp_path) as one, Store.open(tmp_path) as other:
-        next(Director(tmp_path, search).queue(one, "one", RunControl()))
-        with pytest.raises(StoreError, match="search-1 is in progress in another process"):
-            next(Director(tmp_path, search).queue(other, "other", RunControl()))
+    begun(tmp_path, "features=2:64", trials=2)
+    with held(tmp_path, "search-1"):
+        with pytest.raises(StoreError, match="search-1 is in progress in another process"), held(tmp_path, "search-1"):
+            pass
+        with held(tmp_path, "search-2"):
+            assert new_name(tmp_path) == "search-3"
+    with held(tmp_path, "search-1"):
+        pass
 
 
 def test_the_same_search_with_one_job_proposes_the_same(tmp_path):

@@ -32,29 +32,26 @@ def search_command(args: argparse.Namespace) -> int:
     """Search for good settings, go on with a search, or show how one stands."""
     from mnist_tui.core.search import Search, SearchSpec, parse_dimension
     from mnist_tui.runtime.search import new_name, read_search
-    from mnist_tui.searching import run_search, show_search
+    from mnist_tui.searching import new_search, resume_search, show_search
     from mnist_tui.store.home import home
 
-    if args.show is not None or args.resume is not None:
-        if args.vary or (given := set(settings_of(args)) - {"model"}):
-            raise UsageError(
-                "a search goes on as it began", f"Leave out {' '.join(args.vary) or ', '.join(sorted(given))}"
-            )
-        search = read_search(home(), args.show or args.resume)
-        if args.show is not None:
-            return show_search(search, as_json=args.json)
-        allow_model(args.model)
-        trials = search.spec.trials if args.trials is None else args.trials
-        search, is_new = replace(search, spec=replace(search.spec, trials=trials)), False
-    else:
-        base = _spec_of(args)
-        spec = SearchSpec(
-            base=base,
-            dimensions=tuple(parse_dimension(text, base) for text in args.vary),
-            objective=args.objective,
-            trials=TRIALS if args.trials is None else args.trials,
-            prunes=not args.no_prune,
-        )
-        search, is_new = Search(name=args.name or new_name(home()), spec=spec), True
+    if (args.show is not None or args.resume is not None) and (args.vary or set(settings_of(args)) - {"model"}):
+        told = " ".join(args.vary) or ", ".join(sorted(set(settings_of(args)) - {"model"}))
+        raise UsageError("a search goes on as it began", f"Leave out {told}")
+    if args.show is not None:
+        return show_search(read_search(home(), args.show), as_json=args.json)
     on = place_of(args)
-    return run_search(search, is_new=is_new, jobs=jobs_of(args.jobs, on), on=on, as_json=args.json)
+    jobs = jobs_of(args.jobs, on)
+    if args.resume is not None:
+        allow_model(args.model)
+        return resume_search(args.resume, args.trials, jobs=jobs, on=on, as_json=args.json)
+    base = _spec_of(args)
+    spec = SearchSpec(
+        base=base,
+        dimensions=tuple(parse_dimension(text, base) for text in args.vary),
+        objective=args.objective,
+        trials=TRIALS if args.trials is None else args.trials,
+        prunes=not args.no_prune,
+    )
+    search = Search(name=args.name or new_name(home()), spec=spec)
+    return new_search(search, jobs=jobs, on=on, as_json=args.json)

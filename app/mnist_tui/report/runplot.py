@@ -25,7 +25,7 @@ MAX_LINES: Final = 300
 """Lines of parallel coordinates; the newest runs have them."""
 MAX_SIGNS: Final = 200
 """Points that are drawn as signs."""
-BEST_INK: Final = 2
+BEST_INK: Final = 1
 LOG_FROM: Final = 20.0
 """Positive values that differ by this factor get a log axis."""
 _BEST: Final = 4

@@ -12,21 +12,24 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mnist_tui.core.codec import dumps, from_json_value, to_json_value
 from mnist_tui.core.control import TrainingControl
 from mnist_tui.core.events import EpochDone, Event, RunDone, RunStarted, Status
-from mnist_tui.core.labels import as_tags
+from mnist_tui.core.labels import MAX_TAG, as_tags
 from mnist_tui.core.queue import QueuedRun, enqueue
 from mnist_tui.core.search import Dimension, Search, SearchSpec, Trial
+from mnist_tui.core.setting import shown
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.errors import MnistTuiError, StoreError, UsageError
 from mnist_tui.report.files import write_atomically
 from mnist_tui.store.claims import continuing
 from mnist_tui.store.database import Store
 from mnist_tui.store.home import is_safe_name, make_private_folder
+from mnist_tui.store.lock import Locks, is_held
 
 if TYPE_CHECKING:
     import optuna
@@ -53,30 +56,65 @@ def need_optuna() -> None:
 # The file ---------------------------------------------------------------------------------------------
 
 
+@contextmanager
+def held(home: Path, name: str) -> Iterator[None]:
+    """Keep other processes from working on a search; held from before its file is read until it was last written.
+
+    Raises:
+        StoreError: Another process works on it.
+    """
+    locks = Locks(home)
+    locks.hold(_lock(name), f"the search {name} is in progress in another process")
+    try:
+        yield
+    finally:
+        locks.let_go_all()
+
+
+def _lock(name: str) -> str:
+    return f"search-{name}"
+
+
 def searches(home: Path) -> list[str]:
     """Return the names of all searches, the newest last."""
     found = [path for path in (home / FOLDER).glob("*.json") if is_safe_name(path.stem)]
     return [path.stem for path in sorted(found, key=lambda path: path.stat().st_mtime_ns)]
 
 
+def name_of(home: Path, name: str) -> str:
+    """Return the name of a search; `last` stands for the one that was used last.
+
+    Raises:
+        UsageError: There is none of this name.
+    """
+    known = searches(home)
+    if name == "last" and known:
+        return known[-1]
+    if name not in known:
+        which = f"Known are {', '.join(known)}" if known else "There is none yet"
+        raise UsageError(f"there is no search {shown(name)}", which)
+    return name
+
+
 def read_search(home: Path, name: str) -> Search:
-    """Return a stored search by its name, or `last` for the one that was used last.
+    """Return a stored search.
 
     Raises:
         UsageError: There is none of this name.
         StoreError: Its file is damaged.
     """
-    known = searches(home)
-    if name == "last" and known:
-        name = known[-1]
-    if name not in known:
-        which = f"Known are {', '.join(known)}" if known else "There is none yet"
-        raise UsageError(f"there is no search {name!r}", which)
+    name = name_of(home, name)
     path = home / FOLDER / f"{name}.json"
     try:
         return replace(from_json_value(Search, json.loads(path.read_text(encoding="utf-8"))), name=name)
     except (OSError, ValueError, MnistTuiError) as error:
         raise StoreError(f"the search in {path} cannot be read: {error}", "Begin a new one") from error
+
+
+def check_name(name: str) -> None:
+    """Raise `UsageError` unless a search can have this name, which is also a file's and a tag."""
+    if not is_safe_name(name) or len(name) > MAX_TAG or as_tags([name]) != (name,):
+        raise UsageError(f"a search cannot be called {shown(name)}", f"Take up to {MAX_TAG} letters, digits and dashes")
 
 
 def write_search(home: Path, search: Search, *, is_new: bool = False) -> None:
@@ -85,8 +123,7 @@ def write_search(home: Path, search: Search, *, is_new: bool = False) -> None:
     Raises:
         UsageError: It is new, and there is one of this name.
     """
-    if not is_safe_name(search.name) or as_tags([search.name]) != (search.name,):
-        raise UsageError(f"a search cannot be called {search.name!r}", "Take letters, digits and dashes")
+    check_name(search.name)
     make_private_folder(home / FOLDER)
     path = home / FOLDER / f"{search.name}.json"
     if is_new and path.exists():
@@ -97,7 +134,8 @@ def write_search(home: Path, search: Search, *, is_new: bool = False) -> None:
 def new_name(home: Path) -> str:
     """Return a name for a new search: `search-1`, `search-2` and so on."""
     known = set(searches(home))
-    return next(name for number in range(1, len(known) + 2) if (name := f"search-{number}") not in known)
+    names = (f"search-{number}" for number in count(1))
+    return next(name for name in names if name not in known and not is_held(home, _lock(name)))
 
 
 # Results ----------------------------------------------------------------------------------------------
@@ -229,12 +267,8 @@ class Director:
             store: Where runs are recorded.
             session: The session that trains them.
             control: The control of the training.
-
-        Raises:
-            StoreError: Another process works on this search.
         """
         self._store, self._control = store, control
-        store.hold_search(self.search.name)
         with self._timed():
             self._begin(store)
         for name in self._again:

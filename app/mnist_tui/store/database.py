@@ -416,14 +416,6 @@ class Store(RunReader):
         """
         self._locks.hold(waiting.lock_name(session), "another session has this name")
 
-    def hold_search(self, name: str) -> None:
-        """Lock a search.
-
-        Raises:
-            StoreError: Another process works on it.
-        """
-        self._locks.hold(f"search-{name}", f"the search {name} is in progress in another process")
-
 
 def _epoch(event: EpochDone) -> Iterator[tuple[str, Sequence[object]]]:
     """Yield the statements that write an epoch, and its insight if it has one."""
