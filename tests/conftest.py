@@ -23,12 +23,15 @@ for number, handler in (
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, handler)
 
+WORKER_BYTES = 2 * 1024**3
+"""What a worker and the processes that it starts may need."""
 COMPILE = "from mnist_tui.engine.compiling import load_kernels; load_kernels()"
 
 
 def pytest_xdist_auto_num_workers():
-    """Return twice as many workers as there are cores: many tests wait for a screen or for another process."""
-    return max(2, 2 * (os.cpu_count() or 1))
+    """Return three workers per core, as far as there is memory: many tests wait for a screen or another process."""
+    most = psutil.virtual_memory().total // WORKER_BYTES
+    return max(2, min(3 * (os.cpu_count() or 1), most))
 
 
 def pytest_collection_modifyitems(items):
