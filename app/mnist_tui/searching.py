@@ -16,6 +16,7 @@ from mnist_tui.runtime.search import (
     Director,
     as_record,
     check_name,
+    forget_search,
     held,
     importances,
     name_of,
@@ -70,15 +71,20 @@ def _run(search: Search, jobs: int, on: str, *, as_json: bool) -> int:
     begun = time.perf_counter()
     spec = search.spec
     varied = " ".join(one.in_words for one in spec.dimensions)
-    say(f"{search.name}: {count(spec.trials, 'trial')} of up to {count(spec.base.epochs, 'epoch')}, {varied}")
-    director = Director(home(), search)
+    say(f"{search.name}: {count(spec.trials, 'trial')} of up to {count(spec.most_epochs, 'epoch')}, {varied}")
+    director = Director(home(), search, max(1, jobs))
     director.own_s = time.perf_counter() - begun
     code = train_search(director, jobs, on, as_json=as_json)
+    trials = standing(home(), director.search)
+    if not trials:
+        forget_search(home(), search.name)
+        say(f"No trial has begun, so {search.name} is forgotten.")
+        return code
     show_search(director.search, as_json=as_json)
     whole_s = time.perf_counter() - begun
     own = f"{format_duration(director.own_s)} of {format_duration(whole_s)}"
     say(f"The search itself took {own}, {100 * director.own_s / whole_s:.1f}%.")
-    if len(director.search.runs) < spec.trials or code:
+    if any(trial.is_open for trial in trials) or (len(director.search.runs) < spec.trials and code):
         say(f"`mnist-tui search --resume {search.name}` goes on with it.")
     return code
 

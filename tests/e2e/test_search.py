@@ -24,7 +24,7 @@ def test_a_search_is_trained_shown_and_gone_on_with(places):
     assert {event["run"] for event in events if event["type"] == "run_done"} == {t["run"] for t in standing["trials"]}
     assert "The search itself took" in search.stderr
     more = told(places, "search", "--resume", "--trials", "4")
-    assert "4 of 4 trials, 4 finished" in more.stdout
+    assert "4 trials of 4, 4 finished" in more.stdout
     assert "[1/4]" in more.stderr
     shown = told(places, "search", "--show", "search-1")
     assert shown.stdout == more.stdout
@@ -36,8 +36,8 @@ def test_what_cannot_be_searched_is_told_before_anything_begins(places):
     for arguments, why in (
         (["features=1:2:3"], "is no range"),
         (["--show"], "there is no search"),
-        (["--resume", "x", "features=2:4"], "goes on as it began. Leave out features=2:4"),
-        (["--resume", "--epochs", "3"], "Leave out epochs"),
+        (["--resume", "x", "features=2:4"], "as it began. Leave out features=2:4"),
+        (["--resume", "--epochs", "3"], "Leave out --epochs"),
         (["--objective", "test_accuracy", "features=2:4"], "must not choose"),
         (["--name", "a b", "features=2:4"], "cannot be called"),
     ):

@@ -64,6 +64,28 @@ def test_any_network_can_be_looked_into():
     assert [one.share is None for one in layers] == [False, False, False, True, True, False]
 
 
+class Tied(nn.Module):
+    """Two layers share their weights, and attention calls none of its parts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = nn.Linear(16, 16, bias=False), nn.Linear(16, 16, bias=False)
+        self.other.weight = self.one.weight
+        self.attention = nn.MultiheadAttention(16, 2, batch_first=True)
+
+    def forward(self, images):
+        x = self.other(self.one(images.flatten(1))).unsqueeze(1)
+        return self.attention(x, x, x, need_weights=False)[0].squeeze(1)
+
+
+def test_shared_weights_count_once_and_what_calls_no_part_is_a_layer_as_a_whole():
+    layers = _watched(network := Tied(), torch.zeros(4, 1, 4, 4))
+    assert [one.name for one in layers] == ["one", "other", "attention", ""]
+    assert sum(one.parameters for one in layers) == sum(one.numel() for one in network.parameters())
+    assert layers[2].shape == (1, 16)
+    assert (layers[2].share or 0.0) > 0
+
+
 def test_what_is_no_checkpoint_is_told():
     with pytest.raises(RunError, match="not written by this version"):
         layers_of(b"scripted", 1, 8)

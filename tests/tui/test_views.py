@@ -165,3 +165,33 @@ async def test_a_setting_that_was_switched_off_stays_off_after_a_restart(make_ap
         app.work.spec = RunSpec()
         await until(pilot, lambda: "side" not in (home / "settings.toml").read_text())
     assert make_app().work.spec == RunSpec()
+
+
+async def test_a_name_with_brackets_is_listed_as_it_is(make_app, filled):
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("2")
+        await choose(pilot, group="lr", name="a[/b] [i]c")
+        await pilot.press("V")
+        await settle(pilot)
+        assert "a[/b] [i]c" in screen_text(app)
+
+
+async def test_what_is_sorted_by_is_a_column_and_stays_in_the_form(make_app, filled):
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("2")
+        await choose(pilot, columns="lr", sort="-features")
+        features = [run.network.features if (run := app.work.known(key)) else 0 for key in keys(app)]
+        assert features == [32, 32, 8, 8, 2, 2]
+        assert app.query_one(RunsView).now.sort == "-features"
+
+
+async def test_a_saved_view_of_what_these_runs_lack_is_told_when_it_is_chosen(make_app, filled):
+    (filled / "settings.toml").write_text('[views.odd]\ngroup = "colour"\nplot = "scatter"\n')
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("2", "V", "enter")
+        await settle(pilot)
+        assert "these runs have no 'colour'" in screen_text(app)
+        assert "over features" in screen_text(app)

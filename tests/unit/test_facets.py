@@ -77,8 +77,12 @@ def test_runs_without_the_property_come_last_and_an_unknown_one_groups_nothing()
 
 
 def test_chosen_columns_come_in_their_order_after_the_id():
-    columns, _ = arrange(RUNS, ["learning_rate", "test_accuracy", "unknown"])
+    known = facets(RUNS)
+    columns, _ = arrange(RUNS, [known["lr"], known["test"]])
     assert [column.column.key for column in columns] == ["run", "learning_rate", "test_accuracy"]
+    runs = [script("r-01", (0.5, 0.7))]
+    columns, _ = arrange(runs, [facets(runs)["val/f1"]])
+    assert columns[1].value(runs[0]) == 0.7
 
 
 # Plots ---------------------------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ def test_what_is_varied_is_named_like_the_options(text, expected):
         ("optimizer=adam:sgd", "is no number"),
         ("optimizer=adam", "leaves nothing to choose"),
         ("optimizer=adam,zen", "optimizer must be one of"),
-        ("device=cpu,cuda", "cannot be varied"),
+        ("device=cpu,cuda", "a search does not vary the device"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_a_sentence(text, why):
@@ -109,7 +109,7 @@ def test_what_is_wanted_must_be_honest_and_possible(more, why):
 
 
 def test_settings_that_do_not_go_together_are_told_before_anything_begins():
-    with pytest.raises(UsageError, match="adam has no momentum"):
+    with pytest.raises(UsageError, match="cannot all be varied together: adam has no momentum"):
         spec_of("optimizer=adam,sgd", "momentum=0,0.9").check()
     with pytest.raises(UsageError, match="features is named twice"):
         spec_of("features=2:4", "features=8:16")
@@ -241,7 +241,7 @@ def test_the_standing_names_the_best_what_mattered_and_what_to_doubt(tmp_path, c
     director = trained(tmp_path, begun(tmp_path, "features=2:64:log", "batch=32,64", trials=20))
     out = shown(tmp_path, director.search, capsys)
     assert "Val accuracy" in out
-    assert "20 of 20 trials" in out
+    assert "20 trials of 20" in out
     assert "mnist-tui runs --filter tag=search-1" in out
     assert "chosen by its validation" in out
     assert "How much each setting mattered" in out
@@ -300,3 +300,48 @@ def test_without_optuna_the_way_to_get_it_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(UsageError, match="a search needs Optuna"):
         need_optuna()
+
+
+def test_deleted_runs_that_were_not_at_their_end_are_not_gone_on_with_and_not_shown(tmp_path):
+    search = begun(tmp_path, "features=2:64:log", trials=3, prunes=False)
+    director, control = Director(tmp_path, search), RunControl()
+    with Store.open(tmp_path) as store:
+        for event in store.recorded(run_sweep(Claims(store, director.queue(store, "one", control)), control)):
+            director.hear(event)
+            if getattr(event, "epoch", 0) == 4:
+                break
+    with Store.open(tmp_path) as store:
+        store.relabel(director.search.runs, lambda labels: replace(labels, deleted_at="2026-01-01T00:00:00+00:00"))
+    after = trained(tmp_path, read_search(tmp_path, "search-1")).search
+    assert len(after.runs) == 3
+    assert len(standing(tmp_path, after)) == 2
+    with Store.open_readonly(tmp_path) as store:
+        (deleted,) = store.runs(deleted=True)
+        assert deleted.epochs_done < 10
+
+
+def test_no_combination_is_trained_twice_and_the_search_ends_when_all_were(tmp_path):
+    director = trained(tmp_path, begun(tmp_path, "features=2,4,8", "batch=32,64", trials=20, prunes=False))
+    assert len(director.search.runs) == 6
+    trials = standing(tmp_path, director.search)
+    assert len({tuple(sorted(trial.params.items())) for trial in trials}) == 6
+
+
+def test_data_and_seeds_are_the_same_for_all_runs_of_a_search():
+    for text in ("seed=0:9", "dataset=mnist,digits", "side=8:28"):
+        with pytest.raises(UsageError, match="a search does not vary"):
+            parse_dimension(text, BASE)
+
+
+def test_a_search_whose_trials_cannot_begin_ends_soon(tmp_path):
+    director, control = Director(tmp_path, begun(tmp_path, "features=2:64", trials=50)), RunControl()
+    with Store.open(tmp_path) as store:
+        claims = Claims(store, director.queue(store, "one", control))
+        # An engine that reports an error for each run, and starts none.
+        assert sum(1 for _ in claims) <= 5
+
+
+def test_a_run_that_finished_before_it_heard_the_order_is_finished(tmp_path):
+    director = trained(tmp_path, begun(tmp_path, "features=2:64", trials=3, prunes=False))
+    search = replace(director.search, pruned=director.search.runs[:1])
+    assert not any(trial.is_pruned for trial in standing(tmp_path, search))

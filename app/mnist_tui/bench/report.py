@@ -110,7 +110,7 @@ def explain(measurements: Sequence[Measurement]) -> Iterator[str]:
     if missed:
         yield f"Met {len(asked) - len(missed)} of {len(asked)} targets; missed: {'; '.join(missed)}."
     elif asked:
-        yield f"Met all {len(asked)} targets."
+        yield f"Met all {len(asked)} targets." if len(asked) > 1 else "Met the target."
 
 
 def _limits(found: Mapping[str, Measurement]) -> Iterator[str]:

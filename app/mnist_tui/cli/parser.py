@@ -15,7 +15,7 @@ from mnist_tui.core.filtering import FIELDS
 from mnist_tui.core.orders import KINDS
 from mnist_tui.core.own import as_model
 from mnist_tui.core.ratefinder import HIGHEST, IRRELEVANT, LOWEST, STEPS, TRIES
-from mnist_tui.core.search import OBJECTIVES, TRIALS
+from mnist_tui.core.search import OBJECTIVE, OBJECTIVES, TRIALS
 from mnist_tui.core.setting import Setting, SettingValue, shown
 from mnist_tui.core.spec import DEVICES, SETTINGS
 from mnist_tui.core.table import FORMATS
@@ -120,9 +120,7 @@ def build_parser() -> argparse.ArgumentParser:
         "vary", metavar="SETTING=VALUES", nargs="*", help="features=2:64, lr=1e-4:1e-1:log, optimizer=adam,sgd ..."
     )
     search.add_argument("--trials", type=_int, metavar="N", help=f"runs to try (default: {TRIALS})")
-    search.add_argument(
-        "--objective", default="val_accuracy", metavar="NAME", help=f"{' or '.join(OBJECTIVES)} (default: %(default)s)"
-    )
+    search.add_argument("--objective", metavar="NAME", help=f"{' or '.join(OBJECTIVES)} (default: {OBJECTIVE})")
     search.add_argument("--no-prune", action="store_true", help="train every run to its end")
     search.add_argument("--name", metavar="NAME", help="one word, also the tag of its runs (default: search-1 ...)")
     search.add_argument(

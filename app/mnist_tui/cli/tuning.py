@@ -9,8 +9,8 @@ from mnist_tui.cli.own import allow_model, own_settings
 from mnist_tui.cli.parser import settings_of
 from mnist_tui.cli.where import jobs_of, place_of
 from mnist_tui.core.ratefinder import RangeTest
-from mnist_tui.core.search import TRIALS
-from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.search import OBJECTIVE, TRIALS
+from mnist_tui.core.spec import BY_KEY, RunSpec
 from mnist_tui.errors import UsageError
 
 
@@ -35,9 +35,8 @@ def search_command(args: argparse.Namespace) -> int:
     from mnist_tui.searching import new_search, resume_search, show_search
     from mnist_tui.store.home import home
 
-    if (args.show is not None or args.resume is not None) and (args.vary or set(settings_of(args)) - {"model"}):
-        told = " ".join(args.vary) or ", ".join(sorted(set(settings_of(args)) - {"model"}))
-        raise UsageError("a search goes on as it began", f"Leave out {told}")
+    if args.show is not None or args.resume is not None:
+        _check_nothing_new(args)
     if args.show is not None:
         return show_search(read_search(home(), args.show), as_json=args.json)
     on = place_of(args)
@@ -46,12 +45,27 @@ def search_command(args: argparse.Namespace) -> int:
         allow_model(args.model)
         return resume_search(args.resume, args.trials, jobs=jobs, on=on, as_json=args.json)
     base = _spec_of(args)
+    dimensions = tuple(parse_dimension(text, base) for text in args.vary)
+    if both := [one.title.lower() for one in dimensions if one.name in settings_of(args)]:
+        raise UsageError(f"{both[0]} is given and varied", "Leave out one of them")
     spec = SearchSpec(
         base=base,
-        dimensions=tuple(parse_dimension(text, base) for text in args.vary),
-        objective=args.objective,
+        dimensions=dimensions,
+        objective=args.objective or OBJECTIVE,
         trials=TRIALS if args.trials is None else args.trials,
         prunes=not args.no_prune,
     )
     search = Search(name=args.name or new_name(home()), spec=spec)
     return new_search(search, jobs=jobs, on=on, as_json=args.json)
+
+
+def _check_nothing_new(args: argparse.Namespace) -> None:
+    """Raise `UsageError` if a search that exists is given what only a new one takes."""
+    given = [*args.vary, *(BY_KEY[key].option for key in settings_of(args) if key != "model")]
+    given += ["--objective"] * (args.objective is not None) + ["--no-prune"] * args.no_prune
+    given += ["--name"] * (args.name is not None)
+    if args.show is not None:
+        given += ["--resume"] * (args.resume is not None) + ["--trials"] * (args.trials is not None)
+        given += ["--jobs"] * (args.jobs is not None) + ["--on"] * bool(args.on)
+    if given:
+        raise UsageError("a search goes on, and is shown, as it began", f"Leave out {' '.join(given)}")

@@ -85,7 +85,7 @@ def _last(name: str) -> Getter:
 
 def differing(known: dict[str, Facet], runs: Sequence[RunState]) -> list[Facet]:
     """Return the settings in which runs differ, seeds last."""
-    found = [one for one in known.values() if one.is_setting and len({one.get(run) for run in runs}) > 1]
+    found = [one for one in known.values() if one.is_setting and len({one.get(run) for run in runs} - {None}) > 1]
     return sorted(found, key=lambda one: is_seed(one.word))
 
 

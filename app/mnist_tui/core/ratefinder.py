@@ -17,7 +17,7 @@ from typing import ClassVar, Final
 
 from mnist_tui.core.events import Event
 from mnist_tui.core.numerals import count, fixed
-from mnist_tui.core.setting import check_int, check_rate
+from mnist_tui.core.setting import check_int
 from mnist_tui.errors import UsageError
 
 IRRELEVANT: Final = frozenset({"epochs", "learning_rate", "schedule", "warmup", "patience"})
@@ -75,10 +75,13 @@ class RangeTest:
     tries: int = TRIES
 
     def __post_init__(self) -> None:
-        check_rate(self.low)
-        check_rate(self.high)
+        for option, rate in (("--from", self.low), ("--to", self.high)):
+            if not 0 < rate < math.inf:
+                raise UsageError(f"{option} must be a finite number above 0, not {rate:g}")
         if not self.low < self.high:
-            raise UsageError(f"the rates must rise, not go from {self.low:g} to {self.high:g}", "Swap --from and --to")
+            raise UsageError(
+                f"the rates must rise, not go from {self.low:g} to {self.high:g}", "Choose --from below --to"
+            )
         check_int("--steps", self.steps, 20, MAX_STEPS)
         check_int("--tries", self.tries, 1, MAX_TRIES)
 

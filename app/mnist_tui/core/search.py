@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Final, TypeAlias
 
+from mnist_tui.core.events import Status
 from mnist_tui.core.own import as_options
 from mnist_tui.core.setting import MAX_LISTED, Setting, SettingValue, check_int, in_words, shown
 from mnist_tui.core.spec import BY_KEY, SETTINGS, RunSpec
@@ -16,13 +18,18 @@ from mnist_tui.errors import UsageError
 
 OBJECTIVES: Final = {"val_accuracy": True, "val_loss": False}
 """What a search can aim at, a value that every epoch has, and whether higher is better."""
+OBJECTIVE: Final = "val_accuracy"
 TRIALS: Final = 50
 MAX_TRIALS: Final = 10_000
 DIGITS: Final = 3
 """Digits of a number that is tried: more would only be noise in tables."""
+_SAME: Final = frozenset({"seed", "dataset", "side"})
+"""Settings that are the same for all runs of a search: with others, results could not be compared."""
 _CHECKED: Final = 1_000
 """How many combinations are checked before a search begins."""
 _EXAMPLE: Final = "Write it like features=2:64, lr=1e-4:1e-1:log or optimizer=adam,sgd"
+
+_WHOLE: Final = re.compile(r"[+-]?\d+")
 
 Params: TypeAlias = Mapping[str, int | float | str]
 """The values of one trial by the name of what varies."""
@@ -89,7 +96,7 @@ class SearchSpec:
 
     base: RunSpec
     dimensions: tuple[Dimension, ...]
-    objective: str = "val_accuracy"
+    objective: str = OBJECTIVE
     trials: int = TRIALS
     prunes: bool = True
 
@@ -109,7 +116,18 @@ class SearchSpec:
         """Raise `UsageError` if settings at the limits, or choices, do not go together."""
         ends = [one.ends for one in self.dimensions]
         for _, values in zip(range(_CHECKED), product(*ends), strict=False):
-            self.run({one.name: value for one, value in zip(self.dimensions, values, strict=True)})
+            try:
+                self.run({one.name: value for one, value in zip(self.dimensions, values, strict=True)})
+            except UsageError as error:
+                raise UsageError(
+                    f"these cannot all be varied together: {error.what}", "Search for them in turn"
+                ) from error
+
+    @property
+    def most_epochs(self) -> int:
+        """Epochs of its longest run."""
+        varied = [int(end) for one in self.dimensions if one.name == "epochs" for end in one.ends]
+        return max(varied, default=self.base.epochs)
 
     @property
     def is_maximised(self) -> bool:
@@ -166,11 +184,18 @@ class Trial:
         run: The run with its epochs.
         params: What was tried.
         is_pruned: The search has stopped it.
+        is_deleted: The user has deleted it.
     """
 
     run: RunState
     params: Params
     is_pruned: bool
+    is_deleted: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """True if it can go on."""
+        return self.run.status in (Status.STOPPED, Status.INTERRUPTED) and not (self.is_pruned or self.is_deleted)
 
     def values(self, objective: str) -> dict[int, float]:
         """Return the value of the objective after each epoch."""
@@ -195,8 +220,10 @@ def parse_dimension(text: str, base: RunSpec) -> Dimension:
     if setting is None and not base.is_own:
         known = ", ".join(one.short or one.key for one in SETTINGS if one.option and one.is_swept)
         raise UsageError(f"there is no setting {shown(name)}", f"Known are {known}")
-    if setting is not None and not setting.is_swept:
-        raise UsageError(f"{setting.name.lower()} cannot be varied", "Give it as an option")
+    if setting is not None and (not setting.is_swept or setting.key in _SAME):
+        raise UsageError(
+            f"a search does not vary the {setting.name.lower()}", f"Give it as an option: {setting.option}"
+        )
     if ":" in values and not (setting is not None and setting.read is not None):
         return _range(name, setting, values)
     return _choices(name, setting, values)
@@ -218,11 +245,13 @@ def _range(name: str, setting: Setting | None, values: str) -> Dimension:
         first, last = float(low), float(high)
     except ValueError:
         raise UsageError(f"{name}={values} is no range of numbers", _EXAMPLE) from None
-    whole = low.strip().isdecimal() and high.strip().isdecimal() if setting is None else not setting.is_float
+    whole = all(map(_WHOLE.fullmatch, (low.strip(), high.strip()))) if setting is None else not setting.is_float
     if setting is not None:
         setting.validate(int(first) if whole and first.is_integer() else first)
         setting.validate(int(last) if whole and last.is_integer() else last)
-    if not (math.isfinite(first) and math.isfinite(last) and first < last):
+    if not (math.isfinite(first) and math.isfinite(last)):
+        raise UsageError(f"the limits of {name}={values} must be finite numbers", _EXAMPLE)
+    if not first < last:
         raise UsageError(f"the range {values} of {name} must ascend", _EXAMPLE)
     if rest and first <= 0:
         raise UsageError(f"a log range such as {name}={values} must begin above 0", _EXAMPLE)

@@ -9,6 +9,7 @@ from typing import Final
 from mnist_tui.core.facets import Facet
 from mnist_tui.core.filtering import parse_filter
 from mnist_tui.core.setting import check_choice, shown
+from mnist_tui.core.units import Unit
 from mnist_tui.errors import UsageError
 
 SEEDS: Final = "seeds"
@@ -45,13 +46,10 @@ class View:
     def check(self, known: dict[str, Facet]) -> None:
         """Raise `UsageError` if runs have no such properties."""
         parse_filter(self.filter)
-        for word in (
-            self.sort.removeprefix("-"),
-            self.x,
-            self.y,
-            *self.columns,
-            *([] if self.group == SEEDS else [self.group]),
-        ):
+        if self.y in known and known[self.y].unit is Unit.TEXT:
+            raise UsageError(f"{self.y} is no number, to go up in a plot", "Take a result, such as val")
+        groups = [self.group] if self.group != SEEDS else []
+        for word in (*groups, self.sort.removeprefix("-"), self.x, self.y, *self.columns):
             if word and word not in known:
                 raise UsageError(f"these runs have no {shown(word)}", f"They have {', '.join(known)}")
 

@@ -212,6 +212,8 @@ def open_image(path: Path) -> Any:
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
+        if path.is_dir():
+            raise DataError(f"{path} is a folder", "Name an image file in it")  # noqa: TRY301 - like any other
         # A pipe would never end.
         if not stat.S_ISREG(path.stat().st_mode):
             raise UnidentifiedImageError  # noqa: TRY301 - like any other file that holds no image

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
@@ -46,26 +46,29 @@ def layers_of(checkpoint: bytes, channels: int, side: int) -> tuple[Layer, ...]:
 
 def _watched(network: nn.Module, images: Tensor) -> tuple[Layer, ...]:
     names = {module: name for name, module in network.named_modules()}
-    shown = [module for module in names if not any(module.children())]
-    begun: dict[nn.Module, int] = {}
-    took: defaultdict[nn.Module, list[int]] = defaultdict(list)
+    passes: list[dict[nn.Module, int]] = []
     shapes: dict[nn.Module, tuple[int, ...]] = {}
+    calls: list[_Call] = []
 
-    def before(module: nn.Module, _inputs: Any) -> None:
-        begun[module] = time.perf_counter_ns()
+    def before(_module: nn.Module, _inputs: Any) -> None:
+        calls.append(_Call(time.perf_counter_ns()))
 
     def after(module: nn.Module, _inputs: Any, output: Any) -> None:
-        took[module][-1] += time.perf_counter_ns() - begun[module]
-        first = output[0] if isinstance(output, tuple | list) and output else output
-        shapes[module] = tuple(first.shape[1:]) if isinstance(first, Tensor) else ()
+        call, now = calls.pop(), time.perf_counter_ns()
+        if calls:
+            calls[-1].is_leaf = False
+        # A module that calls none of its parts, as attention does, is a layer as a whole.
+        if call.is_leaf:
+            passes[-1][module] = passes[-1].get(module, 0) + now - call.started
+            first = output[0] if isinstance(output, tuple | list) and output else output
+            shapes[module] = tuple(first.shape[1:]) if isinstance(first, Tensor) else ()
 
-    hooks = [module.register_forward_pre_hook(before) for module in shown]
-    hooks += [module.register_forward_hook(after) for module in shown]
+    hooks = [module.register_forward_pre_hook(before) for module in names]
+    hooks += [module.register_forward_hook(after) for module in names]
     whole = []
     try:
         for _ in range(PASSES + 1):
-            for module in shown:
-                took[module].append(0)
+            passes.append({})
             started = time.perf_counter_ns()
             with torch.inference_mode():
                 network(images)
@@ -74,21 +77,30 @@ def _watched(network: nn.Module, images: Tensor) -> tuple[Layer, ...]:
         for hook in hooks:
             hook.remove()
     total = median(whole[1:])
-    shares = {module: median(took[module][1:]) / total for module in shown if module in shapes}
-    # In the order of the calls; what is not called in a pass comes last.
-    order = [*shapes, *(module for module in names if module not in shapes and _own(module))]
-    layers = [
-        Layer(
-            name=names[module] or type(module).__name__,
-            kind=type(module).__name__,
-            shape=shapes.get(module, ()),
-            parameters=_own(module),
-            share=shares.get(module),
-        )
-        for module in order
+    shares = {module: median(times.get(module, 0) for times in passes[1:]) / total for module in shapes}
+    counted: set[int] = set()
+    layers = [_layer(names[module], module, shapes[module], counted, shares[module]) for module in shapes]
+    # What is not called in a pass, and parameters outside of layers, come last.
+    others = [
+        _layer(name, module, (), counted, None, deep=False) for module, name in names.items() if module not in shapes
     ]
-    return (*layers, Layer(name="", kind="", shape=(), parameters=0, share=max(0.0, 1 - sum(shares.values()))))
+    rest = Layer(name="", kind="", shape=(), parameters=0, share=max(0.0, 1 - sum(shares.values())))
+    return (*layers, *(one for one in others if one.parameters), rest)
 
 
-def _own(module: nn.Module) -> int:
-    return sum(one.numel() for one in module.parameters(recurse=False) if one.requires_grad)
+@dataclass(slots=True)
+class _Call:
+    """A call of a module that has not returned yet."""
+
+    started: int
+    is_leaf: bool = True
+
+
+def _layer(
+    name: str, module: nn.Module, shape: tuple[int, ...], counted: set[int], share: float | None, *, deep: bool = True
+) -> Layer:
+    """Return a layer with the parameters that no layer before it has counted: they may be shared."""
+    own = [one for one in module.parameters(recurse=deep) if one.requires_grad and id(one) not in counted]
+    counted.update(map(id, own))
+    kind = type(module).__name__
+    return Layer(name=name or kind, kind=kind, shape=shape, parameters=sum(one.numel() for one in own), share=share)

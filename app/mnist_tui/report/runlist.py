@@ -44,6 +44,10 @@ def _setting_column(field: Field) -> RunColumn:
     return RunColumn(_heading(field, unit), field.brief or field.get, is_setting=True)
 
 
+def _column_of(facet: Facet) -> RunColumn:
+    return RunColumn(Column(facet.key, facet.word, facet.unit, facet.goal, ""), facet.get, is_setting=facet.is_setting)
+
+
 def _column(key: str) -> RunColumn:
     field = ALL[key]
     value = field.brief or field.get
@@ -104,16 +108,16 @@ def _is_usual(key: str, runs: Sequence[RunState]) -> bool:
     return one is not None and one.is_quiet and all(run.network and one.is_usual(run.network) for run in runs)
 
 
-def arrange(runs: Sequence[RunState], wanted: Sequence[str] = ()) -> tuple[list[RunColumn], str]:
+def arrange(runs: Sequence[RunState], wanted: Sequence[Facet] = ()) -> tuple[list[RunColumn], str]:
     """Return the columns for these runs, in order, and a text that lists their shared settings.
 
     Args:
         runs: The runs.
-        wanted: Keys of the only columns to show, besides the id; empty for those that are useful.
+        wanted: What alone to show, besides the id; empty for what is useful.
     """
     if wanted:
         by_key = {one.column.key: one for one in (*_settings(runs), _VAL, _NAME, _STATUS, *_RESULTS, _TAGS)}
-        return [_ID, *(by_key[key] for key in wanted if key in by_key)], ""
+        return [_ID, *(by_key.get(one.key) or _column_of(one) for one in wanted)], ""
     differing, common = [], []
     has_scripts = any(run.network is None for run in runs)
     for setting in _settings(runs):

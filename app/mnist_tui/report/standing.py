@@ -82,7 +82,7 @@ def _lines(search: Search, trials: Sequence[Trial], finished: Sequence[Trial]) -
     spec = search.spec
     pruned = sum(trial.is_pruned for trial in trials)
     lines = [
-        f"{search.name}: {len(trials)} of {count(spec.trials, 'trial')}, {len(finished)} finished, {pruned} pruned. "
+        f"{search.name}: {count(len(trials), 'trial')} of {spec.trials:,}, {len(finished)} finished, {pruned} pruned. "
         f"All of them: mnist-tui runs --filter tag={search.name}"
     ]
     if not finished:

@@ -117,7 +117,7 @@ def _views(table: Mapping[str, Any], problems: list[str]) -> dict[str, View]:
         try:
             views[as_name(name)] = from_json_value(View, record)
         except (ValueError, UsageError) as error:
-            problems.append(f"{FILE}: the view {shown(name)} cannot be used: {error}.")
+            problems.append(f"{FILE}: the view {shown(name)} cannot be used: {str(error).rstrip('.')}.")
     return views
 
 

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mnist_tui.core.codec import dumps, from_json_value, to_json_value
 from mnist_tui.core.control import TrainingControl
-from mnist_tui.core.events import EpochDone, Event, RunDone, RunStarted, Status
+from mnist_tui.core.events import EpochDone, Event, Notice, RunDone, RunStarted, Status
 from mnist_tui.core.labels import MAX_TAG, as_tags
 from mnist_tui.core.queue import QueuedRun, enqueue
 from mnist_tui.core.search import Dimension, Search, SearchSpec, Trial
 from mnist_tui.core.setting import shown
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.errors import MnistTuiError, StoreError, UsageError
+from mnist_tui.errors import MnistTuiError, RunError, StoreError, UsageError
 from mnist_tui.report.files import write_atomically
 from mnist_tui.store.claims import continuing
 from mnist_tui.store.database import Store
@@ -39,8 +39,10 @@ WARM_UP: Final = 5
 """Runs are pruned only after this share of their epochs, one fifth: the first ones say little."""
 FIRST_TRIALS: Final = 5
 """Trials that end before any is pruned."""
-_ATTEMPTS: Final = 1_000
-_OPEN: Final = (Status.STOPPED, Status.INTERRUPTED)
+_ATTEMPTS: Final = 200
+"""How often a sampler may propose what was tried already."""
+MOST_SILENT: Final = 3
+"""Trials that may fail to begin, one after another, before a search gives up."""
 _LOST: Final = (Status.FAILED, Status.OUT_OF_MEMORY)
 
 
@@ -111,6 +113,11 @@ def read_search(home: Path, name: str) -> Search:
         raise StoreError(f"the search in {path} cannot be read: {error}", "Begin a new one") from error
 
 
+def forget_search(home: Path, name: str) -> None:
+    """Remove the file of a search; its runs, if any, stay."""
+    (home / FOLDER / f"{name}.json").unlink(missing_ok=True)
+
+
 def check_name(name: str) -> None:
     """Raise `UsageError` unless a search can have this name, which is also a file's and a tag."""
     if not is_safe_name(name) or len(name) > MAX_TAG or as_tags([name]) != (name,):
@@ -143,13 +150,15 @@ def new_name(home: Path) -> str:
 
 def trials_of(store: Store, search: Search) -> list[Trial]:
     """Return the runs of a search that have begun, in order."""
-    known = {run.run for deleted in (False, True) for run in store.runs(deleted=deleted)}
+    known = {run.run: deleted for deleted in (False, True) for run in store.runs(deleted=deleted)}
     found = []
     for name in search.runs:
         if name in known:
             run = store.run(name)
             if run.network is not None:
-                found.append(Trial(run, search.spec.params(run.network), name in search.pruned))
+                # It may have finished before it heard that it was to stop.
+                is_pruned = name in search.pruned and run.status is Status.STOPPED
+                found.append(Trial(run, search.spec.params(run.network), is_pruned, known[name]))
     return found
 
 
@@ -183,8 +192,7 @@ def _study(spec: SearchSpec, begun: int) -> optuna.Study:
 
     # Another seed after each resumption, or the same settings would be proposed again.
     sampler = optuna.samplers.TPESampler(seed=(spec.base.seed + begun) % 2**32)
-    warm_up = max(1, spec.base.epochs // WARM_UP)
-    pruner = optuna.pruners.MedianPruner(n_startup_trials=FIRST_TRIALS, n_warmup_steps=warm_up)
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=FIRST_TRIALS)
     return optuna.create_study(
         sampler=sampler, pruner=pruner, direction="maximize" if spec.is_maximised else "minimize"
     )
@@ -209,7 +217,7 @@ def _past(spec: SearchSpec, trial: Trial) -> optuna.trial.FrozenTrial | None:
     import optuna
 
     status, value = trial.run.status, trial.value(spec.objective)
-    if not status.is_over or (status in _OPEN and not trial.is_pruned):
+    if not status.is_over or trial.is_open:
         return None
     state = optuna.trial.TrialState.COMPLETE if status is Status.FINISHED else optuna.trial.TrialState.PRUNED
     if status in _LOST or value is None:
@@ -232,17 +240,20 @@ class Director:
     Args:
         home: Where the search is stored.
         search: The search.
+        jobs: Runs that are trained in parallel.
 
     Attributes:
         own_s: Seconds that the search itself has taken, beside training.
     """
 
-    def __init__(self, home: Path, search: Search) -> None:
-        self._home, self.search = home, search
+    def __init__(self, home: Path, search: Search, jobs: int = 1) -> None:
+        self._home, self.search, self._jobs = home, search, jobs
         self._spec = search.spec
         self._asked: dict[str, optuna.trial.Trial] = {}
         self._newest: dict[str, tuple[int, float]] = {}
         self._again: list[str] = []
+        self._tried: set[RunSpec] = set()
+        self._silent: set[str] = set()
         self._control: TrainingControl | None = None
         self._store: Store | None = None
         self.own_s = 0.0
@@ -272,17 +283,27 @@ class Director:
         with self._timed():
             self._begin(store)
         for name in self._again:
+            if control.queue_stopped:
+                return
             try:
                 queued = continuing(store, name)
-            except MnistTuiError:
+            except MnistTuiError as error:
+                store.tell(Notice(level="warning", message=str(error)))
                 continue
             store.add_waiting((queued,), session)
             yield queued
         while len(self.search.runs) < self._spec.trials and not control.queue_stopped:
+            if len(self._silent) >= self._jobs + MOST_SILENT:
+                message = f"{MOST_SILENT} trials in a row could not begin; the search ends here."
+                store.tell(Notice(level="error", message=message, exit_code=RunError.exit_code))
+                return
             with self._timed():
-                queued = self._propose()
-                store.add_waiting((queued,), session)
-            yield queued
+                proposed = self._propose()
+            if proposed is None:
+                store.tell(Notice(level="information", message="All settings between the limits have been tried."))
+                return
+            store.add_waiting((proposed,), session)
+            yield proposed
 
     def _begin(self, store: Store) -> None:
         trials = trials_of(store, self.search)
@@ -290,9 +311,11 @@ class Director:
         self._keep(replace(self.search, runs=tuple(trial.run.run for trial in trials)))
         self._study = _study(self._spec, len(trials))
         for trial in trials:
+            if trial.run.network is not None:
+                self._tried.add(replace(trial.run.network, epochs=self._spec.run(trial.params).epochs))
             if (past := _past(self._spec, trial)) is not None:
                 self._study.add_trial(past)
-            elif trial.run.status in _OPEN:
+            elif trial.is_open:
                 self._again.append(trial.run.run)
                 self._study.enqueue_trial(dict(trial.params))
                 asked = self._asked[trial.run.run] = self._study.ask(_distributions(self._spec))
@@ -300,22 +323,24 @@ class Director:
                     self._newest[trial.run.run] = epoch, value
                     asked.report(value, epoch)
 
-    def _propose(self) -> QueuedRun:
+    def _propose(self) -> QueuedRun | None:
+        """Return a run that was not tried yet; `None` if there seems to be none left."""
         import optuna
 
         for _ in range(_ATTEMPTS):
             asked = self._study.ask(_distributions(self._spec))
-            try:
-                spec = self._spec.run(asked.params)
-            except UsageError:
-                # Settings that do not go together, such as Adam with momentum.
+            spec = self._spec.run(asked.params)
+            if spec in self._tried:
+                # The same settings and the same seed would give the same numbers.
                 self._study.tell(asked, state=optuna.trial.TrialState.FAIL)
                 continue
             (queued,) = enqueue([spec])
+            self._tried.add(spec)
+            self._silent.add(queued.run)
             self._asked[queued.run] = asked
             self._keep(replace(self.search, runs=(*self.search.runs, queued.run)))
             return queued
-        raise UsageError("the settings to try hardly ever go together", "Vary fewer of them")
+        return None
 
     def _keep(self, search: Search) -> None:
         self.search = search
@@ -326,6 +351,7 @@ class Director:
         with self._timed():
             match event:
                 case RunStarted():
+                    self._silent.clear()
                     self._tag(event.run)
                 case EpochDone() if event.run in self._asked:
                     self._hear_epoch(event.run, event.epoch, event.value(self._spec.objective))
@@ -339,8 +365,9 @@ class Director:
         if epoch > known:
             asked.report(value, epoch)
         self._newest[run] = max(epoch, known), value
-        is_last = epoch >= self._spec.run(asked.params).epochs
-        if self._spec.prunes and not is_last and asked.should_prune():
+        epochs = self._spec.run(asked.params).epochs
+        may_end = max(1, epochs // WARM_UP) <= epoch < epochs
+        if self._spec.prunes and may_end and asked.should_prune():
             self._prune(run)
 
     def _prune(self, run: str) -> None:
@@ -368,9 +395,9 @@ class Director:
 
 
 def standing(home: Path, search: Search) -> list[Trial]:
-    """Return the runs of a search, the best first; those without a value come last."""
+    """Return the runs of a search, without deleted ones, the best first; those without a value come last."""
     with Store.open_readonly(home) as store:
-        trials = trials_of(store, search)
+        trials = [trial for trial in trials_of(store, search) if not trial.is_deleted]
     spec = search.spec
 
     def rank(trial: Trial) -> tuple[bool, bool, float]:

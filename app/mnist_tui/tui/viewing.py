@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mnist_tui.core.facets import facets
-from mnist_tui.core.view import MAX_VIEWS, PLOTS, SEEDS
+from mnist_tui.core.view import MAX_VIEWS, PLOTS, SEEDS, View
+from mnist_tui.errors import UsageError
 from mnist_tui.report.formatting import printable
 from mnist_tui.tui.screens.view import ViewAnswer, ViewScreen
 from mnist_tui.tui.ui import Ui
@@ -49,7 +50,17 @@ class Viewing:
         view = self._runs()
         view.view = replace(view.view, plot=PLOTS[(PLOTS.index(view.view.plot) + 1) % len(PLOTS)])
         self._ui.redraw()
-        self._ui.tell(_PLOTTED[view.view.plot])
+        self._ui.tell(_PLOTTED[view.view.plot] + (" Press c to see it." if view.hides_plot else ""))
+
+    def _show(self, view: View) -> None:
+        """Show a view as far as these runs have what it names."""
+        try:
+            view.check(facets(self._work.library.runs()))
+        except UsageError as error:
+            self._ui.tell(str(error), severity="warning", long=True)
+            parts = dict.fromkeys(("filter", "group", "sort", "x", "y"), "")
+            view = replace(view, columns=(), **parts)
+        self._runs().take(view)
 
     def action_view(self) -> None:
         """Choose a saved view, or what to filter, group, sort, list and plot."""
@@ -65,7 +76,7 @@ class Viewing:
             del views[answer.forget]
             self._ui.tell(f"Forgot the view {printable(answer.forget)}.")
         if answer.view is not None:
-            self._runs().take(answer.view)
+            self._show(answer.view)
         if answer.view is not None and answer.save_as:
             if answer.save_as not in views and len(views) >= MAX_VIEWS:
                 self._ui.tell(f"At most {MAX_VIEWS} views can be saved; Del in their list forgets one.")

@@ -10,6 +10,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -78,7 +79,8 @@ class ViewScreen(Dialog[ViewAnswer]):
         with Vertical(classes="dialog") as box:
             box.border_title = "View of the runs"
             if self._saved:
-                yield OptionList(*(Option(printable(name), id=f"v{at}") for at, name in enumerate(self._saved)))
+                # Not as text: a name may contain what Textual takes for markup.
+                yield OptionList(*(Option(Content(printable(name))) for name in self._saved))
             with VerticalScroll(can_focus=False):
                 for key, title, value, example, choices in fields:
                     yield from field(key, title, value, example, framed=False, choices=choices)

@@ -135,6 +135,11 @@ class RunsView(Horizontal):
         return any(map(self.screen.has_class, ("-tiny", "-narrow", "-flat")))
 
     @property
+    def hides_plot(self) -> bool:
+        """True if the list has the whole tab."""
+        return self._has_one_pane and not self._pane
+
+    @property
     def chosen(self) -> str | None:
         """Id of the run under the cursor in the list of runs; `None` above a group."""
         key = self.query_one("#comparison" if self._pane == 2 else "#runs", SortableTable).current_key
@@ -154,7 +159,8 @@ class RunsView(Horizontal):
         self._folded.clear()
         known = facets(self._seen)
         sort = known.get(view.sort.removeprefix("-"))
-        self.query_one("#runs", SortableTable).sort_by("" if sort is None else sort.key, reverse=view.sort[:1] == "-")
+        is_reverse = sort is not None and view.sort.startswith("-")
+        self.query_one("#runs", SortableTable).sort_by("" if sort is None else sort.key, reverse=is_reverse)
         field = self.query_one("#filter", Input)
         field.value = view.filter
         field.set_class(bool(view.filter), "-open")
@@ -292,8 +298,10 @@ class RunsView(Horizontal):
         table = self.query_one("#runs", SortableTable)
         shown = [run for run in runs if self._fits(run)]
         self._shown = shown
-        known = facets(shown) if self.view.columns or self.view.group else {}
-        self._columns, self._common = arrange(shown, [known[word].key for word in self.view.columns if word in known])
+        known = facets(shown) if self.view.columns else {}
+        # What they are sorted by must be a column.
+        wanted = dict.fromkeys((*self.view.columns, self.view.sort.removeprefix("-"))) if self.view.columns else {}
+        self._columns, self._common = arrange(shown, [known[word] for word in wanted if word in known])
         columns = self._columns
         self._counts = len(shown), len(runs)
         table.set_rows([column.column for column in columns], self._all_rows(shown, columns))

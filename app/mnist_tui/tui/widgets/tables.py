@@ -109,8 +109,8 @@ class SortableTable(DataTable[Text]):
         self._shown, self._rows = tuple(columns), tuple(rows)
         if before == (self._shown, self._rows):
             return
-        if self._sort not in {column.key for column in columns}:
-            self._sort = None
+        if self._sort is not None and self._sort not in {column.key for column in columns}:
+            self._sort, self._reverse = None, False
         if before[0] != self._shown or not self._change_cells():
             self._refill()
 
