@@ -33,6 +33,7 @@ from mnist_tui.engine.data import as_input
 from mnist_tui.engine.session import run_sweep
 from mnist_tui.engine.train import Trainer
 from mnist_tui.engine.trainer import Diverged, Intervals
+from mnist_tui.errors import DataError
 
 SPEC = RunSpec(epochs=2, features=4, dataset="digits", device="cpu", threads=1)
 
@@ -375,3 +376,15 @@ def test_a_run_ends_when_its_patience_does_and_is_finished_and_tested():
 
 def test_without_patience_every_epoch_is_trained():
     assert of(train(replace(SPEC, epochs=8, features=1, learning_rate=1e-9)), RunDone)[0].epochs_done == 8
+
+
+def test_own_data_that_cannot_be_used_end_only_the_runs_on_them(tmp_path):
+    (tmp_path / "bad.npz").write_bytes(b"no archive")
+    bad = RunSpec(epochs=1, dataset=str(tmp_path / "bad.npz"), device="cpu")
+    specs = [bad, replace(bad, seed=1), RunSpec(epochs=1, dataset="digits", device="cpu", threads=1)]
+    events = list(run_sweep(enqueue(specs), RunControl()))
+    (notice,) = [event for event in events if isinstance(event, Notice) and event.level == "error"]
+    assert "bad.npz" in notice.message
+    assert notice.exit_code == DataError.exit_code
+    (done,) = [event for event in events if isinstance(event, RunDone)]
+    assert done.status is Status.FINISHED

@@ -11,6 +11,7 @@ from typing import Final, cast
 import torch
 
 from mnist_tui.core.control import RunControl
+from mnist_tui.core.datasets import own_path
 from mnist_tui.core.events import Event, Notice, RunStarted, SweepDone, SweepStarted, now
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import MAX_FEATURES, RunSpec, new_run_id
@@ -40,12 +41,13 @@ def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event
     Yields:
         `SweepStarted`, then per run `RunStarted`, `Progress`, `EpochDone` and `RunDone`, then `SweepDone`.
         A run that fails ends as `failed` and the next one starts. Data or a device that is not available ends
-        the sweep with a `Notice` that carries the exit code.
+        the sweep with a `Notice` that carries the exit code; data of the user's own that cannot be used ends only
+        their runs.
     """
     sweep = new_run_id()
     done: list[str] = []
     shown: set[tuple[str, int]] = set()
-    free = cache(free_cores)
+    free, lost = cache(free_cores), set[str]()
     yield SweepStarted(sweep=sweep, started_at=now())
     try:
         for queued in _until_stopped(queue, control):
@@ -53,7 +55,17 @@ def run_sweep(queue: Iterable[QueuedRun], control: RunControl) -> Iterator[Event
             past = queued.continuation.started if queued.continuation is not None else None
             data_before = past.dataset if past is not None else None
             spec = queued.spec if past is None else as_before(queued.spec, past)
-            found = yield from ready(spec, control, free)
+            if spec.dataset in lost:
+                continue
+            try:
+                found = yield from ready(spec, control, free)
+            except DataError as error:
+                # A network may be back later, but what is wrong with the user's own data concerns their runs alone.
+                if own_path(spec.dataset) is None:
+                    raise
+                lost.add(spec.dataset)
+                yield Notice(level="error", message=str(error), exit_code=error.exit_code)
+                continue
             if found is None:
                 break
             dataset = found.dataset
