@@ -192,3 +192,16 @@ async def test_a_network_of_the_users_own_is_named_where_features_would_be(home,
             await pilot.press(tab)
             await settle(pilot)
             assert "epoch 1/1" in screen_text(app)
+
+
+async def test_a_rare_setting_that_was_changed_is_seen_where_not_all_settings_fit(make_app):
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert "seed 0  lr 0.001  batch 64" in screen_text(app)
+        app.work.spec = RunSpec(augment="shift+rotate", dropout=0.2)
+        app.redraw()
+        await settle(pilot)
+        (line,) = [line for line in screen_text(app).splitlines() if line.startswith(" Settings")]
+        for word in ("10 epochs", "2 features", "dropout 0.2", "shift+rotate"):
+            assert word in line, line

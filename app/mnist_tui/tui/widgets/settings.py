@@ -111,13 +111,14 @@ class SettingsBar(Static, can_focus=True):
         if self._spec is None:
             return
         label = Content.styled("Next run" if self._live else "Settings", "bold")
-        fields = [self._field(self._spec, setting) for setting in FIELDS if self.has_focus or self._is_told(setting)]
+        several = [f"{self._jobs} in parallel"] if self._jobs > 1 else []
+        where = " ".join([*several, *([f"on {self._place}"] if self._place else [])])
+        fields = [self._field(self._spec, setting) for setting in self._told(label.cell_length + len(where))]
         first = 0
         while self.has_focus and first < self._at and not self._fits([label, *fields[first : self._at + 1]]):
             first += 1
-        several = [f"{self._jobs} in parallel"] if self._jobs > 1 else []
-        if told := " ".join([*several, *([f"on {self._place}"] if self._place else [])]):
-            label = Content.assemble(label, (f"  {told}", "$text-accent"))
+        if where:
+            label = Content.assemble(label, (f"  {where}", "$text-accent"))
         shown = [label]
         for field in fields[first:]:
             if not self._fits([*shown, field]):
@@ -125,9 +126,21 @@ class SettingsBar(Static, can_focus=True):
             shown.append(field)
         self.update(Content("  ").join(shown), layout=False)
 
-    def _is_told(self, setting: Setting) -> bool:
-        """Return whether a setting is shown without the focus."""
-        return not setting.is_quiet or not setting.is_usual(self._spec)
+    def _told(self, taken: int) -> list[Setting]:
+        """Return the settings to show beside text of some cells: without the focus, rare ones only where changed.
+
+        Where they do not all fit, those with their usual values give way first.
+        """
+        spec = self._spec
+        if self.has_focus or spec is None:
+            return list(FIELDS)
+        told = [setting for setting in FIELDS if not setting.is_quiet or not setting.is_usual(spec)]
+        usual = [setting for setting in told if setting.key not in _ARROWS and setting.is_usual(spec)]
+        if len(usual) + len(_ARROWS) == len(told):
+            return told
+        while usual and not self._fits([Content(" " * taken), *(self._field(spec, setting) for setting in told)]):
+            told.remove(usual.pop())
+        return told
 
     def _fits(self, parts: Sequence[Content]) -> bool:
         return sum(part.cell_length + 2 for part in parts) - 2 <= self.size.width - 2
