@@ -188,3 +188,22 @@ def _colours(term: str) -> Literal["truecolor", "256", "16", "none"]:
     if os.environ.get("COLORTERM", "").lower() in ("truecolor", "24bit") or term.endswith("-direct"):
         return "truecolor"
     return "256" if "256color" in term else "16"
+
+
+def notification(text: str) -> str:
+    """Return what makes this terminal show a notification of the desktop; empty if it is not known to have any.
+
+    Args:
+        text: What to say; must have no control characters.
+
+    Source: the documentation of the terminals: OSC 9 of iTerm2, WezTerm, Ghostty and kitty, OSC 777 of foot and urxvt.
+    """
+    term, program = os.environ.get("TERM", ""), os.environ.get("TERM_PROGRAM", "").lower()
+    if os.environ.get("TMUX") or term.startswith(("screen", "tmux")):
+        # They pass nothing on.
+        return ""
+    if program in ("iterm.app", "wezterm", "ghostty") or "kitty" in term or "ghostty" in term:
+        return f"\x1b]9;{text}\x07"
+    if term.startswith(("foot", "rxvt")):
+        return f"\x1b]777;notify;mnist-tui;{text.replace(';', ',')}\x07"
+    return ""

@@ -118,7 +118,7 @@ class Screen:
     def redraw(self):
         pass
 
-    def bell(self):
+    def ring(self, text):
         pass
 
     def beside(self, work, then):

@@ -29,6 +29,7 @@ from mnist_tui.core.metric import Split, metric
 from mnist_tui.core.spec import new_run_id
 from mnist_tui.core.state import RunState, SessionState
 from mnist_tui.errors import MnistTuiError, StoreError
+from mnist_tui.notify import Notifier
 from mnist_tui.store.database import Store
 from mnist_tui.streams import say
 from mnist_tui.wire.server import Broadcast
@@ -224,6 +225,8 @@ class Recorder:
             self._control.requests.begin_run(self.state.run)
             self._broadcast = Broadcast(self._home, session, self._control)
             self._broadcast.publish(event)
+            self._notifier = Notifier(self._home, is_alone=True)
+            self._notifier.hear(event)
         except Exception as error:  # noqa: BLE001 - the caller must not wait for ever
             known = isinstance(error, MnistTuiError)
             self._problem = error if known else StoreError(f"the run cannot be recorded: {error}")
@@ -393,3 +396,5 @@ class Recorder:
 
         if not self._try(write):
             say("mnist-tui: the end of this run could not be recorded.")
+        if problem := self._notifier.hear(done):
+            say(f"mnist-tui: {problem}")

@@ -19,11 +19,13 @@ from mnist_tui.core.spec import MAX_JOBS, SETTINGS, RunSpec
 from mnist_tui.core.view import View, as_name
 from mnist_tui.environment import read_text
 from mnist_tui.errors import MnistTuiError, UsageError
+from mnist_tui.notify import SECTION, read_wish
 from mnist_tui.report.chartview import ChartView, Dots, Scale, Smoothing, XAxis
 from mnist_tui.report.files import write_atomically
+from mnist_tui.store.home import SETTINGS_FILE
 from mnist_tui.terminal import capabilities
 
-FILE: Final = "settings.toml"
+FILE: Final = SETTINGS_FILE
 THEME: Final = "textual-dark"
 ON_HANGUP: Final = ("stop", "detach")
 _SPEC: Final = tuple(setting.key for setting in SETTINGS if setting.is_remembered)
@@ -107,6 +109,10 @@ def load(home: Path) -> tuple[Preferences, list[str]]:
         jobs = known.jobs
     keys = {str(action): str(key) for action, key in table["keys"].items()}
     views = _views(table["views"], problems)
+    try:
+        read_wish(table[SECTION])
+    except UsageError as error:
+        problems.append(f"{FILE}: {str(error).rstrip('.')}.")
     return Preferences(str(theme), look, spec, bool(bell), hangup, jobs, keys, views), problems
 
 
@@ -188,7 +194,7 @@ def _put_views(document: Any, views: Mapping[str, View]) -> None:
 
 def _tables(record: Mapping[str, Any], problems: list[str]) -> dict[str, Mapping[str, Any]]:
     tables: dict[str, Mapping[str, Any]] = {}
-    for name in ("look", "next_run", "program", "keys", "views"):
+    for name in ("look", "next_run", "program", "keys", "views", SECTION):
         value = record.get(name, {})
         if not isinstance(value, Mapping):
             problems.append(f"{FILE}: [{name}] must be a table.")

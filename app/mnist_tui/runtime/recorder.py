@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Self, TypeAlias
 
 from mnist_tui.core.control import TrainingControl
-from mnist_tui.core.events import Event
+from mnist_tui.core.events import Event, Notice
 from mnist_tui.core.queue import QueuedRun
+from mnist_tui.notify import Notifier
 from mnist_tui.store.claims import Claims
 from mnist_tui.store.database import Store
 from mnist_tui.wire.server import Broadcast
@@ -30,6 +31,7 @@ class Recorder:
 
     def __init__(self, store: Store, session: str, control: TrainingControl) -> None:
         self._store, self._broadcast = store, Broadcast(store.home, session, control)
+        self._notifier = Notifier(store.home)
         self.problem = self._broadcast.problem
 
     def __enter__(self) -> Self:
@@ -51,4 +53,6 @@ class Recorder:
         """
         for event in self._store.recorded(training(Claims(self._store, queue))):
             self._broadcast.publish(event)
+            if problem := self._notifier.hear(event):
+                self._store.tell(Notice(level="warning", message=problem))
             yield event

@@ -15,6 +15,7 @@ from mnist_tui.durable import sync_folder
 from mnist_tui.environment import absolute
 from mnist_tui.errors import StoreError
 
+SETTINGS_FILE: Final = "settings.toml"
 LOGS_KEPT: Final = 20
 """Number of logs kept of each kind."""
 _SAFE_NAME: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")

@@ -28,6 +28,7 @@ from mnist_tui.runtime.backends import Backends
 from mnist_tui.runtime.session import TrainingSession
 from mnist_tui.runtime.system import SystemProbe
 from mnist_tui.signals import has_job_control, install_signal_handlers
+from mnist_tui.terminal import notification
 from mnist_tui.tui import commands, layout
 from mnist_tui.tui.collection import Collection
 from mnist_tui.tui.insight import InsightTabs
@@ -94,14 +95,8 @@ class MnistTuiApp(App[None]):
         self.looking = Looking(self, self, self.work, self.painter)
         collection = Collection(self.work, self, lambda: self.painter.runs, self.copy_to_clipboard)
         viewing = Viewing(self.work, self, lambda: self.painter.runs)
-        self._parts = (
-            self.looking,
-            self.leaving,
-            Steering(self.work, self),
-            Queueing(self.work, self),
-            collection,
-            viewing,
-        )
+        own = (part(self.work, self) for part in (Steering, Queueing))
+        self._parts = (self.looking, self.leaving, *own, collection, viewing)
         """Objects that provide actions, in addition to the app itself."""
         self.watching = Watching(
             self, self.work, self.painter, self.leaving, self.looking, self.insight, collection, backends.warm_up
@@ -265,6 +260,12 @@ class MnistTuiApp(App[None]):
         """Show a notice for a while; see `Ui.tell`."""
         seconds = NOTICE_S * (2 if long else 1)
         self.screen_stack[0].query_one(Notices).tell(subject, printable(message), severity, seconds)
+
+    def ring(self, text: str) -> None:
+        """Ring the terminal bell, and let the terminal show a notification if it can."""
+        self.bell()
+        if self._driver is not None and (sequence := notification(printable(text))):
+            self._driver.write(sequence)
 
     def _report(self, error: MnistTuiError) -> None:
         self.tell(str(error), severity="error", long=True)

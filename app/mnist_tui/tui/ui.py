@@ -19,8 +19,8 @@ class Ui(Protocol):
     def is_running(self) -> bool:
         """False before the screen exists and while the app is exiting."""
 
-    def bell(self) -> None:
-        """Ring the terminal bell."""
+    def ring(self, text: str) -> None:
+        """Ring the terminal bell, and let the terminal show a notification if it can."""
 
     @property
     def tab(self) -> str:

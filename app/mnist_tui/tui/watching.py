@@ -7,6 +7,7 @@ from functools import partial
 
 from mnist_tui.core.comparison import build_table
 from mnist_tui.core.events import Event, Notice, RunDone, RunStarted, Status, SweepDone
+from mnist_tui.core.numerals import count
 from mnist_tui.core.table import FORMATS, ComparisonTable
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.report.files import SAVED_FORMATS
@@ -107,7 +108,7 @@ class Watching:
         if not table.rows or self._leaving.is_wanted:
             return
         if self._work.preferences.bell:
-            self._ui.bell()
+            self._ui.ring(f"The queue is done: {count(len(event.runs), 'run')}")
         try:
             screen = ResultScreen(table, self._work.library.save(table, SAVED_FORMATS))
         except MnistTuiError as error:
