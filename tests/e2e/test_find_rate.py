@@ -53,3 +53,17 @@ def test_what_the_app_passes_on_is_read_back_as_the_same_settings():
     )
     given = settings_of(build_parser().parse_args(["find-lr", *as_options(spec)]))
     assert RunSpec(**given, learning_rate=0.5) == spec
+
+
+def test_what_a_network_of_ones_own_prints_is_no_news(places, monkeypatch, tmp_path):
+    for name, value in places.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\nprint('hello')\nprint('{}')\n\n\nclass Net(nn.Module):\n"
+        "    def __init__(self, classes, channels, side):\n        super().__init__()\n"
+        "        self.head = nn.Linear(channels * side * side, classes)\n\n"
+        "    def forward(self, images):\n        return self.head(images.flatten(1))\n"
+    )
+    spec = RunSpec(dataset="digits", model=f"{tmp_path}/net.py:Net", model_digest="0" * 64, device="cpu")
+    *_, last = Finding(spec, RangeTest(steps=20, tries=1))
+    assert isinstance(last, RateFound)

@@ -325,6 +325,8 @@ def test_no_combination_is_trained_twice_and_the_search_ends_when_all_were(tmp_p
     assert len(director.search.runs) == 6
     trials = standing(tmp_path, director.search)
     assert len({tuple(sorted(trial.params.items())) for trial in trials}) == 6
+    more = replace(director.search, spec=replace(director.search.spec, trials=30))
+    assert len(trained(tmp_path, more).search.runs) == 6
 
 
 def test_data_and_seeds_are_the_same_for_all_runs_of_a_search():

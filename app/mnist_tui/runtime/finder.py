@@ -49,7 +49,12 @@ class Finding:
             raise AssertionError("both were asked for")
         with process.stdout as lines, process.stderr as complaints:
             for line in lines:
-                match record := json.loads(line):
+                try:
+                    record = json.loads(line)
+                except ValueError:
+                    # The code of a network of the user may print what it likes.
+                    continue
+                match record:
                     case {"type": "preparing"}:
                         yield str(record["message"])
                     case {"type": RatesTried.type}:

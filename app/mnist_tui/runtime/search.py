@@ -311,8 +311,8 @@ class Director:
         self._keep(replace(self.search, runs=tuple(trial.run.run for trial in trials)))
         self._study = _study(self._spec, len(trials))
         for trial in trials:
-            if trial.run.network is not None:
-                self._tried.add(replace(trial.run.network, epochs=self._spec.run(trial.params).epochs))
+            # Not the settings that it was trained with: workers add their number of threads.
+            self._tried.add(self._spec.run(trial.params))
             if (past := _past(self._spec, trial)) is not None:
                 self._study.add_trial(past)
             elif trial.is_open:
