@@ -25,6 +25,8 @@ for number, handler in (
 
 WORKER_BYTES = 2 * 1024**3
 """What a worker and the processes that it starts may need."""
+LONG = frozenset({"test_bench", "test_examples", "test_film", "test_from_anywhere", "test_random_use"})
+"""Files with tests that take longer than others, and share nothing."""
 COMPILE = "from mnist_tui.engine.compiling import load_kernels; load_kernels()"
 
 
@@ -35,11 +37,19 @@ def pytest_xdist_auto_num_workers():
 
 
 def pytest_collection_modifyitems(items):
-    """Mark tests by their folder."""
+    """Mark tests by their folder, and spread the long ones, so that no worker is left with some at the end."""
     for item in items:
         for marker in ("crash", "e2e"):
             if marker in item.path.parts:
                 item.add_marker(marker)
+    long = [item for item in items if item.path.stem in LONG]
+    others = [item for item in items if item.path.stem not in LONG]
+    between = len(others) // max(1, len(long)) + 1
+    items[:] = [
+        item
+        for at in range(max(len(long), 1))
+        for item in (*long[at : at + 1], *others[at * between : (at + 1) * between])
+    ]
 
 
 def pytest_sessionstart(session):
