@@ -67,3 +67,11 @@ def test_what_a_network_of_ones_own_prints_is_no_news(places, monkeypatch, tmp_p
     spec = RunSpec(dataset="digits", model=f"{tmp_path}/net.py:Net", model_digest="0" * 64, device="cpu")
     *_, last = Finding(spec, RangeTest(steps=20, tries=1))
     assert isinstance(last, RateFound)
+
+
+def test_an_option_that_a_command_does_not_know_is_answered_with_its_usage(capsys):
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["find-lr", "--lr", "0.1"])
+    said = capsys.readouterr().err
+    assert said.startswith("usage: mnist-tui find-lr")
+    assert "mnist-tui find-lr: error: unrecognized arguments: --lr 0.1" in said

@@ -6,7 +6,7 @@ argparse and not a larger parser: it is in the standard library, costs 4 ms, and
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +40,15 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **settings)
+        self.commands: Mapping[str, argparse.ArgumentParser] = {}
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse the arguments; what a command does not know is answered with the usage of that command."""
+        found, rest = self.parse_known_args(args, namespace)
+        if rest:
+            parser = self.commands.get(getattr(found, "command", None) or "", self)
+            parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        return found
 
 
 def _int(text: str) -> int:
@@ -298,6 +307,7 @@ def build_parser() -> argparse.ArgumentParser:
     completion.add_argument("shell", choices=("bash", "zsh", "fish", "tcsh"))
     doctor = commands.add_parser("doctor", help="check this machine and report problems")
     doctor.add_argument("--json", action="store_true", help="one JSON object")
+    parser.commands = commands.choices
     return parser
 
 
