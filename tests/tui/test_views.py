@@ -94,7 +94,6 @@ async def test_all_runs_are_plotted_as_points_and_as_lines(make_app, filled):
         await pilot.press("A")
         await settle(pilot)
         assert "Runs by their settings" in screen_text(app)
-        assert "learning rate" in screen_text(app)
         await pilot.press("A")
         await settle(pilot)
         assert "Val accuracy" in screen_text(app)

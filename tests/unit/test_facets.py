@@ -117,19 +117,13 @@ def test_the_points_of_a_group_have_its_colour():
 
 def test_parallel_coordinates_have_an_axis_for_each_setting_that_differs_and_the_result_last():
     chart = parallel_chart(RUNS, View(), {"r1": 0}, "r2", Dots.BRAILLE)
-    assert [title for title, *_ in chart.axes] == [
-        "features",
-        "learning rate",
-        "optimizer",
-        "seed",
-        "last val accuracy",
-    ]
+    assert [title for title, *_ in chart.axes] == ["features", "lr", "optimizer", "seed", "val"]
     assert chart.axes[1][1:] == ("0.001", "0.1")
     assert chart.axes[2][1:] == ("adam", "sgd")
     rows = drawn(chart, 100, 16)
     assert len(rows) == 16
     assert {len(row) for row in rows} == {100}
-    assert rows[-1].split() == ["features", "learning", "rate", "optimizer", "seed", "last", "val", "accuracy"]
+    assert rows[-1].split() == ["features", "lr", "optimizer", "seed", "val"]
     assert "65.0%" in rows[0]
     assert "the best quarter in colour" in chart.note
 

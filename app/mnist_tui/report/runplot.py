@@ -199,7 +199,7 @@ def parallel_chart(
         series=tuple(curves),
         x_limits=(0.0, max(1.0, len(axes) - 1.0)),
         x_unit="",
-        axes=tuple((axis.title.lower(), *axis.ends) for axis in axes),
+        axes=tuple((printable(one.word), *axis.ends) for one, axis in zip(shown, axes, strict=True)),
         note=note,
         dots=dots,
     )

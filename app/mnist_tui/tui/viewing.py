@@ -50,7 +50,7 @@ class Viewing:
         view = self._runs()
         view.view = replace(view.view, plot=PLOTS[(PLOTS.index(view.view.plot) + 1) % len(PLOTS)])
         self._ui.redraw()
-        self._ui.tell(_PLOTTED[view.view.plot] + (" Press c to see it." if view.hides_plot else ""))
+        self._ui.tell(("Press c to see it. " if view.hides_plot else "") + _PLOTTED[view.view.plot])
 
     def _show(self, view: View) -> None:
         """Show a view as far as these runs have what it names."""

@@ -27,7 +27,7 @@ from mnist_tui.core.scripttable import build_tables
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import Column, ComparisonTable, Value, format_value
 from mnist_tui.core.units import Unit
-from mnist_tui.core.view import View
+from mnist_tui.core.view import PLOTS, View
 from mnist_tui.errors import UsageError
 from mnist_tui.report.chartview import ChartView
 from mnist_tui.report.curves import MARK_INKS
@@ -308,6 +308,7 @@ class RunsView(Horizontal):
         self._tell_what_is_shown()
         several = len(self.marked) > 1
         self.set_class(several, "-several")
+        self.set_class(self.view.plot != PLOTS[0], "-plot")
         if several or self._pane == 2:
             # Where it is out of sight it is not computed: with thousands of runs that takes its time.
             self.query_one("#comparison", SortableTable).required = REPORT_KEYS if self._pane == 2 else REQUIRED
