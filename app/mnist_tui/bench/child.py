@@ -157,7 +157,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         case "engine":
             return engine(spec)
         case "model":
-            return train_in_turns(spec, **request)
+            return train_in_turns(spec, prepared(spec.dataset, spec.split_seed), **request)
         case _:
             return {
                 "plain_loading_ms": plain_loading_ms(spec, **request),

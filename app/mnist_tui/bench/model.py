@@ -48,13 +48,19 @@ def measure_model(repeats: int, spec: RunSpec, say: Callable[[str], None]) -> It
     yield ratio("model_to_plain_ratio", "own network, engine : loop written by hand", ours, plain, MODEL_TO_PLAIN)
 
 
-def train_in_turns(spec: RunSpec, path: str, repeats: int) -> dict[str, list[float]]:
-    """Return the seconds of a training epoch of each way; runs in the child process, which has PyTorch."""
+def train_in_turns(spec: RunSpec, data: Any, path: str, repeats: int) -> dict[str, list[float]]:
+    """Return the seconds of a training epoch of each way; runs in the child process, which has PyTorch.
+
+    Args:
+        spec: The settings of the runs.
+        data: An `engine.data.Dataset`.
+        path: The file with the network.
+        repeats: How often to train each way.
+    """
     from dataclasses import replace
 
     import torch
 
-    from mnist_tui.bench.child import prepared
     from mnist_tui.engine.allowed import allow
     from mnist_tui.engine.device import choose_device, prepare_backend
     from mnist_tui.engine.train import Trainer
@@ -62,7 +68,6 @@ def train_in_turns(spec: RunSpec, path: str, repeats: int) -> dict[str, list[flo
     model = f"{path}:Net"
     device = choose_device(spec.device)
     prepare_backend(device, spec.threads or 1)
-    data = prepared(spec.dataset, spec.split_seed)
     own = replace(spec, model=model, model_digest=allow(model))
     times: dict[str, list[float]] = {"engine": [], "plain": []}
     # The first turn, which warms up, does not count.
