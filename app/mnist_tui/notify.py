@@ -59,7 +59,7 @@ def read_wish(table: Mapping[str, Any]) -> Wish:
     if not isinstance(command, list | tuple) or not all(isinstance(part, str) for part in command):
         raise UsageError(f"[{SECTION}] command must be a text, or a list of texts")
     if not isinstance(on, list | tuple) or not set(on) <= set(OCCASIONS):
-        raise UsageError(f"[{SECTION}] on must be a list of some of {', '.join(OCCASIONS)}")
+        raise UsageError(f"[{SECTION}] on must be a list with any of {', '.join(OCCASIONS)}")
     if unknown := next((key for key in table if key not in ("command", "on")), ""):
         raise UsageError(f"[{SECTION}] has no setting {unknown!r}")
     return Wish(tuple(command), tuple(on))

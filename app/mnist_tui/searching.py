@@ -78,14 +78,14 @@ def _run(search: Search, jobs: int, on: str, *, as_json: bool) -> int:
     trials = standing(home(), director.search)
     if not trials:
         forget_search(home(), search.name)
-        say(f"No trial has begun, so {search.name} is forgotten.")
+        say(f"No trial has started, so {search.name} was discarded.")
         return code
     show_search(director.search, as_json=as_json)
     whole_s = time.perf_counter() - begun
     own = f"{format_duration(director.own_s)} of {format_duration(whole_s)}"
     say(f"The search itself took {own}, {100 * director.own_s / whole_s:.1f}%.")
     if any(trial.is_open for trial in trials) or (len(director.search.runs) < spec.trials and code):
-        say(f"`mnist-tui search --resume {search.name}` goes on with it.")
+        say(f"`mnist-tui search --resume {search.name}` continues it.")
     return code
 
 

@@ -22,7 +22,7 @@ def test_the_command_draws_the_curve_and_says_why(places):
     done = subprocess.run(command, env=places, capture_output=True, text=True, timeout=PATIENCE_S, check=True)
     assert "Loss over learning rate" in done.stdout
     assert "0.0001" in done.stdout
-    assert "The loss did not fall clearly in 40 steps. Try more of them, with --steps" in done.stdout
+    assert "The loss did not fall clearly within 40 steps. Try more steps (--steps)" in done.stdout
     assert "try 1 of 1" in done.stderr
     assert not Path(places["MNIST_TUI_HOME"]).exists()
 

@@ -1,5 +1,6 @@
 """A learning rate is found for the next run, or chosen on the curve."""
 
+import re
 import threading
 
 from mnist_tui.core.ratefinder import RangeTest, RateFound
@@ -53,7 +54,7 @@ async def test_enter_takes_the_suggestion_over_into_the_next_run(home):
         assert begun[0].spec.features == 4
         assert "for 4 features, seed 0" in screen_text(app)
         await pilot.press("enter")
-        await until(pilot, lambda: "There is no rate yet" in screen_text(app))
+        await until(pilot, lambda: "There is no suggestion yet" in screen_text(app))
         begun[0].go_on.set()
         await until(pilot, lambda: "Learning rate 0.003." in screen_text(app))
         assert "at a rate of 0.03" in screen_text(app)
@@ -105,11 +106,14 @@ async def test_at_forty_columns_all_of_the_reason_can_be_read(home):
         await pilot.press("M")
         await until(pilot, lambda: bool(begun))
         begun[0].go_on.set()
-        await until(pilot, lambda: "for a whole run." in screen_text(app).replace("│\n", "").replace("\n", " "))
+        await until(pilot, lambda: app.screen.is_over)
+        await settle(pilot)
+        words = " ".join(re.sub("[│╭╮╯╰─]", " ", screen_text(app)).split())
+        assert "leaves a margin for a full run." in words
 
 
 async def test_scripted_training_has_no_rate_to_find(make_app):
     app = make_app()
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("M")
-        await until(pilot, lambda: "numbers are scripted" in screen_text(app))
+        await until(pilot, lambda: "The demo does not train" in screen_text(app))

@@ -41,11 +41,11 @@ async def test_why_there_are_none_is_told(home, make_app):
     app = MnistTuiApp(Backends(TRAINED, layers=broken), home)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("I")
-        await until(pilot, lambda: "There is no run to look into yet" in screen_text(app))
+        await until(pilot, lambda: "There is no run yet." in screen_text(app))
         await run_to_the_end(pilot, "r")
         await pilot.press("escape", "2", "I")
         await until(pilot, lambda: "code in net.py" in screen_text(app))
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("2", "I")
-        await until(pilot, lambda: "these numbers are scripted" in screen_text(app))
+        await until(pilot, lambda: "The demo does not train" in screen_text(app))

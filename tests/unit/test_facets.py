@@ -90,7 +90,7 @@ def test_chosen_columns_come_in_their_order_after_the_id():
 
 def test_a_scatter_shows_a_sign_for_each_run_and_what_is_marked():
     chart = scatter_chart(RUNS, View(x="features"), {"r3": 1}, "r7", Dots.BRAILLE)
-    assert chart.title == "Last Val Accuracy over features"
+    assert chart.title == "Val over features"
     assert chart.note.startswith("8 runs, rank correlation +0.8")
     text = "\n".join(drawn(chart))
     assert text.count("•") == 6

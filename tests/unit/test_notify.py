@@ -108,7 +108,7 @@ def test_a_command_that_cannot_be_started_is_told_once_per_end_and_training_goes
     [
         ({"command": 3}, "must be a text"),
         ({"command": "say 'open"}, "cannot be split"),
-        ({"command": ["a"], "on": ["sunday"]}, "some of run, queue, trouble"),
+        ({"command": ["a"], "on": ["sunday"]}, "any of run, queue, trouble"),
         ({"commnd": "a"}, "has no setting 'commnd'"),
     ],
 )

@@ -23,21 +23,21 @@ def test_the_suggestion_is_a_tenth_of_the_rate_with_the_lowest_loss_and_the_medi
     assert found.rate == 0.003
     assert "from 2.30 to 1." in found.reason
     assert "at a rate of 0.03" in found.reason
-    assert "Single tries suggest 0.002 to 0.009." in found.reason
+    assert "Individual tries suggest 0.002 to 0.009." in found.reason
 
 
 def test_tries_that_agree_need_no_range():
-    assert "Single" not in RateFound(TEST, (bowl(0.03),) * 3).reason
+    assert "Individual" not in RateFound(TEST, (bowl(0.03),) * 3).reason
 
 
 @pytest.mark.parametrize(
     ("losses", "why"),
     [
-        ((bowl(0.03), bowl(0.03), [2.3] * 300), "did not fall clearly in 300 steps"),
+        ((bowl(0.03), bowl(0.03), [2.3] * 300), "did not fall clearly within 300 steps"),
         ((bowl(0.03, depth=0.05),) * 3, "did not fall clearly"),
-        (([2.3 - 0.004 * step for step in range(300)],) * 3, "still fell near the highest rate, 10"),
-        (([math.nan],) * 3, "not a number at 1e-05. Start lower"),
-        ((), "not a number"),
+        (([2.3 - 0.004 * step for step in range(300)],) * 3, "still falling near the highest rate, 10"),
+        (([math.nan],) * 3, "not finite at 1e-05, the first rate. Lower it"),
+        ((), "not finite"),
     ],
 )
 def test_without_a_reason_there_is_no_suggestion(losses, why):

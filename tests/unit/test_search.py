@@ -61,18 +61,18 @@ def test_what_is_varied_is_named_like_the_options(text, expected):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("features", "names no values"),
-        ("features=", "names no values"),
+        ("features", "does not name any values"),
+        ("features=", "does not name any values"),
         ("colour=1:2", "there is no setting 'colour'"),
-        ("features=64:2", "must ascend"),
+        ("features=64:2", "must go from low to high"),
         ("features=0:8", "features must be a whole number from 1"),
         ("features=2:8.5", "features must be a whole number"),
         ("lr=0:1:log", "must be a finite number above 0"),
-        ("dropout=0:0.5:log", "must begin above 0"),
-        ("lr=a:b", "no range of numbers"),
-        ("lr=1:2:3", "is no range"),
-        ("optimizer=adam:sgd", "is no number"),
-        ("optimizer=adam", "leaves nothing to choose"),
+        ("dropout=0:0.5:log", "must start above 0"),
+        ("lr=a:b", "not a range of numbers"),
+        ("lr=1:2:3", "is not a range"),
+        ("optimizer=adam:sgd", "is not a number"),
+        ("optimizer=adam", "needs at least two different values"),
         ("optimizer=adam,zen", "optimizer must be one of"),
         ("device=cpu,cuda", "a search does not vary the device"),
     ],
@@ -98,7 +98,7 @@ def test_numbers_have_three_digits_and_stay_within_their_limits():
 @pytest.mark.parametrize(
     ("more", "why"),
     [
-        ({"objective": "test_accuracy"}, "the test images must not choose"),
+        ({"objective": "test_accuracy"}, "the test set must not be used"),
         ({"objective": "beauty"}, "the objective must be val_accuracy or val_loss"),
         ({"trials": 0}, "--trials must be a whole number"),
     ],
@@ -109,7 +109,7 @@ def test_what_is_wanted_must_be_honest_and_possible(more, why):
 
 
 def test_settings_that_do_not_go_together_are_told_before_anything_begins():
-    with pytest.raises(UsageError, match="cannot all be varied together: adam has no momentum"):
+    with pytest.raises(UsageError, match="not all of these settings can be combined: adam has no momentum"):
         spec_of("optimizer=adam,sgd", "momentum=0,0.9").check()
     with pytest.raises(UsageError, match="features is named twice"):
         spec_of("features=2:4", "features=8:16")
@@ -243,8 +243,8 @@ def test_the_standing_names_the_best_what_mattered_and_what_to_doubt(tmp_path, c
     assert "Val accuracy" in out
     assert "20 trials of 20" in out
     assert "mnist-tui runs --filter tag=search-1" in out
-    assert "chosen by its validation" in out
-    assert "How much each setting mattered" in out
+    assert "selected by its validation results" in out
+    assert "Importance of each setting" in out
     shares = importances(director.search, standing(tmp_path, director.search))
     assert set(shares) == {"features", "batch_size"}
     assert sum(shares.values()) == pytest.approx(1)
@@ -253,7 +253,7 @@ def test_the_standing_names_the_best_what_mattered_and_what_to_doubt(tmp_path, c
 
 
 def test_a_search_without_a_trial_is_shown_as_that(tmp_path, capsys):
-    assert "has not begun a trial" in shown(tmp_path, begun(tmp_path, "features=2:64"), capsys)
+    assert "has no trials yet" in shown(tmp_path, begun(tmp_path, "features=2:64"), capsys)
 
 
 def test_the_record_for_programs_is_plain_json(tmp_path):
@@ -269,18 +269,18 @@ def test_names_are_counted_on_or_given_and_taken_ones_refused(tmp_path):
     begun(tmp_path, "features=2:64")
     begun(tmp_path, "features=2:64")
     assert searches(tmp_path) == ["search-1", "search-2"]
-    with pytest.raises(UsageError, match=r"there is a search called search-1\. Go on with --resume search-1"):
+    with pytest.raises(UsageError, match=r"the search search-1 already exists\. Continue it with --resume search-1"):
         write_search(tmp_path, Search(name="search-1", spec=spec_of("features=2:8")), is_new=True)
     for name in ("../evil", "two words", "", "a,b"):
-        with pytest.raises(UsageError, match="cannot be called"):
+        with pytest.raises(UsageError, match="is not a valid search name"):
             write_search(tmp_path, Search(name=name, spec=spec_of("features=2:8")))
 
 
 def test_a_search_that_is_missing_or_damaged_is_told_in_a_sentence(tmp_path):
-    with pytest.raises(UsageError, match=r"there is no search 'last'\. There is none yet"):
+    with pytest.raises(UsageError, match=r"there is no search 'last'\. There are no searches yet"):
         read_search(tmp_path, "last")
     begun(tmp_path, "features=2:64")
-    with pytest.raises(UsageError, match=r"no search 'x'\. Known are search-1"):
+    with pytest.raises(UsageError, match=r"no search 'x'\. Existing searches: search-1"):
         read_search(tmp_path, "x")
     path = tmp_path / "searches" / "search-1.json"
     for damage in ("{", "[]", path.read_text().replace('"val_accuracy"', "3"), path.read_text().replace("64", '"x"')):

@@ -35,17 +35,17 @@ class Net(nn.Module):
 
 def measure_model(repeats: int, spec: RunSpec, say: Callable[[str], None]) -> Iterator[Measurement]:
     """Train the same network both ways, in turns in one process, and yield the measurements."""
-    say("a network of your own, in turns with a loop written by hand")
+    say("custom network, alternating with a hand-written loop")
     with TemporaryDirectory(prefix="mnist-tui-bench-") as folder:
         path = Path(folder) / "net.py"
         path.write_text(CODE, encoding="utf-8")
         request = {"path": str(path), "repeats": repeats}
         answer, _ = ask_child("a network of your own", part="model", spec=to_json_value(spec), **request)
-    ours = Measurement("model_engine_epoch_s", "own network, engine, epoch", tuple(answer["engine"]))
-    plain = Measurement("model_plain_epoch_s", "own network, loop written by hand, epoch", tuple(answer["plain"]))
+    ours = Measurement("model_engine_epoch_s", "custom network, engine, epoch", tuple(answer["engine"]))
+    plain = Measurement("model_plain_epoch_s", "custom network, hand-written loop, epoch", tuple(answer["plain"]))
     yield ours
     yield plain
-    yield ratio("model_to_plain_ratio", "own network, engine : loop written by hand", ours, plain, MODEL_TO_PLAIN)
+    yield ratio("model_to_plain_ratio", "custom network, engine : hand-written loop", ours, plain, MODEL_TO_PLAIN)
 
 
 def train_in_turns(spec: RunSpec, data: Any, path: str, repeats: int) -> dict[str, list[float]]:

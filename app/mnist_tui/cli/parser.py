@@ -130,17 +130,17 @@ def build_parser() -> argparse.ArgumentParser:
     )
     search.add_argument("--trials", type=_int, metavar="N", help=f"runs to try (default: {TRIALS})")
     search.add_argument("--objective", metavar="NAME", help=f"{' or '.join(OBJECTIVES)} (default: {OBJECTIVE})")
-    search.add_argument("--no-prune", action="store_true", help="train every run to its end")
+    search.add_argument("--no-prune", action="store_true", help="train every run for all its epochs")
     search.add_argument("--name", metavar="NAME", help="one word, also the tag of its runs (default: search-1 ...)")
     search.add_argument(
-        "--resume", nargs="?", const="last", metavar="NAME", help="go on with a search (default: the last one)"
+        "--resume", nargs="?", const="last", metavar="NAME", help="resume a search (default: the last one)"
     )
-    search.add_argument("--show", nargs="?", const="last", metavar="NAME", help="show how a search stands")
+    search.add_argument("--show", nargs="?", const="last", metavar="NAME", help="show the results of a search")
     _add_settings(search)
     _add_fallback(search)
     search.add_argument("--jobs", metavar="N", help="parallel runs, as for `run`")
     _add_place(search)
-    search.add_argument("--json", action="store_true", help="one JSON object per line: events, then the standing")
+    search.add_argument("--json", action="store_true", help="one JSON object per line: events, then the results")
 
     resume = commands.add_parser("resume", help="resume a run", description="Resume a run from its last checkpoint.")
     resume.add_argument("run", metavar="RUN", nargs="?", help="default: the newest that was interrupted or stopped")

@@ -47,7 +47,7 @@ def search_command(args: argparse.Namespace) -> int:
     base = _spec_of(args)
     dimensions = tuple(parse_dimension(text, base) for text in args.vary)
     if both := [one.title.lower() for one in dimensions if one.name in settings_of(args)]:
-        raise UsageError(f"{both[0]} is given and varied", "Leave out one of them")
+        raise UsageError(f"{both[0]} is both fixed and varied", "Leave out one of them")
     spec = SearchSpec(
         base=base,
         dimensions=dimensions,
@@ -68,4 +68,4 @@ def _check_nothing_new(args: argparse.Namespace) -> None:
         given += ["--resume"] * (args.resume is not None) + ["--trials"] * (args.trials is not None)
         given += ["--jobs"] * (args.jobs is not None) + ["--on"] * bool(args.on)
     if given:
-        raise UsageError("a search goes on, and is shown, as it began", f"Leave out {' '.join(given)}")
+        raise UsageError("some of these options only apply to a new search", f"Leave out {' '.join(given)}")

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """A layer, or what is left of the network beside its layers.
+    """A layer of a network, or the rest of the network outside its layers.
 
     Attributes:
-        name: Its name in the network, such as `body.conv1`; empty for what is left: activations, pooling and the like.
+        name: Its name in the network, such as `body.conv1`; empty for the rest: activations, pooling and so on.
         kind: Its class, such as `Conv2d`.
-        shape: Shape of what it gives for one image; empty if that is no tensor, or it is not called.
+        shape: Shape of its output for one image; empty if it is not a tensor, or if the layer is never called.
         parameters: Its own trainable parameters.
         share: Its share of the time of a forward pass, from 0 to 1; `None` if it was not measured.
     """

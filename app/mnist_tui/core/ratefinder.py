@@ -132,7 +132,7 @@ class RateFound:
 
     @property
     def rate(self) -> float | None:
-        """The suggested learning rate, with one digit; `None` if there is no reason for any."""
+        """The suggested learning rate, rounded to one digit; `None` without a suggestion."""
         return None if self.at is None else self._suggested(self.at)
 
     def _suggested(self, step: float) -> float:
@@ -140,24 +140,25 @@ class RateFound:
 
     @property
     def reason(self) -> str:
-        """Why this rate, or why none, in one or two sentences."""
+        """Explains the suggestion, or why there is none, in one or two sentences."""
         if self.at is None:
             return self._why_none()
         low, high = self._suggested(min(self.lowest)), self._suggested(max(self.lowest))
-        several = f" Single tries suggest {low:g} to {high:g}." if low < high else ""
+        several = f" Individual tries suggest {low:g} to {high:g}." if low < high else ""
         return (
             f"The loss fell from {fixed(_first(self.curve), 2)} to {fixed(self.curve[self.at], 2)} at a rate of "
-            f"{self.test.rates[self.at]:.1g} and rose from there; a tenth of it leaves room for a whole run.{several}"
+            f"{self.test.rates[self.at]:.1g} and rose after that. A tenth of this rate leaves a margin for a full run."
+            f"{several}"
         )
 
     def _why_none(self) -> str:
         if not all(self.tries):
-            return f"The loss was not a number at {self.test.low:g}. Start lower, with --from."
+            return f"The loss was not finite at {self.test.low:g}, the first rate. Lower it with --from."
         if any(one[at] > (1 - LEAST_FALL) * _first(one) for one, at in zip(self.tries, self.lowest, strict=True)):
             steps = count(self.test.steps, "step")
-            return f"The loss did not fall clearly in {steps}. Try more of them, with --steps, or other settings."
+            return f"The loss did not fall clearly within {steps}. Try more steps (--steps) or other settings."
         if any(at >= self.test.steps - self.test.steps // _START for at in self.lowest):
-            return f"The loss still fell near the highest rate, {self.test.high:g}. Go higher, with --to."
+            return f"The loss was still falling near the highest rate, {self.test.high:g}. Raise it with --to."
         return ""
 
 

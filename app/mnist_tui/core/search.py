@@ -27,7 +27,7 @@ _SAME: Final = frozenset({"seed", "dataset", "side"})
 """Settings that are the same for all runs of a search: with others, results could not be compared."""
 _CHECKED: Final = 1_000
 """How many combinations are checked before a search begins."""
-_EXAMPLE: Final = "Write it like features=2:64, lr=1e-4:1e-1:log or optimizer=adam,sgd"
+_EXAMPLE: Final = "For example: features=2:64, lr=1e-4:1e-1:log or optimizer=adam,sgd"
 
 _WHOLE: Final = re.compile(r"[+-]?\d+")
 
@@ -103,7 +103,7 @@ class SearchSpec:
     def __post_init__(self) -> None:
         check_int("--trials", self.trials, 1, MAX_TRIALS)
         if self.objective.startswith("test"):
-            raise UsageError("the test images must not choose the settings", "Take --objective val_accuracy")
+            raise UsageError("the test set must not be used to choose settings", "Use --objective val_accuracy")
         if self.objective not in OBJECTIVES:
             raise UsageError(f"the objective must be {' or '.join(OBJECTIVES)}, not {shown(self.objective)}")
         if not self.dimensions:
@@ -120,7 +120,7 @@ class SearchSpec:
                 self.run({one.name: value for one, value in zip(self.dimensions, values, strict=True)})
             except UsageError as error:
                 raise UsageError(
-                    f"these cannot all be varied together: {error.what}", "Search for them in turn"
+                    f"not all of these settings can be combined: {error.what}", "Run separate searches"
                 ) from error
 
     @property
@@ -215,11 +215,11 @@ def parse_dimension(text: str, base: RunSpec) -> Dimension:
     """
     name, equals, values = (part.strip() for part in text.partition("="))
     if not equals or not values:
-        raise UsageError(f"{shown(text)} names no values to try", _EXAMPLE)
+        raise UsageError(f"{shown(text)} does not name any values", _EXAMPLE)
     setting = _setting_called(name)
     if setting is None and not base.is_own:
         known = ", ".join(one.short or one.key for one in SETTINGS if one.option and one.is_swept)
-        raise UsageError(f"there is no setting {shown(name)}", f"Known are {known}")
+        raise UsageError(f"there is no setting {shown(name)}", f"Available settings: {known}")
     if setting is not None and (not setting.is_swept or setting.key in _SAME):
         raise UsageError(
             f"a search does not vary the {setting.name.lower()}", f"Give it as an option: {setting.option}"
@@ -238,13 +238,13 @@ def _setting_called(name: str) -> Setting | None:
 def _range(name: str, setting: Setting | None, values: str) -> Dimension:
     low, high, *rest = values.split(":")
     if rest not in ([], ["log"]):
-        raise UsageError(f"{name}={values} is no range", _EXAMPLE)
+        raise UsageError(f"{name}={values} is not a range", _EXAMPLE)
     if setting is not None and setting.choices:
-        raise UsageError(f"{setting.name.lower()} is no number", f"Name some of {', '.join(setting.choices)}")
+        raise UsageError(f"{setting.name.lower()} is not a number", f"Name some of {', '.join(setting.choices)}")
     try:
         first, last = float(low), float(high)
     except ValueError:
-        raise UsageError(f"{name}={values} is no range of numbers", _EXAMPLE) from None
+        raise UsageError(f"{name}={values} is not a range of numbers", _EXAMPLE) from None
     whole = all(map(_WHOLE.fullmatch, (low.strip(), high.strip()))) if setting is None else not setting.is_float
     if setting is not None:
         setting.validate(int(first) if whole and first.is_integer() else first)
@@ -252,9 +252,9 @@ def _range(name: str, setting: Setting | None, values: str) -> Dimension:
     if not (math.isfinite(first) and math.isfinite(last)):
         raise UsageError(f"the limits of {name}={values} must be finite numbers", _EXAMPLE)
     if not first < last:
-        raise UsageError(f"the range {values} of {name} must ascend", _EXAMPLE)
+        raise UsageError(f"the range {values} of {name} must go from low to high", _EXAMPLE)
     if rest and first <= 0:
-        raise UsageError(f"a log range such as {name}={values} must begin above 0", _EXAMPLE)
+        raise UsageError(f"a log range such as {name}={values} must start above 0", _EXAMPLE)
     key = name if setting is None else setting.key
     return Dimension(name=key, low=first, high=last, log=bool(rest), is_whole=whole, is_option=setting is None)
 
@@ -267,7 +267,7 @@ def _choices(name: str, setting: Setting | None, values: str) -> Dimension:
         texts = [setting.in_words(value) for value in setting.parse_list(values)]
     choices = tuple(dict.fromkeys(texts))
     if not 2 <= len(choices) <= MAX_LISTED:
-        raise UsageError(f"{name}={values} leaves nothing to choose", _EXAMPLE)
+        raise UsageError(f"{name}={values} needs at least two different values", _EXAMPLE)
     return Dimension(name=name if setting is None else setting.key, choices=choices, is_option=setting is None)
 
 

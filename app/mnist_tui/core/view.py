@@ -47,11 +47,11 @@ class View:
         """Raise `UsageError` if runs have no such properties."""
         parse_filter(self.filter)
         if self.y in known and known[self.y].unit is Unit.TEXT:
-            raise UsageError(f"{self.y} is no number, to go up in a plot", "Take a result, such as val")
+            raise UsageError(f"{self.y} is text and cannot be the vertical axis", "Choose a number, such as val")
         groups = [self.group] if self.group != SEEDS else []
         for word in (*groups, self.sort.removeprefix("-"), self.x, self.y, *self.columns):
             if word and word not in known:
-                raise UsageError(f"these runs have no {shown(word)}", f"They have {', '.join(known)}")
+                raise UsageError(f"these runs have no {shown(word)}", f"Available: {', '.join(known)}")
 
 
 def as_name(text: str) -> str:
@@ -62,7 +62,7 @@ def as_name(text: str) -> str:
     """
     name = " ".join(text.split())
     if len(name) > MAX_NAME or not name.isprintable():
-        raise UsageError(f"a view's name may have at most {MAX_NAME} characters that can be shown")
+        raise UsageError(f"a view name may have at most {MAX_NAME} printable characters")
     return name
 
 

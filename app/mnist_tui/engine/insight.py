@@ -40,7 +40,7 @@ def take_insight(
         epoch: Finished epochs.
         labels: True classes of the validation images, (N,), int64.
         logits: The network's outputs for them, (N, classes), finite.
-        bottleneck: Their bottleneck values, (N, features); with no features, there is no map.
+        bottleneck: Their bottleneck values, (N, features); zero features if the network has no map.
         classify: Maps features (N, features) to logits (N, classes); `None` if that is not possible.
     """
     count, classes = logits.shape

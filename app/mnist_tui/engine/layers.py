@@ -41,7 +41,7 @@ def layers_of(checkpoint: bytes, channels: int, side: int) -> tuple[Layer, ...]:
     try:
         return _watched(network, images)
     except Exception as error:
-        raise RunError(f"the network cannot be looked into: {in_one_line(error)}") from error
+        raise RunError(f"the layers cannot be measured: {in_one_line(error)}") from error
 
 
 def _watched(network: nn.Module, images: Tensor) -> tuple[Layer, ...]:

@@ -112,7 +112,7 @@ def _whole(plane: Plane) -> list[tuple[float, str]]:
 
 
 def _powers(plane: Plane) -> list[tuple[float, str]]:
-    ticks = log_ticks(plane.left, plane.right, max(2, plane.columns // 11))
+    ticks = log_ticks(plane.left, plane.right, max(3, plane.columns // 11))
     return list(zip(map(math.log10, ticks), tick_labels(ticks, percent=False, even=False), strict=True))
 
 

@@ -170,7 +170,7 @@ def _parallel(chart: Chart, width: int, height: int) -> Drawing:
     margin = min(4, width // 8)
     plane = Plane(0.0, max(1.0, last), 0.0, 1.0, width - 2 * margin, rows)
     if plane.columns < _MIN_CANVAS[0] * max(1, last) // 2 or rows < _MIN_CANVAS[1]:
-        why: Run = (set_cell_size("No room: Tab, then z zooms.", width), TEXT)
+        why: Run = (set_cell_size("Too small: press Tab, z.", width), TEXT)
         return Drawing([[why], *[[(" " * width, TEXT)]] * (height - 1)])
     blank: Run = (" ", AXIS)
     canvas = [[blank] * plane.columns for _ in range(plane.rows)]

@@ -18,7 +18,7 @@ NUMBERS: Final = 3
 REST: Final = "everything else"
 EXPLAINED: Final = (
     "Output: for one image. Time: share of a forward pass of 64 images by PyTorch on this CPU. "
-    "Everything else: what is no layer of its own, such as functions for activations and pooling."
+    "Everything else: operations outside these layers, such as activation and pooling functions."
 )
 
 

@@ -88,9 +88,8 @@ def axis_of(facet: Facet, runs: Sequence[RunState]) -> Axis:
     return Axis(title, tuple(numbers), (low, high), unit=facet.unit)
 
 
-def chosen_facets(runs: Sequence[RunState], view: View) -> tuple[Facet, Facet] | None:
+def _axes_of(known: dict[str, Facet], runs: Sequence[RunState], view: View) -> tuple[Facet, Facet] | None:
     """Return what a scatter plot of a view shows along x and y; `None` if these runs have nothing to show."""
-    known = facets(runs)
     x = known.get(view.x) or next(iter([*differing(known, runs), *known.values()]), None)
     y = known.get(view.y) or result(known)
     return None if x is None or y is None or not y.is_numeric(runs) else (x, y)
@@ -108,7 +107,8 @@ def scatter_chart(
         cursor: Id of the run under the cursor.
         dots: Characters that clouds of many points are drawn with.
     """
-    facing = chosen_facets(runs, view)
+    known = facets(runs)
+    facing = _axes_of(known, runs, view)
     if facing is None:
         return Chart("No runs with a number to plot", (), (0.0, 1.0))
     across, up = (axis_of(one, runs) for one in facing)
@@ -120,7 +120,8 @@ def scatter_chart(
     real = {name: (x, 10**y if up.is_log else y) for name, (x, y) in points.items()}
     low, high = across.limits
     room = _AROUND * (high - low) if high > low else 0.5
-    clouds = _clouds(runs, view, real)
+    group = known.get(view.group) if view.group != SEEDS else None
+    clouds = _clouds(runs, group, real)
     # Single dots of braille are hard to see; a cloud of them is not.
     signs = [(name, "•", cloud.ink) for cloud, names in clouds for name in names] if len(real) <= MAX_SIGNS else []
     signs += [(name, f"{slot + 1}", MARK_INKS[slot]) for name, slot in marked.items()]
@@ -129,7 +130,7 @@ def scatter_chart(
     correlation = None if across.names else rank_correlation(list(points.values()))
     told = f", rank correlation {correlation:+.2f}" if correlation is not None else ""
     return Chart(
-        title=f"{up.title} over {across.title.lower()}",
+        title=printable(f"{facing[1].word} over {facing[0].word}".capitalize()),
         series=tuple(cloud for cloud, _ in clouds),
         x_limits=(low - room, high + room),
         x_unit="",
@@ -144,10 +145,9 @@ def scatter_chart(
 
 
 def _clouds(
-    runs: Sequence[RunState], view: View, points: Mapping[str, tuple[float, float]]
+    runs: Sequence[RunState], group: Facet | None, points: Mapping[str, tuple[float, float]]
 ) -> list[tuple[Series, list[str]]]:
     """Return the points of each group with the ids of its runs; without groups, or with too many, all as one."""
-    group = facets(runs).get(view.group) if view.group != SEEDS else None
     names = {
         run.run: in_words(value) for run in runs if group and isinstance(value := group.get(run), str | int | float)
     }

@@ -32,7 +32,7 @@ def print_standing(search: Search, trials: Sequence[Trial], shares: Mapping[str,
     """
     spec, finished = search.spec, [trial for trial in trials if trial.run.status is Status.FINISHED]
     if not trials:
-        out.print(Text(f"The search {search.name} has not begun a trial yet."))
+        out.print(Text(f"The search {search.name} has no trials yet."))
         return
     shown = trials[:MOST]
     told = [_told(search, trial) for trial in shown]
@@ -54,7 +54,7 @@ def print_standing(search: Search, trials: Sequence[Trial], shares: Mapping[str,
     for line in _lines(search, trials, finished):
         out.print(Text(printable(line)))
     if shares:
-        out.print(Text(f"\nHow much each setting mattered, by {count(len(finished), 'finished trial')}", "bold"))
+        out.print(Text(f"\nImportance of each setting, from {count(len(finished), 'finished trial')}", "bold"))
         titles = {one.name: one.title for one in spec.dimensions}
         widest = max(map(len, titles.values()))
         for name, share in sorted(shares.items(), key=lambda item: -item[1]):
@@ -83,19 +83,19 @@ def _lines(search: Search, trials: Sequence[Trial], finished: Sequence[Trial]) -
     pruned = sum(trial.is_pruned for trial in trials)
     lines = [
         f"{search.name}: {count(len(trials), 'trial')} of {spec.trials:,}, {len(finished)} finished, {pruned} pruned. "
-        f"All of them: mnist-tui runs --filter tag={search.name}"
+        f"List them: mnist-tui runs --filter tag={search.name}"
     ]
     if not finished:
         return lines
     best = finished[0]
     lines.append(
-        f"The best, {params_in_words(spec, best.params)}, was chosen by its validation and so flatters itself; "
-        f"its test accuracy of {_test(best)} chose nothing."
+        f"The best trial ({params_in_words(spec, best.params)}) was selected by its validation results, which are "
+        f"therefore optimistic. Its test accuracy, which was not used for selection, is {_test(best)}."
     )
     if near := _near(search, finished):
         lines.append(
-            f"{count(near, 'other trial')} cannot be told from it by so few validation images. "
-            "Train the best ones again with several --seeds before you trust one."
+            f"With this many validation images, {count(near, 'other trial')} cannot be distinguished from it. "
+            "Train the best ones with several --seeds before you choose."
         )
     return lines
 

@@ -93,7 +93,7 @@ def name_of(home: Path, name: str) -> str:
     if name == "last" and known:
         return known[-1]
     if name not in known:
-        which = f"Known are {', '.join(known)}" if known else "There is none yet"
+        which = f"Existing searches: {', '.join(known)}" if known else "There are no searches yet"
         raise UsageError(f"there is no search {shown(name)}", which)
     return name
 
@@ -110,7 +110,7 @@ def read_search(home: Path, name: str) -> Search:
     try:
         return replace(from_json_value(Search, json.loads(path.read_text(encoding="utf-8"))), name=name)
     except (OSError, ValueError, MnistTuiError) as error:
-        raise StoreError(f"the search in {path} cannot be read: {error}", "Begin a new one") from error
+        raise StoreError(f"the search in {path} cannot be read: {error}", "Start a new one") from error
 
 
 def forget_search(home: Path, name: str) -> None:
@@ -121,7 +121,7 @@ def forget_search(home: Path, name: str) -> None:
 def check_name(name: str) -> None:
     """Raise `UsageError` unless a search can have this name, which is also a file's and a tag."""
     if not is_safe_name(name) or len(name) > MAX_TAG or as_tags([name]) != (name,):
-        raise UsageError(f"a search cannot be called {shown(name)}", f"Take up to {MAX_TAG} letters, digits and dashes")
+        raise UsageError(f"{shown(name)} is not a valid search name", f"Use up to {MAX_TAG} letters, digits and dashes")
 
 
 def write_search(home: Path, search: Search, *, is_new: bool = False) -> None:
@@ -134,7 +134,7 @@ def write_search(home: Path, search: Search, *, is_new: bool = False) -> None:
     make_private_folder(home / FOLDER)
     path = home / FOLDER / f"{search.name}.json"
     if is_new and path.exists():
-        raise UsageError(f"there is a search called {search.name}", f"Go on with --resume {search.name}")
+        raise UsageError(f"the search {search.name} already exists", f"Continue it with --resume {search.name}")
     write_atomically(path, dumps(to_json_value(search), indent=1) + "\n", force=True)
 
 
@@ -294,13 +294,13 @@ class Director:
             yield queued
         while len(self.search.runs) < self._spec.trials and not control.queue_stopped:
             if len(self._silent) >= self._jobs + MOST_SILENT:
-                message = f"{MOST_SILENT} trials in a row could not begin; the search ends here."
+                message = f"{MOST_SILENT} trials in a row failed to start. The search was stopped."
                 store.tell(Notice(level="error", message=message, exit_code=RunError.exit_code))
                 return
             with self._timed():
                 proposed = self._propose()
             if proposed is None:
-                store.tell(Notice(level="information", message="All settings between the limits have been tried."))
+                store.tell(Notice(level="information", message="Every combination of these settings has been tried."))
                 return
             store.add_waiting((proposed,), session)
             yield proposed

@@ -120,7 +120,7 @@ class InsightTabs:
         elif self._classifier is None or data is None or not data.side:
             view.tell(None, "This run's network cannot classify images.")
         elif pad.picture is not None and len(pad.picture.pixels) != data.channels * data.side**2:
-            view.tell(None, "This run has images of another form. Open the file again with O.")
+            view.tell(None, "This run uses another image format. Press O to open the file again.")
         else:
             self._is_asking = True
             self._app.run_worker(

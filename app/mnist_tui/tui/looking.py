@@ -123,7 +123,7 @@ class Looking:
         """Classify an image file."""
         run = self._work.shown
         if run is None or run.dataset is None or not run.dataset.side:
-            self._ui.tell("There is no network to show an image to yet.")
+            self._ui.tell("There is no trained network yet.")
             return
         # It needs NumPy and Pillow, for which the first frame must not wait.
         from mnist_tui.data.framing import framed
@@ -136,7 +136,7 @@ class Looking:
             path, image = answer
             self._image = str(path)
             self._app.query_one(PadView).show_picture(Picture(path.name, image.pixels, data.side))
-            self._ui.tell(f"{path.name}: {', '.join(image.steps) or 'taken as it is'}.", long=True)
+            self._ui.tell(f"{path.name}: {', '.join(image.steps) or 'used as it is'}.", long=True)
 
         self._ui.ask(ImageScreen(lambda path: framed(path, data), self._image), show)
 
@@ -144,7 +144,7 @@ class Looking:
         """Show the layers of the network of the run in sight."""
         run = self._work.shown if self._ui.tab != "runs-pane" else self._work.known(self._ui.in_sight)
         if run is None:
-            self._ui.tell("There is no run to look into yet.")
+            self._ui.tell("There is no run yet.")
             return
 
         def show(found: tuple[Layer, ...] | str) -> None:

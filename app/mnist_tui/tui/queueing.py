@@ -192,7 +192,7 @@ class Queueing:
     def action_find_rate(self) -> None:
         """Find a learning rate for the next run."""
         if self._work.find_rate is None:
-            self._ui.tell("Only real training has a learning rate to find, and these numbers are scripted.")
+            self._ui.tell("The demo does not train, so it has no learning rate to find.")
             return
 
         def take(rate: float | None) -> None:

@@ -16,8 +16,8 @@ from mnist_tui.tui.workspace import Workspace
 
 _PLOTTED = {
     "curves": "Curves of the marked runs and the one under the cursor.",
-    "scatter": "Each run as a point. V chooses what is plotted.",
-    "parallel": "Each run as a line through its settings and its result.",
+    "scatter": "Each run is a point. Press V to choose the axes.",
+    "parallel": "Each run is a line through its settings and its result.",
 }
 
 

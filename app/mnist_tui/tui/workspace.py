@@ -175,7 +175,7 @@ class Workspace:
             if run.network is None:
                 return "This run belongs to a script, which has its network."
             if self._look_into is None:
-                return "Only real training has a network to look into, and these numbers are scripted."
+                return "The demo does not train, so it has no network to show."
             if run.dataset is None or not run.dataset.side:
                 return "This run was recorded by an older version, without its images' size."
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import ClassVar, Final, Protocol
 
@@ -21,6 +22,8 @@ from mnist_tui.tui.screens.dialog import Dialog
 from mnist_tui.tui.widgets.plot import PlotView
 
 DIGITS: Final = range(1, 10)
+DRAW_S: Final = 0.2
+"""Minimum seconds between two drawings of the curves."""
 
 
 class Finding(Protocol, Iterable[str | RateFound]):
@@ -68,7 +71,7 @@ class FindRateScreen(Dialog[float]):
             chart = PlotView()
             chart.can_focus = False
             yield chart
-            yield Static("Starting a process for it …", id="told")
+            yield Static("Starting …", id="told")
             yield Static("", id="error", classes="error", markup=False)
 
     def on_mount(self) -> None:
@@ -80,12 +83,19 @@ class FindRateScreen(Dialog[float]):
         self._finding.stop()
 
     def _follow(self) -> None:
-        problem = ""
+        problem, drawn_at = "", 0.0
+        latest: RateFound | None = None
         try:
             for news in self._finding:
                 if not self.is_attached:
                     return
-                self.app.call_from_thread(self._take_in, news)
+                latest = news if isinstance(news, RateFound) else None
+                # Losses arrive faster than the curves can be smoothed and drawn.
+                if latest is None or time.monotonic() - drawn_at >= DRAW_S:
+                    drawn_at = time.monotonic()
+                    self.app.call_from_thread(self._take_in, news)
+            if latest is not None and self.is_attached:
+                self.app.call_from_thread(self._take_in, latest)
         except MnistTuiError as error:
             problem = str(error)
         if self.is_attached:
@@ -145,4 +155,4 @@ class FindRateScreen(Dialog[float]):
         if self._rate is not None:
             self.dismiss(self._rate)
         else:
-            self.say("There is no rate yet. Wait for it, or choose one with ← →.")
+            self.say("There is no suggestion yet. Wait, or choose a rate with ← →.")

@@ -61,14 +61,24 @@ class ImageScreen(Dialog["tuple[Path, Framed]"]):
             path.suggester = FilesSuggester(use_cache=False)
             yield path
             yield Static("", id="error", classes="error", markup=False)
-            yield Static("PNG, JPEG and others; brought into the form of the run's images.", classes="hint")
+            yield Static("PNG, JPEG and others; converted to the format of the run's images.", classes="hint")
 
     @on(Input.Submitted)
     def _open(self, event: Input.Submitted) -> None:
         path = absolute(event.value.strip())
+        # In another thread: a photograph of 60 megapixels takes seconds.
+        self.run_worker(lambda: self._read(path), thread=True, exclusive=True)
+
+    def _read(self, path: Path) -> None:
         try:
-            framed = self._frame(path)
+            framed, problem = self._frame(path), ""
         except (DataError, OSError, ValueError) as error:
-            self.say(f"{str(error).rstrip('.')}.")
+            framed, problem = None, f"{str(error).rstrip('.')}."
+        if self.is_attached:
+            self.app.call_from_thread(self._take, path, framed, problem)
+
+    def _take(self, path: Path, framed: Framed | None, problem: str) -> None:
+        if framed is None:
+            self.say(problem)
         else:
             self.dismiss((path, framed))

@@ -65,7 +65,9 @@ class ViewScreen(Dialog[ViewAnswer]):
     def box(self) -> ComposeResult:
         """The saved views, one line per part, and a name to save by."""
         view, every = self._view, tuple(self._known)
-        numbers = tuple(word for word, one in self._known.items() if one.goal is not Direction.NONE)
+        numbers = [word for word, one in self._known.items() if one.goal is not Direction.NONE]
+        # The usual result comes first, as the example.
+        numbers.sort(key=lambda word: word != "val")
         fields = (
             ("filter", "Filter", view.filter, "features=8 val>90", ()),
             ("group", "Group by", view.group, joined((SEEDS, *every[:3])), (SEEDS, *every)),
