@@ -114,6 +114,24 @@ def _app_spec(args: argparse.Namespace, place: Path) -> RunSpec:
     return replace(remembered.spec, **given | own)
 
 
+def _open(args: argparse.Namespace) -> int:
+    from mnist_tui.opening import open_runs
+
+    return open_runs(args.paths)
+
+
+def _read_along(_args: argparse.Namespace) -> int:
+    from mnist_tui.opening import read_along
+
+    return read_along()
+
+
+def _import(args: argparse.Namespace) -> int:
+    from mnist_tui.opening import import_runs
+
+    return import_runs(args.paths)
+
+
 def _demo(args: argparse.Namespace) -> int:
     from functools import partial
     from tempfile import TemporaryDirectory
@@ -263,6 +281,9 @@ _COMMANDS: Final = {
     "find-lr": tuning.find_command,
     "search": tuning.search_command,
     "resume": _resume,
+    "open": _open,
+    "read-along": _read_along,
+    "import": _import,
     "demo": _demo,
     "attach": _attach,
     "events": _events,

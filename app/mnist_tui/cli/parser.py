@@ -156,6 +156,23 @@ def build_parser() -> argparse.ArgumentParser:
     # Started by `run --detach`; not for users.
     commands.add_parser("work")
 
+    opened = commands.add_parser(
+        "open",
+        help="show the runs of other tools in the app",
+        description="Show runs that other tools wrote, and follow them as they grow. Reads the files of TensorBoard, "
+        "W&B (offline), MLflow and trackio, and CSV files such as Lightning's and Keras's; changes nothing.",
+    )
+    opened.add_argument("paths", metavar="PATH", nargs="+", help="files, and folders to search")
+    # Started by `open`; not for users.
+    commands.add_parser("read-along")
+    imported = commands.add_parser(
+        "import",
+        help="copy the runs of other tools",
+        description="Copy runs that other tools wrote, as `open` shows them. Those that were copied before are brought "
+        "up to date.",
+    )
+    imported.add_argument("paths", metavar="PATH", nargs="+", help="files, and folders to search")
+
     demo = commands.add_parser(
         "demo",
         help="the app with scripted numbers",
@@ -178,6 +195,7 @@ def build_parser() -> argparse.ArgumentParser:
     runs.add_argument("--limit", type=_int, metavar="N", help="show at most N runs")
     runs.add_argument("--deleted", action="store_true", help="list deleted runs that can still be restored")
     runs.add_argument("--json", action="store_true", help="one JSON object per run, each on a line")
+    _add_open(runs)
 
     rename = commands.add_parser("rename", help="give a run a name")
     rename.add_argument("run", metavar="RUN", help=_RUN)
@@ -223,6 +241,7 @@ def build_parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", help="show one run with its epochs")
     show.add_argument("run", metavar="RUN", help=_RUN)
     show.add_argument("--json", action="store_true", help="one JSON object per event, each on a line")
+    _add_open(show)
 
     insight = commands.add_parser("insight", help="show which classes a run's network confuses, after any epoch")
     insight.add_argument("run", metavar="RUN", help=_RUN)
@@ -235,12 +254,14 @@ def build_parser() -> argparse.ArgumentParser:
         "-o", "--output", type=Path, metavar="FILE", help="FILE.html, or FILE.md (default: Markdown on stdout)"
     )
     report.add_argument("--force", action="store_true", help="replace FILE if it exists")
+    _add_open(report)
 
     export = commands.add_parser("export", help="write the comparison table of past runs")
     export.add_argument("runs", metavar="RUN", nargs="*", help="ids, prefixes of ids, or `last` (default: all runs)")
     export.add_argument("--format", choices=FORMATS, default=None, help="default: from the file name, else md")
     export.add_argument("-o", "--output", type=Path, metavar="FILE", help="write here instead of stdout")
     export.add_argument("--force", action="store_true", help="replace FILE if it exists")
+    _add_open(export)
 
     save = commands.add_parser(
         "save",
@@ -366,6 +387,12 @@ def _add_options(group: Any, *, grid: bool) -> None:
         group.add_argument(
             "--sets", action="append", default=[], metavar="NAME=A,B", help="several values of such a setting: a grid"
         )
+
+
+def _add_open(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--open", action="append", metavar="PATH", help="the runs of other tools in this file or folder, see `open`"
+    )
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:

@@ -18,13 +18,13 @@ from mnist_tui.streams import say
 def runs_command(args: argparse.Namespace) -> int:
     """List the past runs that match the filter, in the requested order."""
     from mnist_tui.core.filtering import parse_filter, sort_runs
+    from mnist_tui.opening import shown
     from mnist_tui.report.formatting import still_waiting
     from mnist_tui.report.listing import NO_RUNS, print_runs
     from mnist_tui.store.database import Store
-    from mnist_tui.store.home import home
 
     fits = parse_filter(args.filter)
-    with Store.open_readonly(home()) as store:
+    with shown(args.open) as place, Store.open_readonly(place) as store:
         # Read everything before printing: a damaged store must give a single error message.
         known, waiting = store.runs(deleted=args.deleted), store.orphans
         runs = [run for run in known if fits(run)]
@@ -49,11 +49,11 @@ def runs_command(args: argparse.Namespace) -> int:
 
 def show_command(args: argparse.Namespace) -> int:
     """Show one run."""
+    from mnist_tui.opening import shown
     from mnist_tui.report.listing import print_run
     from mnist_tui.store.database import Store
-    from mnist_tui.store.home import home
 
-    with Store.open_readonly(home()) as store:
+    with shown(args.open) as place, Store.open_readonly(place) as store:
         print_run(store.run(args.run), as_json=args.json)
     return 0
 
@@ -82,16 +82,16 @@ def insight_command(args: argparse.Namespace) -> int:
 
 def report_command(args: argparse.Namespace) -> int:
     """Write a report on runs."""
+    from mnist_tui.opening import shown
     from mnist_tui.report.files import write_atomically
     from mnist_tui.runtime.reports import evidence, report_text
     from mnist_tui.store.database import Store
-    from mnist_tui.store.home import home
 
     suffix = args.output.suffix.lower() if args.output else ".md"
     if suffix not in (".html", ".htm", ".md"):
         what = suffix or "a file without a suffix"
         raise UsageError(f"a report is HTML or Markdown, not {what}", "Try -o report.html")
-    with Store.open_readonly(home()) as store:
+    with shown(args.open) as place, Store.open_readonly(place) as store:
         runs = evidence(store, args.runs or [run.run for run in store.runs()])
     if not runs:
         raise UsageError("there is no run to report on yet", "Train one with mnist-tui or mnist-tui run")
@@ -107,10 +107,10 @@ def report_command(args: argparse.Namespace) -> int:
 def export_command(args: argparse.Namespace) -> int:
     """Write the comparison table."""
     from mnist_tui.core.scripttable import build_tables
+    from mnist_tui.opening import shown
     from mnist_tui.report.export import render_all
     from mnist_tui.report.files import write_atomically
     from mnist_tui.store.database import Store
-    from mnist_tui.store.home import home
 
     format_name = args.format or (args.output.suffix[1:].lower() if args.output else "md")
     if format_name not in FORMATS:
@@ -119,7 +119,7 @@ def export_command(args: argparse.Namespace) -> int:
             f"a table cannot be saved as {args.output.suffix or 'a file without an ending'}",
             f"End the name of the file with {endings}, or give --format",
         )
-    with Store.open_readonly(home()) as store:
+    with shown(args.open) as place, Store.open_readonly(place) as store:
         runs = [store.run(name) for name in args.runs] or store.runs()
     tables = build_tables({run.run: run for run in runs}.values())
     if not tables:

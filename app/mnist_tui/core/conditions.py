@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,3 +80,7 @@ class Machine:
             *((name, before.versions.get(name), self.versions[name]) for name in self.versions if name != "mnist-tui"),
         ]
         return tuple(f"{name}: {old}, now {new}" for name, old, new in values if old != new)
+
+
+UNKNOWN_MACHINE: Final = Machine(device="", device_name="", threads=0, host="", system="", versions={})
+"""Of runs whose machine nobody recorded."""

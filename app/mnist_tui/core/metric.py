@@ -88,6 +88,11 @@ def metric(name: str, *, largest: float = 1.0) -> Metric:
     return _metric(name, size_of(largest))
 
 
+def split_named(name: str) -> Split:
+    """Return the split that a word means, such as `eval`; `Split.NONE` for other words."""
+    return _SPLITS.get(name.lower(), Split.NONE)
+
+
 def size_of(largest: float) -> int:
     """Return whether values up to this one can be fractions (0), percentages (1) or neither (2)."""
     return 0 if largest <= 1.0 else 1 if largest <= 100.0 else 2

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Final, TypeAlias
 
+from mnist_tui.core.codec import SPARSE
 from mnist_tui.core.numerals import count
 
 Scalar: TypeAlias = str | int | float | bool | None
@@ -34,6 +35,7 @@ class ScriptSpec:
         source: The script and its arguments, as text for display.
         path: What identifies the script: its file, or the folder of a notebook.
         can: Kinds of orders that the script obeys.
+        tool: The tool whose files the run was read from; empty for a run that a script reports itself.
     """
 
     config: Mapping[str, Scalar]
@@ -43,6 +45,7 @@ class ScriptSpec:
     source: str = ""
     path: str = ""
     can: tuple[str, ...] = ()
+    tool: str = field(default="", metadata=SPARSE)
 
     @property
     def title(self) -> str:
@@ -62,6 +65,8 @@ class ScriptSpec:
 
     @property
     def command(self) -> str:
-        """The script with its arguments, without its folder."""
+        """The script with its arguments, or the file of another tool, without its folder."""
+        if self.tool:
+            return PurePath(self.source).name
         script, space, arguments = self.source.partition(" ")
         return f"{PurePath(script).name}{space}{arguments}"

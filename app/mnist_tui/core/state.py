@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from mnist_tui.core.columns import ELAPSED, Columns
-from mnist_tui.core.conditions import DatasetInfo, Machine
+from mnist_tui.core.conditions import UNKNOWN_MACHINE, DatasetInfo, Machine
 from mnist_tui.core.events import (
     DataDescribed,
     EpochDone,
@@ -150,6 +150,8 @@ class RunState:
         """Return why the run cannot obey an order of this kind, as a sentence; empty if it can."""
         if self.script is None:
             return "" if kind in BUILT_IN_ORDERS else "A built-in run saves by itself, after each epoch."
+        if self.script.tool:
+            return f"This run was written by {self.script.tool}, which takes no orders."
         if kind in self.script.can and (kind != "epochs" or self.epochs):
             return ""
         what, then = WHY_NOT.get(kind, ("this loop cannot obey that", ""))
@@ -416,7 +418,7 @@ def start_run(event: RunStarted) -> RunState:
         sweep=event.sweep,
         status=Status.RUNNING,
         dataset=event.dataset,
-        machine=event.machine,
+        machine=event.machine if event.machine != UNKNOWN_MACHINE else None,
         parameters=event.parameters,
         started_at=event.started_at,
     )

@@ -190,7 +190,8 @@ def _start_line(event: RunStarted) -> Text:
     return Text.assemble(
         (printable(event.spec.title), "bold"),
         f"  {printable(event.dataset.label)}" if event.dataset is not None else "",
-        f"  {printable(device)}  ",
+        f"  {printable(device)}" if device else "",
+        "  ",
         (printable(event.run), "dim"),
     )
 

@@ -142,7 +142,8 @@ def quantity_chart(
         line = Series(_line_name(one), (), (), ink, thick=thick)
         curves += _curves_of(run, one, line, look, quantity, view, points)
     best = _best(run, quantity)
-    note = "" if x or not quantity.has_error else "no epoch yet"
+    has_epochs = run is None or run.network is not None or run.epochs > 0
+    note = "no epoch yet" if has_epochs and not x and quantity.has_error else ""
     marks: tuple[Marker, ...] = ()
     if run is not None:
         marks = marks_of(run, look, x)

@@ -291,7 +291,8 @@ def _settings(run: RunState) -> list[tuple[str, str]]:
     """Return the settings of a run as names and values."""
     if (script := run.script) is not None:
         resumed = "; ".join(run.differs)
-        known = [("Script", script.source), ("Project", script.project), ("Rate changes", run.rate_changes)]
+        source = ("Source", f"{script.tool}, {script.source}") if script.tool else ("Script", script.source)
+        known = [source, ("Project", script.project), ("Rate changes", run.rate_changes)]
         known.append(("Resumed", resumed))
         return [pair for pair in known if pair[1]] + [(key, in_words(value)) for key, value in script.config.items()]
     spec = run.network

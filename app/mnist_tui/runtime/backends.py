@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from mnist_tui.core.layers import Layer
 from mnist_tui.core.spec import RunSpec
@@ -29,6 +30,8 @@ class Backends:
             thread; `None` if there are none.
         find_rate: Starts to look for a learning rate, in another process; `None` if that is not possible.
         data: Says which data the first run will have; `None` if that goes without saying.
+        opened: Home with copies of other tools' runs, which are shown instead of the user's own; they are only looked
+            at, and nothing is trained.
     """
 
     engine: Engine
@@ -40,3 +43,4 @@ class Backends:
     layers: Callable[[bytes, int, int], tuple[Layer, ...]] | None = None
     find_rate: Callable[[RunSpec], Finding] | None = None
     data: Callable[[], str] | None = None
+    opened: Path | None = None

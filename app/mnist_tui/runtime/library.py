@@ -1,4 +1,4 @@
-"""Cached access to past runs, and saving of tables."""
+"""Cached access to past runs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ from mnist_tui.core.insight import Insight
 from mnist_tui.core.points import PointSeries
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.state import RunState
-from mnist_tui.core.table import ComparisonTable
-from mnist_tui.report.files import save_comparison, stem_of
+from mnist_tui.runtime.reports import save_report
 from mnist_tui.store.claims import continuing
 from mnist_tui.store.connection import DATABASE
 from mnist_tui.store.database import Store
-from mnist_tui.store.home import tables_folder
 from mnist_tui.store.points import Followed
 from mnist_tui.store.reading import Known
 
@@ -193,13 +191,9 @@ class Library:
                 self._pictures = {key: store.validation_set(run)}
         return self._pictures[key]
 
-    def save(self, table: ComparisonTable, formats: Sequence[str]) -> tuple[Path, ...]:
-        """Save a comparison under a unique name; return the files.
-
-        Raises:
-            MnistTuiError: It cannot be written.
-        """
-        return save_comparison(table, tables_folder(self._home), stem_of("comparison"), formats)
+    def report(self, home: Path, runs: Sequence[str]) -> Path:
+        """Write a report on runs into a home; errors as for `save_report`."""
+        return save_report(self._home, runs, home)
 
 
 def _begun(run: RunState) -> tuple[str, str]:

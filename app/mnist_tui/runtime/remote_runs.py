@@ -207,6 +207,8 @@ class RemoteRuns:
         for name in process.controls:
             process.state.runs[name].status = Status.INTERRUPTED
         what = f"The process training {names} exited unexpectedly."
+        if any((script := process.state.runs[name].script) and script.tool for name in process.controls):
+            return ["The process that reads the files has exited. Start `mnist-tui open` again to follow them."]
         if all(process.state.runs[name].network is None for name in process.controls):
             return [f"{what} Start its script again with MNIST_TUI_RESUME=last to go on."]
         return [f"{what} Press 2, then g, to resume the run."]

@@ -1,13 +1,14 @@
-"""Gather what a written report needs about runs, and save one."""
+"""Gather what a written report needs about runs, and save reports and tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mnist_tui.core.table import ComparisonTable
 from mnist_tui.report.document import RunEvidence, write_report
-from mnist_tui.report.files import save_new, stem_of
+from mnist_tui.report.files import save_comparison, save_new, stem_of
 from mnist_tui.store.database import Store
 from mnist_tui.store.home import tables_folder
 
@@ -28,9 +29,24 @@ def report_text(runs: list[RunEvidence], *, as_html: bool) -> str:
     return write_report(runs, as_html=as_html, generated_at=datetime.now(UTC).isoformat(timespec="seconds"))
 
 
-def save_report(home: Path, names: Iterable[str]) -> Path:
-    """Write an HTML report on these runs beside the saved tables; errors as for `evidence` and `write_atomically`."""
-    with Store.open_readonly(home) as store:
+def save_report(runs_home: Path, names: Iterable[str], home: Path) -> Path:
+    """Write an HTML report on runs beside the saved tables of a home; errors as for `evidence` and `write_atomically`.
+
+    Args:
+        runs_home: The home of the runs.
+        names: The runs.
+        home: Where the report goes.
+    """
+    with Store.open_readonly(runs_home) as store:
         runs = evidence(store, names)
     (path,) = save_new(tables_folder(home), stem_of("report"), {"html": report_text(runs, as_html=True)})
     return path
+
+
+def save_table(table: ComparisonTable, home: Path, formats: Sequence[str]) -> tuple[Path, ...]:
+    """Save a comparison in a home under a unique name; return the files.
+
+    Raises:
+        MnistTuiError: It cannot be written.
+    """
+    return save_comparison(table, tables_folder(home), stem_of("comparison"), formats)

@@ -39,12 +39,13 @@ class Connection:
         self._file = _file_at(path)
 
     @classmethod
-    def open(cls, home: Path, patience_s: float | None = None) -> Self:
+    def open(cls, home: Path, patience_s: float | None = None, *, is_durable: bool = True) -> Self:
         """Open for writing; create what is missing, and migrate an older schema after a backup.
 
         Args:
             home: The folder that contains it.
             patience_s: How long to wait for another writer; `None` for `BUSY_TIMEOUT_S`.
+            is_durable: Transactions wait for the disk.
 
         Raises:
             StoreError: The database is damaged, locked, of a newer version, or cannot be written.
@@ -63,6 +64,8 @@ class Connection:
             connection = _connect(path, patience_s=patience_s)
             try:
                 _prepare(connection, path, patience_s)
+                if not is_durable:
+                    connection.execute("PRAGMA synchronous = OFF")
             except BaseException:
                 connection.close()
                 raise

@@ -64,17 +64,18 @@ class Store(RunReader):
         self._points: dict[str, PointWriter] = {}
 
     @classmethod
-    def open(cls, home: Path, patience_s: float | None = None) -> Self:
+    def open(cls, home: Path, patience_s: float | None = None, *, is_durable: bool = True) -> Self:
         """Open for writing; create what is missing.
 
         Args:
             home: The folder that contains it.
             patience_s: How long to wait for another writer; `None` for the default.
+            is_durable: Wait for the disk; pointless for a home that is deleted at the end.
 
         Raises:
             StoreError: The store is damaged, locked, of a newer version, or cannot be written.
         """
-        return cls(Connection.open(home, patience_s), home)
+        return cls(Connection.open(home, patience_s, is_durable=is_durable), home)
 
     @classmethod
     def open_readonly(cls, home: Path) -> Self:
@@ -156,7 +157,7 @@ class Store(RunReader):
                 self._write(_mark(event), (sql.SET_STATUS, (Status.RUNNING, event.run)))
             case RunDone():
                 done = dumps(event.to_json())
-                end = ("UPDATE runs SET status = ?, done = ? WHERE run = ?", (event.status, done, event.run))
+                end = (sql.END_RUN, (event.status, done, event.run))
                 self._write(end)
                 self._locks.let_go(event.run)
             case _:
@@ -235,7 +236,7 @@ class Store(RunReader):
         row = (*key, event.side, json.dumps(event.classes), event.labels, images, event.channels)
         self._write(("INSERT OR IGNORE INTO validation_sets VALUES (?, ?, ?, ?, ?, ?, ?)", row))
 
-    def add_points(self, run: str, points: Mapping[str, Sequence[Point]]) -> None:
+    def add_points(self, run: str, points: Mapping[str, Iterable[Point]]) -> None:
         """Add what a script logged at its steps, durably.
 
         Args:
@@ -248,6 +249,40 @@ class Store(RunReader):
         self._locks.check(run)
         writer = self._points.setdefault(run, PointWriter(self._connection, run))
         writer.add(points)
+
+    def put(self, events: Sequence[Event], points: Mapping[str, Iterable[Point]], name: str = "") -> None:
+        """Write a run that comes from elsewhere as a whole; one of the same id is replaced, but keeps its labels.
+
+        Args:
+            events: Its events, from `RunStarted` on. Without a `RunDone` at the end, the run is in progress here.
+            points: What it logged at its steps, by metric.
+            name: Its name, unless it has labels already.
+
+        Raises:
+            StoreError: It could not be written, or another process has it in progress.
+        """
+        started, *middle = events
+        if not isinstance(started, RunStarted):
+            raise TypeError("the first event of a run is run_started")
+        run, done = started.run, middle.pop() if middle and isinstance(middle[-1], RunDone) else None
+        status = done.status if isinstance(done, RunDone) else Status.RUNNING
+        row = run, status, started.spec.epochs, started.started_at, dumps(started.to_json())
+        self._hold(run)
+        with self._connection.transaction() as connection:
+            for table in ("metrics", "marks", "epochs", "insights", "checkpoints"):
+                connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - our own names
+            connection.execute(f"{sql.INSERT_RUN} {sql.OR_REPLACE_RUN}", row)
+            for event in middle:
+                for statement, values in _epoch(event) if isinstance(event, EpochDone) else [_mark(event)]:
+                    connection.execute(statement, values)
+            PointWriter(self._connection, run).add_within(connection, points)
+            if name:
+                connection.execute(sql.NAME_RUN, (run, name))
+            if done is not None:
+                connection.execute(sql.END_RUN, (status, dumps(done.to_json()), run))
+        self._points.pop(run, None)
+        if done is not None:
+            self._locks.let_go(run)
 
     def void(self, run: str, epoch: int, step: int) -> tuple[int, int]:
         """Remove the epochs and points of a script's run after the state that it resumes from; return how many.
@@ -428,5 +463,7 @@ def _epoch(event: EpochDone) -> Iterator[tuple[str, Sequence[object]]]:
         yield sql.INSERT_INSIGHT, (event.run, event.epoch, event.insight.to_bytes())
 
 
-def _mark(event: OfRun) -> tuple[str, Sequence[object]]:
+def _mark(event: Event) -> tuple[str, Sequence[object]]:
+    if not isinstance(event, OfRun):
+        raise TypeError(f"{event.type} does not happen to a run")
     return sql.INSERT_MARK, (event.run, event.run, dumps(event.to_json()))

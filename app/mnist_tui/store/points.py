@@ -6,11 +6,12 @@ That takes about nine bytes a point.
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final, TypeAlias
 
 from mnist_tui.core.points import PointSeries
@@ -37,12 +38,14 @@ class _Series:
 
     def add(self, points: Iterable[Point]) -> Iterator[tuple[object, ...]]:
         """Add points; yield the rows to write, full ones and the newest."""
-        for step, value in points:
+        rest = iter(points)
+        while some := list(islice(rest, BLOCK - len(self.steps) or BLOCK)):
             if len(self.steps) == BLOCK:
                 yield self._row()
                 self.at, self.steps, self.values = self.at + 1, array("q"), array("d")
-            self.steps.append(step)
-            self.values.append(value)
+            steps, values = zip(*some, strict=True)
+            self.steps.extend(steps)
+            self.values.extend(values)
         yield self._row()
 
     def _row(self) -> tuple[object, ...]:
@@ -98,31 +101,32 @@ class PointWriter:
         self._connection, self._run = connection, run
         self._series: dict[str, _Series] = {}
 
-    def add(self, points: Mapping[str, Sequence[Point]]) -> None:
+    def add(self, points: Mapping[str, Iterable[Point]]) -> None:
         """Add points by metric, durably, in one transaction.
 
         Raises:
             StoreError: They could not be written.
         """
         try:
-            self._add(points)
+            with self._connection.transaction() as transaction:
+                self.add_within(transaction, points)
         except BaseException:
             # Nothing of it was written; what is in the database is looked up again.
             self._series.clear()
             raise
 
-    def _add(self, points: Mapping[str, Sequence[Point]]) -> None:
-        with self._connection.transaction() as transaction:
-            for name, some in points.items():
-                if name not in self._series:
-                    found = transaction.execute(
-                        "INSERT INTO metrics (run, name) VALUES (?, ?) ON CONFLICT DO UPDATE SET name = name "
-                        "RETURNING id, (SELECT coalesce(max(at) + 1, 0) FROM points WHERE metric = id)",
-                        (self._run, name),
-                    )
-                    # After a resume, a new block is begun.
-                    self._series[name] = _Series(*next(found))
-                transaction.executemany(_INSERT, self._series[name].add(some))
+    def add_within(self, transaction: sqlite3.Connection, points: Mapping[str, Iterable[Point]]) -> None:
+        """Add points by metric within a transaction."""
+        for name, some in points.items():
+            if name not in self._series:
+                found = transaction.execute(
+                    "INSERT INTO metrics (run, name) VALUES (?, ?) ON CONFLICT DO UPDATE SET name = name "
+                    "RETURNING id, (SELECT coalesce(max(at) + 1, 0) FROM points WHERE metric = id)",
+                    (self._run, name),
+                )
+                # After a resume, a new block is begun.
+                self._series[name] = _Series(*next(found))
+            transaction.executemany(_INSERT, self._series[name].add(some))
 
     def cut(self, step: int) -> int:
         """Remove the points after a step, durably; return their number. Only before anything is added.

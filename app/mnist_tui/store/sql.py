@@ -7,8 +7,14 @@ from typing import Final
 from mnist_tui.store.schema import EPOCH_COLUMNS
 
 SET_LABELS: Final = "INSERT OR REPLACE INTO labels (run, name, tags, note, deleted_at) VALUES (?, ?, ?, ?, ?)"
+NAME_RUN: Final = "INSERT OR IGNORE INTO labels (run, name, tags, note, deleted_at) VALUES (?, ?, '', '', '')"
 SET_STATUS: Final = "UPDATE runs SET status = ? WHERE run = ?"
 INSERT_RUN: Final = "INSERT INTO runs (run, status, epochs, started_at, started) VALUES (?, ?, ?, ?, ?)"
+OR_REPLACE_RUN: Final = (
+    "ON CONFLICT (run) DO UPDATE SET status = excluded.status, epochs = excluded.epochs, "
+    "started_at = excluded.started_at, started = excluded.started, done = NULL"
+)
+END_RUN: Final = "UPDATE runs SET status = ?, done = ? WHERE run = ?"
 # An epoch is trained again only after its checkpoint was lost; then the newer numbers match the weights.
 INSERT_EPOCH: Final = (
     f"INSERT OR REPLACE INTO epochs (run, epoch, {', '.join(EPOCH_COLUMNS)}) "  # noqa: S608 - our own column names

@@ -125,14 +125,20 @@ class MnistTuiApp(App[None]):
 
     def compose(self) -> ComposeResult:
         """Create the status line, tabs, settings line, progress bars and footer."""
-        yield from layout.compose()
+        yield from layout.compose("runs-pane" if self.work.is_opened else "live")
 
     def on_mount(self) -> None:
         """Read past runs, start the timers and install signal handlers."""
         self.query_one(KeyBar).commands = self.remembering.commands
+        self.query_one(KeyBar).is_opened = self.work.is_opened
         self.remembering.begin()
         self.work.attempt(self.work.library.load)
-        self.remembering.welcome_back()
+        if self.work.is_opened:
+            self.screen.add_class("-opened")
+            # Before `AUTO_FOCUS` leads to another tab.
+            self.query_one("#runs").focus()
+        else:
+            self.remembering.welcome_back()
         self.redraw()
         self.painter.show_keys()
         self.set_interval(TICK_S, self.watching.tick)
@@ -178,7 +184,9 @@ class MnistTuiApp(App[None]):
         if not self.check_action(name, parameters):
             return False
         command = next((c for c in self.remembering.commands if c.action == action and c.name in TABS_OF), None)
-        if command is not None and self.tab not in TABS_OF[command.name]:
+        if self.work.is_opened and (reason := commands.why_not_opened(name)):
+            self.tell(reason)
+        elif command is not None and self.tab not in TABS_OF[command.name]:
             self.tell(f"{command.label} ({command.title}) works in {places(command)}.")
         else:
             await invoke(getattr(part, f"action_{name}"), *parameters)

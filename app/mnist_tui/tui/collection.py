@@ -17,7 +17,7 @@ from mnist_tui.report.export import render, run_as_csv
 from mnist_tui.report.files import saved_text
 from mnist_tui.report.formatting import printable
 from mnist_tui.report.overlay import short_name
-from mnist_tui.runtime.reports import save_report
+from mnist_tui.runtime.reports import save_table
 from mnist_tui.tui.screens.compare import CompareScreen
 from mnist_tui.tui.screens.confirm import ConfirmScreen
 from mnist_tui.tui.screens.label import LabelScreen
@@ -184,7 +184,7 @@ class Collection:
         if len(table.rows) > MANY_ROWS:
             self._ui.tell(f"Saving {len(table.rows):,} rows …", subject="export", long=True)
         # In another thread, because thousands of rows take seconds.
-        self._save(partial(self._work.library.save, table, FORMATS))
+        self._save(partial(save_table, table, self._work.home, FORMATS))
 
     def action_report(self) -> None:
         """Write a report on the marked runs, otherwise on the one under the cursor."""
@@ -197,7 +197,7 @@ class Collection:
 
     def report(self, runs: Sequence[str]) -> None:
         """Write a report on some runs as HTML and say where."""
-        self._save(lambda: (save_report(self._work.home, runs),))
+        self._save(lambda: (self._work.library.report(self._work.home, runs),))
 
     def _save(self, save: Callable[[], Sequence[Path]]) -> None:
         def attempt() -> tuple[str, Severity]:

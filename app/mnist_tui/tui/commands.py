@@ -432,3 +432,13 @@ def key_table() -> str:
         lines.append(f"| | **{group}** | |")
         lines += [f"| `{c.label}` | {c.help} | `{c.action}` |" for c in COMMANDS if c.group == group]
     return "\n".join(lines)
+
+
+def why_not_opened(name: str) -> str:
+    """Return why an action does not work on the runs of other tools, as a sentence; empty if it works."""
+    group = next((command.group for command in COMMANDS if command.name == name), "")
+    if group in (_TRAIN, _NEXT) or name in ("resume", "retry"):
+        return "Other tools' runs are only shown here. Start `mnist-tui` to train."
+    if name in ("label", "remove", "undelete"):
+        return "Other tools' runs are not changed here. `mnist-tui import` copies them; name and delete the copies."
+    return ""

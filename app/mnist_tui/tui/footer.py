@@ -9,7 +9,7 @@ from typing import Final
 from mnist_tui.core.orders import SAVE
 from mnist_tui.core.state import RunState
 from mnist_tui.tui.command import Command
-from mnist_tui.tui.commands import COMMANDS
+from mnist_tui.tui.commands import COMMANDS, why_not_opened
 
 _ALWAYS: Final = (("help",), ("quit",))
 _EPOCHS: Final = ("epochs(1)", "epochs(-1)")
@@ -119,6 +119,7 @@ def offers(
     in_queue: bool = False,
     script: RunState | None = None,
     commands: Sequence[Command] = COMMANDS,
+    is_opened: bool = False,
 ) -> Iterator[Offer]:
     """Yield the entries of the footer, most important first.
 
@@ -128,6 +129,7 @@ def offers(
         in_queue: The cursor is on a queued run.
         script: The run shown, if it belongs to a script.
         commands: All commands, with their keys.
+        is_opened: The runs are other tools', which are only looked at.
     """
     by_action = {command.action: command for command in commands}
     own = _OF_TAB.get(tab, ())
@@ -139,4 +141,5 @@ def offers(
         entry = [by_action[action] for action in actions]
         kind = _KINDS.get(entry[0].name, "")
         works = script is None or not kind or not script.cannot(kind)
+        works = works and not (is_opened and why_not_opened(entry[0].name))
         yield Offer(entry[0].short or entry[0].title, tuple((c.label, c.action) for c in entry), works)

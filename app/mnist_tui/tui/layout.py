@@ -52,10 +52,10 @@ def _class_of(size: int, breakpoints: Sequence[tuple[int, str]]) -> str:
     return [name for least, name in breakpoints if size >= least][-1]
 
 
-def compose() -> ComposeResult:
-    """Create the status line, tabs, settings line, progress bars, footer and notices."""
+def compose(first: str = "live") -> ComposeResult:
+    """Create the status line, tabs with the first one to show, settings line, progress bars, footer and notices."""
     yield StatusLine()
-    with TabbedContent(initial="live", id="tabs"):
+    with TabbedContent(initial=first, id="tabs"):
         with TabPane("1 Live", id="live"):
             yield LiveView()
         with TabPane("2 Runs", id="runs-pane"):

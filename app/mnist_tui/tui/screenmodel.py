@@ -33,6 +33,7 @@ class ScreenModel:
         spec: The settings of the next run.
         is_first: No run has ever been trained.
         data: Which data the first run will have, in words; empty if that is not known.
+        is_opened: The runs are other tools', which are only looked at.
         is_live: This session is training.
         is_active: The run shown is in progress or being prepared.
         parallel: Number of runs to train in parallel.
@@ -57,6 +58,7 @@ class ScreenModel:
     spec: RunSpec
     is_first: bool
     data: str
+    is_opened: bool
     is_live: bool
     is_active: bool
     parallel: int

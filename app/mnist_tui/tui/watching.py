@@ -12,6 +12,7 @@ from mnist_tui.core.table import FORMATS, ComparisonTable
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.report.files import SAVED_FORMATS
 from mnist_tui.runtime.preload import Preload
+from mnist_tui.runtime.reports import save_table
 from mnist_tui.tui.collection import Collection
 from mnist_tui.tui.feed import Feed
 from mnist_tui.tui.insight import InsightTabs
@@ -72,6 +73,9 @@ class Watching:
         news = self.feed.take_in()
         for event in news.own:
             self._hear(event)
+        for event in news.remote:
+            if isinstance(event, Notice) and self._work.is_opened:
+                self._hear(event)
         for report in news.reports:
             self._ui.tell(report, severity="warning", subject=report, long=True)
         if news.has_remote_end:
@@ -110,7 +114,7 @@ class Watching:
         if self._work.preferences.bell:
             self._ui.ring(f"The queue is done: {count(len(event.runs), 'run')}")
         try:
-            screen = ResultScreen(table, self._work.library.save(table, SAVED_FORMATS))
+            screen = ResultScreen(table, save_table(table, self._work.home, SAVED_FORMATS))
         except MnistTuiError as error:
             screen = ResultScreen(table, (), str(error))
         self._offer(screen, table)
@@ -125,7 +129,7 @@ class Watching:
             case Next("open"):
                 self._looking.open(chosen.run)
             case Next("export"):
-                paths = self._work.attempt(partial(self._work.library.save, table, FORMATS)) or ()
+                paths = self._work.attempt(partial(save_table, table, self._work.home, FORMATS)) or ()
                 self._offer(ResultScreen(table, paths), table)
             case Next("compare"):
                 self._collection.compare(runs)

@@ -42,6 +42,7 @@ class Workspace:
         spec: The settings of the next run.
         views: Views of the runs, by name.
         shows_past: Show the newest past run if this session has none.
+        is_opened: The runs are other tools', which are only looked at.
     """
 
     def __init__(
@@ -53,13 +54,14 @@ class Workspace:
         report: Callable[[MnistTuiError], None],
     ) -> None:
         self.home, self._report = home, report
+        self.is_opened, shelf = backends.opened is not None, backends.opened or home
         self.preferences, self.complaints = preferences.load(home)
         self.spec = spec or self.preferences.spec
         self.views = self.preferences.views
         self.session = TrainingSession(backends.engine, home, backends.workers, backends.cluster)
         self.state = SessionState()
-        self.remote_runs = RemoteRuns(home, self.session.id)
-        self.library = Library(home, self.state.runs, self.remote_runs.runs)
+        self.remote_runs = RemoteRuns(shelf, self.session.id)
+        self.library = Library(shelf, self.state.runs, self.remote_runs.runs)
         self.cluster = backends.cluster.place if backends.cluster is not None else ""
         self.charts = ChartDesk(self.preferences.look)
         self.sight = Sight(attach)
@@ -239,6 +241,7 @@ class Workspace:
             spec=self.spec,
             is_first=(is_first := not self.is_live and self.library.newest is None),
             data=self._data if is_first else "",
+            is_opened=self.is_opened,
             is_live=self.is_live,
             is_active=self.state.active or not is_own,
             parallel=self.session.at_once,

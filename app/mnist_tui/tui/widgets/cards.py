@@ -119,7 +119,8 @@ class RunCard(Card):
 
 
 def _script_settings(run: RunState, script: ScriptSpec) -> list[tuple[str, str]]:
-    known = [("script", script.command), *((key, in_words(value)) for key, value in script.config.items())]
+    source = ("source", f"{script.tool}: {script.command}") if script.tool else ("script", script.command)
+    known = [source, *((key, in_words(value)) for key, value in script.config.items())]
     known = known[: MOST_SETTINGS + 1]
     known.append(("changed", f"lr {run.rate_changes}" if run.rates else ""))
     known.append(("size", f"{run.parameters:,} parameters" if run.parameters else ""))

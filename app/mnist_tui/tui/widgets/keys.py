@@ -28,6 +28,7 @@ class KeyBar(Static):
     def __init__(self) -> None:
         super().__init__(id="keys")
         self.commands: Sequence[Command] = COMMANDS
+        self.is_opened = False
         self._shown: tuple[object, ...] | None = None
         self._offers: tuple[Offer, ...] = ()
         self._places: list[tuple[range, str]] = []
@@ -37,7 +38,9 @@ class KeyBar(Static):
         shown = tab, live, in_queue, (script.run, script.epochs > 0) if script is not None else None
         if shown != self._shown:
             self._shown = shown
-            offered = offers(tab, live=live, in_queue=in_queue, script=script, commands=self.commands)
+            offered = offers(
+                tab, live=live, in_queue=in_queue, script=script, commands=self.commands, is_opened=self.is_opened
+            )
             self._offers = tuple(offered) if tab else ()
             self._redraw()
 

@@ -71,12 +71,12 @@ class StatusLine(Static):
         parts: list[Part] = [(9, "bold $text-primary", "mnist-tui")]
         opened, run = model.opened, model.opened or model.own
         if opened is not None:
-            beside = f"1 OF {model.beside + 1}" if model.opened_is_own else "IN ANOTHER PROCESS"
+            beside = f"1 OF {model.beside + 1}" if model.opened_is_own else _whereabouts(opened)
             parts.append((0, "bold $text-warning", f"◂ {'PAST RUN' if opened.status.is_over else beside} (Esc: back)"))
         if model.preparing is not None and opened is None:
             parts += self._preparing_parts(model.preparing)
         elif run is None:
-            parts += self._ready_parts(model.run)
+            parts += [(0, "bold", "RUNS OF OTHER TOOLS")] if model.is_opened else self._ready_parts(model.run)
         else:
             parts += self._run_parts(run, model.wishes)
         if model.wishes.rate is not None:
@@ -156,3 +156,9 @@ def _epoch_of(run: RunState) -> str:
     if run.network is None and not run.epochs:
         return f"epoch {epoch}" if run.history else ""
     return f"epoch {min(epoch, run.epochs)}/{run.epochs}"
+
+
+def _whereabouts(run: RunState) -> str:
+    """Return where a run in progress is that is not trained here."""
+    tool = run.script.tool if run.script is not None else ""
+    return f"FROM {tool.upper()}" if tool else "IN ANOTHER PROCESS"

@@ -1,0 +1,58 @@
+"""Reads the files in which other tools keep runs, without these tools and without changing anything."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from mnist_tui.formats.mlflow import MLflow
+from mnist_tui.formats.mlruns import MLruns
+from mnist_tui.formats.source import News, Reader, Source
+from mnist_tui.formats.table import Table
+from mnist_tui.formats.tensorboard import TensorBoard
+from mnist_tui.formats.trackio import Trackio
+from mnist_tui.formats.wandb import Wandb
+
+__all__ = ["READERS", "News", "Reader", "Source", "find"]
+
+READERS: Final[tuple[Reader, ...]] = (TensorBoard(), Wandb(), MLflow(), MLruns(), Trackio(), Table())
+
+
+def find(paths: Iterable[Path]) -> Iterator[tuple[Reader, Source] | str]:
+    """Yield the runs in files and folders, each with its reader; as text, what could not be searched.
+
+    Args:
+        paths: Files, and folders to search with their subfolders.
+    """
+    seen: set[Source] = set()
+    for path in paths:
+        for folder, names in _folders(path) if path.is_dir() else [(path.parent, [path.name])]:
+            for reader in READERS:
+                try:
+                    for source in reader.find(folder, names, path if path.is_dir() else folder):
+                        if source not in seen:
+                            seen.add(source)
+                            yield reader, source
+                except (OSError, ValueError) as error:
+                    yield f"{folder}: {_reason(error)}"
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+
+
+def _folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Yield each folder with the names of what it holds; hidden ones are left out, and linked ones visited once."""
+    visited = set()
+    for folder, folders, files in os.walk(root, followlinks=True):
+        status = Path(folder).stat()
+        if (status.st_dev, status.st_ino) in visited:
+            folders.clear()
+            continue
+        visited.add((status.st_dev, status.st_ino))
+        # Links last: what they lead to may be visited under its own name.
+        there = [name for name in folders if not name.startswith(".")]
+        folders[:] = sorted(there, key=lambda name: (Path(folder, name).is_symlink(), name))
+        yield Path(folder), [*folders, *sorted(files)]

@@ -1,0 +1,194 @@
+"""TensorBoard event files. A run is a folder with such files.
+
+Three kinds of subfolders belong to their parent's run: `train`, `validation` and the like, which Keras writes; those of
+`add_scalars`, one per curve; and those of `add_hparams`, named by a time.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+from mnist_tui.core.metric import Split, split_named
+from mnist_tui.formats.hparams import settings_in
+from mnist_tui.formats.records import Follower
+from mnist_tui.formats.scalars import Scalars
+from mnist_tui.formats.source import News, Series, Source, problems
+
+MARK: Final = "tfevents"
+
+
+@dataclass(slots=True)
+class _File:
+    """One event file of a run.
+
+    Attributes:
+        member: The subfolder that it is in; empty for the run's own.
+        told: Points that were returned already, by tag.
+    """
+
+    follower: Follower
+    member: str
+    scalars: Scalars = field(default_factory=Scalars)
+    told: dict[str, int] = field(default_factory=dict)
+
+    def read(self) -> None:
+        """Read what is new."""
+        for piece in self.follower.pieces():
+            self.scalars.take(*piece)
+
+    def name(self, tag: str) -> str:
+        """Return what a tag is called in the run."""
+        if split_named(self.member) is not Split.NONE:
+            return f"{self.member}/{tag}"
+        before = tag.replace("/", "_") + "_"
+        return f"{tag}/{self.member.removeprefix(before)}" if self.member.startswith(before) else tag
+
+
+@dataclass(slots=True)
+class _Run:
+    """What was read of a run.
+
+    Attributes:
+        stand: When its folders were changed, in nanoseconds since 1970: then there may be other files.
+        files: Its files.
+    """
+
+    stand: dict[Path, int]
+    files: dict[Path, _File]
+
+
+class TensorBoard:
+    """Reads event files."""
+
+    tool = "TensorBoard"
+
+    def find(self, folder: Path, names: Collection[str], root: Path) -> Iterator[Source]:
+        """Yield the run of a folder; see `Reader.find`."""
+        if folder == root or not _is_member(folder):
+            has_own = any(MARK in name for name in names)
+            if has_own or any(split_named(name) is not Split.NONE and _has_events(folder / name) for name in names):
+                name = str(folder.relative_to(root)) if folder != root else folder.resolve().name
+                yield Source(self.tool, folder, name)
+
+    def read(self, source: Source, since: _Run | None) -> tuple[News, _Run]:
+        """Read what is new; see `Reader.read`."""
+        run = since
+        if run is None or any(folder.stat().st_mtime_ns != time for folder, time in run.stand.items()):
+            members = ["", *_members(source.path)]
+            stand = {source.path / member: (source.path / member).stat().st_mtime_ns for member in members}
+            there = {path: _File(Follower(path), name) for name in members for path in _events(source.path / name)}
+            run = since if since is not None and since.files.keys() == there.keys() else _Run(stand, there)
+            run.stand = stand
+        if any(file.follower.was_replaced for file in run.files.values() if run is since):
+            run = _Run(run.stand, {path: _File(Follower(path), file.member) for path, file in run.files.items()})
+        is_whole, files = run is not since, run.files
+        for file in files.values():
+            before = file.scalars.begins_at
+            file.read()
+            is_whole = is_whole or file.scalars.begins_at != before
+        found = [file.scalars for file in files.values()]
+        wrong = [problem for file in files.values() for problem in file.follower.problems]
+        if damaged := sum(one.damaged for one in found):
+            wrong.append(f"{damaged} records cannot be read")
+        news = News(
+            points=_all(files.values()) if is_whole else _new(files.values()),
+            is_whole=is_whole,
+            config=dict(pair for one in found for said in one.settings for pair in settings_in(said)),
+            began=min((one.began for one in found if one.began), default=None),
+            latest=max((one.latest for one in found if one.latest), default=None),
+            problem=problems(wrong),
+        )
+        for file in files.values():
+            file.told = {tag: len(series) for tag, series in file.scalars.series.items()}
+        return news, run
+
+
+def _all(files: Iterable[_File]) -> dict[str, Series]:
+    """Return all points; where a file begins at a step that an earlier one has passed, the later one counts."""
+    found: dict[str, Series] = {}
+    members: dict[str, str] = {}
+    for file in files:
+        if (begins_at := file.scalars.begins_at) is not None:
+            for name, member in members.items():
+                if member == file.member:
+                    found[name] = _before(found[name], begins_at)
+        for tag, series in file.scalars.series.items():
+            name = file.name(tag)
+            members[name] = file.member
+            known = _before(found.get(name, Series()), series.steps[0])
+            found[name] = Series(known.steps + series.steps, known.values + series.values)
+    return found
+
+
+def _before(series: Series, step: int) -> Series:
+    """Return the points before a step."""
+    if all(known < step for known in series.steps[-1:]) and (not series.steps or max(series.steps) < step):
+        return series
+    kept = [at for at, known in enumerate(series.steps) if known < step]
+    return Series(array("q", (series.steps[at] for at in kept)), array("d", (series.values[at] for at in kept)))
+
+
+def _new(files: Iterable[_File]) -> dict[str, Series]:
+    """Return the points that were not returned before."""
+    found = {}
+    for file in files:
+        for tag, series in file.scalars.series.items():
+            if (told := file.told.get(tag, 0)) < len(series):
+                found[file.name(tag)] = Series(series.steps[told:], series.values[told:])
+    return found
+
+
+def _events(folder: Path) -> list[Path]:
+    """Return the event files of a folder, in the order in which they were begun."""
+    try:
+        with os.scandir(folder) as entries:
+            found = [Path(entry.path) for entry in entries if MARK in entry.name]
+    except OSError:
+        return []
+    return sorted(found, key=lambda path: (path.name.partition(MARK)[2].split("."), path.name))
+
+
+def _has_events(folder: Path) -> bool:
+    try:
+        return _names_events(folder, folder.stat().st_mtime_ns)
+    except OSError:
+        return False
+
+
+@lru_cache(maxsize=4096)
+def _names_events(folder: Path, changed: int) -> bool:  # noqa: ARG001 - as long as it is unchanged
+    """Return whether a folder has event files: asked for each of many folders about their parent."""
+    with os.scandir(folder) as entries:
+        return any(MARK in entry.name for entry in entries)
+
+
+def _members(folder: Path) -> list[str]:
+    """Return the subfolders that belong to the run of a folder."""
+    with os.scandir(folder) as entries:
+        folders = [Path(entry.path) for entry in entries if entry.is_dir()]
+    return sorted(path.name for path in folders if _has_events(path) and _is_member(path))
+
+
+def _is_member(folder: Path) -> bool:
+    """Return whether a folder belongs to the run of its parent."""
+    if split_named(folder.name) is not Split.NONE:
+        return True
+    if not _has_events(folder.parent):
+        return False
+    if folder.name.replace(".", "").isdecimal():
+        return True
+    file = _File(Follower(_events(folder)[0]), folder.name) if _has_events(folder) else None
+    if file is None:
+        return False
+    for piece, _ in zip(file.follower.pieces(), count()):
+        file.scalars.take(*piece)
+        if file.scalars.series:
+            break
+    return any(file.name(tag) != tag for tag in file.scalars.series)

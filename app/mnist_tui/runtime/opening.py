@@ -1,0 +1,374 @@
+"""Runs of other tools: found in files and folders, copied into a home, and followed as they grow."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from mnist_tui.core.conditions import UNKNOWN_MACHINE
+from mnist_tui.core.control import RunControl
+from mnist_tui.core.events import (
+    Event,
+    MetricDeclared,
+    Notice,
+    Phase,
+    Progress,
+    RunContinued,
+    RunDone,
+    RunStarted,
+    Status,
+)
+from mnist_tui.core.labels import MAX_NAME as MOST_NAME
+from mnist_tui.core.labels import as_text
+from mnist_tui.core.metric import MAX_NAME, MAX_NAMES, metric
+from mnist_tui.core.orders import Order
+from mnist_tui.core.script import ScriptSpec
+from mnist_tui.core.units import Direction
+from mnist_tui.errors import OrderError
+from mnist_tui.formats import News, Reader, Source, find
+from mnist_tui.formats.source import Series
+from mnist_tui.store.database import Store
+from mnist_tui.wire.server import Broadcast
+
+READ_S: Final = 0.4
+"""Pause between two looks at the runs in progress."""
+LOOK_S: Final = 5.0
+"""How often to look for new runs, and at those that have ended."""
+QUIET_S: Final = 600.0
+"""A run that was written to within this time is in progress, unless its tool says otherwise."""
+_WORDS: Final = {Direction.HIGHER: max, Direction.LOWER: min}
+
+
+@dataclass(slots=True)
+class Copy:
+    """A run of another tool, as far as it was copied.
+
+    Attributes:
+        run: Its id here; the same each time it is copied.
+        since: What its reader read so far; `None` before the first time and after an error.
+        spec: Its settings, as stored.
+        is_over: It has ended, as far as is known.
+        is_stored: It is in the store.
+        restarts: How often it was replaced by other points.
+        problem: What cannot be read of it.
+    """
+
+    reader: Reader
+    source: Source
+    run: str
+    since: Any = None
+    spec: ScriptSpec | None = None
+    is_over: bool = False
+    is_stored: bool = False
+    restarts: int = 0
+    problem: str = ""
+    step: int = 0
+    began: float | None = None
+    latest: float | None = None
+    newest: dict[str, float] = field(default_factory=dict)
+    best: dict[str, float] = field(default_factory=dict)
+    largest: dict[str, float] = field(default_factory=dict)
+    goals: dict[str, Direction] = field(default_factory=dict)
+
+    def take(self, news: News) -> None:
+        """Take note of what is new."""
+        if news.is_whole:
+            self.step = 0
+            self.newest, self.best, self.largest = {}, {}, {}
+        self.began = news.began if news.began is not None else self.began
+        self.latest = news.latest if news.latest is not None else self.latest
+        self.goals.update(news.goals)
+        for name, series in news.points.items():
+            self.newest[name] = series.values[-1]
+            self.step = max(self.step, max(series.steps))
+            finite: Sequence[float] = series.values
+            if not math.isfinite(sum(finite)):
+                finite = [value for value in finite if math.isfinite(value)]
+            if not finite:
+                continue
+            self.largest[name] = max(self.largest.get(name, 0.0), max(finite), -min(finite))
+            if (better := _WORDS.get(self._goal(name))) is not None:
+                self.best[name] = better(self.best.get(name, better(finite)), better(finite))
+
+    def _goal(self, name: str) -> Direction:
+        return self.goals.get(name) or metric(name, largest=self.largest.get(name, 1.0)).goal
+
+    @property
+    def elapsed_s(self) -> float:
+        """Time from the first to the newest record."""
+        return max(0.0, self.latest - self.began) if self.latest is not None and self.began is not None else 0.0
+
+    def events(self, news: News) -> Iterator[Event]:
+        """Yield the events of the run without its end."""
+        self.spec = ScriptSpec(
+            config=news.config,
+            name=self.source.name,
+            project=news.project,
+            source=str(self.source.path),
+            path=str(self.source.path),
+            tool=self.source.tool,
+        )
+        began = self.began if self.began is not None else self.latest
+        yield RunStarted(
+            run=self.run,
+            sweep=self.run,
+            spec=self.spec,
+            dataset=None,
+            machine=UNKNOWN_MACHINE,
+            parameters=None,
+            started_at=_moment(began),
+        )
+        for name, goal in self.goals.items():
+            if goal is not metric(name).goal:
+                yield MetricDeclared(run=self.run, name=name, goal=goal)
+        for _ in range(self.restarts):
+            yield RunContinued(
+                run=self.run, sweep=self.run, epoch=0, epochs=0, differs=(), continued_at=_moment(self.latest)
+            )
+
+    def end(self, status: Status, reason: str) -> RunDone:
+        """Return how the run ended."""
+        return RunDone(
+            run=self.run,
+            status=status,
+            reason="; ".join(filter(None, (reason, self.problem))),
+            epochs_done=0,
+            last_epoch_accuracy=None,
+            last_epoch_time_s=None,
+            last_val_accuracy=None,
+            best_val_accuracy=None,
+            best_epoch=None,
+            test_accuracy=None,
+            test_loss=None,
+            total_training_time_s=self.elapsed_s,
+            ended_at=_moment(self.latest),
+            steps=self.step,
+            last=self.newest,
+            best=self.best,
+        )
+
+    @property
+    def progress(self) -> Progress:
+        """Where the run is."""
+        return Progress(
+            run=self.run,
+            epoch=1,
+            phase=Phase.TRAIN,
+            batch=0,
+            batches=0,
+            epoch_elapsed_s=self.elapsed_s,
+            images_per_s=0.0,
+            step=self.step,
+            newest=dict(self.newest),
+        )
+
+
+class _Unsteered(RunControl):
+    """Refuses all orders."""
+
+    def give(self, order: Order) -> bool:
+        """Refuse an order."""
+        raise OrderError(f"its tool takes no orders, so it cannot obey {order.kind}")
+
+
+class Opened:
+    """The runs in some files and folders, copied into a home.
+
+    Args:
+        store: The store of that home.
+        paths: Files and folders.
+        publish: Tells watchers of what happens to runs in progress.
+        clock: Returns the time in seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        paths: Sequence[Path],
+        publish: Callable[[Event], None] = lambda _: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store, self._paths, self._publish, self._clock = store, paths, publish, clock
+        self._copies: dict[Source, Copy] = {}
+        self.problems: dict[str, None] = {}
+        """What could not be read, each once, in order."""
+
+    @property
+    def runs(self) -> list[Copy]:
+        """The runs found so far that hold anything."""
+        return [copy for copy in self._copies.values() if copy.is_stored]
+
+    def look(self) -> Iterator[Copy]:
+        """Look for new runs and at those that have ended, and copy what is new; yield each run that was looked at."""
+        for found in find(self._paths):
+            if isinstance(found, str):
+                self._tell(found)
+                continue
+            reader, source = found
+            if source not in self._copies:
+                self._copies[source] = Copy(reader, source, run_id(source))
+            copy = self._copies[source]
+            if copy.is_over or not copy.is_stored:
+                self._read(copy)
+            yield copy
+
+    def read(self) -> None:
+        """Copy what is new of the runs in progress."""
+        for copy in self._copies.values():
+            if copy.is_stored and not copy.is_over:
+                self._read(copy)
+
+    def end(self) -> None:
+        """Record that runs in progress are followed no longer."""
+        for copy in self._copies.values():
+            if copy.is_stored and not copy.is_over:
+                self._end(copy, Status.INTERRUPTED, "it was in progress when it was copied")
+
+    def _read(self, copy: Copy) -> None:
+        try:
+            news, copy.since = copy.reader.read(copy.source, copy.since)
+        except (OSError, ValueError) as error:
+            copy.since = None
+            self._tell(f"{copy.source.path}: {error.strerror if isinstance(error, OSError) else error}")
+            if copy.is_stored and not copy.is_over:
+                self._end(copy, Status.INTERRUPTED, "its files cannot be read any more")
+            return
+        news.points = {name: news.points[name] for name in self._usable(copy, news)}
+        if news.problem != copy.problem:
+            copy.problem = news.problem
+            self._tell(f"{copy.source.path}: {news.problem}")
+        copy.take(news)
+        has_other_settings = copy.spec is not None and (copy.spec.config, copy.spec.project) != (
+            news.config,
+            news.project,
+        )
+        if not news.is_whole and (has_other_settings or (copy.is_over and news.points)):
+            copy.since = None
+            self._read(copy)
+            return
+        status, reason = self._status(copy, news)
+        if news.is_whole:
+            self._put(copy, news, status, reason)
+        elif news.points:
+            self._store.add_points(copy.run, {name: _pairs(series) for name, series in news.points.items()})
+            self._publish(copy.progress)
+        if copy.is_stored and not copy.is_over and status is not Status.RUNNING:
+            self._end(copy, status, reason)
+
+    def _usable(self, copy: Copy, news: News) -> Iterator[str]:
+        """Yield the names that can be stored; whatever is left out is told."""
+        known = set() if news.is_whole else {*copy.newest}
+        for name, series in news.points.items():
+            if not 0 < len(name) <= MAX_NAME or not name.isprintable():
+                self._tell(f"{copy.source.path}: a name of {len(name):,} characters is left out")
+            elif name not in known and len(known) >= MAX_NAMES:
+                self._tell(f"{copy.source.path}: only {MAX_NAMES:,} different names are shown")
+            elif len(series):
+                known.add(name)
+                yield name
+
+    def _status(self, copy: Copy, news: News) -> tuple[Status, str]:
+        """Return whether a run is in progress, or how it ended and why."""
+        if news.status is not None and news.status.is_over:
+            return news.status, news.reason
+        if copy.latest is None or self._clock() - copy.latest < QUIET_S:
+            return Status.RUNNING, ""
+        if news.status is Status.RUNNING:
+            return Status.INTERRUPTED, f"{copy.source.tool} recorded no end of it"
+        return Status.FINISHED, f"{copy.source.tool} does not record how a run ends"
+
+    def _put(self, copy: Copy, news: News, status: Status, reason: str) -> None:
+        """Store a run as a whole."""
+        if not news.points and not news.config:
+            # Just begun.
+            return
+        if copy.is_stored:
+            copy.restarts += 1
+        events = list(copy.events(news))
+        copy.is_over = status is not Status.RUNNING
+        ended = [copy.end(status, reason)] if copy.is_over else []
+        points = {name: _pairs(series) for name, series in news.points.items()}
+        self._store.put([*events, *ended], points, _name(copy.source.name))
+        copy.is_stored = True
+        if not copy.is_over:
+            last = events[-1]
+            for event in [replace(last, story=tuple(events[:-1]))] if isinstance(last, RunContinued) else events:
+                self._publish(event)
+            self._publish(copy.progress)
+
+    def _end(self, copy: Copy, status: Status, reason: str) -> None:
+        copy.is_over = True
+        done = copy.end(status, reason)
+        self._store.record(done)
+        self._publish(done)
+
+    def _tell(self, problem: str) -> None:
+        if problem not in self.problems:
+            self.problems[problem] = None
+            self._publish(Notice(level="warning", message=f"{problem}."))
+
+
+def follow(
+    home: Path, paths: Sequence[Path], told: Callable[[int, Sequence[str]], None], ends: threading.Event
+) -> None:
+    """Copy the runs in files and folders into a new home, and keep it up to date.
+
+    Args:
+        home: A folder that nobody else writes to.
+        paths: Files and folders.
+        told: Called when the first run can be shown, or none was found: their number so far, and what is wrong.
+        ends: Set to end.
+    """
+    with Store.open(home, is_durable=False) as store:
+        session = "opened"
+        store.hold_session(session)
+        with Broadcast(home, session, _Unsteered()) as broadcast:
+            opened = Opened(store, paths, broadcast.publish)
+            has_told, looked = False, -LOOK_S
+            while not ends.is_set():
+                if time.monotonic() - looked >= LOOK_S:
+                    for copy in opened.look():
+                        if not has_told and copy.is_stored:
+                            told(1, list(opened.problems))
+                            has_told = True
+                        if ends.is_set():
+                            break
+                    if not has_told:
+                        told(0, list(opened.problems))
+                        return
+                    looked = time.monotonic()
+                opened.read()
+                ends.wait(READ_S)
+
+
+def run_id(source: Source) -> str:
+    """Return the id of a run of another tool: always the same one, so that a second copy replaces the first."""
+    what = "\0".join((source.tool, str(source.path.resolve()), source.key))
+    tool = re.sub(r"[^a-z0-9]", "", source.tool.lower().replace("&", "and"))
+    return f"{tool}-{hashlib.sha256(what.encode(errors='surrogateescape')).hexdigest()[:8]}"
+
+
+def _name(text: str) -> str:
+    """Return what another tool calls a run as a name here: its end if it is long, as paths differ there."""
+    plain = as_text("".join(sign if sign.isprintable() else "?" for sign in text))
+    return plain if len(plain) <= MOST_NAME else f"…{plain[1 - MOST_NAME :]}"
+
+
+def _pairs(series: Series) -> Iterator[tuple[int, float]]:
+    return zip(series.steps, series.values, strict=True)
+
+
+def _moment(seconds: float | None) -> str:
+    try:
+        moment = datetime.fromtimestamp(seconds or 0.0, UTC)
+    except (ValueError, OverflowError, OSError):
+        moment = datetime.fromtimestamp(0.0, UTC)
+    return moment.isoformat(timespec="milliseconds")

@@ -1,0 +1,310 @@
+"""What other tools wrote is read as their own readers read it, from whole, growing and damaged files."""
+
+import json
+import math
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from mnist_tui.core.events import Status
+from mnist_tui.core.units import Direction
+from mnist_tui.formats import find
+from mnist_tui.formats.source import Series
+from tests.formats.conftest import DATA
+
+TOOLS = ("tensorboard", "wandb", "mlflow", "trackio", "lightning", "keras")
+
+
+def found_in(*paths):
+    """Return readers and sources by the names of the runs."""
+    found = [each for each in find(paths) if not isinstance(each, str)]
+    return {source.name: (reader, source) for reader, source in found}
+
+
+def read(path, name=None):
+    """Return everything that the only run, or the one of that name, holds."""
+    runs = found_in(path)
+    reader, source = runs[name] if name else next(iter(runs.values()))
+    news, _ = reader.read(source, None)
+    return news
+
+
+def points_of(news):
+    return {name: list(zip(one.steps, one.values, strict=True)) for name, one in news.points.items()}
+
+
+def expected(tool, run):
+    told = json.loads((DATA / "expected" / f"{tool}.json").read_text())[run]
+    return {name: [(step, float.fromhex(value)) for step, value in points] for name, points in told.items()}
+
+
+def assert_same(points, wanted):
+    """Compare bit for bit; NaN is NaN."""
+    assert points.keys() == wanted.keys()
+    for name, some in wanted.items():
+        assert [(step, value.hex()) for step, value in points[name]] == [(step, value.hex()) for step, value in some]
+
+
+def test_all_runs_of_all_tools_are_found_once_and_named_as_the_tools_call_them(made):
+    found = [each for each in find([made, made / "wandb"]) if not isinstance(each, str)]
+    assert sorted((source.tool, source.name) for _, source in found) == [
+        ("CSV", "keras/wide"),
+        ("CSV", "lightning/version_0"),
+        ("MLflow", "broken"),
+        ("MLflow", "broken"),
+        ("MLflow", "wide"),
+        ("MLflow", "wide"),
+        ("TensorBoard", "tensorboard/keras"),
+        ("TensorBoard", "tensorboard/other"),
+        ("TensorBoard", "tensorboard/plain"),
+        ("TensorBoard", "tensorboard/restarted"),
+        ("W&B", "wide"),
+        ("trackio", "wide"),
+    ]
+
+
+def test_tensorboard_scalars_of_every_kind(made):
+    news = read(made / "tensorboard", "plain")
+    wanted = expected("tensorboard", "plain")
+    # Subfolders of `add_hparams` and `add_scalars` belong to the run.
+    wanted |= expected("tensorboard", "plain/1796000000.5")
+    for part in "ab":
+        wanted[f"both/x/{part}"] = expected("tensorboard", f"plain/both_x_{part}")["both/x"]
+    assert_same(points_of(news), wanted)
+    assert list(news.points)[:2] == ["train/loss", "val/acc"]
+    assert (news.config, news.problem, news.status) == ({"lr": 0.1, "bs": 32, "net": "wide"}, "", None)
+    assert 0 < news.latest - news.began < 60
+
+
+def test_tensorboardx_and_the_two_folders_of_keras(made):
+    assert_same(points_of(read(made / "tensorboard" / "other")), expected("tensorboard", "other"))
+    keras = points_of(read(made / "tensorboard" / "keras"))
+    for part in ("train", "validation"):
+        assert_same({"epoch_loss": keras[f"{part}/epoch_loss"]}, expected("tensorboard", f"keras/{part}"))
+
+
+def test_a_restarted_run_replaces_what_it_had_passed(made):
+    points = points_of(read(made / "tensorboard" / "restarted"))["x"]
+    assert points == [(step, float(step)) for step in range(25)] + [(step, 1000.0 + step) for step in range(25, 30)]
+
+
+def test_wandb_with_nested_names_a_record_longer_than_a_block_and_numbers_without_sign(made):
+    news = read(made / "wandb")
+    assert_same(points_of(news), expected("wandb", "wide"))
+    assert news.config == {"lr": 0.1, "net.width": 3, "sizes": "[1, 2]"}
+    assert news.goals == {"val/acc": Direction.HIGHER, "val/cost": Direction.LOWER}
+    assert (news.project, news.status, news.problem) == ("digits", Status.FINISHED, "")
+
+
+@pytest.mark.parametrize(("kind", "folder"), [("db", "mlflow.db"), ("files", "mlruns")])
+def test_mlflow(made, kind, folder):
+    news = read(made / "mlflow" / folder, "wide")
+    wanted = expected("mlflow", f"{kind}: wide")
+    # For the infinity that was logged, its database has the largest number, and so has its own reader.
+    wanted["inf"] = [(1, math.inf)]
+    assert_same(points_of(news), wanted)
+    assert news.config == {"lr": 0.1, "net.width": 3, "name": "a"}
+    assert (news.project, news.status) == ("digits", Status.FINISHED)
+    assert read(made / "mlflow" / folder, "broken").status is Status.FAILED
+
+
+def test_trackio(made):
+    news = read(made / "trackio")
+    assert_same(points_of(news), expected("trackio", "wide"))
+    assert (news.config, news.project) == ({"lr": 0.1, "net.width": 3}, "digits")
+
+
+def test_tables_of_lightning_and_keras(made):
+    assert_same(points_of(read(made / "lightning")), expected("lightning", "version_0"))
+    assert read(made / "lightning").config == {"lr": 0.1}
+    # Keras validates every second epoch.
+    assert_same(points_of(read(made / "keras")), expected("keras", "wide"))
+
+
+def test_a_table_of_anything_else_is_no_run(tmp_path):
+    (tmp_path / "prices.csv").write_text("item,price\na,1\n")
+    (tmp_path / "steps.csv").write_text("step\n1\n")
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "data.db").write_text("not a database")
+    with sqlite3.connect(tmp_path / "other.db") as connection:
+        connection.execute("CREATE TABLE runs (run TEXT)")
+    assert not found_in(tmp_path)
+
+
+GROWING = {
+    "tensorboard/plain": "events.out*",
+    "wandb": "run-wide.wandb",
+    "lightning": "version_0/metrics.csv",
+    "keras": "wide.csv",
+    "mlflow/mlruns": "*/*/metrics/train/loss",
+}
+
+
+@pytest.mark.parametrize("place", GROWING)
+def test_a_file_that_grows_in_pieces_gives_the_same_points_as_the_whole_one(files, place):
+    path = max((files / place).glob(GROWING[place]), key=os.path.getsize)
+    whole = path.read_bytes()
+    name = next(name for name, (_, source) in found_in(files / place).items() if path.is_relative_to(source.path))
+    wanted = points_of(read(files / place, name))
+    reader, source = found_in(files / place)[name]
+    path.write_bytes(whole[:100])
+    collected: dict[str, Series] = {}
+    since, at, pieces = None, 100, 0
+    while at <= len(whole):
+        news, since = reader.read(source, since)
+        assert news.is_whole == (pieces == 0)
+        for metric, series in news.points.items():
+            collected.setdefault(metric, Series()).steps.extend(series.steps)
+            collected[metric].values.extend(series.values)
+        pieces += 1
+        size = 1 + (pieces * 7919) % max(40, len(whole) // 100)
+        with path.open("ab") as file:
+            file.write(whole[at : at + size])
+        at += size
+    news, since = reader.read(source, since)
+    for metric, series in news.points.items():
+        collected.setdefault(metric, Series()).steps.extend(series.steps)
+        collected[metric].values.extend(series.values)
+    got = {metric: list(zip(one.steps, one.values, strict=True)) for metric, one in collected.items()}
+    assert_same(got, wanted)
+    assert not reader.read(source, since)[0].points
+    assert news.problem == ""
+
+
+def test_a_database_that_grows_gives_only_what_is_new(files):
+    for tool, statement in (
+        ("mlflow", "INSERT INTO metrics SELECT 'new', 0.5, 1, run_uuid, 3, 0 FROM runs WHERE name = 'wide'"),
+        (
+            "trackio",
+            "INSERT INTO metrics (run_id, timestamp, run_name, step, metrics) "
+            "SELECT run_id, created_at, run_name, 99, '{\"new\": 0.5}' FROM configs",
+        ),
+    ):
+        (path,) = (files / tool).glob("*.db")
+        reader, source = found_in(path)["wide"]
+        _, since = reader.read(source, None)
+        with sqlite3.connect(path) as connection:
+            connection.execute(statement)
+        connection.close()
+        news, since = reader.read(source, since)
+        assert not news.is_whole
+        assert points_of(news) == {"new": [(3 if tool == "mlflow" else 99, 0.5)]}
+        assert not reader.read(source, since)[0].points
+
+
+@pytest.mark.parametrize("place", ["tensorboard/plain", "wandb", "lightning"])
+def test_a_file_that_was_replaced_is_read_from_its_beginning(files, place):
+    path = max((files / place).glob(GROWING[place]), key=os.path.getsize)
+    reader, source = next(iter(found_in(files / place).values()))
+    news, since = reader.read(source, None)
+    other = path.with_name("copy")
+    shutil.copy(path, other)
+    cut = other.read_bytes()
+    other.write_bytes(cut[: len(cut) // 2 if place != "lightning" else cut.index(b"\n1,") + 1])
+    other.replace(path)
+    news, since = reader.read(source, since)
+    assert news.is_whole
+    assert news.points
+    assert not reader.read(source, since)[0].points
+
+
+def test_damage_in_an_event_file_is_told_with_its_place_and_costs_that_record_alone(files):
+    folder = files / "tensorboard" / "plain"
+    path = max(folder.glob("events.out*"), key=os.path.getsize)
+    whole, data = points_of(read(folder)), bytearray(path.read_bytes())
+    data[2000] ^= 255
+    path.write_bytes(data)
+    news = read(folder)
+    lost = sum(len(some) for some in whole.values()) - sum(len(series) for series in news.points.values())
+    assert lost == 1
+    place = int(news.problem.rpartition(" ")[2].replace(",", ""))
+    assert news.problem.startswith(f"{path.name} is damaged at byte")
+    assert abs(place - 2000) < 100
+
+
+def test_damage_in_a_wandb_log_is_told_and_costs_its_block(files):
+    path = files / "wandb" / "run-wide.wandb"
+    data = bytearray(path.read_bytes())
+    data[20_000] ^= 255
+    path.write_bytes(data)
+    news = read(path)
+    assert "run-wide.wandb is damaged at byte" in news.problem
+    assert 20 < len(news.points["train/loss"]) < 60
+    assert points_of(news)["val/acc"] == [(60, 0.5)]
+
+
+def test_a_log_without_its_end_is_in_progress(files):
+    path = files / "wandb" / "run-wide.wandb"
+    path.write_bytes(path.read_bytes()[:15_000])
+    news = read(path)
+    assert (news.status, news.problem) == (None, "") or news.status is Status.RUNNING
+    assert len(news.points["train/loss"]) > 10
+
+
+def test_lines_that_are_no_numbers_are_told_and_passed_over(files):
+    path = files / "lightning" / "version_0" / "metrics.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[:2], "\0\0\0\n", "a,b,c,d,e\n", *lines[2:]]))
+    news = read(files / "lightning")
+    assert_same(points_of(news), expected("lightning", "version_0"))
+    assert news.problem == "row 3 has no step"
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("tool", TOOLS)
+def test_mutated_files_are_read_as_far_as_possible_or_refused_in_a_sentence(files, tool, seed):
+    import random
+
+    chance = random.Random(f"{tool} {seed}")
+    paths = sorted(path for path in (files / tool).rglob("*") if path.is_file())
+    originals = {path: path.read_bytes() for path in paths}
+    for _ in range(15):
+        path = chance.choice(paths)
+        data = bytearray(originals[path])
+        for _ in range(chance.choice((1, 1, 3, 30))):
+            at = chance.randrange(len(data) + 1)
+            match chance.randrange(4):
+                case 0 if at < len(data):
+                    data[at] = chance.randrange(256)
+                case 1:
+                    data[at:at] = chance.randbytes(chance.randrange(1, 20))
+                case 2:
+                    del data[at : at + chance.randrange(1, 50)]
+                case _:
+                    del data[at:]
+        path.write_bytes(data)
+        for each in find([files / tool]):
+            if isinstance(each, str):
+                assert "\n" not in each
+                continue
+            reader, source = each
+            try:
+                news, since = reader.read(source, None)
+                reader.read(source, since)
+            except (OSError, ValueError) as error:
+                told = str(error)
+            else:
+                assert all(isinstance(name, str) and len(series) for name, series in news.points.items())
+                told = news.problem
+            assert "\n" not in told
+        path.write_bytes(originals[path])
+
+
+def test_infinite_and_missing_numbers_are_what_they_were(made):
+    news = read(made / "mlflow" / "mlflow.db", "wide")
+    assert math.isnan(news.points["bad"].values[0])
+    assert news.points["inf"].values[0] == math.inf
+
+
+def test_links_in_a_circle_are_searched_once(files):
+    (files / "tensorboard" / "plain" / "again").symlink_to(files / "tensorboard")
+    assert len(found_in(files / "tensorboard")) == 4
+
+
+def test_a_folder_that_may_not_be_read_is_told(files, monkeypatch):
+    path = Path(files / "mlflow" / "mlflow.db")
+    path.write_bytes(path.read_bytes()[:5000])
+    assert any("mlflow.db cannot be read" in each for each in find([files / "mlflow"]) if isinstance(each, str))
