@@ -40,9 +40,30 @@ def open_runs(names: Sequence[str]) -> int:
 
 def import_runs(names: Sequence[str]) -> int:
     """Copy the runs in files and folders into the home; those that were copied before are brought up to date."""
+    paths = _existing(names)
+    packed = [path for path in paths if path.suffix.lower() == ".zip" and path.is_file()]
+    if packed:
+        _unpack(packed)
+    if len(packed) < len(paths):
+        _import([path for path in paths if path not in packed])
+    return 0
+
+
+def _unpack(paths: Sequence[Path]) -> None:
+    """Copy the runs of archives into the home."""
+    from mnist_tui.store.packing import put, unpack
+
+    with Store.open(home()) as store:
+        for path in paths:
+            # The whole archive first: a damaged one changes nothing.
+            done = [put(store, packed) for packed in list(unpack(path))]
+            left = f"; {done.count(False)} were here already" if False in done else ""
+            say(f"Imported {count(done.count(True), 'run')} from {path.name}{left}.")
+
+
+def _import(paths: Sequence[Path]) -> None:
     from mnist_tui.runtime.opening import Opened
 
-    paths = _existing(names)
     with Store.open(home()) as store:
         known = {run.run for run in (*store.runs(), *store.runs(deleted=True))}
         opened = Opened(store, paths)
@@ -55,12 +76,11 @@ def import_runs(names: Sequence[str]) -> int:
             store.relabel([run.run for run in store.runs(deleted=True) if run.run in runs], _restored)
     _tell(opened.problems)
     if not runs:
-        raise _nothing(names)
+        raise _nothing(map(str, paths))
     updated = len(known.intersection(runs))
     parts = [f"{len(runs) - updated} new"] if updated < len(runs) else []
     parts += [f"{updated} brought up to date"] if updated else []
     say(f"Imported {count(len(runs), 'run')}: {', '.join(parts)}.")
-    return 0
 
 
 def shown(names: Sequence[str] | None) -> AbstractContextManager[Path]:
@@ -152,7 +172,7 @@ def _existing(names: Sequence[str]) -> list[Path]:
     return paths
 
 
-def _nothing(names: Sequence[str]) -> UsageError:
+def _nothing(names: Iterable[str]) -> UsageError:
     return UsageError(f"there are no runs in {', '.join(names)}", f"These can be read: {READ}")
 
 

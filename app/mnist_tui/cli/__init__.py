@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from mnist_tui.cli import past, tuning
+from mnist_tui.cli import handing, past, tuning
 from mnist_tui.cli.own import allow_model, option_grid, own_settings
 from mnist_tui.cli.parser import build_parser, settings_of
 from mnist_tui.cli.where import jobs_of, place_of
@@ -296,8 +296,10 @@ _COMMANDS: Final = {
     "rm": past.rm_command,
     "restore": past.restore_command,
     "insight": past.insight_command,
-    "report": past.report_command,
-    "export": past.export_command,
+    "report": handing.report_command,
+    "export": handing.export_command,
+    "plot": handing.plot_command,
+    "pack": handing.pack_command,
     "save": _save,
     "predict": _predict,
     "layers": _layers,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from mnist_tui.cli.handing import TOOLS
 from mnist_tui.core.datasets import as_dataset
 from mnist_tui.core.filtering import FIELDS
 from mnist_tui.core.orders import KINDS
@@ -167,11 +168,11 @@ def build_parser() -> argparse.ArgumentParser:
     commands.add_parser("read-along")
     imported = commands.add_parser(
         "import",
-        help="copy the runs of other tools",
-        description="Copy runs that other tools wrote, as `open` shows them. Those that were copied before are brought "
-        "up to date.",
+        help="copy the runs of other tools, or packed ones",
+        description="Copy runs that other tools wrote, as `open` shows them, or that `pack` packed. Those that were "
+        "copied before are brought up to date.",
     )
-    imported.add_argument("paths", metavar="PATH", nargs="+", help="files, and folders to search")
+    imported.add_argument("paths", metavar="PATH", nargs="+", help="files, and folders to search; RUNS.zip")
 
     demo = commands.add_parser(
         "demo",
@@ -258,10 +259,46 @@ def build_parser() -> argparse.ArgumentParser:
 
     export = commands.add_parser("export", help="write the comparison table of past runs")
     export.add_argument("runs", metavar="RUN", nargs="*", help="ids, prefixes of ids, or `last` (default: all runs)")
-    export.add_argument("--format", choices=FORMATS, default=None, help="default: from the file name, else md")
+    export.add_argument(
+        "--format",
+        choices=(*FORMATS, *TOOLS),
+        default=None,
+        help="a table (default: from the file name, else md); tensorboard: event files in the folder -o; mlflow: runs "
+        "in the database -o, or in the store that MLflow is set up for",
+    )
+    export.add_argument("--curves", action="store_true", help="every epoch and step of the runs as CSV, not the table")
+    export.add_argument("--decimal-comma", action="store_true", help="CSV with 0,5 instead of 0.5, and semicolons")
     export.add_argument("-o", "--output", type=Path, metavar="FILE", help="write here instead of stdout")
     export.add_argument("--force", action="store_true", help="replace FILE if it exists")
     _add_open(export)
+
+    plot = commands.add_parser(
+        "plot",
+        help="draw the curves of runs",
+        description="Draw the curves of runs into a file. Of one run, both splits of its first two metrics; of several "
+        "the validation curves, where runs that differ in their seeds alone become their mean and deviation.",
+    )
+    plot.add_argument("runs", metavar="RUN", nargs="*", help="ids, prefixes of ids, or `last` (default: all runs)")
+    plot.add_argument("-o", "--output", type=Path, metavar="FILE", required=True, help="CHART.svg or CHART.png")
+    plot.add_argument("--metric", action="append", metavar="NAME", help="what to draw, such as loss; may be repeated")
+    plot.add_argument(
+        "--scale", choices=("linear", "error", "log", "full"), default="linear", help="error: 1 - accuracy"
+    )
+    plot.add_argument("--x", choices=("epochs", "seconds", "steps"), default="epochs", help="the x axis")
+    plot.add_argument("--smooth", choices=("none", "light", "strong"), default="none", help="a moving average")
+    plot.add_argument("--each", action="store_true", help="a curve per run, without means")
+    plot.add_argument("--dark", action="store_true", help="light curves on black")
+    plot.add_argument("--force", action="store_true", help="replace FILE if it exists")
+    _add_open(plot)
+
+    pack = commands.add_parser(
+        "pack",
+        help="pack runs into one file",
+        description="Pack runs with their epochs, checkpoints, names and notes into one file, which `import` unpacks.",
+    )
+    pack.add_argument("runs", metavar="RUN", nargs="*", help="ids, prefixes of ids, or `last` (default: all runs)")
+    pack.add_argument("-o", "--output", type=Path, metavar="FILE", required=True, help="RUNS.zip")
+    pack.add_argument("--force", action="store_true", help="replace FILE if it exists")
 
     save = commands.add_parser(
         "save",

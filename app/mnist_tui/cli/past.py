@@ -10,7 +10,6 @@ from dataclasses import replace
 from mnist_tui.core.labels import KEPT_DAYS, Labels, as_name, as_tags, as_text, now
 from mnist_tui.core.numerals import count
 from mnist_tui.core.setting import check_int
-from mnist_tui.core.table import FORMATS
 from mnist_tui.errors import UsageError
 from mnist_tui.streams import say
 
@@ -77,59 +76,6 @@ def insight_command(args: argparse.Namespace) -> int:
         near = min(epochs, key=lambda epoch: abs(epoch - args.epoch))
         raise UsageError(f"epoch {args.epoch} of the run {run.run} has no insight", f"The nearest is --epoch {near}")
     print_insight(run, insight, epochs, as_json=args.json)
-    return 0
-
-
-def report_command(args: argparse.Namespace) -> int:
-    """Write a report on runs."""
-    from mnist_tui.opening import shown
-    from mnist_tui.report.files import write_atomically
-    from mnist_tui.runtime.reports import evidence, report_text
-    from mnist_tui.store.database import Store
-
-    suffix = args.output.suffix.lower() if args.output else ".md"
-    if suffix not in (".html", ".htm", ".md"):
-        what = suffix or "a file without a suffix"
-        raise UsageError(f"a report is HTML or Markdown, not {what}", "Try -o report.html")
-    with shown(args.open) as place, Store.open_readonly(place) as store:
-        runs = evidence(store, args.runs or [run.run for run in store.runs()])
-    if not runs:
-        raise UsageError("there is no run to report on yet", "Train one with mnist-tui or mnist-tui run")
-    text = report_text(runs, as_html=suffix != ".md")
-    if args.output is None:
-        sys.stdout.write(text)
-    else:
-        write_atomically(args.output, text, force=args.force)
-        say(f"Saved {args.output}")
-    return 0
-
-
-def export_command(args: argparse.Namespace) -> int:
-    """Write the comparison table."""
-    from mnist_tui.core.scripttable import build_tables
-    from mnist_tui.opening import shown
-    from mnist_tui.report.export import render_all
-    from mnist_tui.report.files import write_atomically
-    from mnist_tui.store.database import Store
-
-    format_name = args.format or (args.output.suffix[1:].lower() if args.output else "md")
-    if format_name not in FORMATS:
-        endings = ", ".join(f".{name}" for name in FORMATS)
-        raise UsageError(
-            f"a table cannot be saved as {args.output.suffix or 'a file without an ending'}",
-            f"End the name of the file with {endings}, or give --format",
-        )
-    with shown(args.open) as place, Store.open_readonly(place) as store:
-        runs = [store.run(name) for name in args.runs] or store.runs()
-    tables = build_tables({run.run: run for run in runs}.values())
-    if not tables:
-        raise UsageError("there is no run to export yet", "Train one with mnist-tui or mnist-tui run")
-    text = render_all(tables, format_name)
-    if args.output is None:
-        sys.stdout.write(text)
-    else:
-        write_atomically(args.output, text, force=args.force)
-        say(f"Saved {args.output}")
     return 0
 
 

@@ -90,7 +90,7 @@ class Wandb:
         log.points = {}
         for record in log.blocks.records():
             log.take(record)
-        how = None if log.exit_code is None else Status.FAILED if log.exit_code else Status.FINISHED
+        how = Status.RUNNING if log.exit_code is None else Status.FAILED if log.exit_code else Status.FINISHED
         return News(
             points=log.points,
             is_whole=log is not since,

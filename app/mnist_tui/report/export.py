@@ -6,9 +6,7 @@ seconds in full precision. The output is deterministic.
 
 from __future__ import annotations
 
-import csv
 import html
-import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,13 +14,14 @@ from typing import Any, Final
 
 from rich.cells import cell_len
 
-from mnist_tui.core.codec import dumps, to_json_value
+from mnist_tui.core.codec import dumps
 from mnist_tui.core.events import SCHEMA
 from mnist_tui.core.state import RunState
 from mnist_tui.core.table import FORMATS, STATISTICS, Column, ComparisonTable, format_value, is_finished
 from mnist_tui.core.units import Unit
 from mnist_tui.errors import UsageError
-from mnist_tui.report.formatting import harmless, printable
+from mnist_tui.report.formatting import printable
+from mnist_tui.report.spreadsheet import as_csv
 from mnist_tui.version import __version__
 
 CAPTION: Final = "Comparison of training runs"
@@ -51,39 +50,39 @@ def run_as_csv(run: RunState) -> str:
         names = [*before, "train_s", "val_s", "images_per_s", "improvement_points", "error_reduction", "learning_rate"]
     else:
         names = ["step", *names, "train_s"]
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["epoch", *names])
-    writer.writerows([record["epoch"], *(record.get(name) for name in names)] for record in records)
-    return out.getvalue()
+    rows = ([record["epoch"], *(record.get(name) for name in names)] for record in records)
+    return as_csv([["epoch", *names], *rows], end="\n")
 
 
-def render(table: ComparisonTable, format_name: str, *, generated_at: str = "") -> str:
+def render(table: ComparisonTable, format_name: str, *, generated_at: str = "", decimal_comma: bool = False) -> str:
     """Return the table in a format, with a trailing newline.
 
     Args:
         table: The table.
         format_name: One of `FORMATS`.
         generated_at: ISO 8601 time for JSON; omitted if empty.
+        decimal_comma: Write CSV with commas in numbers.
 
     Raises:
         UsageError: The format is unknown.
     """
     if format_name == "json":
         return to_json(table, generated_at)
+    if format_name == "csv":
+        return to_csv(table, decimal_comma=decimal_comma)
     writer = _WRITERS.get(format_name)
     if writer is None:
         raise UsageError(f"unknown format {format_name!r}", f"Choose one of {', '.join(FORMATS)}")
     return writer(table)
 
 
-def render_all(tables: Sequence[ComparisonTable], format_name: str) -> str:
+def render_all(tables: Sequence[ComparisonTable], format_name: str, *, decimal_comma: bool = False) -> str:
     """Return several tables in one format, one below the other; JSON becomes an array.
 
     Raises:
         UsageError: The format is unknown, or holds only one table.
     """
-    texts = [render(table, format_name) for table in tables]
+    texts = [render(table, format_name, decimal_comma=decimal_comma) for table in tables]
     if len(texts) == 1:
         return texts[0]
     if format_name == "html":
@@ -121,8 +120,8 @@ def to_markdown(table: ComparisonTable) -> str:
     return "\n".join([*lines, *([""] if notes else []), *notes, ""])
 
 
-def to_csv(table: ComparisonTable) -> str:
-    """Return RFC 4180 CSV: every column by its key, standard deviations next to their means, run ids last."""
+def to_csv(table: ComparisonTable, *, decimal_comma: bool = False) -> str:
+    """Return CSV (see `as_csv`): every column by its key, standard deviations next to their means, run ids last."""
     records = table.to_json()["rows"]
     header = [
         key
@@ -130,12 +129,8 @@ def to_csv(table: ComparisonTable) -> str:
         for key in (column.key, *(f"{column.key}_{statistic}" for statistic in STATISTICS))
         if key == column.key or any(key in record for record in records)
     ]
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow([*header, "runs"])
-    for record in records:
-        writer.writerow([*(_csv_value(record.get(key)) for key in header), _csv_value(" ".join(record["runs"]))])
-    return text.getvalue()
+    rows = ([*map(record.get, header), " ".join(record["runs"])] for record in records)
+    return as_csv([[*header, "runs"], *rows], decimal_comma=decimal_comma)
 
 
 def to_json(table: ComparisonTable, generated_at: str = "") -> str:
@@ -199,8 +194,6 @@ def to_html(table: ComparisonTable) -> str:
 
 _WRITERS: Final[Mapping[str, Callable[[ComparisonTable], str]]] = {
     "md": to_markdown,
-    "csv": to_csv,
-    "json": to_json,
     "tex": to_latex,
     "html": to_html,
 }
@@ -286,20 +279,6 @@ def _markdown_line(texts: list[str], columns: tuple[Column, ...], widths: list[i
         space = " " * (width - cell_len(text))
         parts.append(f"{space}{text}" if _is_number(column) else f"{text}{space}")
     return f"| {' | '.join(parts)} |"
-
-
-def _csv_value(value: object) -> object:
-    """Quote text that a spreadsheet would run as a formula; leave numbers unchanged."""
-    value = to_json_value(value) if isinstance(value, float) else value
-    value = "".join(map(_harmless_in_csv, value)) if isinstance(value, str) else value
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) and value != "-inf":
-        return f"'{value}"
-    return value
-
-
-def _harmless_in_csv(sign: str) -> str:
-    # Readers quote line breaks; anything else that steers a terminal is of no use in a table.
-    return sign if sign in "\t\r\n" else harmless(sign)
 
 
 def _escape_latex(text: str) -> str:

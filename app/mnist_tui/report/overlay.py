@@ -22,6 +22,7 @@ def overlay_chart(
     preview: RunState | None = None,
     *,
     look: ChartView,
+    name: str = "",
     points: Callable[[RunState, str], PointSeries | None] = lambda _run, _name: None,
 ) -> Chart:
     """Return a chart of the runs' validation curves, each in the colour and line style of its slot.
@@ -31,6 +32,7 @@ def overlay_chart(
         slots: Slot of each marked run, by id.
         preview: An unmarked run to show as well, drawn on top.
         look: View settings.
+        name: The quantity; empty for the most important one of the first run.
         points: Returns what a script's run logged at its steps, by the name of a metric.
     """
     first = preview or next(iter(runs), None)
@@ -43,7 +45,8 @@ def overlay_chart(
     )
     newest = max((x[-1] for run in shown if (x := places(run, look.x))), default=whole[1])
     view = look.view(whole, newest)
-    quantity = quantity_of(charted(first)[0] if charted(first) else "", BUILT_IN if first is None else first.metrics)
+    name = name or next(iter(charted(first)), "")
+    quantity = quantity_of(name, BUILT_IN if first is None else first.metrics)
     is_validated = quantity.validated is not None and quantity.validated.split is Split.VALIDATION
     title = quantity.title(look.scale) or "No numbers yet"
     curves: list[Series] = []

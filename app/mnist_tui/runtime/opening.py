@@ -27,7 +27,7 @@ from mnist_tui.core.events import (
     Status,
 )
 from mnist_tui.core.labels import MAX_NAME as MOST_NAME
-from mnist_tui.core.labels import as_text
+from mnist_tui.core.labels import Labels, as_text
 from mnist_tui.core.metric import MAX_NAME, MAX_NAMES, metric
 from mnist_tui.core.orders import Order
 from mnist_tui.core.script import ScriptSpec
@@ -57,6 +57,7 @@ class Copy:
         spec: Its settings, as stored.
         is_over: It has ended, as far as is known.
         is_stored: It is in the store.
+        is_said_to_run: Its tool records ends, and none of it.
         restarts: How often it was replaced by other points.
         problem: What cannot be read of it.
     """
@@ -68,6 +69,7 @@ class Copy:
     spec: ScriptSpec | None = None
     is_over: bool = False
     is_stored: bool = False
+    is_said_to_run: bool = False
     restarts: int = 0
     problem: str = ""
     step: int = 0
@@ -85,6 +87,7 @@ class Copy:
             self.newest, self.best, self.largest = {}, {}, {}
         self.began = news.began if news.began is not None else self.began
         self.latest = news.latest if news.latest is not None else self.latest
+        self.is_said_to_run = news.status is Status.RUNNING
         self.goals.update(news.goals)
         for name, series in news.points.items():
             self.newest[name] = series.values[-1]
@@ -230,7 +233,10 @@ class Opened:
         """Record that runs in progress are followed no longer."""
         for copy in self._copies.values():
             if copy.is_stored and not copy.is_over:
-                self._end(copy, Status.INTERRUPTED, "it was in progress when it was copied")
+                if copy.is_said_to_run:
+                    self._end(copy, Status.INTERRUPTED, "it was in progress when it was copied")
+                else:
+                    self._end(copy, Status.FINISHED, _unknown_end(copy))
 
     def _read(self, copy: Copy) -> None:
         try:
@@ -283,7 +289,7 @@ class Opened:
             return Status.RUNNING, ""
         if news.status is Status.RUNNING:
             return Status.INTERRUPTED, f"{copy.source.tool} recorded no end of it"
-        return Status.FINISHED, f"{copy.source.tool} does not record how a run ends"
+        return Status.FINISHED, _unknown_end(copy)
 
     def _put(self, copy: Copy, news: News, status: Status, reason: str) -> None:
         """Store a run as a whole."""
@@ -296,7 +302,7 @@ class Opened:
         copy.is_over = status is not Status.RUNNING
         ended = [copy.end(status, reason)] if copy.is_over else []
         points = {name: _pairs(series) for name, series in news.points.items()}
-        self._store.put([*events, *ended], points, _name(copy.source.name))
+        self._store.put([*events, *ended], points, Labels(_name(copy.source.name)))
         copy.is_stored = True
         if not copy.is_over:
             last = events[-1]
@@ -354,6 +360,10 @@ def run_id(source: Source) -> str:
     what = "\0".join((source.tool, str(source.path.resolve()), source.key))
     tool = re.sub(r"[^a-z0-9]", "", source.tool.lower().replace("&", "and"))
     return f"{tool}-{hashlib.sha256(what.encode(errors='surrogateescape')).hexdigest()[:8]}"
+
+
+def _unknown_end(copy: Copy) -> str:
+    return f"{copy.source.tool} does not record how a run ends"
 
 
 def _name(text: str) -> str:

@@ -250,13 +250,20 @@ class Store(RunReader):
         writer = self._points.setdefault(run, PointWriter(self._connection, run))
         writer.add(points)
 
-    def put(self, events: Sequence[Event], points: Mapping[str, Iterable[Point]], name: str = "") -> None:
+    def put(
+        self,
+        events: Sequence[Event],
+        points: Mapping[str, Iterable[Point]],
+        labels: Labels | None = None,
+        saved: Sequence[Checkpoint] = (),
+    ) -> None:
         """Write a run that comes from elsewhere as a whole; one of the same id is replaced, but keeps its labels.
 
         Args:
             events: Its events, from `RunStarted` on. Without a `RunDone` at the end, the run is in progress here.
             points: What it logged at its steps, by metric.
-            name: Its name, unless it has labels already.
+            labels: Its labels, unless it has some already.
+            saved: Its checkpoints.
 
         Raises:
             StoreError: It could not be written, or another process has it in progress.
@@ -268,6 +275,7 @@ class Store(RunReader):
         status = done.status if isinstance(done, RunDone) else Status.RUNNING
         row = run, status, started.spec.epochs, started.started_at, dumps(started.to_json())
         self._hold(run)
+        rows = [self._checkpoint_file(run, one.epoch, one.batch, one.data) for one in saved]
         with self._connection.transaction() as connection:
             for table in ("metrics", "marks", "epochs", "insights", "checkpoints"):
                 connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - our own names
@@ -276,8 +284,9 @@ class Store(RunReader):
                 for statement, values in _epoch(event) if isinstance(event, EpochDone) else [_mark(event)]:
                     connection.execute(statement, values)
             PointWriter(self._connection, run).add_within(connection, points)
-            if name:
-                connection.execute(sql.NAME_RUN, (run, name))
+            if labels:
+                connection.execute(sql.LABEL_NEW_RUN, (run, labels.name, " ".join(labels.tags), labels.note))
+            connection.executemany(sql.INSERT_CHECKPOINT, filter(None, rows))
             if done is not None:
                 connection.execute(sql.END_RUN, (status, dumps(done.to_json()), run))
         self._points.pop(run, None)

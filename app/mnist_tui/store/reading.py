@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from mnist_tui.core.codec import number
 from mnist_tui.core.events import (
+    Checkpoint,
     EpochDone,
     Event,
     MetricDeclared,
@@ -91,7 +92,7 @@ class RunReader:
             try:
                 run = self._read_run(*row)
             except DAMAGE as error:
-                self.unreadable.append((str(row[0])[:40], _reason(error)))
+                self.unreadable.append((str(row[0])[:40], reason_of(error)))
             else:
                 for mark in marks.get(run.run, ()):
                     take_mark(run, mark)
@@ -297,6 +298,14 @@ class RunReader:
                 return int(epoch), str(sha256), data
         return None
 
+    def saved(self, run: str) -> Iterator[Checkpoint]:
+        """Yield the checkpoints of a run that are whole; `run` is an id."""
+        query = "SELECT epoch, batch, file, sha256 FROM checkpoints WHERE run = ? ORDER BY epoch, batch"
+        for epoch, batch, file, sha256 in self._connection.query(query, run):
+            data = checkpoints.read(checkpoints.folder_of(self._home, run), str(file), str(sha256))
+            if data is not None:
+                yield Checkpoint(run=run, epoch=int(epoch), batch=int(batch), data=data)
+
     def validation_set(self, run: RunState) -> ValidationSet | None:
         """Return the validation images of a run; `None` if they were not stored.
 
@@ -323,7 +332,7 @@ class RunReader:
                     raise ValueError("one has an unknown class")
                 return found
         except (*DAMAGE, zlib.error) as error:
-            raise StoreError(f"the validation images cannot be read: {_reason(error)}", "Train again") from error
+            raise StoreError(f"the validation images cannot be read: {reason_of(error)}", "Train again") from error
         return None
 
     def last_deleted(self) -> list[str]:
@@ -371,10 +380,10 @@ def _matching(name: str, ids: Sequence[str], labels: Mapping[str, Labels]) -> Se
 
 
 def _unreadable(run: str, error: Exception) -> StoreError:
-    return StoreError(f"the run {run} cannot be read: {_reason(error)}", "Delete it, or restore a backup")
+    return StoreError(f"the run {run} cannot be read: {reason_of(error)}", "Delete it, or restore a backup")
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """Return a short description of the damage, even if the error quotes a lot of it."""
     if isinstance(error, RecursionError):
         return "it is nested too deeply"

@@ -7,7 +7,7 @@ from typing import Final
 from mnist_tui.store.schema import EPOCH_COLUMNS
 
 SET_LABELS: Final = "INSERT OR REPLACE INTO labels (run, name, tags, note, deleted_at) VALUES (?, ?, ?, ?, ?)"
-NAME_RUN: Final = "INSERT OR IGNORE INTO labels (run, name, tags, note, deleted_at) VALUES (?, ?, '', '', '')"
+LABEL_NEW_RUN: Final = "INSERT OR IGNORE INTO labels (run, name, tags, note, deleted_at) VALUES (?, ?, ?, ?, '')"
 SET_STATUS: Final = "UPDATE runs SET status = ? WHERE run = ?"
 INSERT_RUN: Final = "INSERT INTO runs (run, status, epochs, started_at, started) VALUES (?, ?, ?, ?, ?)"
 OR_REPLACE_RUN: Final = (

@@ -1,0 +1,322 @@
+"""Runs are handed on whole: as CSV, charts, other tools' files and archives."""
+
+import csv
+import io
+import json
+import math
+import zipfile
+from contextlib import suppress
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mnist_tui.core.events import EpochDone, Status
+from mnist_tui.errors import UsageError
+from mnist_tui.formats import find
+from mnist_tui.store.database import Store
+from mnist_tui.store.packing import MANIFEST, unpack
+from tests.handing.conftest import SCRIPT, SEEDS
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+# Curves -------------------------------------------------------------------------------------------
+
+
+def test_every_epoch_and_every_step_is_in_the_table_of_curves(command):
+    rows = list(csv.DictReader(io.StringIO(command("export", "--curves").out)))
+    for run, accuracies in SEEDS.items():
+        epochs = [row for row in rows if row["run"] == run and row["row"] == "epoch"]
+        assert [float(row["val_accuracy"]) for row in epochs] == list(accuracies)
+        assert [(int(row["epoch"]), float(row["seconds"])) for row in epochs] == [(1, 4.0), (2, 8.0), (3, 12.0)]
+        (whole,) = [row for row in rows if row["run"] == run and row["row"] == "run"]
+        assert float(whole["test_accuracy"]) == 0.45
+    for name, points in SCRIPT.items():
+        told = [(int(row["step"]), row[name]) for row in rows if row["run"] == "script" and row[name]]
+        assert told == [(step, "nan" if math.isnan(value) else repr(value)) for step, value in points]
+    assert next(row["name"] for row in rows if row["run"] == "narrow") == "the narrow"
+
+
+def test_spreadsheets_with_decimal_commas_get_them_and_semicolons(command):
+    text = command("export", "narrow", "--curves", "--decimal-comma").out
+    rows = list(csv.DictReader(io.StringIO(text), delimiter=";"))
+    assert [row["val_accuracy"] for row in rows if row["row"] == "epoch"] == ["0,2", "0,3", "0,35"]
+    table = list(
+        csv.DictReader(
+            io.StringIO(command("export", "narrow", "--format", "csv", "--decimal-comma").out), delimiter=";"
+        )
+    )
+    assert table[0]["last_val_accuracy"] == "0,35"
+    assert "--decimal-comma is for CSV" in command("export", "--decimal-comma", code=2).err
+    assert "--curves writes CSV" in command("export", "--curves", "--format", "md", code=2).err
+    assert "End the name of the file with .csv" in command("export", "--curves", "-o", "curves.txt", code=2).err
+
+
+# Other tools --------------------------------------------------------------------------------------
+
+
+def points_in(folder):
+    found = {}
+    for each in find([folder]):
+        assert not isinstance(each, str)
+        reader, source = each
+        news, _ = reader.read(source, None)
+        found[source.name] = (
+            news,
+            {name: list(zip(s.steps, s.values, strict=True)) for name, s in news.points.items()},
+        )
+    return found
+
+
+def test_event_files_hold_what_was_logged_with_training_and_validation_side_by_side(command, tmp_path):
+    said = command("export", "--format", "tensorboard", "-o", "tb").err
+    assert said == "Saved 4 runs in tb: `tensorboard --logdir tb` shows them.\n"
+    assert {path.name for path in (tmp_path / "tb" / "the-narrow").iterdir() if path.is_dir()} == {
+        "train", "validation", "test",
+    }  # fmt: skip
+    found = points_in(tmp_path / "tb")
+    news, points = found["the-narrow"]
+    assert points["validation/accuracy"] == [(at, float(np.float32(v))) for at, v in enumerate(SEEDS["narrow"], 1)]
+    assert points["test/accuracy"] == [(3, float(np.float32(0.45)))]
+    assert (news.config["features"], news.config["optimizer"]) == (2, "adam")
+    assert news.latest - news.began == 12.0
+    _, points = found["script"]
+    assert points["validation/f1"] == SCRIPT["val/f1"]
+    assert [(s, repr(v)) for s, v in points["loss"]] == [(s, repr(v)) for s, v in SCRIPT["loss"]]
+
+
+def test_files_of_another_tool_are_not_replaced_unasked(command):
+    command("export", "narrow", "--format", "tensorboard", "-o", "tb")
+    assert "already exists" in command("export", "narrow", "--format", "tensorboard", "-o", "tb", code=2).err
+    command("export", "narrow", "--format", "tensorboard", "-o", "tb", "--force")
+    assert "need a folder" in command("export", "--format", "tensorboard", code=2).err
+
+
+def test_tensorboard_itself_reads_the_event_files(command, tmp_path):
+    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    command("export", "narrow", "--format", "tensorboard", "-o", "tb")
+    events = reader.EventAccumulator(str(tmp_path / "tb" / "the-narrow" / "validation"))
+    events.Reload()
+    told = [(each.step, each.value) for each in events.Scalars("accuracy")]
+    assert told == [(at, float(np.float32(value))) for at, value in enumerate(SEEDS["narrow"], 1)]
+
+
+def test_mlflow_itself_reads_what_it_was_given_or_is_asked_for(command, tmp_path):
+    try:
+        from mlflow.tracking import MlflowClient
+    except ImportError:
+        assert "pip install mlflow" in command("export", "--format", "mlflow", "-o", "m.db", code=2).err
+        return
+    command("export", "narrow", "script", "--format", "mlflow", "-o", "m.db")
+    client = MlflowClient(f"sqlite:///{tmp_path}/m.db")
+    (run,) = client.search_runs([client.get_experiment_by_name("mnist-tui").experiment_id])
+    told = [(each.step, each.value) for each in client.get_metric_history(run.info.run_id, "val_accuracy")]
+    assert told == list(enumerate(SEEDS["narrow"], 1))
+    assert run.data.params["features"] == "2"
+    assert run.info.status == "FINISHED"
+
+
+# Charts -------------------------------------------------------------------------------------------
+
+
+def texts(path):
+    return [str(element.text) for element in ET.parse(path).iter(f"{SVG}text")]
+
+
+def test_runs_that_differ_in_their_seeds_become_their_mean_and_deviation(command, tmp_path):
+    command("plot", "wide-0", "wide-1", "narrow", "-o", "chart.svg")
+    tree = ET.parse(tmp_path / "chart.svg")
+    shown = texts(tmp_path / "chart.svg")
+    assert "Val accuracy" in shown
+    assert "mean ± sample deviation" in shown
+    assert "Features 8 (2 seeds)" in shown
+    assert "the narrow" in shown
+    bands = [element for element in tree.iter(f"{SVG}polygon") if element.get("fill-opacity") == "0.2"]
+    assert len(bands) == 1
+    # Three places, each with a lower and an upper edge.
+    assert len(str(bands[0].get("points")).split()) == 6
+    command("plot", "wide-0", "wide-1", "narrow", "--each", "-o", "each.svg")
+    assert "the wide-1" in texts(tmp_path / "each.svg")
+
+
+def test_the_mean_lies_between_the_runs_on_the_scale_that_is_drawn(command, tmp_path):
+    command("plot", "wide-0", "wide-1", "-o", "chart.svg")
+    (line,) = [
+        e
+        for e in ET.parse(tmp_path / "chart.svg").iter(f"{SVG}polyline")
+        if e.get("stroke-width") == "2.5" and len(str(e.get("points")).split()) == 3
+    ]
+    ticks = {}
+    for element in ET.parse(tmp_path / "chart.svg").iter(f"{SVG}text"):
+        if element.get("text-anchor") == "end" and str(element.text).endswith("%"):
+            ticks[float(str(element.text)[:-1]) / 100] = float(str(element.get("y")))
+    (low, at_low), (high, at_high) = min(ticks.items()), max(ticks.items())
+    values = [
+        low + (float(p.split(",")[1]) - at_low) / (at_high - at_low) * (high - low)
+        for p in str(line.get("points")).split()
+    ]
+    means = [(a + b) / 2 for a, b in zip(SEEDS["wide-0"], SEEDS["wide-1"], strict=True)]
+    assert values == pytest.approx(means, abs=0.002)
+
+
+def test_one_run_shows_both_splits_of_two_metrics(command, tmp_path):
+    command("plot", "narrow", "-o", "chart.svg")
+    shown = texts(tmp_path / "chart.svg")
+    assert [title for title in shown if title in ("Accuracy", "Loss")] == ["Accuracy", "Loss"]
+    assert any(text.startswith("train") for text in shown)
+    command("plot", "script", "--metric", "val/f1", "-o", "script.svg")
+    assert "F1" in texts(tmp_path / "script.svg")
+    assert "step" in texts(tmp_path / "script.svg")
+
+
+@pytest.mark.parametrize("scale", ["linear", "error", "log", "full"])
+def test_a_picture_can_be_opened_on_every_scale_in_both_looks(command, tmp_path, scale):
+    command("plot", "wide-0", "wide-1", "narrow", "--scale", scale, "--dark", "--smooth", "light", "-o", "chart.png")
+    with Image.open(tmp_path / "chart.png") as image:
+        image.load()
+        assert image.size == (1600, 840)
+        assert image.getpixel((2, 2)) == (0x16, 0x16, 0x16)
+        # Three colours of curves at least, besides those of text and lines.
+        assert len(set(np.asarray(image.resize((80, 42))).reshape(-1, 3).sum(axis=1).tolist())) > 6
+
+
+def test_what_cannot_be_drawn_is_refused_with_what_can(command):
+    assert "a chart is SVG or PNG" in command("plot", "-o", "chart.gif", code=2).err
+    assert "They have: accuracy, loss" in command("plot", "narrow", "--metric", "bleu", "-o", "c.svg", code=2).err
+    command("plot", "-o", "c.svg")
+    assert "already exists" in command("plot", "-o", "c.svg", code=2).err
+
+
+# Archives -----------------------------------------------------------------------------------------
+
+
+def everything(home):
+    """Return all that a home knows of its runs."""
+    with Store.open_readonly(home) as store:
+        found = {}
+        for run in store.runs():
+            state = store.run(run.run)
+            points = {name: store.points(run.run, name).series for name in store.point_names(run.run)}
+            found[run.run] = (
+                list(store.events(run.run)),
+                state.labels,
+                {name: (list(one.steps), [value.hex() for value in one.values]) for name, one in points.items()},
+                [store.insight(run.run, epoch) for epoch in store.insight_epochs(run.run)],
+                [(one.epoch, one.batch, one.data) for one in store.saved(run.run)],
+                store.validation_set(state),
+            )
+        return found
+
+
+def test_an_archive_brings_everything_to_another_machine_once(command, home, rich_run, tmp_path, monkeypatch):
+    said = command("pack", "-o", "runs.zip").err
+    assert said == "Packed 5 runs in runs.zip: `mnist-tui import runs.zip` unpacks it.\n"
+    before = everything(home)
+    monkeypatch.setenv("MNIST_TUI_HOME", str(tmp_path / "other"))
+    assert command("import", "runs.zip").err == "Imported 5 runs from runs.zip.\n"
+    after = everything(tmp_path / "other")
+    assert after.keys() == before.keys()
+    for run, known in before.items():
+        assert after[run] == known or (run == "script" and after[run][1:] == known[1:])
+    assert after["rich"][3] == [rich_run]
+    assert len(after["rich"][4]) == 2
+    assert command("import", "runs.zip").err == "Imported 0 runs from runs.zip; 5 were here already.\n"
+
+
+def test_a_run_that_has_come_further_here_is_not_set_back(command, home):
+    command("pack", "narrow", "-o", "old.zip")
+    with Store.open(home) as store:
+        state = store.run("narrow")
+        fourth = EpochDone(run="narrow", epoch=4, train_s=1.0, val_s=0.0, values=state.history[-1].values)
+        store.put([*list(store.events("narrow"))[:-1], fourth, state.ended(Status.FINISHED, ended_at="")], {})
+    assert "1 were here already" in command("import", "old.zip").err
+    with Store.open_readonly(home) as store:
+        assert store.run("narrow").epochs_done == 4
+
+
+def test_the_same_runs_give_the_same_archive(command, tmp_path):
+    command("pack", "-o", "a.zip")
+    command("pack", "-o", "b.zip")
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+
+
+def changed(path, change):
+    """Rewrite an archive: `change` maps names to contents, and gets and returns them."""
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    files = change(files)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+
+
+def manifest_with(**changes):
+    def change(files):
+        return {**files, MANIFEST: json.dumps({**json.loads(files[MANIFEST]), **changes}).encode()}
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda files: {**files, "runs/narrow/events.jsonl": b"{}\n"}, "events.jsonl is damaged"),
+        (lambda files: {name: data for name, data in files.items() if name != MANIFEST}, "manifest.json"),
+        (lambda files: {name: data for name, data in files.items() if "points" not in name}, "points.json"),
+        (manifest_with(format=99), "a newer version"),
+        (manifest_with(tool="other"), "another program's"),
+        (manifest_with(runs=["../../narrow"]), "the id of a run is damaged"),
+        (manifest_with(runs=["wide-0"]), "runs/wide-0/events.jsonl"),
+        (manifest_with(runs=7), "not iterable"),
+        (lambda files: {**files, MANIFEST: b"[" * 100_000}, "nested"),
+    ],
+)
+def test_a_damaged_or_hostile_archive_is_refused_in_a_sentence_and_changes_nothing(
+    command, home, tmp_path, change, reason
+):
+    command("pack", "narrow", "-o", "runs.zip")
+    changed(tmp_path / "runs.zip", change)
+    before, files = everything(home), sorted(tmp_path.rglob("*"))
+    said = command("import", "runs.zip", code=2).err
+    assert "runs.zip cannot be imported" in said
+    assert said.count("\n") == 1
+    assert reason in said
+    assert everything(home) == before or len(everything(home)) == len(before)
+    assert sorted(tmp_path.rglob("*")) == files
+
+
+def test_names_in_an_archive_never_become_paths(command, tmp_path, monkeypatch):
+    command("pack", "narrow", "-o", "runs.zip")
+    changed(tmp_path / "runs.zip", lambda files: {**files, "../outside": b"x", "/tmp/outside-too": b"x"})
+    monkeypatch.setenv("MNIST_TUI_HOME", str(tmp_path / "other"))
+    command("import", "runs.zip")
+    assert not list(tmp_path.rglob("outside*"))
+
+
+def test_an_archive_that_is_cut_anywhere_is_refused(command, tmp_path):
+    command("pack", "narrow", "-o", "runs.zip")
+    whole = (tmp_path / "runs.zip").read_bytes()
+    for length in range(0, len(whole), max(1, len(whole) // 20)):
+        (tmp_path / "cut.zip").write_bytes(whole[:length])
+        assert "cannot be imported" in command("import", "cut.zip", code=2).err
+
+
+def test_bytes_that_flip_are_noticed(command, tmp_path):
+    command("pack", "narrow", "-o", "runs.zip")
+    whole = (tmp_path / "runs.zip").read_bytes()
+    (good,) = unpack(tmp_path / "runs.zip")
+    for at in range(0, len(whole), max(1, len(whole) // 60)):
+        data = bytearray(whole)
+        data[at] ^= 0x55
+        (tmp_path / "flipped.zip").write_bytes(data)
+        with suppress(UsageError):
+            # If it is taken, what flipped says nothing: a date or a comment.
+            assert [one.events for one in unpack(tmp_path / "flipped.zip")] == [good.events]
+
+
+def test_a_run_in_progress_is_not_packed(command, home):
+    with Store.open(home) as store:
+        store.put(list(store.events("narrow"))[:-1], {})
+        assert "is in progress" in command("pack", "narrow", "-o", "runs.zip", code=2).err
