@@ -13,7 +13,7 @@ from mnist_tui.errors import MnistTuiError, UsageError
 from mnist_tui.runtime.backends import Backends
 from mnist_tui.store.home import make_home
 from mnist_tui.streams import say
-from mnist_tui.terminal import guarded_terminal
+from mnist_tui.terminal import guarded_terminal, is_web
 from mnist_tui.tui.farewell import farewell
 
 LAST_WORDS_S: Final = 5.0
@@ -32,7 +32,7 @@ def launch(backends: Backends, spec: RunSpec, home: Path, attach: str = "") -> i
     Raises:
         UsageError: There is no terminal to draw on.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not is_web() and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("the app needs a terminal", "Use `mnist-tui run` to train without one")
     make_home(home)
     with guarded_terminal(home / "logs" / "app.log") as guard:
@@ -50,7 +50,10 @@ def launch(backends: Backends, spec: RunSpec, home: Path, attach: str = "") -> i
             app.state.apply(event)
         app.session.close()
     code = app.return_code or 0
-    if said := farewell(app.state.runs.values(), len(app.session.queue.waiting), app.leaving.handover.count):
+    # In a browser, nobody would read it.
+    if not is_web() and (
+        said := farewell(app.state.runs.values(), len(app.session.queue.waiting), app.leaving.handover.count)
+    ):
         # After a hangup, the terminal is gone.
         with suppress(OSError):
             say(said, out=True)

@@ -55,11 +55,12 @@ def guarded_terminal(log_path: Path) -> Iterator[Guard]:
     `sys.__stderr__` and measures through `sys.__stdout__`, so these get a separate descriptor for the real terminal.
     `sys.stdout` and `sys.stderr` stay on 1 and 2: the traceback of a crash goes to the log.
 
-    A descriptor that is not a terminal stays as it is. Nothing changes if neither is a terminal, or if
-    `TEXTUAL_DRIVER` selects another driver.
+    A descriptor that is not a terminal stays as it is, unless the app draws for a browser: then a stray byte would be
+    taken for a part of what it draws. Nothing changes if neither is a terminal, or if `TEXTUAL_DRIVER` selects another
+    driver.
     """
-    terminals = [fd for fd in (2, 1) if os.isatty(fd)]
-    if not terminals or os.environ.get("TEXTUAL_DRIVER"):
+    terminals = [1, 2] if is_web() else [fd for fd in (2, 1) if os.isatty(fd)]
+    if not terminals or (os.environ.get("TEXTUAL_DRIVER") and not is_web()):
         yield Guard(Path(os.devnull))
         return
     with ExitStack() as undo:
@@ -81,6 +82,11 @@ def guarded_terminal(log_path: Path) -> Iterator[Guard]:
         _log_faults(log, undo)
         _log_warnings(log, undo)
         yield guard
+
+
+def is_web() -> bool:
+    """Return whether the app draws for a browser."""
+    return os.environ.get("TEXTUAL_DRIVER", "").endswith("WebDriver")
 
 
 class _Terminal(io.FileIO):

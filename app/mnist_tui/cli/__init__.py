@@ -96,6 +96,48 @@ def _app(args: argparse.Namespace, attach: str = "") -> int:
         return launch(backends, _app_spec(args, place), place, attach)
 
 
+def _web(args: argparse.Namespace) -> int:
+    from mnist_tui.store.home import home, make_home
+
+    if args.host != "127.0.0.1" and not args.yes:
+        raise UsageError(
+            f"on {args.host}, the app can be reached from other machines, and what is typed can be read on the way",
+            "Use the command that `mnist-tui web` prints for ssh, or add --yes",
+        )
+    make_home(home())
+    try:
+        from mnist_tui.serving import serve
+    except ImportError:
+        raise UsageError("this needs textual-serve", "Install it with `pip install 'mnist-tui[web]'`") from None
+    return serve(args.port, args.host)
+
+
+def _web_tab(_args: argparse.Namespace) -> int:
+    from mnist_tui.engine import layers_of, load_classifier, run_sweep
+    from mnist_tui.launch import launch
+    from mnist_tui.runtime.backends import Backends
+    from mnist_tui.runtime.finder import Finding
+    from mnist_tui.runtime.preferences import load
+    from mnist_tui.store.home import home
+    from mnist_tui.workers.detached import begin
+
+    def detach(queue: Sequence[QueuedRun], jobs: int) -> None:
+        begin(place, queue, min(jobs, len(queue))).let_go()
+
+    place = home()
+    remembered, _ = load(place)
+    backends = Backends(
+        run_sweep,
+        load_classifier,
+        detach=detach,
+        layers=layers_of,
+        find_rate=Finding,
+        data=_outlook,
+        trains_elsewhere=True,
+    )
+    return launch(backends, remembered.spec, place)
+
+
 def _attach(args: argparse.Namespace) -> int:
     from mnist_tui.remote import in_progress
 
@@ -286,6 +328,8 @@ _COMMANDS: Final = {
     "import": _import,
     "demo": _demo,
     "attach": _attach,
+    "web": _web,
+    "web-tab": _web_tab,
     "events": _events,
     "tell": _tell,
     "runs": past.runs_command,

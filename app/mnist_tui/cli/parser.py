@@ -229,6 +229,18 @@ def build_parser() -> argparse.ArgumentParser:
     )
     attach.add_argument("run", metavar="RUN", nargs="?", help=f"{_RUN} (default: what is in progress)")
 
+    web = commands.add_parser(
+        "web",
+        help="the app in a browser on this machine",
+        description="Serve the app to browsers on this machine, and print its address. What is started there trains in "
+        "a detached process, so closing a tab ends nothing.",
+    )
+    web.add_argument("--port", type=_int, default=8000, metavar="N", help="0: any free one (default: %(default)s)")
+    web.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="listen to other machines; needs --yes")
+    web.add_argument("--yes", action="store_true", help="listen on that address although it is not encrypted")
+    # Started by `web`; not for users.
+    commands.add_parser("web-tab")
+
     tell = commands.add_parser(
         "tell",
         help="pause, resume, stop or skip a run in another process, or change its epochs or its learning rate",

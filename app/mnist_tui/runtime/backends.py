@@ -30,6 +30,7 @@ class Backends:
             thread; `None` if there are none.
         find_rate: Starts to look for a learning rate, in another process; `None` if that is not possible.
         data: Says which data the first run will have; `None` if that goes without saying.
+        trains_elsewhere: What is started trains in a detached process, since this one may end at any time.
         opened: Home with copies of other tools' runs, which are shown instead of the user's own; they are only looked
             at, and nothing is trained.
     """
@@ -43,4 +44,5 @@ class Backends:
     layers: Callable[[bytes, int, int], tuple[Layer, ...]] | None = None
     find_rate: Callable[[RunSpec], Finding] | None = None
     data: Callable[[], str] | None = None
+    trains_elsewhere: bool = False
     opened: Path | None = None

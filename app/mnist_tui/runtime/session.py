@@ -127,6 +127,7 @@ class TrainingSession:
         jobs: Parallel runs on this machine, from the next start on.
         queue: The waiting runs.
         mailbox: Events from the training thread.
+        elsewhere: Hands the queue to another process when it is started; `None` to train it here.
     """
 
     def __init__(
@@ -145,6 +146,7 @@ class TrainingSession:
         self._wanted = False
         self._total = 0
         self._taken: list[QueuedRun] = []
+        self.elsewhere: Callable[[], None] | None = None
 
     @property
     def starting(self) -> QueuedRun | None:
@@ -262,6 +264,9 @@ class TrainingSession:
         """Train the queue, or only its first run; return False if the thread is already running."""
         if self.active:
             return False
+        if self.elsewhere is not None:
+            self.elsewhere()
+            return True
         self._wanted = not alone
         if self._workers is not None and (self._cluster is not None or (self.jobs > 1 and not alone)):
             training, self._control = self._workers(self.jobs if self._cluster is None else 0)

@@ -91,6 +91,8 @@ class MnistTuiApp(App[None]):
         self.insight = InsightTabs(self, self.work.library, backends.load, self.work.attempt)
         self.painter = Painter(self, self.work, self.insight)
         self.leaving = Leaving(self.work, self, backends.detach, lambda code: self.exit(return_code=code))
+        if backends.trains_elsewhere:
+            self.session.elsewhere = self.leaving.handover.go_on
         self.remembering = Remembering(self, self, self.work)
         self.looking = Looking(self, self, self.work, self.painter)
         collection = Collection(self.work, self, lambda: self.painter.runs, self.copy_to_clipboard)
