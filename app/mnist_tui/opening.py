@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import shutil
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -25,6 +28,8 @@ from mnist_tui.streams import say
 
 COMMAND: Final = "read-along"
 """The command of the process that reads while the app shows; only for `open_runs`."""
+_PATIENCE_S: Final = 0.5
+"""How long reading may take before that is said."""
 READ: Final = "TensorBoard, W&B (offline), MLflow, trackio, and CSV files with a step or an epoch column"
 
 
@@ -66,10 +71,9 @@ def _import(paths: Sequence[Path]) -> None:
 
     with Store.open(home()) as store:
         known = {run.run for run in (*store.runs(), *store.runs(deleted=True))}
-        opened = Opened(store, paths)
+        opened = Opened(store, paths, follows=False)
         for _ in opened.look():
             pass
-        opened.end()
         runs = [copy.run for copy in opened.runs]
         if runs:
             # Who copies a run again wants to see it.
@@ -92,12 +96,11 @@ def shown(names: Sequence[str] | None) -> AbstractContextManager[Path]:
 def _copied(names: Sequence[str]) -> Iterator[Path]:
     from mnist_tui.runtime.opening import Opened
 
-    with TemporaryDirectory(prefix="mnist-tui-open-") as folder:
+    with _cleaned(), TemporaryDirectory(prefix="mnist-tui-open-") as folder:
         with Store.open(Path(folder), is_durable=False) as store:
-            opened = Opened(store, _existing(names))
+            opened = Opened(store, _existing(names), follows=False)
             for _ in opened.look():
                 pass
-            opened.end()
         _tell(opened.problems)
         if not opened.runs:
             raise _nothing(names)
@@ -114,12 +117,14 @@ def read_along() -> int:
     def wait() -> None:
         sys.stdin.read()
         ends.set()
+        # It may be in the middle of a large file.
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def tell(runs: int, problems: Sequence[str]) -> None:
         print(dumps({"home": folder, "runs": runs, "problems": list(problems)}), flush=True)  # noqa: T201 - the answer
 
     threading.Thread(target=wait, daemon=True).start()
-    with TemporaryDirectory(prefix="mnist-tui-open-") as folder:
+    with _cleaned(), TemporaryDirectory(prefix="mnist-tui-open-") as folder:
         follow(Path(folder), paths, tell, ends)
     return 0
 
@@ -146,17 +151,46 @@ def _reader(paths: Sequence[Path]) -> Iterator[tuple[Path, list[str]]]:
         )
     if process.stdin is None or process.stdout is None:
         raise AssertionError("both were asked for")
-    with process, process.stdin, process.stdout:
+    folder = ""
+    try:
         process.stdin.write(dumps({"paths": [str(path) for path in paths]}) + "\n")
         process.stdin.flush()
+        if not select.select([process.stdout], [], [], _PATIENCE_S)[0]:
+            say(f"reading {', '.join(map(str, paths))}")
         answer = process.stdout.readline()
         if not answer:
             raise MnistTuiError("the process that reads the files has exited", f"Its log is {log}")
         told: dict[str, Any] = json.loads(answer)
+        folder = told["home"]
         if not told["runs"]:
             _tell(told["problems"])
             raise _nothing([str(path) for path in paths])
-        yield Path(told["home"]), told["problems"]
+        yield Path(folder), told["problems"]
+    finally:
+        with suppress(OSError):
+            process.stdin.close()
+        process.stdout.close()
+        process.wait()
+        if folder:
+            # If it was killed, it could not do that itself.
+            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            if not log.stat().st_size:
+                log.unlink()
+
+
+@contextmanager
+def _cleaned() -> Iterator[None]:
+    """Let SIGTERM end the block like an error, so that temporary folders are removed."""
+
+    def end(*_: object) -> None:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _existing(names: Sequence[str]) -> list[Path]:

@@ -6,6 +6,7 @@ import faulthandler
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -24,6 +25,7 @@ ENDING: Final = (
     signal.SIGUSR2,
 )
 """Signals that kill a process by default, without restoring the terminal or ending a run; besides Ctrl+C."""
+_LOOK_S: Final = 1.0
 GRACE_S: Final = 15.0
 """How long a clean exit may take after a signal: the batch, the last transaction, a terminal that no longer reads."""
 
@@ -50,6 +52,18 @@ def end_within(seconds: float, code: int) -> None:
     watch = threading.Timer(seconds, os._exit, (code,))
     watch.daemon = True
     watch.start()
+
+
+def end_with_parent() -> None:
+    """Hang up this process when its parent dies, however that happens."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK_S)
+        os.kill(os.getpid(), signal.SIGHUP)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
 def has_job_control() -> bool:

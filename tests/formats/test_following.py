@@ -103,7 +103,7 @@ def test_a_second_copy_brings_runs_up_to_date_and_keeps_their_labels(store, even
 def test_a_run_in_progress_is_followed_and_ends_when_it_is_quiet(store, events_file, clock):
     told: list[Any] = []
     log(events_file, "loss", [0, 1], [1.0, 0.5])
-    opened = Opened(store, [events_file.parent], told.append, clock)
+    opened = Opened(store, [events_file.parent], told.append, clock=clock)
     list(opened.look())
     (run,) = store.runs()
     assert run.status is Status.RUNNING
@@ -178,13 +178,15 @@ def test_damage_is_told_once_and_stands_in_the_record(store, events_file):
 
 
 def test_names_that_cannot_be_stored_are_left_out_and_told(store, tmp_path):
-    rows = [{"step": 0, "x" * 300: 1, "line\nbreak": 2, "fine": 3}]
-    heading = ",".join(f'"{name}"' for name in rows[0])
+    heading = ",".join(["step", "x" * 300, "bell\x07", "fine"])
     (tmp_path / "run.csv").write_text(f"{heading}\n0,1,2,3\n")
     opened = Opened(store, [tmp_path / "run.csv"])
     list(opened.look())
     assert store.point_names(store.runs()[0].run) == ["fine"]
-    assert len(opened.problems) >= 1
+    assert [problem.partition(": ")[2] for problem in opened.problems] == [
+        f"the metric {'x' * 40!r} is left out, as its name is too long",
+        "the metric 'bell\\x07' is left out, as its name cannot be printed",
+    ]
 
 
 def test_settings_that_come_later_are_taken_over(store, files, clock):
@@ -261,3 +263,79 @@ def test_orders_are_refused_with_a_reason():
 
     with pytest.raises(OrderError, match="takes no orders"):
         _Unsteered().give(Order(kind="stop"))
+
+
+def test_two_files_of_a_run_that_grow_at_once_lose_nothing(store, events_file, clock):
+    other = events_file.with_name("events.out.tfevents.2.host")
+    log(events_file, "loss", [0], [1.0])
+    log(other, "loss", [100], [2.0])
+    opened = Opened(store, [events_file.parent], clock=clock)
+    list(opened.look())
+    log(events_file, "loss", [1, 2], [1.5, 1.25])
+    log(other, "loss", [101, 102], [2.5, 2.25])
+    opened.read()
+    assert sorted(points(store)) == [(0, 1.0), (1, 1.5), (2, 1.25), (100, 2.0), (101, 2.5), (102, 2.25)]
+
+
+def test_a_renamed_run_and_a_path_within_another_are_copied_once(store, files, clock):
+    path = files / "mlflow" / "mlflow.db"
+    opened = Opened(store, [path, files / "mlflow"], clock=clock)
+    list(opened.look())
+    known = len(store.runs())
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE runs SET name = 'renamed' WHERE name = 'wide'")
+        connection.execute("INSERT INTO metrics SELECT 'new', 0.5, 1, run_uuid, 3, 0 FROM runs WHERE name = 'renamed'")
+    connection.close()
+    list(opened.look())
+    opened.read()
+    assert len(store.runs()) == known
+    (run,) = [run for run in store.runs() if "new" in store.point_names(run.run)]
+    assert list(store.points(run.run, "new").series.steps) == [3]
+
+
+def test_a_setting_that_is_not_a_number_or_comes_late_restarts_nothing(store, files, clock):
+    path = files / "mlflow" / "mlflow.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE runs SET status = 'RUNNING', end_time = NULL")
+        connection.execute("INSERT INTO params SELECT 'gain', 'nan', run_uuid FROM runs WHERE name = 'wide'")
+    opened = Opened(store, [path], clock=clock)
+    list(opened.look())
+    connection.execute("INSERT INTO params SELECT 'late', 'x', run_uuid FROM runs WHERE name = 'wide'")
+    connection.commit()
+    connection.close()
+    for _ in range(3):
+        opened.read()
+    run = next(run for run in store.runs() if run.labels.name == "wide")
+    assert run.spec.config["late"] == "x"
+    assert not [mark for mark in store.run(run.run).marks if isinstance(mark, RunContinued)]
+
+
+def test_a_curve_whose_folder_was_there_before_its_file_appears(store, events_file, clock):
+    (events_file.parent / "validation").mkdir(parents=True)
+    log(events_file, "loss", [0], [1.0])
+    opened = Opened(store, [events_file.parent], clock=clock)
+    list(opened.look())
+    log(events_file.parent / "validation" / events_file.name, "loss", [0], [0.5])
+    opened.read()
+    assert points(store, "validation/loss") == [(0, 0.5)]
+
+
+def test_a_run_that_another_process_copies_is_told_and_the_others_are_copied(store, files, tmp_path):
+    list(Opened(store, [files / "keras"], clock=lambda: 0.0).look())
+    with Store.open(store.home) as other:
+        opened = Opened(other, [files / "keras", files / "trackio"], follows=False)
+        list(opened.look())
+        assert [run.labels.name for run in other.runs() if run.status is Status.FINISHED] == ["wide"]
+    (problem,) = opened.problems
+    assert "in progress in another process" in problem
+
+
+def test_what_is_copied_once_says_what_is_known_of_its_end(store, files, clock):
+    log_path = files / "wandb" / "run-wide.wandb"
+    log_path.write_bytes(log_path.read_bytes()[:15_000])
+    list(Opened(store, [files / "wandb", files / "trackio"], follows=False, clock=clock).look())
+    ends = {run.spec.tool: (run.status, run.result.reason) for run in store.runs()}
+    assert ends == {
+        "W&B": (Status.INTERRUPTED, "it was in progress when it was copied"),
+        "trackio": (Status.FINISHED, "trackio does not record how a run ends"),
+    }

@@ -7,12 +7,15 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mnist_tui.core.events import Status
 from mnist_tui.core.units import Direction
 from mnist_tui.formats import find
 from mnist_tui.formats.source import Series
+from mnist_tui.formats.values import setting
+from mnist_tui.formats.writing import field, first_record, record, scalar_records
 from tests.formats.conftest import DATA
 
 TOOLS = ("tensorboard", "wandb", "mlflow", "trackio", "lightning", "keras")
@@ -308,3 +311,105 @@ def test_a_folder_that_may_not_be_read_is_told(files, monkeypatch):
     path = Path(files / "mlflow" / "mlflow.db")
     path.write_bytes(path.read_bytes()[:5000])
     assert any("mlflow.db cannot be read" in each for each in find([files / "mlflow"]) if isinstance(each, str))
+
+
+def event_file(folder, tag, values):
+    """Write numbers as a run would that began then."""
+    folder.mkdir(parents=True, exist_ok=True)
+    records = scalar_records(tag, np.arange(len(values)), np.array(values, float), np.full(len(values), 1.79e9))
+    (folder / "events.out.tfevents.1.host").write_bytes(first_record(1.79e9) + records)
+
+
+def test_folders_with_numbers_or_dates_as_names_are_runs(tmp_path):
+    event_file(tmp_path, "loss", [9.0])
+    for number, name in enumerate(("1", "2", "20240105", "2024.01.05")):
+        event_file(tmp_path / name, "loss", [float(number)])
+    assert len(found_in(tmp_path)) == 5
+    assert points_of(read(tmp_path, "2"))["loss"] == [(0, 1.0)]
+
+
+def test_what_only_looks_like_an_event_file_is_passed_over(tmp_path):
+    event_file(tmp_path / "run", "loss", [1.0])
+    os.mkfifo(tmp_path / "run" / "events.out.tfevents.2.pipe")
+    (tmp_path / "run" / "old.tfevents").mkdir()
+    assert points_of(read(tmp_path))["loss"] == [(0, 1.0)]
+
+
+def test_a_damaged_file_does_not_hide_its_neighbours(files):
+    (files / "mlflow" / "a.db").write_bytes(b"SQLite format 3\0" + bytes(range(256)) * 20)
+    (files / "wandb" / "run-0.wandb").write_bytes(b"nothing")
+    found = list(find([files / "mlflow", files / "wandb"]))
+    assert sorted(each for each in found if isinstance(each, str)) == [
+        f"{files}/mlflow/a.db: a.db cannot be read: file is not a database",
+        f"{files}/mlflow/a.db: a.db cannot be read: file is not a database",
+        f"{files}/wandb/run-0.wandb: run-0.wandb is not a log of W&B",
+    ]
+    assert {"wide", "broken"} <= found_in(files / "mlflow", files / "wandb").keys()
+
+
+def test_reading_a_database_with_a_write_ahead_log_leaves_nothing_beside_it(files):
+    (path,) = (files / "trackio").glob("*.db")
+    writer = sqlite3.connect(path)
+    writer.execute("PRAGMA journal_mode = WAL")
+    assert len(read(path).points) == 3
+    writer.execute("UPDATE configs SET config = '{\"lr\": 7}'")
+    writer.commit()
+    assert read(path).config == {"lr": 7}
+    # As a killed process leaves it: with a log, and without its index.
+    shutil.copytree(files / "trackio", files / "killed")
+    writer.close()
+    (files / "killed" / "digits.db-shm").unlink()
+    assert read(files / "killed").config == {"lr": 7}
+    assert sorted(each.name for each in files.glob("killed/*")) == ["digits.db", "digits.db-wal"]
+    assert len(read(path).points) == 3
+    assert [each.name for each in files.glob("trackio/*")] == ["digits.db"]
+
+
+def test_a_damaged_number_in_a_long_record_is_not_shown(tmp_path):
+    value = b"".join(
+        field(1, field(1, f"metric/{at:04}".encode()) + b"\x15" + np.float32(at).tobytes()) for at in range(100)
+    )
+    body = bytearray(b"\x09" + np.float64(1.79e9).tobytes() + b"\x10\x05" + field(5, value))
+    path = tmp_path / "events.out.tfevents.1.host"
+    path.write_bytes(first_record(1.79e9) + record(bytes(body)))
+    assert points_of(read(tmp_path))["metric/0050"] == [(5, 50.0)]
+    whole = bytearray(path.read_bytes())
+    whole[-1000] ^= 3
+    path.write_bytes(whole)
+    news = read(tmp_path)
+    assert (dict(news.points), news.problem) == ({}, "1 record cannot be read")
+
+
+def test_an_event_file_with_changed_line_ends_is_read_as_far_as_it_is_sound(tmp_path):
+    event_file(tmp_path, "loss", np.random.default_rng(0).normal(size=2000))
+    path = tmp_path / "events.out.tfevents.1.host"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert "is damaged at byte" in read(tmp_path).problem
+
+
+def test_tables_have_their_last_row_steps_between_epochs_and_names_in_any_case(tmp_path):
+    def table(text):
+        path = tmp_path / "run.csv"
+        path.write_text(text, encoding="utf-8")
+        os.utime(path, (1e9, 1e9))
+        return points_of(read(path))
+
+    assert table("step,loss\n0,1\n1,2\n2,3")["loss"] == [(0, 1.0), (1, 2.0), (2, 3.0)]
+    assert table("epoch,loss\n0,3\n0.5,2\n1.0,1\n") == {
+        "epoch": [(1, 0.0), (2, 0.5), (3, 1.0)],
+        "loss": [(1, 3.0), (2, 2.0), (3, 1.0)],
+    }
+    assert table("\ufeffWall time,Step,Value\n5,10,0.25\n")["Value"] == [(10, 0.25)]
+
+
+def test_settings_stay_what_was_logged():
+    texts = ["1234e56", "5e10341", "007", "0012", "1.10", "1_000", "nan", "-3", "0.1", "1e-3", "1e-05", "true", "a"]
+    assert [setting(text) for text in texts[:6]] == texts[:6]
+    assert math.isnan(float(str(setting("nan"))))
+    assert [setting(text) for text in texts[7:]] == [-3, 0.1, 0.001, 0.00001, True, "a"]
+
+
+def test_a_long_name_in_yaml_is_whole(files):
+    meta = next(path for path in files.rglob("meta.yaml") if "run_name: wide" in path.read_text())
+    meta.write_text(meta.read_text().replace("run_name: wide", "run_name: 'it''s a\n  long name'"))
+    assert "it's a long name" in found_in(files / "mlflow" / "mlruns")

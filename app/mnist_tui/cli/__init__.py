@@ -118,12 +118,14 @@ def _web_tab(_args: argparse.Namespace) -> int:
     from mnist_tui.runtime.backends import Backends
     from mnist_tui.runtime.finder import Finding
     from mnist_tui.runtime.preferences import load
+    from mnist_tui.signals import end_with_parent
     from mnist_tui.store.home import home
     from mnist_tui.workers.detached import begin
 
     def detach(queue: Sequence[QueuedRun], jobs: int) -> None:
         begin(place, queue, min(jobs, len(queue))).let_go()
 
+    end_with_parent()
     place = home()
     remembered, _ = load(place)
     backends = Backends(

@@ -270,7 +270,9 @@ RESULT_FIELDS: Final = (
 def _status(group: Sequence[RunState]) -> str:
     first = group[0]
     finished = first.status is Status.FINISHED
-    return str(first.status) if finished else f"{first.status} at {first.epochs_done}/{first.epochs}"
+    if finished or not first.epochs:
+        return str(first.status)
+    return f"{first.status} at {first.epochs_done}/{first.epochs}"
 
 
 def _ended_early(group: Sequence[RunState]) -> Spread | None:

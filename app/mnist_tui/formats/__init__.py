@@ -29,30 +29,55 @@ def find(paths: Iterable[Path]) -> Iterator[tuple[Reader, Source] | str]:
     seen: set[Source] = set()
     for path in paths:
         for folder, names in _folders(path) if path.is_dir() else [(path.parent, [path.name])]:
+            if isinstance(names, str):
+                yield f"{folder}: {names}"
+                continue
             for reader in READERS:
-                try:
-                    for source in reader.find(folder, names, path if path.is_dir() else folder):
-                        if source not in seen:
-                            seen.add(source)
-                            yield reader, source
-                except (OSError, ValueError) as error:
-                    yield f"{folder}: {_reason(error)}"
+                # One damaged file must not hide the others.
+                alone = [[name] for name in names if name.lower().endswith(reader.endings)]
+                for some in alone if reader.endings else [names]:
+                    try:
+                        for source in reader.find(folder, some, path if path.is_dir() else folder):
+                            if source not in seen:
+                                seen.add(source)
+                                yield reader, source
+                    except (OSError, ValueError) as error:
+                        yield f"{folder / some[0] if reader.endings else folder}: {reason(error)}"
 
 
-def _reason(error: OSError | ValueError) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+def reason(error: Exception) -> str:
+    """Return in a few words what is wrong with a file."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-def _folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Yield each folder with the names of what it holds; hidden ones are left out, and linked ones visited once."""
+def _folders(root: Path) -> Iterator[tuple[Path, list[str] | str]]:
+    """Yield each folder with the names of what it holds, or why that is unknown.
+
+    Hidden folders are left out, and linked ones are visited once.
+    """
     visited = set()
-    for folder, folders, files in os.walk(root, followlinks=True):
-        status = Path(folder).stat()
+    wrong: list[OSError] = []
+    for folder, folders, files in os.walk(root, followlinks=True, onerror=wrong.append):
+        while wrong:
+            error = wrong.pop()
+            yield Path(error.filename or root), reason(error)
+        try:
+            status = Path(folder).stat()
+            # Links last: what they lead to may be visited under its own name.
+            there = [name for name in folders if not name.startswith(".")]
+            folders[:] = sorted(there, key=lambda name: (Path(folder, name).is_symlink(), name))
+        except OSError as error:
+            folders.clear()
+            yield Path(folder), reason(error)
+            continue
         if (status.st_dev, status.st_ino) in visited:
             folders.clear()
             continue
         visited.add((status.st_dev, status.st_ino))
-        # Links last: what they lead to may be visited under its own name.
-        there = [name for name in folders if not name.startswith(".")]
-        folders[:] = sorted(there, key=lambda name: (Path(folder, name).is_symlink(), name))
         yield Path(folder), [*folders, *sorted(files)]
+    for late in wrong:
+        yield Path(late.filename or root), reason(late)

@@ -18,7 +18,7 @@ def settings_in(data: bytes) -> Iterator[tuple[str, Scalar]]:
         for pair in (one for inner, one in fields(message(value)) if inner == 1):
             parts = dict(fields(message(pair)))
             for kind, setting in fields(message(parts.get(2))):
-                if kind == 2 and isinstance(setting, bytes):
+                if kind == 2 and isinstance(setting, bytes) and len(setting) == 8:
                     (number_,) = struct.unpack("<d", setting)
                     yield text(parts.get(1)), int(number_) if number_.is_integer() else number_
                 elif kind in (3, 4):

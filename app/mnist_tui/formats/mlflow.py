@@ -6,13 +6,13 @@ import math
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from mnist_tui.core.events import Status
 from mnist_tui.formats.source import News, Series, Source
-from mnist_tui.formats.sqlite import is_database, reading, tables
+from mnist_tui.formats.sqlite import is_database, reading, stand_of, tables
 from mnist_tui.formats.values import setting
 
 TOOL: Final = "MLflow"
@@ -31,22 +31,25 @@ FROM runs WHERE run_uuid = ?
 
 @dataclass(frozen=True, slots=True)
 class _Since:
-    """What was read: the database's inode, and its last row of metrics."""
+    """What was read: how the database stood, its inode, its last row of metrics, and what was told."""
 
     inode: int
     row: int
+    stand: tuple[int, ...] = ()
+    news: News | None = None
 
 
 class MLflow:
     """Reads the database."""
 
     tool = TOOL
+    endings: tuple[str, ...] = (".db", ".sqlite", ".sqlite3")
 
     def find(self, folder: Path, names: Collection[str], root: Path) -> Iterator[Source]:  # noqa: ARG002
         """Yield the runs of the databases of a folder; see `Reader.find`."""
         for name in sorted(names):
             path = folder / name
-            if path.suffix not in (".db", ".sqlite", ".sqlite3") or not path.is_file() or not is_database(path):
+            if not path.is_file() or not is_database(path):
                 continue
             with reading(path) as connection:
                 if not tables(connection) >= {"runs", "metrics", "params", "experiments"}:
@@ -57,6 +60,10 @@ class MLflow:
 
     def read(self, source: Source, since: _Since | None) -> tuple[News, _Since]:
         """Read what is new; see `Reader.read`."""
+        stand = stand_of(source.path)
+        if since is not None and since.stand == stand and since.news is not None:
+            # Most of many runs in a database have ended long ago.
+            return replace(since.news, points={}, is_whole=False), since
         inode = source.path.stat().st_ino
         known = since if since is not None and since.inode == inode else _Since(inode, 0)
         with reading(source.path) as connection:
@@ -68,13 +75,13 @@ class MLflow:
             params = connection.execute("SELECT key, value FROM params WHERE run_uuid = ?", (source.key,)).fetchall()
         status, start, end, experiment = described
         points: dict[str, Series] = {}
-        latest = _seconds(end)
+        latest = _seconds(end) or (since.news.latest if since is not None and since.news is not None else None)
         for _, key, value, step, is_nan, time in rows:
             with suppress(TypeError, ValueError, OverflowError):
                 place, number = int(step), math.nan if is_nan else _value(float(value))
                 points.setdefault(str(key), Series()).add(place, number)
                 latest = max(latest or 0.0, time / 1000)
-        return News(
+        news = News(
             points=points,
             is_whole=known is not since,
             config={str(key): setting(str(value)) for key, value in params},
@@ -83,7 +90,8 @@ class MLflow:
             latest=latest,
             status=STATUS.get(str(status)),
             reason="it was killed" if status == "KILLED" else "",
-        ), _Since(inode, rows[-1][0] if rows else known.row)
+        )
+        return news, _Since(inode, rows[-1][0] if rows else known.row, stand, replace(news, points={}))
 
 
 def _seconds(milliseconds: object) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ class MLruns:
     """Reads the folders."""
 
     tool = TOOL
+    endings: tuple[str, ...] = ()
 
     def find(self, folder: Path, names: Collection[str], root: Path) -> Iterator[Source]:  # noqa: ARG002
         """Yield the run of a folder; see `Reader.find`."""
@@ -95,8 +97,15 @@ def _files(folder: Path) -> Iterator[tuple[str, int, int]]:
 
 def _meta(folder: Path) -> dict[str, str]:
     """Return the lines `key: value` of the file that describes a run or an experiment."""
-    pairs = (line.partition(":") for line in _text(folder / _META).splitlines())
-    return {key.strip(): value.strip().strip("'\"") for key, _, value in pairs}
+    # Long values go on in indented lines.
+    pairs = (line.partition(":") for line in re.sub(r"\n +", " ", _text(folder / _META)).splitlines())
+    return {key.strip(): _unquoted(value.strip()) for key, _, value in pairs}
+
+
+def _unquoted(text: str) -> str:
+    if len(text) > 1 and text[0] == text[-1] == "'":
+        return text[1:-1].replace("''", "'")
+    return text.strip('"')
 
 
 def _text(path: Path) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import struct
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, BinaryIO, Final, TypeAlias
 
 import numpy as np
 
@@ -21,7 +22,9 @@ PIECE: Final = 4 << 20
 LARGEST: Final = 64 << 20
 """Bodies of more bytes, such as videos, are passed over."""
 CHECKED: Final = 1024
-"""Bodies of more bytes hold more than numbers, and are not checked."""
+"""Bodies of more bytes seldom hold numbers; they are checked if they do."""
+_BEGINNING: Final = 64
+"""Bytes at the beginning of a file that are compared: they hold the time when it was begun."""
 _HEAD: Final = 12
 _AROUND: Final = 16
 
@@ -33,7 +36,8 @@ def _table() -> Iterator[int]:
         yield number
 
 
-_TABLE: Final = np.array(list(_table()), np.uint32)
+_NUMBERS: Final = tuple(_table())
+_TABLE: Final = np.array(_NUMBERS, np.uint32)
 
 
 def checksums(rows: Array) -> Array:
@@ -57,19 +61,28 @@ class Follower:
     Attributes:
         path: The file.
         offset: Where to go on.
-        problems: Where it is damaged.
+        damaged: Where it is damaged, in bytes from its beginning.
     """
 
     path: Path
     offset: int = 0
-    problems: list[str] = field(default_factory=list)
-    _identity: tuple[int, int] = (0, 0)
+    damaged: set[int] = field(default_factory=set)
+    _identity: tuple[int, int, bytes] = (0, 0, b"")
+    _size: int = 0
+
+    @property
+    def problems(self) -> list[str]:
+        """Where it is damaged, as text."""
+        return [f"{self.path.name} is damaged at byte {at:,}" for at in sorted(self.damaged)]
 
     @property
     def was_replaced(self) -> bool:
         """True if it is another file now, or shorter than what was read."""
         status = self.path.stat()
-        return (status.st_dev, status.st_ino) != self._identity or status.st_size < self.offset
+        if status.st_size == self._size and (status.st_dev, status.st_ino) == self._identity[:2]:
+            return False
+        with self.path.open("rb") as file:
+            return _identity_of(file, len(self._identity[2])) != self._identity or status.st_size < self.offset
 
     def pieces(self) -> Iterator[tuple[bytes, Array, Array]]:
         """Yield what is new: bytes, and where the bodies of whole records begin and how long they are.
@@ -78,17 +91,16 @@ class Follower:
             OSError: It cannot be read.
         """
         with self.path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            self._identity = status.st_dev, status.st_ino
+            self._identity, self._size = _identity_of(file, _BEGINNING), os.fstat(file.fileno()).st_size
             size = PIECE
-            while self.offset < status.st_size:
+            while self.offset < self._size:
                 base = self.offset
                 file.seek(base)
                 data = file.read(size)
                 starts, lengths, needed = self._whole(data, base)
                 if len(starts):
                     yield data, *self._sound(data, base, starts, lengths)
-                elif not needed or self.offset + needed > status.st_size:
+                elif not needed or self.offset + needed > self._size:
                     return
                 size = max(PIECE, needed)
                 if size > LARGEST:
@@ -97,51 +109,83 @@ class Follower:
 
     def _whole(self, data: bytes, base: int) -> tuple[Array, Array, int]:
         """Return starts and lengths of the bodies that are there, and the size of the record that is not whole."""
-        starts, lengths, at, needed = [], [], 0, 0
-        length_at = struct.Struct("<Q").unpack_from
-        while at + _HEAD <= len(data):
-            (length,) = length_at(data, at)
-            if at + _AROUND + length > len(data):
-                needed = _AROUND + length
-                break
-            starts.append(at + _HEAD)
-            lengths.append(length)
-            at += _AROUND + length
+        starts, lengths, at, needed = _chain(data)
         heads = np.array([*starts, at + _HEAD] if needed else starts, np.int64) - _HEAD
-        wrong = _unsound(rows_of(data, heads, _HEAD))
-        if not len(wrong):
-            self.offset = base + at
-            return np.array(starts, np.int64), np.array(lengths, np.int64), needed
-        first = int(wrong[0])
-        self._note(base + int(heads[first]))
-        self.offset = base + _next_head(data, int(heads[first]) + 1)
-        return np.array(starts[:first], np.int64), np.array(lengths[:first], np.int64), _AROUND
+        if len(_unsound(rows_of(data, heads, _HEAD))):
+            starts, lengths, at, needed, wrong = _broken_chain(data)
+            self.damaged.update(base + place for place in wrong)
+        self.offset = base + at
+        return np.array(starts, np.int64), np.array(lengths, np.int64), needed
 
     def _sound(self, data: bytes, base: int, starts: Array, lengths: Array) -> tuple[Array, Array]:
-        """Return the bodies whose checksum is right; large ones are not checked."""
+        """Return the bodies whose checksum is right; large ones are checked by who reads them."""
         wrong: list[int] = []
         for length in np.unique(lengths[lengths <= CHECKED]):
             these = np.flatnonzero(lengths == length)
             wrong += these[_unsound(rows_of(data, starts[these], int(length) + 4))].tolist()
-        for at in sorted(wrong):
-            self._note(base + int(starts[at]))
+        self.damaged.update(base + int(starts[at]) for at in wrong)
         return np.delete(starts, wrong), np.delete(lengths, wrong)
 
-    def _note(self, at: int) -> None:
-        self.problems.append(f"{self.path.name} is damaged at byte {at:,}")
+
+def is_sound(data: bytes, start: int, length: int) -> bool:
+    """Return whether the body of a record is what its checksum says; for single large ones."""
+    total = 0xFFFFFFFF
+    for byte in data[start : start + length]:
+        total = _NUMBERS[(total ^ byte) & 255] ^ (total >> 8)
+    total ^= 0xFFFFFFFF
+    masked = ((total >> 15 | total << 17) + 0xA282EAD8) & 0xFFFFFFFF
+    return masked == int.from_bytes(data[start + length : start + length + 4], "little")
+
+
+def _identity_of(file: BinaryIO, beginning: int) -> tuple[int, int, bytes]:
+    status = os.fstat(file.fileno())
+    return status.st_dev, status.st_ino, file.read(beginning)
+
+
+def _chain(data: bytes) -> tuple[list[int], list[int], int, int]:
+    """Return starts and lengths of the bodies of whole records, where they end, and the size of the next one."""
+    starts: list[int] = []
+    lengths: list[int] = []
+    at = 0
+    length_at = struct.Struct("<Q").unpack_from
+    while at + _HEAD <= len(data):
+        (length,) = length_at(data, at)
+        if at + _AROUND + length > len(data):
+            return starts, lengths, at, _AROUND + length
+        starts.append(at + _HEAD)
+        lengths.append(length)
+        at += _AROUND + length
+    return starts, lengths, at, 0
+
+
+def _broken_chain(data: bytes) -> tuple[list[int], list[int], int, int, list[int]]:
+    """Return the same of bytes with damaged heads, which are passed over, and where these are."""
+    starts: list[int] = []
+    lengths: list[int] = []
+    wrong = []
+    rows = np.lib.stride_tricks.sliding_window_view(np.frombuffer(data, np.uint8), _HEAD)
+    said = np.ascontiguousarray(rows[:, 8:]).view("<u4").ravel()
+    sound = np.flatnonzero(checksums(rows[:, :8]) == said).tolist()
+    at = 0
+    while at + _HEAD <= len(data):
+        place = bisect_left(sound, at)
+        if place == len(sound):
+            wrong.append(at)
+            # The next head may be among the last bytes.
+            return starts, lengths, len(data) - _HEAD + 1, _AROUND, wrong
+        if sound[place] != at:
+            wrong.append(at)
+            at = sound[place]
+        length = int.from_bytes(data[at : at + 8], "little")
+        if at + _AROUND + length > len(data):
+            return starts, lengths, at, _AROUND + length, wrong
+        starts.append(at + _HEAD)
+        lengths.append(length)
+        at += _AROUND + length
+    return starts, lengths, at, 0, wrong
 
 
 def _unsound(rows: Array) -> Array:
     """Return which rows do not end with the checksum of what is before it."""
     said = np.ascontiguousarray(rows[:, -4:]).view("<u4").ravel()
     return np.flatnonzero(checksums(rows[:, :-4]) != said)
-
-
-def _next_head(data: bytes, at: int) -> int:
-    """Return where the next sound head begins, behind a damaged one; where to look on if there is none."""
-    if len(data) < at + _HEAD:
-        return at
-    rows = np.lib.stride_tricks.sliding_window_view(np.frombuffer(data, np.uint8)[at:], _HEAD)
-    said = np.ascontiguousarray(rows[:, 8:]).view("<u4").ravel()
-    sound = np.flatnonzero(checksums(rows[:, :8]) == said)
-    return at + (int(sound[0]) if len(sound) else len(rows))

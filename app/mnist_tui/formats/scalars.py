@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from mnist_tui.formats.protobuf import Value, fields, message, placed, text
-from mnist_tui.formats.records import Array, rows_of
+from mnist_tui.formats.records import CHECKED, Array, is_sound, rows_of
 from mnist_tui.formats.source import Series
 
 LONELY: Final = 64
@@ -62,6 +62,11 @@ class _Shape:
     def times(self, rows: Array) -> Array:
         """Return the time of each row, (N,), in seconds since 1970."""
         return _as(rows[:, slice(*self.time)], "<f8") if self.time[1] else np.zeros(len(rows))
+
+
+def _check(data: bytes, start: int, length: int) -> None:
+    if not is_sound(data, start, length):
+        raise ValueError("a record is damaged")
 
 
 def _as(rows: Array, kind: str) -> Array:
@@ -150,11 +155,13 @@ class Scalars:
             while len(these):
                 try:
                     shape = _shape(rows[0].tobytes())
+                    if length > CHECKED and (shape.numbers or shape.settings):
+                        _check(data, int(starts[these[0]]), int(length))
                 except ValueError:
                     self.damaged += 1
                     rows, these = rows[1:], these[1:]
                     continue
-                if not shape.numbers or lonely >= LONELY:
+                if not shape.numbers or lonely >= LONELY or length > CHECKED:
                     self._take(shape, rows[:1], these[:1], found)
                     rows, these = rows[1:], these[1:]
                     continue

@@ -83,9 +83,11 @@ class Reader(Protocol):
 
     Attributes:
         tool: The tool's name.
+        endings: Of the names of its files, each of which is searched alone; empty if it searches folders.
     """
 
     tool: str
+    endings: tuple[str, ...]
 
     def find(self, folder: Path, names: Collection[str], root: Path) -> Iterator[Source]:
         """Yield the runs that a folder holds, without those of its subfolders.

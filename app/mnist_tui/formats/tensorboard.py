@@ -7,21 +7,24 @@ Three kinds of subfolders belong to their parent's run: `train`, `validation` an
 from __future__ import annotations
 
 import os
+import re
 from array import array
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import count
 from pathlib import Path
 from typing import Final
 
 from mnist_tui.core.metric import Split, split_named
+from mnist_tui.core.numerals import count as numbered
 from mnist_tui.formats.hparams import settings_in
 from mnist_tui.formats.records import Follower
 from mnist_tui.formats.scalars import Scalars
 from mnist_tui.formats.source import News, Series, Source, problems
 
 MARK: Final = "tfevents"
+_MOMENT: Final = re.compile(r"\d{9,}\.\d+")
+"""What `add_hparams` calls its folders: a time."""
 
 
 @dataclass(slots=True)
@@ -68,11 +71,12 @@ class TensorBoard:
     """Reads event files."""
 
     tool = "TensorBoard"
+    endings: tuple[str, ...] = ()
 
     def find(self, folder: Path, names: Collection[str], root: Path) -> Iterator[Source]:
         """Yield the run of a folder; see `Reader.find`."""
         if folder == root or not _is_member(folder):
-            has_own = any(MARK in name for name in names)
+            has_own = any(MARK in name for name in names) and _has_events(folder)
             if has_own or any(split_named(name) is not Split.NONE and _has_events(folder / name) for name in names):
                 name = str(folder.relative_to(root)) if folder != root else folder.resolve().name
                 yield Source(self.tool, folder, name)
@@ -81,8 +85,10 @@ class TensorBoard:
         """Read what is new; see `Reader.read`."""
         run = since
         if run is None or any(folder.stat().st_mtime_ns != time for folder, time in run.stand.items()):
-            members = ["", *_members(source.path)]
-            stand = {source.path / member: (source.path / member).stat().st_mtime_ns for member in members}
+            folders = _subfolders(source.path)
+            members = ["", *(path.name for path in folders if _has_events(path) and _is_member(path))]
+            # A folder may be there before its first file.
+            stand = {folder: folder.stat().st_mtime_ns for folder in (source.path, *folders)}
             there = {path: _File(Follower(path), name) for name in members for path in _events(source.path / name)}
             run = since if since is not None and since.files.keys() == there.keys() else _Run(stand, there)
             run.stand = stand
@@ -96,7 +102,7 @@ class TensorBoard:
         found = [file.scalars for file in files.values()]
         wrong = [problem for file in files.values() for problem in file.follower.problems]
         if damaged := sum(one.damaged for one in found):
-            wrong.append(f"{damaged} records cannot be read")
+            wrong.append(f"{numbered(damaged, 'record')} cannot be read")
         news = News(
             points=_all(files.values()) if is_whole else _new(files.values()),
             is_whole=is_whole,
@@ -114,34 +120,39 @@ def _all(files: Iterable[_File]) -> dict[str, Series]:
     """Return all points; where a file begins at a step that an earlier one has passed, the later one counts."""
     found: dict[str, Series] = {}
     members: dict[str, str] = {}
+    highest: dict[str, int] = {}
     for file in files:
         if (begins_at := file.scalars.begins_at) is not None:
             for name, member in members.items():
-                if member == file.member:
+                if member == file.member and highest[name] >= begins_at:
                     found[name] = _before(found[name], begins_at)
         for tag, series in file.scalars.series.items():
             name = file.name(tag)
             members[name] = file.member
-            known = _before(found.get(name, Series()), series.steps[0])
-            found[name] = Series(known.steps + series.steps, known.values + series.values)
+            known = found.setdefault(name, Series())
+            if highest.get(name, series.steps[0] - 1) >= series.steps[0]:
+                known = found[name] = _before(known, series.steps[0])
+            known.steps.extend(series.steps)
+            known.values.extend(series.values)
+            highest[name] = max(highest.get(name, series.steps[0]), max(series.steps))
     return found
 
 
 def _before(series: Series, step: int) -> Series:
     """Return the points before a step."""
-    if all(known < step for known in series.steps[-1:]) and (not series.steps or max(series.steps) < step):
-        return series
     kept = [at for at, known in enumerate(series.steps) if known < step]
     return Series(array("q", (series.steps[at] for at in kept)), array("d", (series.values[at] for at in kept)))
 
 
 def _new(files: Iterable[_File]) -> dict[str, Series]:
     """Return the points that were not returned before."""
-    found = {}
+    found: dict[str, Series] = {}
     for file in files:
         for tag, series in file.scalars.series.items():
             if (told := file.told.get(tag, 0)) < len(series):
-                found[file.name(tag)] = Series(series.steps[told:], series.values[told:])
+                new = found.setdefault(file.name(tag), Series())
+                new.steps.extend(series.steps[told:])
+                new.values.extend(series.values[told:])
     return found
 
 
@@ -149,7 +160,7 @@ def _events(folder: Path) -> list[Path]:
     """Return the event files of a folder, in the order in which they were begun."""
     try:
         with os.scandir(folder) as entries:
-            found = [Path(entry.path) for entry in entries if MARK in entry.name]
+            found = [Path(entry.path) for entry in entries if MARK in entry.name and entry.is_file()]
     except OSError:
         return []
     return sorted(found, key=lambda path: (path.name.partition(MARK)[2].split("."), path.name))
@@ -157,38 +168,39 @@ def _events(folder: Path) -> list[Path]:
 
 def _has_events(folder: Path) -> bool:
     try:
-        return _names_events(folder, folder.stat().st_mtime_ns)
+        return _holds_events(folder, folder.stat().st_mtime_ns)
     except OSError:
         return False
 
 
 @lru_cache(maxsize=4096)
-def _names_events(folder: Path, changed: int) -> bool:  # noqa: ARG001 - as long as it is unchanged
+def _holds_events(folder: Path, changed: int) -> bool:  # noqa: ARG001 - as long as it is unchanged
     """Return whether a folder has event files: asked for each of many folders about their parent."""
-    with os.scandir(folder) as entries:
-        return any(MARK in entry.name for entry in entries)
+    return bool(_events(folder))
 
 
-def _members(folder: Path) -> list[str]:
-    """Return the subfolders that belong to the run of a folder."""
+def _subfolders(folder: Path) -> list[Path]:
     with os.scandir(folder) as entries:
-        folders = [Path(entry.path) for entry in entries if entry.is_dir()]
-    return sorted(path.name for path in folders if _has_events(path) and _is_member(path))
+        return sorted(Path(entry.path) for entry in entries if entry.is_dir())
 
 
 def _is_member(folder: Path) -> bool:
     """Return whether a folder belongs to the run of its parent."""
     if split_named(folder.name) is not Split.NONE:
         return True
-    if not _has_events(folder.parent):
+    if not _has_events(folder.parent) or not _has_events(folder):
         return False
-    if folder.name.replace(".", "").isdecimal():
-        return True
-    file = _File(Follower(_events(folder)[0]), folder.name) if _has_events(folder) else None
-    if file is None:
-        return False
-    for piece, _ in zip(file.follower.pieces(), count()):
+    return _is_part(folder, folder.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _is_part(folder: Path, changed: int) -> bool:  # noqa: ARG001 - as long as it is unchanged
+    """Return whether the first numbers in a folder are those of `add_scalars`, or settings those of `add_hparams`."""
+    file = _File(Follower(_events(folder)[0]), folder.name)
+    for piece in file.follower.pieces():
         file.scalars.take(*piece)
-        if file.scalars.series:
+        if file.scalars.series or file.scalars.settings:
             break
+    if _MOMENT.fullmatch(folder.name):
+        return bool(file.scalars.settings)
     return any(file.name(tag) != tag for tag in file.scalars.series)

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from mnist_tui.core.numerals import count
 from mnist_tui.formats.source import News, Series, Source
 from mnist_tui.formats.sqlite import columns, is_database, reading, tables
 from mnist_tui.formats.values import flat, numbers
@@ -23,18 +24,20 @@ class _Since:
     row: int = 0
     began: float | None = None
     latest: float | None = None
+    damaged: int = 0
 
 
 class Trackio:
     """Reads the databases."""
 
     tool = "trackio"
+    endings: tuple[str, ...] = (".db",)
 
     def find(self, folder: Path, names: Collection[str], root: Path) -> Iterator[Source]:  # noqa: ARG002
         """Yield the runs of the databases of a folder; see `Reader.find`."""
         for name in sorted(names):
             path = folder / name
-            if path.suffix != ".db" or not path.is_file() or not is_database(path):
+            if not path.is_file() or not is_database(path):
                 continue
             with reading(path) as connection:
                 if tables(connection) >= {"metrics", "configs"} and "run_name" in columns(connection, "metrics"):
@@ -55,19 +58,19 @@ class Trackio:
             query = f"SELECT config FROM configs WHERE {key} = ? ORDER BY id DESC LIMIT 1"  # noqa: S608
             described = connection.execute(query, (source.key,)).fetchone()
         points: dict[str, Series] = {}
-        damaged = 0
+        damaged = known.damaged
         for _, _, step, logged in rows:
             try:
                 place = int(step)
                 for name, value in numbers(_object(logged)):
                     points.setdefault(name, Series()).add(place, value)
-            except (ValueError, TypeError, OverflowError):
+            except (ValueError, TypeError, OverflowError, RecursionError):
                 damaged += 1
         times = [time for row in (rows[:1], rows[-1:]) for _, at, _, _ in row if (time := _time(at)) is not None]
         began = known.began if known.began is not None else next(iter(times), None)
         latest = times[-1] if times else known.latest
         config: dict[str, Any] = {}
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             config = _object(described[0]) if described is not None else {}
         news = News(
             points=points,
@@ -76,9 +79,9 @@ class Trackio:
             project=source.path.stem,
             began=_time(config.get("_Created")) or began,
             latest=latest,
-            problem=f"{damaged} rows cannot be read" if damaged else "",
+            problem=f"{count(damaged, 'row')} cannot be read" if damaged else "",
         )
-        return news, _Since(inode, rows[-1][0] if rows else known.row, began, latest)
+        return news, _Since(inode, rows[-1][0] if rows else known.row, began, latest, damaged)
 
 
 def _key(connection: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -12,6 +13,9 @@ from mnist_tui.formats.source import Series
 
 _WORDS: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 """Numbers for which JSON has no sign."""
+_WHOLE: Final = re.compile(r"0|-?[1-9]\d{0,17}")
+_SMALL: Final = re.compile(r"-?\d(\.\d+)?e-0?\d{1,2}")
+"""Numbers such as 1e-3, which Python writes as 0.001."""
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Scalar]]:
@@ -51,12 +55,15 @@ def setting(text: str) -> Scalar:
     words = {"true": True, "false": False, "none": None, "null": None}
     if text.lower() in words:
         return words[text.lower()]
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    # Not 1234e56, which is rather the beginning of a commit, nor 1.10, which is rather a version.
+    if _SMALL.fullmatch(text):
+        return float(text)
+    try:
+        return float(text) if repr(float(text)) == text else text
+    except ValueError:
+        return text
 
 
 def beyond(known: Mapping[str, Series], now: Mapping[str, Series]) -> tuple[dict[str, Series], bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mnist_tui.core.events import Status
+from mnist_tui.core.numerals import count
 from mnist_tui.core.units import Direction
 from mnist_tui.formats.blocks import Blocks
 from mnist_tui.formats.protobuf import Value, fields, message, signed, text
@@ -33,12 +35,13 @@ class _Log:
     latest: float | None = None
     unreadable: int = 0
     points: dict[str, Series] = field(default_factory=dict)
+    names: dict[str, None] = field(default_factory=dict)
 
     def take(self, data: bytes) -> None:
         """Add a record."""
         try:
             self._take(data)
-        except (ValueError, OverflowError):
+        except (ValueError, OverflowError, RecursionError):
             self.unreadable += 1
 
     def _take(self, data: bytes) -> None:
@@ -69,14 +72,18 @@ class _Log:
             self.began = time - (number(row.get("_runtime")) or 0.0) if self.began is None else self.began
             self.latest = time
         place = int(step or 0)
+        # Media are described by dictionaries, too.
+        row = {key: value for key, value in row.items() if not (isinstance(value, dict) and "_type" in value)}
         for name, value in numbers({key: value for key, value in row.items() if not key.startswith("_")}):
             self.points.setdefault(name, Series()).add(place, value)
+            self.names[name] = None
 
 
 class Wandb:
     """Reads offline runs."""
 
     tool = "W&B"
+    endings: tuple[str, ...] = (".wandb",)
 
     def find(self, folder: Path, names: Collection[str], root: Path) -> Iterator[Source]:  # noqa: ARG002
         """Yield the runs of a folder; see `Reader.find`."""
@@ -96,13 +103,16 @@ class Wandb:
             is_whole=log is not since,
             config=dict(flat({key: value for key, value in log.config.items() if key != "_wandb"})),
             project=log.project,
-            goals=log.goals,
+            goals={name: goal for pattern, goal in log.goals.items() for name in fnmatch.filter(log.names, pattern)},
             began=log.began,
             latest=log.latest,
             status=how,
             reason=f"exit code {log.exit_code}" if log.exit_code else "",
             problem=problems(
-                [*log.blocks.problems, *([f"{log.unreadable} records cannot be read"] if log.unreadable else [])]
+                [
+                    *log.blocks.problems,
+                    *([f"{count(log.unreadable, 'record')} cannot be read"] if log.unreadable else []),
+                ]
             ),
         ), log
 

@@ -32,9 +32,11 @@ from mnist_tui.core.metric import MAX_NAME, MAX_NAMES, metric
 from mnist_tui.core.orders import Order
 from mnist_tui.core.script import ScriptSpec
 from mnist_tui.core.units import Direction
-from mnist_tui.errors import OrderError
+from mnist_tui.errors import OrderError, StoreError
 from mnist_tui.formats import News, Reader, Source, find
+from mnist_tui.formats import reason as why
 from mnist_tui.formats.source import Series
+from mnist_tui.runtime.remote_runs import OPENED
 from mnist_tui.store.database import Store
 from mnist_tui.wire.server import Broadcast
 
@@ -57,7 +59,6 @@ class Copy:
         spec: Its settings, as stored.
         is_over: It has ended, as far as is known.
         is_stored: It is in the store.
-        is_said_to_run: Its tool records ends, and none of it.
         restarts: How often it was replaced by other points.
         problem: What cannot be read of it.
     """
@@ -69,7 +70,6 @@ class Copy:
     spec: ScriptSpec | None = None
     is_over: bool = False
     is_stored: bool = False
-    is_said_to_run: bool = False
     restarts: int = 0
     problem: str = ""
     step: int = 0
@@ -87,7 +87,6 @@ class Copy:
             self.newest, self.best, self.largest = {}, {}, {}
         self.began = news.began if news.began is not None else self.began
         self.latest = news.latest if news.latest is not None else self.latest
-        self.is_said_to_run = news.status is Status.RUNNING
         self.goals.update(news.goals)
         for name, series in news.points.items():
             self.newest[name] = series.values[-1]
@@ -111,7 +110,18 @@ class Copy:
 
     def events(self, news: News) -> Iterator[Event]:
         """Yield the events of the run without its end."""
-        self.spec = ScriptSpec(
+        yield self.started(news)
+        for name, goal in self.goals.items():
+            if goal is not metric(name).goal:
+                yield MetricDeclared(run=self.run, name=name, goal=goal)
+        for _ in range(self.restarts):
+            yield RunContinued(
+                run=self.run, sweep=self.run, epoch=0, epochs=0, differs=(), continued_at=_moment(self.latest)
+            )
+
+    def described(self, news: News) -> ScriptSpec:
+        """Return the settings of the run."""
+        return ScriptSpec(
             config=news.config,
             name=self.source.name,
             project=news.project,
@@ -119,8 +129,12 @@ class Copy:
             path=str(self.source.path),
             tool=self.source.tool,
         )
+
+    def started(self, news: News) -> RunStarted:
+        """Return the first event of the run, and take note of its settings."""
+        self.spec = self.described(news)
         began = self.began if self.began is not None else self.latest
-        yield RunStarted(
+        return RunStarted(
             run=self.run,
             sweep=self.run,
             spec=self.spec,
@@ -129,13 +143,6 @@ class Copy:
             parameters=None,
             started_at=_moment(began),
         )
-        for name, goal in self.goals.items():
-            if goal is not metric(name).goal:
-                yield MetricDeclared(run=self.run, name=name, goal=goal)
-        for _ in range(self.restarts):
-            yield RunContinued(
-                run=self.run, sweep=self.run, epoch=0, epochs=0, differs=(), continued_at=_moment(self.latest)
-            )
 
     def end(self, status: Status, reason: str) -> RunDone:
         """Return how the run ended."""
@@ -189,6 +196,7 @@ class Opened:
         store: The store of that home.
         paths: Files and folders.
         publish: Tells watchers of what happens to runs in progress.
+        follows: Runs in progress are followed; otherwise each is copied as far as it is, once.
         clock: Returns the time in seconds since 1970.
     """
 
@@ -197,10 +205,13 @@ class Opened:
         store: Store,
         paths: Sequence[Path],
         publish: Callable[[Event], None] = lambda _: None,
+        *,
+        follows: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store, self._paths, self._publish, self._clock = store, paths, publish, clock
-        self._copies: dict[Source, Copy] = {}
+        self._follows = follows
+        self._copies: dict[str, Copy] = {}
         self.problems: dict[str, None] = {}
         """What could not be read, each once, in order."""
 
@@ -216,9 +227,8 @@ class Opened:
                 self._tell(found)
                 continue
             reader, source = found
-            if source not in self._copies:
-                self._copies[source] = Copy(reader, source, run_id(source))
-            copy = self._copies[source]
+            # By its id, as a run may be found under several paths, and be renamed.
+            copy = self._copies.setdefault(run_id(source), Copy(reader, source, run_id(source)))
             if copy.is_over or not copy.is_stored:
                 self._read(copy)
             yield copy
@@ -229,38 +239,40 @@ class Opened:
             if copy.is_stored and not copy.is_over:
                 self._read(copy)
 
-    def end(self) -> None:
-        """Record that runs in progress are followed no longer."""
-        for copy in self._copies.values():
-            if copy.is_stored and not copy.is_over:
-                if copy.is_said_to_run:
-                    self._end(copy, Status.INTERRUPTED, "it was in progress when it was copied")
-                else:
-                    self._end(copy, Status.FINISHED, _unknown_end(copy))
-
     def _read(self, copy: Copy) -> None:
         try:
             news, copy.since = copy.reader.read(copy.source, copy.since)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - a damaged file of any tool must not hide the others
             copy.since = None
-            self._tell(f"{copy.source.path}: {error.strerror if isinstance(error, OSError) else error}")
+            self._tell(f"{copy.source.path}: {why(error)}")
             if copy.is_stored and not copy.is_over:
                 self._end(copy, Status.INTERRUPTED, "its files cannot be read any more")
             return
         news.points = {name: news.points[name] for name in self._usable(copy, news)}
-        if news.problem != copy.problem:
+        if news.problem and news.problem != copy.problem:
             copy.problem = news.problem
             self._tell(f"{copy.source.path}: {news.problem}")
         copy.take(news)
-        has_other_settings = copy.spec is not None and (copy.spec.config, copy.spec.project) != (
-            news.config,
-            news.project,
-        )
-        if not news.is_whole and (has_other_settings or (copy.is_over and news.points)):
+        if not news.is_whole and ((copy.is_over and news.points) or not copy.is_stored):
             copy.since = None
             self._read(copy)
             return
         status, reason = self._status(copy, news)
+        try:
+            self._keep(copy, news, status, reason)
+        except StoreError as error:
+            if self._follows:
+                raise
+            # Another process may be copying it.
+            self._tell(f"{copy.source.path}: {str(error).rstrip('.')}")
+
+    def _keep(self, copy: Copy, news: News, status: Status, reason: str) -> None:
+        """Store what is new."""
+        if copy.spec is not None and copy.spec != (spec := copy.described(news)) and repr(copy.spec) != repr(spec):
+            started = copy.started(news)
+            self._store.describe(started)
+            self._publish(started)
+            self._publish(copy.progress)
         if news.is_whole:
             self._put(copy, news, status, reason)
         elif news.points:
@@ -274,7 +286,8 @@ class Opened:
         known = set() if news.is_whole else {*copy.newest}
         for name, series in news.points.items():
             if not 0 < len(name) <= MAX_NAME or not name.isprintable():
-                self._tell(f"{copy.source.path}: a name of {len(name):,} characters is left out")
+                what = "is too long" if len(name) > MAX_NAME else "cannot be printed"
+                self._tell(f"{copy.source.path}: the metric {name[:40]!r} is left out, as its name {what}")
             elif name not in known and len(known) >= MAX_NAMES:
                 self._tell(f"{copy.source.path}: only {MAX_NAMES:,} different names are shown")
             elif len(series):
@@ -285,6 +298,10 @@ class Opened:
         """Return whether a run is in progress, or how it ended and why."""
         if news.status is not None and news.status.is_over:
             return news.status, news.reason
+        if not self._follows:
+            if news.status is Status.RUNNING:
+                return Status.INTERRUPTED, "it was in progress when it was copied"
+            return Status.FINISHED, _unknown_end(copy)
         if copy.latest is None or self._clock() - copy.latest < QUIET_S:
             return Status.RUNNING, ""
         if news.status is Status.RUNNING:
@@ -334,9 +351,8 @@ def follow(
         ends: Set to end.
     """
     with Store.open(home, is_durable=False) as store:
-        session = "opened"
-        store.hold_session(session)
-        with Broadcast(home, session, _Unsteered()) as broadcast:
+        store.hold_session(OPENED)
+        with Broadcast(home, OPENED, _Unsteered()) as broadcast:
             opened = Opened(store, paths, broadcast.publish)
             has_told, looked = False, -LOOK_S
             while not ends.is_set():

@@ -27,6 +27,9 @@ from mnist_tui.wire.client import Link, check_hello
 from mnist_tui.wire.lines import read_event
 from mnist_tui.wire.place import sockets
 
+OPENED: Final = "opened"
+"""The session of the process that reads along in other tools' files."""
+_READER_ENDED: Final = "The process that reads the files has exited. Start `mnist-tui open` again to follow them."
 LOOK_S: Final = 0.2
 """How often to look for new training processes."""
 
@@ -200,15 +203,18 @@ class RemoteRuns:
         """Drop a process that has closed its connection; report it if that was unexpected."""
         process.link.close()
         del self._processes[process.path]
-        if process.said_bye or not process.controls:
+        if process.said_bye:
+            return []
+        is_reader = process.path.stem == OPENED
+        if not process.controls and not is_reader:
             return []
         process.state.give_up()
         names = ", ".join(process.controls)
         for name in process.controls:
             process.state.runs[name].status = Status.INTERRUPTED
         what = f"The process training {names} exited unexpectedly."
-        if any((script := process.state.runs[name].script) and script.tool for name in process.controls):
-            return ["The process that reads the files has exited. Start `mnist-tui open` again to follow them."]
+        if is_reader:
+            return [_READER_ENDED]
         if all(process.state.runs[name].network is None for name in process.controls):
             return [f"{what} Start its script again with MNIST_TUI_RESUME=last to go on."]
         return [f"{what} Press 2, then g, to resume the run."]

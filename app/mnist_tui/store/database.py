@@ -293,6 +293,15 @@ class Store(RunReader):
         if done is not None:
             self._locks.let_go(run)
 
+    def describe(self, started: RunStarted) -> None:
+        """Replace the first event of a run, whose settings have become known later, durably.
+
+        Raises:
+            StoreError: It could not be written.
+        """
+        self._locks.check(started.run)
+        self._write(("UPDATE runs SET started = ? WHERE run = ?", (dumps(started.to_json()), started.run)))
+
     def void(self, run: str, epoch: int, step: int) -> tuple[int, int]:
         """Remove the epochs and points of a script's run after the state that it resumes from; return how many.
 

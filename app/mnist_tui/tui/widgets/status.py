@@ -83,7 +83,7 @@ class StatusLine(Static):
             parts.append((1, "bold", f"lr → {model.wishes.rate:g}"))
         if model.beside > 0 and opened is None:
             parts.append((2, "$text-accent", f"{model.beside} more in parallel"))
-        if model.remote and opened is None:
+        if model.remote and opened is None and not model.is_opened:
             parts.append((3, "$text-warning", f"{model.remote} in another process"))
         if model.waiting:
             parts.append((4, "", f"{model.waiting} waiting"))
