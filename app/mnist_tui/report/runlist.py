@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
+
+from rich.cells import cell_len
 
 from mnist_tui.core.configs import setting_fields
 from mnist_tui.core.events import Status
@@ -63,6 +65,10 @@ def _column(key: str) -> RunColumn:
     return RunColumn(_heading(field, unit), value)
 
 
+def _end_of(path: str) -> str:
+    return path if cell_len(path) <= MOST_NAME else f"…{path[1 - MOST_NAME :]}"
+
+
 def _heading(field: Field, unit: Unit) -> Column:
     return Column(field.key, field.short, unit, Direction.NONE, field.column.meaning)
 
@@ -75,6 +81,8 @@ def _status(run: RunState) -> str:
 
 
 _ID, _NAME, _VAL, _STATUS, _TAGS = map(_column, ("run", "name", "last_val_accuracy", "status", "tags"))
+_PATH: Final = replace(_NAME, value=lambda run: _end_of(run.labels.name), order=lambda run: run.labels.name)
+"""The name of a run that another tool wrote: a path, which differs from others at its end."""
 _RESULT: Final = RunColumn(
     Column(_VAL.column.key, "Result", Unit.TEXT, Direction.NONE, "The newest value of the metric that decides."),
     result_of,
@@ -123,7 +131,7 @@ def arrange(runs: Sequence[RunState], wanted: Sequence[Facet] = ()) -> tuple[lis
     for setting in _settings(runs):
         values = {setting.value(run) for run in runs}
         key = setting.column.key
-        if len(values) > 1 or key in _ALWAYS:
+        if len(values) > 1 or (key in _ALWAYS and values != {None}):
             differing.append(setting)
         elif len(runs) > 1 and (value := values.pop()) not in (None, "off") and not _is_usual(key, runs):
             name = "" if key in ("dataset", "device") else f"{setting.column.title.lower()} "
@@ -136,6 +144,9 @@ def arrange(runs: Sequence[RunState], wanted: Sequence[Facet] = ()) -> tuple[lis
     others = [column for column in differing if column.column.key not in _ALWAYS]
     # On other data every result means something else.
     others.sort(key=lambda column: column.column.key != "dataset")
+    if all(run.script is not None and run.script.tool for run in runs) and names and runs:
+        # Ids of copies say nothing.
+        return [_PATH, _RESULT, *always, *others, *status, *results, *tags, _ID], ", ".join(common)
     if has_scripts:
         return [_ID, *names, *always, _RESULT, *others, *status, *results, *tags], ", ".join(common)
     columns = [_ID, *always, _VAL, *names, *others, *status, *results, *tags]

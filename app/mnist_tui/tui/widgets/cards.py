@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from rich.cells import cell_len
 from textual.content import Content
@@ -47,10 +48,16 @@ _ELSEWHERE = frozenset({"optimizer", "side", "model", "options"})
 """Settings that have a place of their own on the card."""
 
 
+MOST_TITLE: Final = 14
+"""Cells of the longest title in a card."""
+
+
 def two_columns(pairs: Iterable[tuple[str, str | Content]]) -> Content:
     """Return titles and values in two columns, one pair per line."""
-    rows = [Content.assemble((f"{name:<10}", "$text-muted"), value) for name, value in pairs]
-    return Content("\n").join(rows)
+    known = list(pairs)
+    width = min(MOST_TITLE, max((cell_len(name) for name, _ in known), default=0)) + 1
+    named = [(f"{shortened(name, MOST_TITLE):<{max(10, width)}}", value) for name, value in known]
+    return Content("\n").join(Content.assemble((name, "$text-muted"), value) for name, value in named)
 
 
 class Card(Static):

@@ -304,6 +304,7 @@ class RunsView(Horizontal):
         self._columns, self._common = arrange(shown, [known[word] for word in wanted if word in known])
         columns = self._columns
         self._counts = len(shown), len(runs)
+        table.required = {columns[0].column.key, *REQUIRED} - ({"run"} if columns[0].column.key != "run" else set())
         table.set_rows([column.column for column in columns], self._all_rows(shown, columns))
         self._tell_what_is_shown()
         several = len(self.marked) > 1
