@@ -238,9 +238,12 @@ def test_an_order_reaches_the_run_that_it_names_alone(home):
     answers: list[str] = []
 
     def ask(event, control):
-        if not isinstance(event, EpochDone) or event.epoch != 2 or answers:
+        if not isinstance(event, EpochDone) or event.epoch < 2 or event.epoch > 4 or answers:
             return
-        other = next(run for run in control._links if run != event.run)
+        other = next((run for run in control._links if run != event.run), None)
+        if other is None:
+            # On a busy machine, one worker may start much later.
+            return
         answers.append(event.run)
         assert control.give(Order(kind="epochs", run=event.run, value=5.0))
         assert control.wishes(event.run).epochs == 5
@@ -271,11 +274,21 @@ def test_one_run_holds_while_the_other_goes_on(home):
     assert {run.status for run in kept(home).values()} == {Status.FINISHED}
 
 
-def test_stop_ends_all_and_leaves_the_rest_waiting(home):
-    def ask(event, control):
-        if isinstance(event, EpochDone) and event.epoch == 2:
-            control.stop()
+def when_both_train(do):
+    """Return a listener that calls `do` with the control once two runs have finished an epoch."""
+    trained: set[str] = set()
 
+    def ask(event, control):
+        if isinstance(event, EpochDone) and len(trained) < 2:
+            trained.add(event.run)
+            if len(trained) == 2:
+                do(control)
+
+    return ask
+
+
+def test_stop_ends_all_and_leaves_the_rest_waiting(home):
+    ask = when_both_train(lambda control: control.stop())
     specs = [RunSpec(epochs=500, seed=seed) for seed in range(3)]
     _, events = train(home, specs, delay_s=SLOW_S, on_event=ask)
     assert [done.status for done in of(events, RunDone)] == [Status.STOPPED] * 2
@@ -298,10 +311,7 @@ def test_skip_ends_one_and_the_next_one_follows(home):
 
 
 def test_all_are_handed_over_where_they_are(home):
-    def ask(event, control):
-        if isinstance(event, EpochDone) and event.epoch == 2:
-            control.hand_over()
-
+    ask = when_both_train(lambda control: control.hand_over())
     _, events = train(home, [RunSpec(epochs=500, seed=seed) for seed in range(2)], delay_s=SLOW_S, on_event=ask)
     assert [done.status for done in of(events, RunDone)] == [Status.STOPPED] * 2
     assert workers() == []
