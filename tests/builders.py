@@ -20,8 +20,9 @@ from mnist_tui.core.events import (
     SweepDone,
     SweepStarted,
 )
+from mnist_tui.core.reducer import SessionState, apply_to_run, start_run
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.core.state import RunState, SessionState, apply_to_run, start_run, summarise
+from mnist_tui.core.state import RunState, summarise
 
 GOLDENS = Path(__file__).parent / "goldens"
 

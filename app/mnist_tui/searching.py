@@ -12,19 +12,8 @@ from mnist_tui.headless import train_search
 from mnist_tui.report.formatting import format_duration
 from mnist_tui.report.listing import Output, unfolded
 from mnist_tui.report.standing import print_standing
-from mnist_tui.runtime.search import (
-    Director,
-    as_record,
-    check_name,
-    forget_search,
-    held,
-    importances,
-    name_of,
-    need_optuna,
-    read_search,
-    standing,
-    write_search,
-)
+from mnist_tui.runtime.search import Director, as_record, importances, need_optuna, standing
+from mnist_tui.runtime.searches import check_name, forget_search, held, name_of, read_search, write_search
 from mnist_tui.store.home import home
 from mnist_tui.streams import say
 

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from mnist_tui.cli.parser import build_parser, settings_of
+from mnist_tui.cli.options import settings_of
+from mnist_tui.cli.parser import build_parser
 from mnist_tui.core.compare import differing_settings
 from mnist_tui.core.comparison import build_table
 from mnist_tui.core.fields import ALL, COLUMNS, REPORT, REPORT_COLUMNS, SETTING_FIELDS
 from mnist_tui.core.filtering import FIELDS, parse_filter
-from mnist_tui.core.spec import SETTINGS, RunSpec, SweepSpec
+from mnist_tui.core.spec import SETTINGS, RunSpec
+from mnist_tui.core.sweep import SweepSpec
 from mnist_tui.errors import UsageError
 from mnist_tui.report.export import run_as_csv
 from mnist_tui.runtime.preferences import load, save

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mnist_tui.cli import build_parser
-from mnist_tui.cli.parser import settings_of
+from mnist_tui.cli.options import settings_of
 from mnist_tui.core.ratefinder import RangeTest, RateFound
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.errors import MnistTuiError

@@ -13,7 +13,8 @@ from torch.optim import lr_scheduler
 from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import EpochDone, Notice, RunDone, RunStarted, Status
 from mnist_tui.core.queue import enqueue
-from mnist_tui.core.spec import OPTIMIZERS, SCHEDULES, RunSpec, grid
+from mnist_tui.core.spec import OPTIMIZERS, SCHEDULES, RunSpec
+from mnist_tui.core.sweep import grid
 from mnist_tui.engine import run_sweep
 from mnist_tui.engine.augment import augmented
 from mnist_tui.engine.backends import compiles, make_stepper

@@ -6,8 +6,8 @@ from textual.widgets import DataTable
 from mnist_tui.core.events import RunStarted
 from mnist_tui.core.labels import Labels
 from mnist_tui.core.parsing import event_from_json
+from mnist_tui.core.reducer import start_run
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.core.state import start_run
 from mnist_tui.runtime.library import Library
 from mnist_tui.store import reading
 from mnist_tui.store.database import Store

@@ -22,8 +22,9 @@ from mnist_tui.core.events import (
     SweepDone,
 )
 from mnist_tui.core.parsing import event_from_json
+from mnist_tui.core.reducer import SessionState
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.core.state import RunState, SessionState
+from mnist_tui.core.state import RunState
 from mnist_tui.report.console import ConsoleView
 from mnist_tui.report.listing import print_comparison, print_run, print_runs
 from tests.builders import DIGITS, play, progress, run_events, run_state, sweep_events

@@ -23,8 +23,8 @@ from mnist_tui.core.events import (
 )
 from mnist_tui.core.parsing import event_from_json
 from mnist_tui.core.queue import QueuedRun
+from mnist_tui.core.reducer import SessionState
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.core.state import SessionState
 from mnist_tui.demo import run_sweep
 
 SPEC = RunSpec(epochs=3)

@@ -3,7 +3,8 @@
 import pytest
 
 from mnist_tui.core.estimate import DAY_S, machine_factor, sweep_s
-from mnist_tui.core.spec import RunSpec, grid
+from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.sweep import grid
 from tests.builders import run_state
 
 

@@ -15,18 +15,8 @@ from mnist_tui.demo import run_sweep
 from mnist_tui.errors import StoreError, UsageError
 from mnist_tui.report.listing import Output
 from mnist_tui.report.standing import print_standing
-from mnist_tui.runtime.search import (
-    Director,
-    as_record,
-    held,
-    importances,
-    need_optuna,
-    new_name,
-    read_search,
-    searches,
-    standing,
-    write_search,
-)
+from mnist_tui.runtime.search import Director, as_record, importances, need_optuna, standing
+from mnist_tui.runtime.searches import held, new_name, read_search, searches, write_search
 from mnist_tui.store.claims import Claims
 from mnist_tui.store.database import Store
 

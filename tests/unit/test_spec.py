@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from mnist_tui.core import queue as queue_module
 from mnist_tui.core.codec import from_json_value, to_json_value
 from mnist_tui.core.queue import enqueue
-from mnist_tui.core.spec import BY_KEY, MAX_RUNS, REPORT_PRESET, RunSpec, grid, new_run_id
+from mnist_tui.core.spec import BY_KEY, RunSpec, new_run_id
+from mnist_tui.core.sweep import MAX_RUNS, REPORT_PRESET, grid
 from mnist_tui.errors import UsageError
 
 

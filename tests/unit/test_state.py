@@ -17,8 +17,9 @@ from mnist_tui.core.events import (
     Status,
     SweepStarted,
 )
+from mnist_tui.core.reducer import MAX_STEPS, SessionState, apply_to_run
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.core.state import MAX_STEPS, RunState, SessionState, apply_to_run, summarise
+from mnist_tui.core.state import RunState, summarise
 from tests.builders import epoch_done, play, progress, run_events, run_state, sweep_events
 
 

@@ -17,8 +17,8 @@ from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import Checkpoint, EpochDone, EpochsChanged, RunContinued, Status
 from mnist_tui.core.orders import Order
 from mnist_tui.core.queue import enqueue
+from mnist_tui.core.reducer import SessionState
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.core.state import SessionState
 from mnist_tui.demo.insight import validation_set
 from mnist_tui.errors import OrderError, RunError
 from mnist_tui.store.database import Store

@@ -25,8 +25,8 @@ from mnist_tui.core.events import (
 )
 from mnist_tui.core.orders import Order
 from mnist_tui.core.queue import enqueue
+from mnist_tui.core.reducer import SessionState
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.core.state import SessionState
 from mnist_tui.demo import run_sweep
 from mnist_tui.store.claims import Claims
 from mnist_tui.store.database import Store

@@ -26,8 +26,9 @@ from mnist_tui.core.events import (
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.labels import Labels
 from mnist_tui.core.metric import Split, metric
+from mnist_tui.core.reducer import SessionState
 from mnist_tui.core.spec import new_run_id
-from mnist_tui.core.state import RunState, SessionState
+from mnist_tui.core.state import RunState
 from mnist_tui.errors import MnistTuiError, StoreError
 from mnist_tui.notify import Notifier
 from mnist_tui.store.database import Store

@@ -18,8 +18,9 @@ from mnist_tui.bench.processes import Terminal, run_to_end
 from mnist_tui.bench.training import FIRST_FRAME, app_command, has_begun
 from mnist_tui.core.control import RunControl
 from mnist_tui.core.queue import enqueue
+from mnist_tui.core.reducer import SessionState
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.core.state import RunState, SessionState
+from mnist_tui.core.state import RunState
 from mnist_tui.demo import run_sweep
 from mnist_tui.report.charts import rasterise
 from mnist_tui.report.chartview import ChartView

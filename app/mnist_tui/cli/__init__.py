@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from mnist_tui.cli import handing, past, tuning
+from mnist_tui.cli.options import settings_of
 from mnist_tui.cli.own import allow_model, option_grid, own_settings
-from mnist_tui.cli.parser import build_parser, settings_of
+from mnist_tui.cli.parser import build_parser
 from mnist_tui.cli.where import jobs_of, place_of
 from mnist_tui.core.queue import QueuedRun
-from mnist_tui.core.spec import BY_KEY, REPORT_PRESET, RunSpec, SweepSpec
+from mnist_tui.core.spec import BY_KEY, RunSpec
+from mnist_tui.core.sweep import REPORT_PRESET, SweepSpec
 from mnist_tui.environment import check_directory
 from mnist_tui.errors import DataError, MnistTuiError, UsageError
 from mnist_tui.signals import nothing_to_lose

@@ -6,21 +6,19 @@ argparse and not a larger parser: it is in the standard library, costs 4 ms, and
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from mnist_tui.cli.handing import TOOLS
+from mnist_tui.cli.options import add_fallback, add_model, add_open, add_place, add_settings, number, whole
 from mnist_tui.core.datasets import as_dataset
 from mnist_tui.core.filtering import FIELDS
 from mnist_tui.core.orders import KINDS
-from mnist_tui.core.own import as_model
 from mnist_tui.core.ratefinder import HIGHEST, IRRELEVANT, LOWEST, STEPS, TRIES
 from mnist_tui.core.search import OBJECTIVE, OBJECTIVES, TRIALS
-from mnist_tui.core.setting import Setting, SettingValue, shown
-from mnist_tui.core.spec import DEVICES, SETTINGS
+from mnist_tui.core.spec import DEVICES
 from mnist_tui.core.table import FORMATS
-from mnist_tui.errors import UsageError
 from mnist_tui.version import __version__
 
 EPILOG: Final = """\
@@ -52,20 +50,6 @@ class _Parser(argparse.ArgumentParser):
         return found
 
 
-def _int(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{shown(text)} is not a whole number") from None
-
-
-def _float(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{shown(text)} is not a number") from None
-
-
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser for all commands."""
     parser = _Parser(
@@ -76,14 +60,27 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"mnist-tui {__version__}")
-    _add_settings(parser, usual="same as last time")
-    _add_place(parser)
+    add_settings(parser, usual="same as last time")
+    add_place(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
 
+    _add_training(commands)
+    _add_other_tools(commands)
+    _add_runs(commands)
+    _add_elsewhere(commands)
+    _add_results(commands)
+    _add_networks(commands)
+    _add_machine(commands)
+    parser.commands = commands.choices
+    return parser
+
+
+def _add_training(commands: Any) -> None:
+    """Add the commands that train."""
     run = commands.add_parser("run", help="train without the app", description="Train a grid of runs without the app.")
-    _add_settings(run, grid=True)
+    add_settings(run, grid=True)
     run.add_argument("--preset", choices=("report",), help="the report's runs: 10 and 20 epochs at 2 features")
-    _add_fallback(run)
+    add_fallback(run)
     run.add_argument("--dry-run", action="store_true", help="list the runs and the time they need; train nothing")
     run.add_argument("--yes", action="store_true", help="do not ask before starting more than a day of work")
     run.add_argument(
@@ -91,7 +88,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="parallel runs, each a process with one thread; `auto`: one per free core (default: 1; on a cluster auto)",
     )
-    _add_place(run)
+    add_place(run)
     run.add_argument(
         "--detach",
         action="store_true",
@@ -104,19 +101,19 @@ def build_parser() -> argparse.ArgumentParser:
         help="find a learning rate",
         description="Train new networks for some batches with a rising learning rate, and suggest one.",
     )
-    _add_settings(find, without=IRRELEVANT)
-    _add_fallback(find)
+    add_settings(find, without=IRRELEVANT)
+    add_fallback(find)
     find.add_argument(
-        "--from", dest="low", type=_float, default=LOWEST, metavar="X", help="the lowest rate (default: %(default)g)"
+        "--from", dest="low", type=number, default=LOWEST, metavar="X", help="the lowest rate (default: %(default)g)"
     )
     find.add_argument(
-        "--to", dest="high", type=_float, default=HIGHEST, metavar="X", help="the highest rate (default: %(default)g)"
+        "--to", dest="high", type=number, default=HIGHEST, metavar="X", help="the highest rate (default: %(default)g)"
     )
     find.add_argument(
-        "--steps", type=_int, default=STEPS, metavar="N", help="batches, each with its rate (default: %(default)s)"
+        "--steps", type=whole, default=STEPS, metavar="N", help="batches, each with its rate (default: %(default)s)"
     )
     find.add_argument(
-        "--tries", type=_int, default=TRIES, metavar="N", help="repeat with other weights (default: %(default)s)"
+        "--tries", type=whole, default=TRIES, metavar="N", help="repeat with other weights (default: %(default)s)"
     )
     find.add_argument("--json", action="store_true", help="one JSON object per line: the losses, then the result")
 
@@ -129,7 +126,7 @@ def build_parser() -> argparse.ArgumentParser:
     search.add_argument(
         "vary", metavar="SETTING=VALUES", nargs="*", help="features=2:64, lr=1e-4:1e-1:log, optimizer=adam,sgd ..."
     )
-    search.add_argument("--trials", type=_int, metavar="N", help=f"runs to try (default: {TRIALS})")
+    search.add_argument("--trials", type=whole, metavar="N", help=f"runs to try (default: {TRIALS})")
     search.add_argument("--objective", metavar="NAME", help=f"{' or '.join(OBJECTIVES)} (default: {OBJECTIVE})")
     search.add_argument("--no-prune", action="store_true", help="train every run for all its epochs")
     search.add_argument("--name", metavar="NAME", help="one word, also the tag of its runs (default: search-1 ...)")
@@ -137,19 +134,19 @@ def build_parser() -> argparse.ArgumentParser:
         "--resume", nargs="?", const="last", metavar="NAME", help="resume a search (default: the last one)"
     )
     search.add_argument("--show", nargs="?", const="last", metavar="NAME", help="show the results of a search")
-    _add_settings(search)
-    _add_fallback(search)
+    add_settings(search)
+    add_fallback(search)
     search.add_argument("--jobs", metavar="N", help="parallel runs, as for `run`")
-    _add_place(search)
+    add_place(search)
     search.add_argument("--json", action="store_true", help="one JSON object per line: events, then the results")
 
     resume = commands.add_parser("resume", help="resume a run", description="Resume a run from its last checkpoint.")
     resume.add_argument("run", metavar="RUN", nargs="?", help="default: the newest that was interrupted or stopped")
-    resume.add_argument("--epochs", type=_int, metavar="N", help="epochs to reach, also for a finished run")
-    _add_model(resume)
+    resume.add_argument("--epochs", type=whole, metavar="N", help="epochs to reach, also for a finished run")
+    add_model(resume)
     resume.add_argument("--waiting", action="store_true", help="train the queued runs whose process was killed")
     resume.add_argument("--jobs", metavar="N", help="with --waiting: how many to train in parallel, or `auto`")
-    _add_place(resume)
+    add_place(resume)
     resume.add_argument(
         "--json", action="store_true", help="one JSON object per line on stdout: events, then the table"
     )
@@ -157,6 +154,9 @@ def build_parser() -> argparse.ArgumentParser:
     # Started by `run --detach`; not for users.
     commands.add_parser("work")
 
+
+def _add_other_tools(commands: Any) -> None:
+    """Add the commands for the runs of other tools."""
     opened = commands.add_parser(
         "open",
         help="show the runs of other tools in the app",
@@ -174,13 +174,16 @@ def build_parser() -> argparse.ArgumentParser:
     )
     imported.add_argument("paths", metavar="PATH", nargs="+", help="files, and folders to search; RUNS.zip")
 
+
+def _add_runs(commands: Any) -> None:
+    """Add the demo, and the commands that list and label runs."""
     demo = commands.add_parser(
         "demo",
         help="the app with scripted numbers",
         description="Open the app with scripted numbers: nothing is learned.",
     )
     demo.add_argument("--keep", action="store_true", help="keep the scripted runs with the real ones")
-    demo.add_argument("--delay", type=_float, default=0.02, metavar="S", help="seconds per step (default: %(default)s)")
+    demo.add_argument("--delay", type=number, default=0.02, metavar="S", help="seconds per step (default: %(default)s)")
 
     runs = commands.add_parser("runs", help="list past runs")
     runs.add_argument(
@@ -193,10 +196,10 @@ def build_parser() -> argparse.ArgumentParser:
         "--sort", metavar="FIELD", help="sort by one of these fields instead of by time; accuracies best first"
     )
     runs.add_argument("--reverse", action="store_true", help="reverse the order")
-    runs.add_argument("--limit", type=_int, metavar="N", help="show at most N runs")
+    runs.add_argument("--limit", type=whole, metavar="N", help="show at most N runs")
     runs.add_argument("--deleted", action="store_true", help="list deleted runs that can still be restored")
     runs.add_argument("--json", action="store_true", help="one JSON object per run, each on a line")
-    _add_open(runs)
+    add_open(runs)
 
     rename = commands.add_parser("rename", help="give a run a name")
     rename.add_argument("run", metavar="RUN", help=_RUN)
@@ -214,6 +217,9 @@ def build_parser() -> argparse.ArgumentParser:
     restore = commands.add_parser("restore", help="restore deleted runs")
     restore.add_argument("runs", metavar="RUN", nargs="*", help=f"{_RUN} (default: those deleted last)")
 
+
+def _add_elsewhere(commands: Any) -> None:
+    """Add the commands for runs of other processes, and for browsers."""
     events = commands.add_parser(
         "events",
         help="follow a run of another process",
@@ -235,7 +241,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Serve the app to browsers on this machine, and print its address. What is started there trains in "
         "a detached process, so closing a tab ends nothing.",
     )
-    web.add_argument("--port", type=_int, default=8000, metavar="N", help="0: any free one (default: %(default)s)")
+    web.add_argument("--port", type=whole, default=8000, metavar="N", help="0: any free one (default: %(default)s)")
     web.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="listen to other machines; needs --yes")
     web.add_argument("--yes", action="store_true", help="listen on that address although it is not encrypted")
     # Started by `web`; not for users.
@@ -251,14 +257,17 @@ def build_parser() -> argparse.ArgumentParser:
     tell.add_argument("value", metavar="N", nargs="?", help="for epochs and rate: the new value")
     tell.add_argument("--after-epoch", action="store_true", help="for stop and skip: wait for the end of the epoch")
 
+
+def _add_results(commands: Any) -> None:
+    """Add the commands that show runs and hand them on."""
     show = commands.add_parser("show", help="show one run with its epochs")
     show.add_argument("run", metavar="RUN", help=_RUN)
     show.add_argument("--json", action="store_true", help="one JSON object per event, each on a line")
-    _add_open(show)
+    add_open(show)
 
     insight = commands.add_parser("insight", help="show which classes a run's network confuses, after any epoch")
     insight.add_argument("run", metavar="RUN", help=_RUN)
-    insight.add_argument("--epoch", type=_int, metavar="N", help="default: the last one that has an insight")
+    insight.add_argument("--epoch", type=whole, metavar="N", help="default: the last one that has an insight")
     insight.add_argument("--json", action="store_true", help="one JSON object")
 
     report = commands.add_parser("report", help="write a report on runs: data, network, protocol, curves, confusions")
@@ -267,7 +276,7 @@ def build_parser() -> argparse.ArgumentParser:
         "-o", "--output", type=Path, metavar="FILE", help="FILE.html, or FILE.md (default: Markdown on stdout)"
     )
     report.add_argument("--force", action="store_true", help="replace FILE if it exists")
-    _add_open(report)
+    add_open(report)
 
     export = commands.add_parser("export", help="write the comparison table of past runs")
     export.add_argument("runs", metavar="RUN", nargs="*", help="ids, prefixes of ids, or `last` (default: all runs)")
@@ -282,7 +291,7 @@ def build_parser() -> argparse.ArgumentParser:
     export.add_argument("--decimal-comma", action="store_true", help="CSV with 0,5 instead of 0.5, and semicolons")
     export.add_argument("-o", "--output", type=Path, metavar="FILE", help="write here instead of stdout")
     export.add_argument("--force", action="store_true", help="replace FILE if it exists")
-    _add_open(export)
+    add_open(export)
 
     plot = commands.add_parser(
         "plot",
@@ -301,7 +310,7 @@ def build_parser() -> argparse.ArgumentParser:
     plot.add_argument("--each", action="store_true", help="a curve per run, without means")
     plot.add_argument("--dark", action="store_true", help="light curves on black")
     plot.add_argument("--force", action="store_true", help="replace FILE if it exists")
-    _add_open(plot)
+    add_open(plot)
 
     pack = commands.add_parser(
         "pack",
@@ -312,6 +321,9 @@ def build_parser() -> argparse.ArgumentParser:
     pack.add_argument("-o", "--output", type=Path, metavar="FILE", required=True, help="RUNS.zip")
     pack.add_argument("--force", action="store_true", help="replace FILE if it exists")
 
+
+def _add_networks(commands: Any) -> None:
+    """Add the commands that use a trained network."""
     save = commands.add_parser(
         "save",
         help="save the network of a run as a file",
@@ -322,7 +334,7 @@ def build_parser() -> argparse.ArgumentParser:
         "-o", "--output", type=Path, metavar="FILE", required=True, help="NET.safetensors, NET.pt or NET.onnx"
     )
     save.add_argument("--force", action="store_true", help="replace FILE if it exists")
-    _add_model(save)
+    add_model(save)
 
     predict = commands.add_parser(
         "predict",
@@ -331,20 +343,23 @@ def build_parser() -> argparse.ArgumentParser:
     )
     predict.add_argument("run", metavar="RUN", help=_RUN)
     predict.add_argument("images", metavar="IMAGE", nargs="+", help="image files, folders of them, or - for stdin")
-    _add_model(predict)
+    add_model(predict)
     predict.add_argument("--json", action="store_true", help="one JSON object per image, each on a line")
 
     layers = commands.add_parser("layers", help="show the layers of a run's network")
     layers.add_argument("run", metavar="RUN", help=_RUN)
-    _add_model(layers)
+    add_model(layers)
     layers.add_argument("--json", action="store_true", help="one JSON object per layer, each on a line")
 
+
+def _add_machine(commands: Any) -> None:
+    """Add the commands about this machine."""
     data = commands.add_parser("data", help="a dataset on this machine: status, fetch, verify")
     data.add_argument("what", choices=("status", "fetch", "verify"))
     data.add_argument(
         "dataset", metavar="DATA", nargs="?", type=as_dataset, default="mnist", help="as for --dataset (default: mnist)"
     )
-    data.add_argument("--side", type=_int, metavar="N", help="as for `run`, for data of your own")
+    data.add_argument("--side", type=whole, metavar="N", help="as for `run`, for data of your own")
     data.add_argument("--json", action="store_true", help="one JSON object per line")
 
     bench = commands.add_parser(
@@ -356,11 +371,11 @@ def build_parser() -> argparse.ArgumentParser:
     bench.add_argument("--dataset", type=as_dataset, default="auto", metavar="DATA", help="default: %(default)s")
     bench.add_argument("--device", choices=DEVICES, default="auto", help="default: %(default)s")
     bench.add_argument("--features", default="2,8,32", metavar="N,N", help="bottleneck widths (default: %(default)s)")
-    bench.add_argument("--repeats", type=_int, default=3, metavar="N", help="default: %(default)s")
+    bench.add_argument("--repeats", type=whole, default=3, metavar="N", help="default: %(default)s")
     bench.add_argument(
-        "--epochs", type=_int, default=1, metavar="N", help="epochs of the plain loop (default: %(default)s)"
+        "--epochs", type=whole, default=1, metavar="N", help="epochs of the plain loop (default: %(default)s)"
     )
-    bench.add_argument("--threads", type=_int, default=None, metavar="N", help="CPU threads of all but the plain loop")
+    bench.add_argument("--threads", type=whole, default=None, metavar="N", help="CPU threads of all but the plain loop")
     bench.add_argument(
         "--only",
         metavar="PART,PART",
@@ -377,92 +392,3 @@ def build_parser() -> argparse.ArgumentParser:
     completion.add_argument("shell", choices=("bash", "zsh", "fish", "tcsh"))
     doctor = commands.add_parser("doctor", help="check this machine and report problems")
     doctor.add_argument("--json", action="store_true", help="one JSON object")
-    parser.commands = commands.choices
-    return parser
-
-
-def _add_place(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--on",
-        default="",
-        metavar="CLUSTER",
-        help="train on a Ray cluster: `ray` (what RAY_ADDRESS names, else this machine) or `ray://HOST:PORT`",
-    )
-
-
-def _add_fallback(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--allow-fallback", action="store_true", help="with --dataset auto: train on the digits if MNIST is missing"
-    )
-
-
-def _add_settings(
-    parser: argparse.ArgumentParser, *, grid: bool = False, usual: str = "", without: Collection[str] = ()
-) -> None:
-    """Add the options of all settings.
-
-    Args:
-        parser: The parser to add them to.
-        grid: Some options accept several values.
-        usual: What options left out stand for; empty if for their defaults.
-        without: Keys of the settings to leave out.
-    """
-    grids = "Lists such as 10,20 and ranges such as 0-4 make a grid: every combination is a run." if grid else None
-    group = parser.add_argument_group("settings", grids)
-    for setting in SETTINGS:
-        if not setting.option or setting.key in without:
-            continue
-        default = usual or setting.in_words(setting.default)
-        choices = f": {', '.join(setting.choices)}" if setting.is_closed and grid and setting.is_swept else ""
-        said = setting.help or f"{setting.meaning[0].lower()}{setting.meaning[1:-1]}{choices} (default: {default})"
-        letter = "X" if setting.is_float else "NAME" if setting.choices else "N"
-        if grid and setting.is_swept:
-            options = [setting.option, *([f"--{setting.several}"] if setting.several else [])]
-            group.add_argument(*options, dest=setting.key, metavar=f"{letter},{letter}", help=said)
-        else:
-            # Declared for completion in a shell.
-            closed = setting.choices if setting.is_closed else None
-            kind = _value(setting) if closed is None else str
-            name = letter if closed is None else None
-            group.add_argument(setting.option, dest=setting.key, type=kind, choices=closed, metavar=name, help=said)
-    _add_options(group, grid=grid)
-
-
-def _add_options(group: Any, *, grid: bool) -> None:
-    group.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the class that --model names"
-    )
-    if grid:
-        group.add_argument(
-            "--sets", action="append", default=[], metavar="NAME=A,B", help="several values of such a setting: a grid"
-        )
-
-
-def _add_open(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--open", action="append", metavar="PATH", help="the runs of other tools in this file or folder, see `open`"
-    )
-
-
-def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--model", type=as_model, metavar="FILE.py:CLASS", help="allow this code, if the run's network is made of it"
-    )
-
-
-def _value(setting: Setting) -> Callable[[str], SettingValue]:
-    """Return a function that reads a value of a setting, with errors as argparse expects them."""
-
-    def read(text: str) -> SettingValue:
-        try:
-            return setting.parse(text)
-        except UsageError as error:
-            raise argparse.ArgumentTypeError(error.what) from None
-
-    return read
-
-
-def settings_of(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the settings that were given, by their names in `RunSpec`; for a grid, as the texts that list values."""
-    given = {setting.key: getattr(args, setting.key, None) for setting in SETTINGS}
-    return {key: value for key, value in given.items() if value is not None}

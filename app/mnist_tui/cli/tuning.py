@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
+from mnist_tui.cli.options import settings_of
 from mnist_tui.cli.own import allow_model, own_settings
-from mnist_tui.cli.parser import settings_of
 from mnist_tui.cli.where import jobs_of, place_of
 from mnist_tui.core.ratefinder import RangeTest
 from mnist_tui.core.search import OBJECTIVE, TRIALS
@@ -31,7 +31,7 @@ def find_command(args: argparse.Namespace) -> int:
 def search_command(args: argparse.Namespace) -> int:
     """Search for good settings, go on with a search, or show how one stands."""
     from mnist_tui.core.search import Search, SearchSpec, parse_dimension
-    from mnist_tui.runtime.search import new_name, read_search
+    from mnist_tui.runtime.searches import new_name, read_search
     from mnist_tui.searching import new_search, resume_search, show_search
     from mnist_tui.store.home import home
 

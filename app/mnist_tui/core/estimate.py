@@ -8,8 +8,9 @@ from statistics import median
 from typing import Final
 
 from mnist_tui.core.datasets import PUBLISHED
-from mnist_tui.core.spec import RunSpec, SweepSpec
+from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState
+from mnist_tui.core.sweep import SweepSpec
 
 DAY_S: Final = 86_400.0
 _IMAGES: Final = {"digits": 1_197} | {name: one.n_train - one.n_validation for name, one in PUBLISHED.items()}

@@ -1,20 +1,18 @@
-"""Run settings: one run, or a grid of runs."""
+"""The settings of a run of the built-in network."""
 
 from __future__ import annotations
 
 import math
 import secrets
 import string
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import product
-from typing import Any, Final
+from typing import Final
 
 from mnist_tui.core.datasets import DATASETS, MAX_SIDE, as_dataset, check_dataset
 from mnist_tui.core.numerals import count
 from mnist_tui.core.own import BUILT_IN, as_model, check_model, check_options, split_model
-from mnist_tui.core.setting import OFF, Setting, SettingValue, check_int, check_rate, setting, settings_of, shown
+from mnist_tui.core.setting import OFF, Setting, check_int, check_rate, setting, settings_of, shown
 from mnist_tui.errors import UsageError
 
 DEVICES: Final = ("auto", "cpu", "cuda", "mps")
@@ -32,8 +30,6 @@ MAX_BATCH_SIZE: Final = 10_000
 MAX_SEED: Final = 2**63 - 1
 MAX_THREADS: Final = 256
 MAX_JOBS: Final = 256
-MAX_RUNS: Final = 10_000
-"""Maximum number of runs in a grid."""
 
 
 def check_epochs(epochs: int) -> None:
@@ -418,66 +414,8 @@ SETTINGS: Final = settings_of(RunSpec)
 """All settings, in display order."""
 BY_KEY: Final = {one.key: one for one in SETTINGS}
 _OWN: Final = frozenset({"model", "options"})
-_TOGETHER: Final = ("optimizer", "momentum", "schedule", "warmup")
-"""Settings of which not every combination makes sense."""
-_ORDER: Final = {key: number for number, key in enumerate(BY_KEY)}
 FALLBACK_SPEC: Final = RunSpec(epochs=20, features=8, learning_rate=0.01, batch_size=16, dataset="digits")
 """Settings that reach about 60 % on the digits in two seconds; the defaults stay near the level of guessing."""
-
-
-@dataclass(frozen=True, slots=True)
-class SweepSpec:
-    """A grid of runs: every combination of the values of some settings.
-
-    Attributes:
-        base: The other settings, which all runs share.
-        values: The values to try, by the key of the setting.
-    """
-
-    base: RunSpec = field(default_factory=RunSpec)
-    values: Mapping[str, tuple[SettingValue, ...]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for key, values in self.values.items():
-            one = BY_KEY[key]
-            if not values:
-                raise UsageError(f"{one.plural} must name at least one value")
-            for value in values:
-                one.validate(value)
-        if self.n_runs > MAX_RUNS:
-            raise UsageError(
-                f"a grid may have at most {MAX_RUNS:,} runs, and this one has {self.n_runs:,}", "Name fewer values"
-            )
-
-        together = (*_TOGETHER, "epochs") if any(self.of("warmup")) else _TOGETHER
-        for combination in product(*map(self.of, together)):
-            replace(self.base, **dict(zip(together, combination, strict=True)))
-
-    def of(self, key: str) -> tuple[Any, ...]:
-        """Return the values of a setting, without duplicates."""
-        return tuple(dict.fromkeys(self.values.get(key, (getattr(self.base, key),))))
-
-    @property
-    def n_runs(self) -> int:
-        """The number of runs in the grid."""
-        return math.prod(len(self.of(key)) for key in self.values)
-
-    def runs(self) -> tuple[RunSpec, ...]:
-        """Return the runs, seeds varying slowest so that every setting has a first result early, epochs fastest."""
-        keys = sorted(self.values, key=lambda key: (key != "seed", -_ORDER[key]))
-        return tuple(
-            replace(self.base, **dict(zip(keys, combination, strict=True)))
-            for combination in product(*(self.of(key) for key in keys))
-        )
-
-
-def grid(base: RunSpec | None = None, **values: tuple[Any, ...]) -> SweepSpec:
-    """Return a grid of the values of some settings: `grid(epochs=(10, 20), seed=(0, 1))`."""
-    return SweepSpec(base or RunSpec(), values)
-
-
-REPORT_PRESET: Final = grid(epochs=(10, 20), features=(2,))
-"""The two runs of the report: 10 and 20 epochs at 2 features."""
 
 
 def new_run_id(now: datetime | None = None) -> str:

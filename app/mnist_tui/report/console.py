@@ -31,7 +31,8 @@ from mnist_tui.core.events import (
     Status,
     SweepDone,
 )
-from mnist_tui.core.state import RunState, SessionState
+from mnist_tui.core.reducer import SessionState
+from mnist_tui.core.state import RunState
 from mnist_tui.report.formatting import (
     format_duration,
     format_loss,

@@ -21,7 +21,8 @@ from mnist_tui.core.events import (
     Status,
 )
 from mnist_tui.core.orders import Order, Steering, Wishes
-from mnist_tui.core.state import RunState, SessionState
+from mnist_tui.core.reducer import SessionState
+from mnist_tui.core.state import RunState
 from mnist_tui.report.formatting import printable
 from mnist_tui.wire.client import Link, check_hello
 from mnist_tui.wire.lines import read_event

@@ -19,8 +19,8 @@ from textual.events import Resize
 from textual.screen import Screen
 from textual.widgets import DataTable, TabbedContent
 
+from mnist_tui.core.reducer import SessionState
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.core.state import SessionState
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.report.formatting import printable
 from mnist_tui.report.strokes import drawing
@@ -40,7 +40,7 @@ from mnist_tui.tui.queueing import Queueing
 from mnist_tui.tui.remembering import Remembering
 from mnist_tui.tui.screens.help import HelpScreen
 from mnist_tui.tui.steering import Steering
-from mnist_tui.tui.tabs import GROUP_OF, TABS_OF, places
+from mnist_tui.tui.tabs import GROUP_OF, TABS_OF, places, why_not_opened
 from mnist_tui.tui.themes import legible_variables
 from mnist_tui.tui.viewing import Viewing
 from mnist_tui.tui.watching import Watching
@@ -186,7 +186,7 @@ class MnistTuiApp(App[None]):
         if not self.check_action(name, parameters):
             return False
         command = next((c for c in self.remembering.commands if c.action == action and c.name in TABS_OF), None)
-        if self.work.is_opened and (reason := commands.why_not_opened(name)):
+        if self.work.is_opened and (reason := why_not_opened(name)):
             self.tell(reason)
         elif command is not None and self.tab not in TABS_OF[command.name]:
             self.tell(f"{command.label} ({command.title}) works in {places(command)}.")

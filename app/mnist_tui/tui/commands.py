@@ -6,8 +6,8 @@ from typing import Final
 
 from mnist_tui.tui.command import Command
 
-_TRAIN: Final = "Training"
-_NEXT: Final = "Settings of the next run"
+TRAIN: Final = "Training"
+NEXT: Final = "Settings of the next run"
 _VIEW: Final = "View"
 _CHARTS: Final = "Charts"
 LEARNED: Final = "Errors and Features tabs"
@@ -15,15 +15,15 @@ RUNS: Final = "Runs tab"
 _APP: Final = "Program"
 
 COMMANDS: Final = (
-    Command("start", "r", "r", "Start", "Start the waiting runs, or else a run with the settings shown.", _TRAIN),
-    Command("enqueue", "n", "n", "Queue", "Add a run with the settings shown to the queue.", _TRAIN),
+    Command("start", "r", "r", "Start", "Start the waiting runs, or else a run with the settings shown.", TRAIN),
+    Command("enqueue", "n", "n", "Queue", "Add a run with the settings shown to the queue.", TRAIN),
     Command(
         "report_preset",
         "t",
         "t",
         "Train the report's two runs",
         "Queue and start the report's two runs: 10 and 20 epochs, 2 features.",
-        _TRAIN,
+        TRAIN,
         short="Report",
     ),
     Command(
@@ -32,17 +32,17 @@ COMMANDS: Final = (
         "N",
         "New runs…",
         "Open a form for a grid of epochs x features x seeds, and for all settings.",
-        _TRAIN,
+        TRAIN,
         short="New…",
     ),
-    Command("pause", "p", "p", "Pause", "Pause the run before its next batch, or resume it.", _TRAIN),
+    Command("pause", "p", "p", "Pause", "Pause the run before its next batch, or resume it.", TRAIN),
     Command(
         "stop",
         "x",
         "x",
         "Stop",
         "Stop the run after this batch; asks first if much of an epoch would be lost.",
-        _TRAIN,
+        TRAIN,
     ),
     Command(
         "skip",
@@ -50,7 +50,7 @@ COMMANDS: Final = (
         "K",
         "Skip to the next run",
         "Stop the run and start the next one in the queue.",
-        _TRAIN,
+        TRAIN,
         short="Skip",
     ),
     Command(
@@ -59,7 +59,7 @@ COMMANDS: Final = (
         "J",
         "Parallel runs",
         "Train one more run in parallel (its own process, one thread); wraps to 1 after the number of cores.",
-        _TRAIN,
+        TRAIN,
     ),
     Command(
         "detach",
@@ -67,7 +67,7 @@ COMMANDS: Final = (
         "D",
         "Detach",
         "Hand the run and the queue to a process that outlives this terminal, and keep watching.",
-        _TRAIN,
+        TRAIN,
     ),
     Command(
         "live_epochs(1)",
@@ -75,7 +75,7 @@ COMMANDS: Final = (
         "+",
         "This run: one epoch more",
         "Add one epoch to the current run, immediately.",
-        _TRAIN,
+        TRAIN,
         short="Epochs of this run",
     ),
     Command(
@@ -84,7 +84,7 @@ COMMANDS: Final = (
         "-",
         "This run: one epoch fewer",
         "Take one epoch away from the current run, immediately.",
-        _TRAIN,
+        TRAIN,
     ),
     Command(
         "live_rate",
@@ -92,7 +92,7 @@ COMMANDS: Final = (
         "R",
         "This run: learning rate",
         "Change the learning rate of the current run from its next epoch on.",
-        _TRAIN,
+        TRAIN,
         short="Rate",
     ),
     Command(
@@ -101,7 +101,7 @@ COMMANDS: Final = (
         "P",
         "This run: save now",
         "Save the state of a script's run at its next step, so that it can be resumed from there.",
-        _TRAIN,
+        TRAIN,
         short="Save",
     ),
     Command(
@@ -110,7 +110,7 @@ COMMANDS: Final = (
         "e",
         "Next run: more epochs",
         "More epochs for the next run; same as ].",
-        _NEXT,
+        NEXT,
         short="Epochs",
     ),
     Command(
@@ -119,16 +119,16 @@ COMMANDS: Final = (
         "w",
         "Next run: fewer epochs",
         "Fewer epochs for the next run; same as [.",
-        _NEXT,
+        NEXT,
     ),
-    Command("type_epochs", "E", "E", "Next run: type epochs", "Type any number of epochs for the next run.", _NEXT),
+    Command("type_epochs", "E", "E", "Next run: type epochs", "Type any number of epochs for the next run.", NEXT),
     Command(
         "features(1)",
         "f,greater_than_sign",
         "f",
         "Next run: more features",
         "More features for the next run (2, 4, 8 … 64); same as >.",
-        _NEXT,
+        NEXT,
         short="Features",
     ),
     Command(
@@ -137,7 +137,7 @@ COMMANDS: Final = (
         "d",
         "Next run: fewer features",
         "Fewer features for the next run; same as <.",
-        _NEXT,
+        NEXT,
     ),
     Command(
         "type_features",
@@ -145,7 +145,7 @@ COMMANDS: Final = (
         "F",
         "Next run: type features",
         "Type any number of features, 1 to 512, for the next run.",
-        _NEXT,
+        NEXT,
     ),
     Command(
         "settings",
@@ -153,7 +153,7 @@ COMMANDS: Final = (
         "b",
         "Next run: all settings",
         "Focus the settings line: ← → select a setting, ↑ ↓ change it, Esc goes back.",
-        _NEXT,
+        NEXT,
         short="Settings",
     ),
     Command(
@@ -162,7 +162,7 @@ COMMANDS: Final = (
         "M",
         "Next run: find a learning rate",
         "Briefly train new networks with a rising learning rate, and suggest a rate for the next run.",
-        _NEXT,
+        NEXT,
         short="Find rate",
     ),
     Command("tab('live')", "1", "1", "Live", "Show the current run, or the one you opened.", _VIEW),
@@ -432,13 +432,3 @@ def key_table() -> str:
         lines.append(f"| | **{group}** | |")
         lines += [f"| `{c.label}` | {c.help} | `{c.action}` |" for c in COMMANDS if c.group == group]
     return "\n".join(lines)
-
-
-def why_not_opened(name: str) -> str:
-    """Return why an action does not work on the runs of other tools, as a sentence; empty if it works."""
-    group = next((command.group for command in COMMANDS if command.name == name), "")
-    if group in (_TRAIN, _NEXT) or name in ("resume", "retry"):
-        return "Other tools' runs are only shown here. Start `mnist-tui` to train."
-    if name in ("label", "remove", "undelete"):
-        return "Other tools' runs are not changed here. `mnist-tui import` copies them; name and delete the copies."
-    return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mnist_tui.core.events import EpochDone, Event, Progress, RunDone
-from mnist_tui.core.state import SessionState
+from mnist_tui.core.reducer import SessionState
 from mnist_tui.runtime.pace import Pace
 from mnist_tui.runtime.remote_runs import RemoteRuns
 from mnist_tui.runtime.session import TrainingSession

@@ -9,7 +9,8 @@ from typing import Final
 from mnist_tui.core.orders import SAVE
 from mnist_tui.core.state import RunState
 from mnist_tui.tui.command import Command
-from mnist_tui.tui.commands import COMMANDS, why_not_opened
+from mnist_tui.tui.commands import COMMANDS
+from mnist_tui.tui.tabs import why_not_opened
 
 _ALWAYS: Final = (("help",), ("quit",))
 _EPOCHS: Final = ("epochs(1)", "epochs(-1)")

@@ -6,7 +6,7 @@ from typing import Final
 
 from mnist_tui.core.state import RunState
 from mnist_tui.tui.command import Command
-from mnist_tui.tui.commands import LEARNED, RUNS
+from mnist_tui.tui.commands import COMMANDS, LEARNED, NEXT, RUNS, TRAIN
 
 TABS_OF: Final = {
     **dict.fromkeys(
@@ -61,3 +61,13 @@ def why_hidden(tab: str, run: RunState | None) -> str:
 def places(command: Command) -> str:
     """Return the tabs in which a command works, as text for a message."""
     return " and ".join(TAB_NAMES[tab] for tab in TABS_OF.get(command.name, TAB_NAMES))
+
+
+def why_not_opened(name: str) -> str:
+    """Return why an action does not work on the runs of other tools, as a sentence; empty if it works."""
+    group = next((command.group for command in COMMANDS if command.name == name), "")
+    if group in (TRAIN, NEXT) or name in ("resume", "retry"):
+        return "Other tools' runs are only shown here. Start `mnist-tui` to train."
+    if name in ("label", "remove", "undelete"):
+        return "Other tools' runs are not changed here. `mnist-tui import` copies them; name and delete the copies."
+    return ""

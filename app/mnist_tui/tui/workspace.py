@@ -13,8 +13,9 @@ from mnist_tui.core.insight import Insight
 from mnist_tui.core.layers import Layer
 from mnist_tui.core.orders import Steering, Wishes
 from mnist_tui.core.points import PointSeries
+from mnist_tui.core.reducer import SessionState
 from mnist_tui.core.spec import FALLBACK_SPEC, RunSpec
-from mnist_tui.core.state import RunState, SessionState
+from mnist_tui.core.state import RunState
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.runtime import preferences
 from mnist_tui.runtime.backends import Backends

@@ -15,7 +15,7 @@ from mnist_tui.core.events import (
     Status,
 )
 from mnist_tui.core.orders import HAND_OVER, Order
-from mnist_tui.core.state import SessionState
+from mnist_tui.core.reducer import SessionState
 from mnist_tui.errors import UsageError
 from tests.crash.resume.helpers import (
     BATCHES,

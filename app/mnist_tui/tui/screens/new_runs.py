@@ -14,7 +14,8 @@ from textual.widgets import Button, Input, Label, Select, Static
 from mnist_tui.core.estimate import sweep_s
 from mnist_tui.core.numerals import count
 from mnist_tui.core.setting import Setting, in_words, parse_number
-from mnist_tui.core.spec import MAX_JOBS, SETTINGS, RunSpec, SweepSpec
+from mnist_tui.core.spec import MAX_JOBS, SETTINGS, RunSpec
+from mnist_tui.core.sweep import SweepSpec
 from mnist_tui.errors import UsageError
 from mnist_tui.report.formatting import format_duration
 from mnist_tui.tui.screens.dialog import Dialog, field
