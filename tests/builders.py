@@ -9,20 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tui.core.conditions import DatasetInfo, Machine
-from mnist_tui.core.events import (
-    EpochDone,
-    Event,
-    Phase,
-    Progress,
-    RunDone,
-    RunStarted,
-    Status,
-    SweepDone,
-    SweepStarted,
-)
+from mnist_tui.core.events import EpochDone, Event, Progress, RunDone, RunStarted, SweepDone, SweepStarted
 from mnist_tui.core.reducer import SessionState, apply_to_run, start_run
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState, summarise
+from mnist_tui.core.status import Phase, Status
 
 GOLDENS = Path(__file__).parent / "goldens"
 

@@ -14,11 +14,12 @@ from mnist_tui.core.codec import dumps, to_json_value
 from mnist_tui.core.comparison import build_table
 from mnist_tui.core.control import RunControl, TrainingControl
 from mnist_tui.core.estimate import DAY_S, machine_factor, sweep_s
-from mnist_tui.core.events import Notice, Preparing, RunDone, Status
+from mnist_tui.core.events import Notice, Preparing, RunDone
 from mnist_tui.core.numerals import count
 from mnist_tui.core.queue import QueuedRun, enqueue
 from mnist_tui.core.reducer import SessionState
 from mnist_tui.core.spec import RunSpec, new_run_id
+from mnist_tui.core.status import Status
 from mnist_tui.core.sweep import SweepSpec
 from mnist_tui.engine import compile_early
 from mnist_tui.errors import RunError, UsageError

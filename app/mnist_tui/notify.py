@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from mnist_tui.core.events import Event, RunDone, RunStarted, Status, SweepDone
+from mnist_tui.core.events import Event, RunDone, RunStarted, SweepDone
 from mnist_tui.core.numerals import count
+from mnist_tui.core.status import Status
 from mnist_tui.environment import read_text
 from mnist_tui.errors import UsageError
 from mnist_tui.report.formatting import format_percent, printable

@@ -8,10 +8,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from mnist_tui.core.events import EpochDone, EpochsChanged, Event, RunDone, RunPaused, RunResumed, Status
+from mnist_tui.core.events import EpochDone, EpochsChanged, Event, RunDone, RunPaused, RunResumed
 from mnist_tui.core.orders import WITH_VALUE, Order, order_from_json
 from mnist_tui.core.reducer import SessionState
 from mnist_tui.core.setting import shown
+from mnist_tui.core.status import Status
 from mnist_tui.errors import OrderError, RunError, UsageError
 from mnist_tui.report.console import ConsoleView
 from mnist_tui.report.formatting import printable

@@ -6,7 +6,8 @@ import pytest
 
 import mnist_tui
 from mnist_tui.api.snapshot import restore
-from mnist_tui.core.events import EpochDone, EpochsChanged, Progress, RateChanged, RunPaused, RunResumed, Status
+from mnist_tui.core.events import EpochDone, EpochsChanged, Progress, RateChanged, RunPaused, RunResumed
+from mnist_tui.core.status import Status
 from mnist_tui.store.database import Store
 from tests.api.conftest import Optimizer, Weights, stored
 from tests.patience import PATIENCE_S

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import textwrap
 
-from mnist_tui.core.events import Status
+from mnist_tui.core.status import Status
 from mnist_tui.store.database import Store
 from tests.api.conftest import points, stored
 from tests.patience import PATIENCE_S

@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from mnist_tui.api.snapshot import Moment, moment_of, restore, saved
-from mnist_tui.core.events import RunContinued, Status
+from mnist_tui.core.events import RunContinued
+from mnist_tui.core.status import Status
 from mnist_tui.errors import StoreError, UsageError
 from tests.api.conftest import Optimizer, Weights, points, script, stored
 from tests.patience import PATIENCE_S

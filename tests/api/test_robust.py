@@ -14,7 +14,8 @@ import torch
 
 import mnist_tui
 from mnist_tui.api.snapshot import Moment, restore, saved
-from mnist_tui.core.events import RunContinued, Status
+from mnist_tui.core.events import RunContinued
+from mnist_tui.core.status import Status
 from mnist_tui.errors import StoreError, UsageError
 from mnist_tui.store.connection import Connection
 from mnist_tui.store.database import Store

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import mnist_tui
-from mnist_tui.core.events import Status
+from mnist_tui.core.status import Status
 from mnist_tui.core.units import Direction, Unit
 from mnist_tui.errors import UsageError
 from mnist_tui.store.lock import is_held

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Final
 
 from mnist_tui.core.conditions import DatasetInfo, Machine
-from mnist_tui.core.events import EpochDone, Event, RunContinued, RunDone, RunStarted, Status
+from mnist_tui.core.events import EpochDone, Event, RunContinued, RunDone, RunStarted
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import summarise
+from mnist_tui.core.status import Status
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.store import checkpoints
 from mnist_tui.store.claims import Claims

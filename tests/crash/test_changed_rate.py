@@ -4,8 +4,9 @@ import pytest
 
 from mnist_tui.core.comparison import build_table
 from mnist_tui.core.control import RunControl
-from mnist_tui.core.events import EpochDone, Phase, Progress, RateChanged, RunPaused, Status
+from mnist_tui.core.events import EpochDone, Progress, RateChanged, RunPaused
 from mnist_tui.core.queue import QueuedRun
+from mnist_tui.core.status import Phase, Status
 from mnist_tui.engine import session
 from mnist_tui.engine.trainer import Intervals
 from mnist_tui.store.database import Store

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui.core.events import EpochDone, Status
+from mnist_tui.core.events import EpochDone
+from mnist_tui.core.status import Status
 from mnist_tui.store.claims import continuing
 from mnist_tui.store.database import Store
 from tests.crash import played

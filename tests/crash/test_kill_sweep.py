@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui.core.events import Status
+from mnist_tui.core.status import Status
 from tests.crash import story
 from tests.patience import PATIENCE_S
 

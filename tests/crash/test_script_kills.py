@@ -5,7 +5,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from mnist_tui.core.events import Status
+from mnist_tui.core.status import Status
 from mnist_tui.store.database import Store
 from tests.patience import PATIENCE_S
 

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from mnist_tui.core.events import Status
+from mnist_tui.core.status import Status
 from mnist_tui.store.database import Store
 from tests.e2e.conftest import COMMAND
 from tests.e2e.pty_app import PtyApp

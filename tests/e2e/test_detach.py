@@ -9,7 +9,8 @@ from subprocess import PIPE, STDOUT, Popen
 
 import pytest
 
-from mnist_tui.core.events import RunContinued, Status
+from mnist_tui.core.events import RunContinued
+from mnist_tui.core.status import Status
 from mnist_tui.store.database import Store
 from mnist_tui.wire.client import watches
 from mnist_tui.wire.place import sockets

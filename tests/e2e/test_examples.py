@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui.core.events import RunContinued, Status
+from mnist_tui.core.events import RunContinued
+from mnist_tui.core.status import Status
 from mnist_tui.store.database import Store
 from tests.patience import PATIENCE_S
 

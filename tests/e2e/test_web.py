@@ -9,7 +9,7 @@ import aiohttp
 import psutil
 import pytest
 
-from mnist_tui.core.events import Status
+from mnist_tui.core.status import Status
 from mnist_tui.store.database import Store
 from tests.e2e.browser import CHROMIUM, Browser, wait_for
 from tests.e2e.conftest import COMMAND

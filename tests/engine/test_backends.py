@@ -14,9 +14,10 @@ import pytest
 import torch
 
 from mnist_tui.core.control import RunControl
-from mnist_tui.core.events import Notice, Preparing, RunDone, RunStarted, Status, SweepDone
+from mnist_tui.core.events import Notice, Preparing, RunDone, RunStarted, SweepDone
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.status import Status
 from mnist_tui.engine import compiling, kernel_cache
 from mnist_tui.engine.backends import COMPILED_UP_TO, choose_backend
 from mnist_tui.engine.compiling import Compilation

@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from mnist_tui.core.control import RunControl
-from mnist_tui.core.events import EpochDone, Notice, RunDone, RunStarted, Status
+from mnist_tui.core.events import EpochDone, Notice, RunDone, RunStarted
 from mnist_tui.core.own import as_model, as_options, values_of
 from mnist_tui.core.queue import QueuedRun, enqueue
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.status import Status
 from mnist_tui.engine import load_classifier, run_sweep
 from mnist_tui.engine.allowed import allow
 from mnist_tui.engine.insight import POINTS

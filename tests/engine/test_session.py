@@ -12,22 +12,21 @@ import torch
 
 from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import (
-    Checkpoint,
     EpochDone,
     EpochsChanged,
     Notice,
-    Phase,
     Progress,
     RunDone,
     RunPaused,
     RunResumed,
     RunStarted,
-    Status,
     SweepDone,
     SweepStarted,
 )
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.status import Phase, Status
+from mnist_tui.core.stored import Checkpoint
 from mnist_tui.engine import session
 from mnist_tui.engine.data import as_input
 from mnist_tui.engine.session import run_sweep

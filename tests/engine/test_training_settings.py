@@ -11,9 +11,10 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from mnist_tui.core.control import RunControl
-from mnist_tui.core.events import EpochDone, Notice, RunDone, RunStarted, Status
+from mnist_tui.core.events import EpochDone, Notice, RunDone, RunStarted
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import OPTIMIZERS, SCHEDULES, RunSpec
+from mnist_tui.core.status import Status
 from mnist_tui.core.sweep import grid
 from mnist_tui.engine import run_sweep
 from mnist_tui.engine.augment import augmented

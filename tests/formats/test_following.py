@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_tui.core.events import MetricDeclared, Notice, Progress, RunContinued, RunDone, RunStarted, Status
+from mnist_tui.core.events import MetricDeclared, Notice, Progress, RunContinued, RunDone, RunStarted
 from mnist_tui.core.orders import Order
+from mnist_tui.core.status import Status
 from mnist_tui.core.units import Direction
 from mnist_tui.errors import OrderError
 from mnist_tui.formats.writing import first_record, scalar_records

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_tui.core.events import Status
+from mnist_tui.core.status import Status
 from mnist_tui.core.units import Direction
 from mnist_tui.formats import find
 from mnist_tui.formats.source import Series

@@ -7,7 +7,8 @@ pytest.importorskip("ignite", reason="ignite is not installed: uv pip install --
 from ignite.engine import Engine, Events
 from ignite.metrics import Average
 
-from mnist_tui.core.events import EpochDone, EpochsChanged, Status
+from mnist_tui.core.events import EpochDone, EpochsChanged
+from mnist_tui.core.status import Status
 from mnist_tui.ignite import attach
 from tests.api.conftest import Optimizer, Weights, points, stored
 

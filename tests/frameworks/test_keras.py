@@ -9,7 +9,8 @@ pytest.importorskip("keras", reason="keras is not installed: uv pip install --gr
 
 import keras
 
-from mnist_tui.core.events import EpochDone, Status
+from mnist_tui.core.events import EpochDone
+from mnist_tui.core.status import Status
 from mnist_tui.keras import Monitor
 from tests.api.conftest import points, stored
 

@@ -13,7 +13,8 @@ with warnings.catch_warnings():
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from mnist_tui.core.events import EpochsChanged, Status
+from mnist_tui.core.events import EpochsChanged
+from mnist_tui.core.status import Status
 from mnist_tui.lightning import Monitor
 from tests.api.conftest import points, stored
 

@@ -9,7 +9,8 @@ import torch
 import transformers
 from transformers import Trainer, TrainingArguments
 
-from mnist_tui.core.events import EpochDone, Status
+from mnist_tui.core.events import EpochDone
+from mnist_tui.core.status import Status
 from mnist_tui.transformers import Monitor
 from tests.api.conftest import points, stored
 

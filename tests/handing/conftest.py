@@ -8,10 +8,12 @@ import pytest
 
 from mnist_tui.api.answers import insight_of
 from mnist_tui.cli import main
-from mnist_tui.core.events import Checkpoint, EpochDone, Phase, Progress, RunDone, RunStarted, Status, ValidationSet
+from mnist_tui.core.events import EpochDone, Progress, RunDone, RunStarted
 from mnist_tui.core.labels import Labels
 from mnist_tui.core.script import ScriptSpec
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.status import Phase, Status
+from mnist_tui.core.stored import Checkpoint, ValidationSet
 from mnist_tui.store.database import Store
 from tests.builders import CPU, MNIST, run_events
 

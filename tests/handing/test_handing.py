@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_tui.core.events import EpochDone, Status
+from mnist_tui.core.events import EpochDone
+from mnist_tui.core.status import Status
 from mnist_tui.errors import UsageError
 from mnist_tui.formats import find
 from mnist_tui.store.database import Store

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui.core.events import (
-    Preparing,
-)
+from mnist_tui.core.events import Preparing
 from mnist_tui.errors import StoreError
 from mnist_tui.store.database import Store
 from tests.builders import run_events

@@ -8,10 +8,8 @@ from dataclasses import replace
 import pytest
 
 from mnist_tui.core import spec as spec_module
-from mnist_tui.core.events import (
-    Status,
-)
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.status import Status
 from mnist_tui.errors import UsageError
 from mnist_tui.store import connection
 from mnist_tui.store.connection import DATABASE

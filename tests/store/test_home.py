@@ -5,11 +5,9 @@ import os
 import platformdirs
 import pytest
 
-from mnist_tui.core.events import (
-    Checkpoint,
-)
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.stored import Checkpoint
 from mnist_tui.store.connection import DATABASE
 from mnist_tui.store.database import Store
 from mnist_tui.store.home import home as chosen_home

@@ -9,13 +9,10 @@ from contextlib import closing
 
 import pytest
 
-from mnist_tui.core.events import (
-    Notice,
-    RunDone,
-    Status,
-)
+from mnist_tui.core.events import Notice, RunDone
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.status import Status
 from mnist_tui.errors import StoreError
 from mnist_tui.store import lock, reading
 from mnist_tui.store.claims import Claims

@@ -6,18 +6,18 @@ from dataclasses import replace
 import pytest
 
 from mnist_tui.core.events import (
-    Checkpoint,
     EpochDone,
     EpochsChanged,
     Notice,
     Preparing,
     RunPaused,
     RunResumed,
-    Status,
     SweepDone,
     SweepStarted,
 )
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.status import Status
+from mnist_tui.core.stored import Checkpoint
 from mnist_tui.demo.insight import scripted_insight, validation_set
 from mnist_tui.errors import UsageError
 from mnist_tui.store import checkpoints

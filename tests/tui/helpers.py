@@ -3,7 +3,7 @@
 import asyncio
 import re
 
-from mnist_tui.core.events import Status
+from mnist_tui.core.status import Status
 from tests.patience import PATIENCE_S
 
 

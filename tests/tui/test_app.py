@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from textual.widgets import DataTable, Input, Static, TabbedContent
 
-from mnist_tui.core.events import Notice, Phase, Preparing, Progress, Status, SweepDone, SweepStarted
+from mnist_tui.core.events import Notice, Preparing, Progress, SweepDone, SweepStarted
+from mnist_tui.core.status import Phase, Status
 from mnist_tui.demo import run_sweep
 from mnist_tui.store.database import Store
 from mnist_tui.tui.commands import COMMANDS

@@ -4,8 +4,9 @@ from functools import partial
 
 import pytest
 
-from mnist_tui.core.events import Preparing, Status
+from mnist_tui.core.events import Preparing
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.status import Status
 from mnist_tui.demo import load_classifier, run_sweep
 from mnist_tui.errors import RunError
 from mnist_tui.runtime.backends import Backends

@@ -5,8 +5,9 @@ import time
 
 import pytest
 
-from mnist_tui.core.events import Preparing, Status, SweepDone, SweepStarted
+from mnist_tui.core.events import Preparing, SweepDone, SweepStarted
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.status import Status
 from mnist_tui.demo import load_classifier
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.runtime.backends import Backends

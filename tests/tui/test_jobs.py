@@ -2,7 +2,7 @@
 
 import pytest
 
-from mnist_tui.core.events import Status
+from mnist_tui.core.status import Status
 from tests.tui.helpers import run_to_the_end, screen_text, settle, statuses, until
 from tests.tui.test_two_apps import SLOW_S, kept, opened
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from textual.widgets import TabbedContent
 
-from mnist_tui.core.events import Progress, Status
+from mnist_tui.core.events import Progress
+from mnist_tui.core.status import Status
 from mnist_tui.demo import run_sweep
 from mnist_tui.runtime.backends import Backends
 from mnist_tui.tui.app import MnistTuiApp

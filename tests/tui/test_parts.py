@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from mnist_tui.core.control import RunControl
-from mnist_tui.core.events import EpochsChanged, Notice, Preparing, RunDone, Status
+from mnist_tui.core.events import EpochsChanged, Notice, Preparing, RunDone
 from mnist_tui.core.state import RunState
+from mnist_tui.core.status import Status
 from mnist_tui.demo import run_sweep
 from mnist_tui.runtime.backends import Backends
 from mnist_tui.runtime.pace import Pace

@@ -12,7 +12,8 @@ import pytest
 from textual import events
 from textual.geometry import Size
 
-from mnist_tui.core.events import EpochDone, RunContinued, Status
+from mnist_tui.core.events import EpochDone, RunContinued
+from mnist_tui.core.status import Status
 from mnist_tui.demo import run_sweep
 from mnist_tui.store.database import Store
 from mnist_tui.tui.commands import COMMANDS

@@ -4,8 +4,9 @@ import time
 
 import pytest
 
-from mnist_tui.core.events import Phase, Progress
+from mnist_tui.core.events import Progress
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.status import Phase
 from mnist_tui.core.table import ComparisonTable
 from mnist_tui.demo import run_sweep
 from mnist_tui.report.chartview import ChartView

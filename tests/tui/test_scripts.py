@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 import mnist_tui
-from mnist_tui.core.events import RunPaused, Status
+from mnist_tui.core.events import RunPaused
+from mnist_tui.core.status import Status
 from mnist_tui.store.database import Store
 from mnist_tui.tui.widgets.plot import PlotView
 from tests.patience import PATIENCE_S

@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from mnist_tui.core.events import RunContinued, Status
+from mnist_tui.core.events import RunContinued
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.status import Status
 from mnist_tui.demo import run_sweep
 from mnist_tui.runtime.backends import Backends
 from mnist_tui.runtime.session import TrainingSession

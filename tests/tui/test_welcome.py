@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from mnist_tui.core.events import Phase, Progress, RunStarted
+from mnist_tui.core.events import Progress, RunStarted
 from mnist_tui.core.spec import FALLBACK_SPEC, RunSpec
+from mnist_tui.core.status import Phase
 from mnist_tui.demo import run_sweep
 from mnist_tui.engine.model import BottleneckCNN
 from mnist_tui.runtime.backends import Backends

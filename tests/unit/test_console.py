@@ -11,20 +11,12 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from mnist_tui.core.comparison import build_table
-from mnist_tui.core.events import (
-    EpochsChanged,
-    Event,
-    Notice,
-    Preparing,
-    RunPaused,
-    RunResumed,
-    Status,
-    SweepDone,
-)
+from mnist_tui.core.events import EpochsChanged, Event, Notice, Preparing, RunPaused, RunResumed, SweepDone
 from mnist_tui.core.parsing import event_from_json
 from mnist_tui.core.reducer import SessionState
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState
+from mnist_tui.core.status import Status
 from mnist_tui.report.console import ConsoleView
 from mnist_tui.report.listing import print_comparison, print_run, print_runs
 from tests.builders import DIGITS, play, progress, run_events, run_state, sweep_events

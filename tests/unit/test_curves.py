@@ -3,9 +3,10 @@ from functools import partial
 
 import pytest
 
-from mnist_tui.core.events import EpochsChanged, RateChanged, RunPaused, Status
+from mnist_tui.core.events import EpochsChanged, RateChanged, RunPaused
 from mnist_tui.core.reducer import apply_to_run
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.status import Status
 from mnist_tui.report.chartview import ChartView, Scale, Smoothing, XAxis
 from mnist_tui.report.curves import quantity_chart
 from mnist_tui.report.marks import MARK_MEANINGS

@@ -12,19 +12,18 @@ from mnist_tui.core.control import RunControl
 from mnist_tui.core.events import (
     EpochDone,
     EpochsChanged,
-    Phase,
     Progress,
     RunDone,
     RunPaused,
     RunResumed,
     RunStarted,
-    Status,
     SweepDone,
 )
 from mnist_tui.core.parsing import event_from_json
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.reducer import SessionState
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.status import Phase, Status
 from mnist_tui.demo import run_sweep
 
 SPEC = RunSpec(epochs=3)

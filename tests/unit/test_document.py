@@ -12,8 +12,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from PIL import Image
 
-from mnist_tui.core.events import Status
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.status import Status
 from mnist_tui.demo.insight import scripted_insight, validation_set
 from mnist_tui.report.document import MAX_RUNS, RunEvidence, write_report
 from mnist_tui.report.page import Table, to_html, to_markdown

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from mnist_tui.core.codec import dumps, to_json_value
 from mnist_tui.core.conditions import DatasetInfo, Machine
-from mnist_tui.core.events import SCHEMA, EpochDone, Event, Notice, Phase, RunStarted, Status
+from mnist_tui.core.events import SCHEMA, EpochDone, Event, Notice, RunStarted
 from mnist_tui.core.insight import Mistake
 from mnist_tui.core.parsing import EVENT_TYPES, event_from_json
 from mnist_tui.core.script import ScriptSpec
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.status import Phase, Status
 from mnist_tui.core.units import Direction, Unit
 from tests.builders import CPU, MNIST, epoch_done, run_events
 

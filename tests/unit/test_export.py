@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnist_tui.core.comparison import build_table
-from mnist_tui.core.events import Status
 from mnist_tui.core.fields import COLUMNS
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.status import Status
 from mnist_tui.core.table import FORMATS, ComparisonTable
 from mnist_tui.errors import UsageError
 from mnist_tui.report.export import render

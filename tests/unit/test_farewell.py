@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from mnist_tui.core.events import Status
+from mnist_tui.core.status import Status
 from mnist_tui.tui.farewell import farewell
 from tests.builders import DIGITS, run_state
 

@@ -4,7 +4,7 @@ import time
 import pytest
 from rich.cells import cell_len
 
-from mnist_tui.core.events import Status
+from mnist_tui.core.status import Status
 from mnist_tui.report.formatting import (
     format_duration,
     format_loss,

@@ -11,9 +11,10 @@ import pytest
 from rich.console import Console
 
 from mnist_tui.core.comparison import build_table
-from mnist_tui.core.events import Notice, Preparing, Status
+from mnist_tui.core.events import Notice, Preparing
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState
+from mnist_tui.core.status import Status
 from mnist_tui.core.table import FORMATS
 from mnist_tui.demo import run_sweep
 from mnist_tui.report.console import ConsoleView

@@ -9,9 +9,10 @@ from dataclasses import replace
 import pytest
 
 from mnist_tui.core.control import RunControl
-from mnist_tui.core.events import RunDone, Status, SweepDone
+from mnist_tui.core.events import RunDone, SweepDone
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.status import Status
 from mnist_tui.demo import run_sweep
 from mnist_tui.errors import UsageError
 from mnist_tui.notify import Notifier, read_wish

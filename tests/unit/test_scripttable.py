@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from mnist_tui.core.configs import setting_fields
-from mnist_tui.core.events import EpochDone, ResultsLogged, RunStarted, Status
+from mnist_tui.core.events import EpochDone, ResultsLogged, RunStarted
 from mnist_tui.core.filtering import parse_filter
 from mnist_tui.core.reducer import apply_to_run, start_run
 from mnist_tui.core.script import ScriptSpec
 from mnist_tui.core.scripttable import build_script_table, build_tables
+from mnist_tui.core.status import Status
 from mnist_tui.core.view import SEEDS
 from mnist_tui.errors import UsageError
 from mnist_tui.report.comparing import side_by_side

@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 
 from mnist_tui.core.control import RunControl
-from mnist_tui.core.events import RunDone, Status
+from mnist_tui.core.events import RunDone
 from mnist_tui.core.search import Dimension, Search, SearchSpec, parse_dimension
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.status import Status
 from mnist_tui.demo import run_sweep
 from mnist_tui.errors import StoreError, UsageError
 from mnist_tui.report.listing import Output

@@ -5,21 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnist_tui.core.events import (
-    EpochsChanged,
-    Event,
-    Notice,
-    Phase,
-    Preparing,
-    RunDone,
-    RunPaused,
-    RunResumed,
-    Status,
-    SweepStarted,
-)
+from mnist_tui.core.events import EpochsChanged, Event, Notice, Preparing, RunDone, RunPaused, RunResumed, SweepStarted
 from mnist_tui.core.reducer import MAX_STEPS, SessionState, apply_to_run
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState, summarise
+from mnist_tui.core.status import Phase, Status
 from tests.builders import epoch_done, play, progress, run_events, run_state, sweep_events
 
 

@@ -10,18 +10,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from mnist_tui.core.events import (
-    EpochDone,
-    EpochsChanged,
-    RunDone,
-    RunPaused,
-    RunResumed,
-    RunStarted,
-    Status,
-)
+from mnist_tui.core.events import EpochDone, EpochsChanged, RunDone, RunPaused, RunResumed, RunStarted
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import Annotation, summarise
+from mnist_tui.core.status import Status
 from mnist_tui.store.claims import Claims
 from mnist_tui.store.database import Store
 from mnist_tui.store.lock import RunLock

@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from mnist_tui.core.comparison import build_table
-from mnist_tui.core.events import RateChanged, Status
+from mnist_tui.core.events import RateChanged
 from mnist_tui.core.fields import COLUMNS
 from mnist_tui.core.metrics import Spread
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState
+from mnist_tui.core.status import Status
 from mnist_tui.core.table import ComparisonTable, Row, format_value, sort_rows
 from tests.builders import CPU, DIGITS, MNIST, run_state
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mnist_tui.core.checks import MAX_EPOCHS
 from mnist_tui.core.control import Next, RunControl
 from mnist_tui.core.orders import BUILT_IN, KINDS, Order, order_from_json
-from mnist_tui.core.spec import MAX_EPOCHS
 from mnist_tui.errors import UsageError
 from mnist_tui.wire.lines import line, read_line
 

@@ -14,11 +14,13 @@ import pytest
 
 from mnist_tui import remote
 from mnist_tui.core.control import RunControl
-from mnist_tui.core.events import Checkpoint, EpochDone, EpochsChanged, RunContinued, Status
+from mnist_tui.core.events import EpochDone, EpochsChanged, RunContinued
 from mnist_tui.core.orders import Order
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.reducer import SessionState
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.status import Status
+from mnist_tui.core.stored import Checkpoint
 from mnist_tui.demo.insight import validation_set
 from mnist_tui.errors import OrderError, RunError
 from mnist_tui.store.database import Store

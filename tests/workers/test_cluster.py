@@ -6,9 +6,10 @@ from contextlib import closing, suppress
 import psutil
 import pytest
 
-from mnist_tui.core.events import EpochDone, Event, Notice, Preparing, RunContinued, RunDone, Status
+from mnist_tui.core.events import EpochDone, Event, Notice, Preparing, RunContinued, RunDone
 from mnist_tui.core.orders import Order
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.status import Status
 from mnist_tui.errors import ClusterError, UsageError
 from mnist_tui.store.database import Store
 from mnist_tui.workers.cluster import Cluster, check_place

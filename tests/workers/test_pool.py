@@ -19,7 +19,6 @@ from mnist_tui.core.events import (
     RunPaused,
     RunResumed,
     RunStarted,
-    Status,
     SweepDone,
     SweepStarted,
 )
@@ -27,6 +26,7 @@ from mnist_tui.core.orders import Order
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.reducer import SessionState
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.status import Status
 from mnist_tui.demo import run_sweep
 from mnist_tui.store.claims import Claims
 from mnist_tui.store.database import Store

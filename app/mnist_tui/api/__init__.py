@@ -11,18 +11,21 @@ from typing import Any, Final
 
 from mnist_tui.api import origin, ranks
 from mnist_tui.api.control import ScriptControl
+from mnist_tui.api.items import Place
 from mnist_tui.api.rates import optimizers, set_rate
-from mnist_tui.api.recording import Place, Recorder
-from mnist_tui.api.run import ALIVE, GOALS, Run, Stopped
+from mnist_tui.api.recording import Recorder
+from mnist_tui.api.run import ALIVE, GOALS, Run
 from mnist_tui.api.snapshot import Moment, check_state, moment_of, restore
+from mnist_tui.api.steered import Stopped
 from mnist_tui.api.values import as_step, flattened
+from mnist_tui.core.checks import MAX_EPOCHS
 from mnist_tui.core.events import Event, RateChanged, RunContinued, RunStarted, now
 from mnist_tui.core.labels import Labels, as_name, as_tags
 from mnist_tui.core.numerals import count
 from mnist_tui.core.orders import KINDS, SAVE
 from mnist_tui.core.script import ScriptSpec
 from mnist_tui.core.setting import check_int
-from mnist_tui.core.spec import MAX_EPOCHS, new_run_id
+from mnist_tui.core.spec import new_run_id
 from mnist_tui.errors import StoreError, UsageError
 from mnist_tui.store.database import Store
 from mnist_tui.store.home import home as default_home

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from mnist_tui.core.conditions import DatasetInfo
-from mnist_tui.core.events import ValidationSet
 from mnist_tui.core.insight import CONFIDENCE_STEPS, Insight, Mistake, class_accuracy
+from mnist_tui.core.stored import ValidationSet
 
 MOST_CLASSES: Final = 100
 MISTAKES: Final = 20

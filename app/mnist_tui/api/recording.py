@@ -8,27 +8,18 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from mnist_tui.api.control import ScriptControl
-from mnist_tui.core.events import (
-    EpochDone,
-    Event,
-    Notice,
-    Phase,
-    Progress,
-    ResultsLogged,
-    Status,
-    now,
-)
-from mnist_tui.core.insight import Insight
+from mnist_tui.api.items import Ended, EpochBegan, EpochEnded, Item, Logged, Place
+from mnist_tui.core.events import EpochDone, Event, Notice, Progress, ResultsLogged, now
 from mnist_tui.core.labels import Labels
 from mnist_tui.core.metric import Split, metric
 from mnist_tui.core.reducer import SessionState
 from mnist_tui.core.spec import new_run_id
 from mnist_tui.core.state import RunState
+from mnist_tui.core.status import Phase
 from mnist_tui.errors import MnistTuiError, StoreError
 from mnist_tui.notify import Notifier
 from mnist_tui.store.database import Store
@@ -39,85 +30,8 @@ TICK_S: Final = 0.4
 """Pause between two writes of what was logged: with the time they take, a kill loses at most half a second."""
 
 
-@dataclass(frozen=True, slots=True)
-class Logged:
-    """Numbers that were logged together.
-
-    Attributes:
-        values: By name; scalar tensors that are not on the CPU are read in the recording thread.
-        step: The step they belong to; `None` for the epoch in progress, or for the run outside of epochs.
-    """
-
-    values: dict[str, Any]
-    step: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class EpochBegan:
-    """An epoch begins: what was logged before is not among its means."""
-
-
-@dataclass(frozen=True, slots=True)
-class EpochEnded:
-    """An epoch has ended.
-
-    Attributes:
-        epoch: Its number, from 1.
-        step: Steps of the run so far.
-        seconds: Its duration, without pauses.
-        state: The saved state, if it was due.
-        insight: What the script's predictions show, if it handed any over.
-        recorded: Set when the epoch is on disk, or cannot be written.
-    """
-
-    epoch: int
-    step: int
-    seconds: float
-    state: bytes | None
-    insight: Insight | None
-    recorded: threading.Event
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The run has ended.
-
-    Attributes:
-        status: How.
-        reason: Why, as text.
-    """
-
-    status: Status
-    reason: str
-
-
-Item: TypeAlias = Logged | EpochBegan | EpochEnded | Ended | Event
-"""What the loop hands over."""
 Beginning: TypeAlias = Callable[[Store, str], Event]
 """Locks a run, given the session, and returns its first event."""
-
-
-@dataclass(slots=True)
-class Place:
-    """Where the loop is; written by the loop, read by the recorder.
-
-    Attributes:
-        done: Finished epochs when the loop began: those of a resumed run.
-        epoch: The epoch in progress, from 1; 0 outside of epochs.
-        step: Steps of the run so far.
-        highest: The highest step that something was logged at.
-        first_step: Steps before this epoch.
-        steps: Steps of this epoch; 0 if unknown.
-        elapsed_s: Returns the time of this epoch so far, without pauses.
-    """
-
-    done: int = 0
-    epoch: int = 0
-    step: int = 0
-    highest: int = 0
-    first_step: int = 0
-    steps: int = 0
-    elapsed_s: Callable[[], float] = field(default=lambda: 0.0)
 
 
 class _Mean:

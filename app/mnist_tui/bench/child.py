@@ -21,9 +21,10 @@ from mnist_tui.bench.processes import seconds_between
 from mnist_tui.bench.training import way_of
 from mnist_tui.core.codec import from_json_value
 from mnist_tui.core.control import RunControl
-from mnist_tui.core.events import EpochDone, Notice, RunDone, RunStarted, Status
+from mnist_tui.core.events import EpochDone, Notice, RunDone, RunStarted
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.status import Status
 from mnist_tui.engine.backends import choose_backend
 from mnist_tui.engine.compiling import load_kernels
 from mnist_tui.engine.cores import available_cores, free_cores

@@ -16,9 +16,9 @@ from mnist_tui.bench.measurement import Measurement, ratio
 from mnist_tui.bench.processes import Ended, Terminal, run_to_end, seconds_between
 from mnist_tui.core.codec import to_json_value
 from mnist_tui.core.conditions import Machine
-from mnist_tui.core.events import Status
 from mnist_tui.core.numerals import count
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.status import Status
 from mnist_tui.errors import RunError
 from mnist_tui.store.database import Store
 

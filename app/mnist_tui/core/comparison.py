@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import Any, Final
 
-from mnist_tui.core.events import Status
 from mnist_tui.core.fields import ALL, COLUMNS, TABLE_FIELDS
 from mnist_tui.core.metrics import Spread, low_outlier, newcombe_interval, student_t_95, wilson_interval
 from mnist_tui.core.numerals import count, percent
 from mnist_tui.core.state import RunState
+from mnist_tui.core.status import Status
 from mnist_tui.core.table import Column, ComparisonTable, Row, format_value, is_finished
 from mnist_tui.core.units import Direction, Unit
 

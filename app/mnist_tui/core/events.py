@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from enum import Enum, StrEnum, auto
+from enum import Enum, auto
 from typing import Any, ClassVar, Final, Literal
 
 from mnist_tui.core.codec import SPARSE, to_json_value
@@ -19,42 +19,16 @@ from mnist_tui.core.insight import Insight
 from mnist_tui.core.metrics import error_reduction, improvement_points
 from mnist_tui.core.script import ScriptSpec
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.status import Phase, Status
 from mnist_tui.core.units import Direction, Unit
 
 SCHEMA: Final = 2
 """Version of the JSON form; incremented when a key changes its meaning or is removed."""
 
 
-class Status(StrEnum):
-    """The status of a run."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    PAUSED = "paused"
-    FINISHED = "finished"
-    STOPPED = "stopped"
-    DIVERGED = "diverged"
-    FAILED = "failed"
-    OUT_OF_MEMORY = "out of memory"
-    INTERRUPTED = "interrupted"
-
-    @property
-    def is_over(self) -> bool:
-        """True when the run has ended, finished or not."""
-        return self not in (Status.QUEUED, Status.RUNNING, Status.PAUSED)
-
-
 def now() -> str:
     """Return the current time in UTC, in the format that events use."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-class Phase(StrEnum):
-    """A phase of an epoch, or the test after the last one."""
-
-    TRAIN = "train"
-    VALIDATION = "validation"
-    TEST = "test"
 
 
 class Audience(Enum):
@@ -355,54 +329,6 @@ class RunContinued(Event):
     differs: tuple[str, ...]
     continued_at: str
     story: tuple[Event, ...] = field(default=(), repr=False, compare=False, metadata={"json": False})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint(Event):
-    """Everything needed to resume a run from here, within an epoch or at the end of one.
-
-    Attributes:
-        epoch: Finished epochs.
-        batch: Batches trained of the next epoch; 0 at the end of an epoch.
-        data: Opaque bytes that the engine writes and reads.
-    """
-
-    type: ClassVar[str] = "checkpoint"
-    audience: ClassVar[Audience] = Audience.STORE
-    run: str
-    epoch: int
-    batch: int
-    data: bytes = field(repr=False, metadata={"json": False})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ValidationSet(Event):
-    """The validation images themselves, so that they can be shown without the dataset; the store keeps one copy.
-
-    Attributes:
-        sha256: Digest of the dataset.
-        split_seed: Seed of the split that chose them.
-        side: Width and height of an image.
-        classes: Class names, by number.
-        labels: Class of each image, one byte each.
-        images: Pixels row by row: a grey value each, 255 for ink, or the values of red, green and blue.
-        channels: Values of a pixel: 1 or 3.
-    """
-
-    type: ClassVar[str] = "validation_set"
-    audience: ClassVar[Audience] = Audience.STORE
-    sha256: str
-    split_seed: int
-    side: int
-    classes: tuple[str, ...]
-    labels: bytes = field(repr=False, metadata={"json": False})
-    images: bytes = field(repr=False, metadata={"json": False})
-    channels: int = 1
-
-    def image(self, at: int) -> bytes:
-        """Return the pixels of one image, row by row; blank for an index out of range."""
-        size = self.side * self.side * self.channels
-        return self.images[at * size : (at + 1) * size].ljust(size, b"\0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

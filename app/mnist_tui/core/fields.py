@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from mnist_tui.core.events import Status
 from mnist_tui.core.metrics import Spread, spread
 from mnist_tui.core.own import split_model
 from mnist_tui.core.setting import Setting, in_words
 from mnist_tui.core.spec import SETTINGS
 from mnist_tui.core.state import RunState
+from mnist_tui.core.status import Status
 from mnist_tui.core.table import Column, Value
 from mnist_tui.core.units import Direction, Unit
 

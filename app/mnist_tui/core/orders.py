@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from mnist_tui.core.checks import check_epochs
 from mnist_tui.core.codec import from_json_value, to_json_value
 from mnist_tui.core.setting import check_rate
-from mnist_tui.core.spec import check_epochs
 from mnist_tui.errors import UsageError
 
 SAVE: Final = "save"

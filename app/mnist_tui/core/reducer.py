@@ -22,11 +22,11 @@ from mnist_tui.core.events import (
     RunPaused,
     RunResumed,
     RunStarted,
-    Status,
     SweepDone,
     SweepStarted,
 )
 from mnist_tui.core.state import Annotation, OfRun, RunState
+from mnist_tui.core.status import Status
 
 MAX_STEPS: Final = 400
 """Maximum number of points kept within an epoch; beyond that, every other one is dropped."""

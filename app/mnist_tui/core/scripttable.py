@@ -9,13 +9,13 @@ from typing import Final
 
 from mnist_tui.core.comparison import build_table, newest_per_seed, winner
 from mnist_tui.core.configs import config_fields
-from mnist_tui.core.events import Status
 from mnist_tui.core.fields import ALL, Field
 from mnist_tui.core.metric import Metric, Split, is_dull, primary_of, quantities
 from mnist_tui.core.metrics import Spread, spread
 from mnist_tui.core.numerals import count
 from mnist_tui.core.script import is_seed
 from mnist_tui.core.state import RunState
+from mnist_tui.core.status import Status
 from mnist_tui.core.table import Column, ComparisonTable, Row, Value, is_finished
 from mnist_tui.core.units import Direction
 

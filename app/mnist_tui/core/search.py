@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Final, TypeAlias
 
-from mnist_tui.core.events import Status
 from mnist_tui.core.own import as_options
 from mnist_tui.core.setting import MAX_LISTED, Setting, SettingValue, check_int, in_words, shown
 from mnist_tui.core.spec import BY_KEY, SETTINGS, RunSpec
 from mnist_tui.core.state import RunState
+from mnist_tui.core.status import Status
 from mnist_tui.errors import UsageError
 
 OBJECTIVES: Final = {"val_accuracy": True, "val_loss": False}

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import secrets
-import string
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from mnist_tui.core.checks import CHANGES, MAX_EPOCHS, as_augment, check_augment, check_digest
 from mnist_tui.core.datasets import DATASETS, MAX_SIDE, as_dataset, check_dataset
 from mnist_tui.core.numerals import count
 from mnist_tui.core.own import BUILT_IN, as_model, check_model, check_options, split_model
-from mnist_tui.core.setting import OFF, Setting, check_int, check_rate, setting, settings_of, shown
+from mnist_tui.core.setting import OFF, Setting, check_rate, setting, settings_of
 from mnist_tui.errors import UsageError
 
 DEVICES: Final = ("auto", "cpu", "cuda", "mps")
@@ -20,45 +20,13 @@ BACKENDS: Final = ("auto", "compiled", "torch")
 OPTIMIZERS: Final = ("adam", "adamw", "sgd", "rmsprop")
 WITH_MOMENTUM: Final = ("sgd", "rmsprop")
 SCHEDULES: Final = ("constant", "cosine", "step", "onecycle")
-CHANGES: Final = ("shift", "rotate", "zoom", "flip")
-"""What `augment` may do to an image."""
 HIDDEN: Final = 1024
 """Width of the hidden layer of the report's network."""
-MAX_EPOCHS: Final = 100_000
 MAX_FEATURES: Final = 512
 MAX_BATCH_SIZE: Final = 10_000
 MAX_SEED: Final = 2**63 - 1
 MAX_THREADS: Final = 256
 MAX_JOBS: Final = 256
-
-
-def check_epochs(epochs: int) -> None:
-    """Check a number of epochs.
-
-    Raises:
-        UsageError: It is out of range.
-    """
-    check_int("epochs", epochs, 1, MAX_EPOCHS)
-
-
-def check_augment(value: object) -> None:
-    """Raise `UsageError` unless the value is `off`, or names of `CHANGES` in their order joined by `+`."""
-    if value != OFF and (
-        not isinstance(value, str) or as_augment(value) != value or set(value.split("+")) - {*CHANGES}
-    ):
-        raise UsageError(f"augmentation must be {OFF} or some of {', '.join(CHANGES)} joined by +, not {shown(value)}")
-
-
-def check_digest(value: object) -> None:
-    """Raise `UsageError` unless the value is a SHA-256, or empty."""
-    if not isinstance(value, str) or (value and (len(value) != 64 or set(value) - {*string.hexdigits})):
-        raise UsageError(f"model digest must be a SHA-256, not {shown(value)}")
-
-
-def as_augment(text: str) -> str:
-    """Return names of changes in the order of `CHANGES`, each once; unknown ones last."""
-    names = dict.fromkeys(part.strip().lower() for part in text.split("+"))
-    return "+".join(sorted(names, key=lambda name: CHANGES.index(name) if name in CHANGES else len(CHANGES)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

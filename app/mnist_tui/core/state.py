@@ -14,7 +14,6 @@ from mnist_tui.core.events import (
     EpochDone,
     EpochsChanged,
     MetricDeclared,
-    Phase,
     Progress,
     RateChanged,
     ResultsLogged,
@@ -22,7 +21,6 @@ from mnist_tui.core.events import (
     RunDone,
     RunPaused,
     RunResumed,
-    Status,
 )
 from mnist_tui.core.labels import Labels
 from mnist_tui.core.metric import Metric, primary_of
@@ -31,6 +29,7 @@ from mnist_tui.core.orders import BUILT_IN as BUILT_IN_ORDERS
 from mnist_tui.core.orders import WHY_NOT
 from mnist_tui.core.script import ScriptSpec
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.status import Phase, Status
 from mnist_tui.core.summary import BUILT_IN, VAL_ACCURACY, Summary, best_epoch
 from mnist_tui.core.units import Direction
 

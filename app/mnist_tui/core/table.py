@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
 
-from mnist_tui.core.events import SCHEMA, Status
+from mnist_tui.core.events import SCHEMA
 from mnist_tui.core.metrics import Spread
 from mnist_tui.core.numerals import fixed, percent, time_digits
+from mnist_tui.core.status import Status
 from mnist_tui.core.units import Direction, Unit
 
 T = TypeVar("T")

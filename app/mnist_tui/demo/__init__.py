@@ -16,10 +16,11 @@ from typing import Final
 
 from mnist_tui.core.conditions import DatasetInfo, Machine
 from mnist_tui.core.control import RunControl
-from mnist_tui.core.events import Event, Preparing, Status, SweepDone, SweepStarted
+from mnist_tui.core.events import Event, Preparing, SweepDone, SweepStarted
 from mnist_tui.core.insight import Classifier, Insight
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import HIDDEN, RunSpec
+from mnist_tui.core.status import Status
 from mnist_tui.demo.insight import CLASSES, SIDE, guess, scripted_insight, validation_set
 from mnist_tui.engine.loop import RunLoop, Setup
 from mnist_tui.engine.trainer import NOT_FINITE, Clock, Diverged, Intervals, Score, Step

@@ -9,9 +9,9 @@ from functools import cache
 from heapq import nsmallest
 from typing import Final
 
-from mnist_tui.core.events import ValidationSet
 from mnist_tui.core.insight import CONFIDENCE_STEPS, Guess, Insight, Mistake, class_accuracy
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.stored import ValidationSet
 
 CLASSES: Final = 10
 SIDE: Final = 28

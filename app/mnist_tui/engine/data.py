@@ -16,7 +16,8 @@ from torch import Tensor
 
 from mnist_tui.core.conditions import DatasetInfo
 from mnist_tui.core.datasets import FOLDER, PUBLISHED, own_path
-from mnist_tui.core.events import Event, Notice, Preparing, ValidationSet
+from mnist_tui.core.events import Event, Notice, Preparing
+from mnist_tui.core.stored import ValidationSet
 from mnist_tui.data.arrays import read_npz
 from mnist_tui.data.folder import read_folder
 from mnist_tui.data.places import Missing, fetch_data, places, read_files

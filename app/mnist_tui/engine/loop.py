@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from mnist_tui.core.conditions import DatasetInfo, Machine
 from mnist_tui.core.control import Next, Requests
 from mnist_tui.core.events import (
-    Checkpoint,
     EpochDone,
     EpochsChanged,
     Event,
     Notice,
-    Phase,
     Progress,
     RateChanged,
     RunContinued,
@@ -25,12 +23,13 @@ from mnist_tui.core.events import (
     RunPaused,
     RunResumed,
     RunStarted,
-    Status,
 )
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.queue import Continuation, QueuedRun
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import patience_ended, summarise
+from mnist_tui.core.status import Phase, Status
+from mnist_tui.core.stored import Checkpoint
 from mnist_tui.engine.trainer import Clock, Diverged, Intervals, Score, Step, Trainer
 from mnist_tui.errors import RunError
 

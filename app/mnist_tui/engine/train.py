@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that the field gives it
 from torch import Tensor
 
-from mnist_tui.core.events import Status
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.setting import OFF
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.status import Status
 from mnist_tui.engine.backends import make_stepper
 from mnist_tui.engine.data import Dataset
 from mnist_tui.engine.device import synchronize

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from mnist_tui.core.events import Status, now
+from mnist_tui.core.events import now
 from mnist_tui.core.insight import Insight
+from mnist_tui.core.status import Status
 
 NOT_FINITE: Final = "the loss was no longer a finite number"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from mnist_tui.core.events import Status
+from mnist_tui.core.status import Status
 from mnist_tui.formats.source import News, Series, Source
 from mnist_tui.formats.sqlite import is_database, reading, stand_of, tables
 from mnist_tui.formats.values import setting

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mnist_tui.core.events import Status
+from mnist_tui.core.status import Status
 from mnist_tui.formats.mlflow import STATUS, TOOL
 from mnist_tui.formats.source import News, Series, Source
 from mnist_tui.formats.values import beyond, setting

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from mnist_tui.core.events import Status
 from mnist_tui.core.script import Scalar
+from mnist_tui.core.status import Status
 from mnist_tui.core.units import Direction
 
 

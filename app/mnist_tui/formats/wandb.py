@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from mnist_tui.core.events import Status
 from mnist_tui.core.numerals import count
+from mnist_tui.core.status import Status
 from mnist_tui.core.units import Direction
 from mnist_tui.formats.blocks import Blocks
 from mnist_tui.formats.protobuf import Value, fields, message, signed, text

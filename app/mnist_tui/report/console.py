@@ -20,7 +20,6 @@ from mnist_tui.core.events import (
     EpochsChanged,
     Event,
     Notice,
-    Phase,
     Preparing,
     RateChanged,
     RunContinued,
@@ -28,11 +27,11 @@ from mnist_tui.core.events import (
     RunPaused,
     RunResumed,
     RunStarted,
-    Status,
     SweepDone,
 )
 from mnist_tui.core.reducer import SessionState
 from mnist_tui.core.state import RunState
+from mnist_tui.core.status import Phase, Status
 from mnist_tui.report.formatting import (
     format_duration,
     format_loss,

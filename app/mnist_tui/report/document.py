@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from mnist_tui.core.configs import config_fields
-from mnist_tui.core.events import EpochDone, ValidationSet
+from mnist_tui.core.events import EpochDone
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.metrics import spread
 from mnist_tui.core.scripttable import build_tables
 from mnist_tui.core.state import RunState
+from mnist_tui.core.stored import ValidationSet
 from mnist_tui.core.units import Unit
 from mnist_tui.report.curves import charted, quantity_of
 from mnist_tui.report.export import people_cells, people_footnotes

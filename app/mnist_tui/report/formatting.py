@@ -10,8 +10,8 @@ from typing import Final
 from rich.cells import cell_len, set_cell_size
 
 from mnist_tui.core.conditions import Machine
-from mnist_tui.core.events import Status
 from mnist_tui.core.numerals import MINUS, count, fixed, percent, signed, time_digits
+from mnist_tui.core.status import Status
 
 NOTHING: Final = "–"
 """Placeholder for a missing value."""

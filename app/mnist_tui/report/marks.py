@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from mnist_tui.core.events import EpochsChanged, RunContinued, RunPaused, Status
+from mnist_tui.core.events import EpochsChanged, RunContinued, RunPaused
 from mnist_tui.core.state import RunState
+from mnist_tui.core.status import Status
 from mnist_tui.report.charts import Marker
 from mnist_tui.report.chartview import ChartView, XAxis, nearest
 from mnist_tui.report.formatting import format_duration

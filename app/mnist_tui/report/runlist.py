@@ -9,7 +9,6 @@ from typing import Final
 from rich.cells import cell_len
 
 from mnist_tui.core.configs import setting_fields
-from mnist_tui.core.events import Status
 from mnist_tui.core.facets import Facet, facets
 from mnist_tui.core.fields import ALL, Field
 from mnist_tui.core.metrics import Spread, spread
@@ -17,6 +16,7 @@ from mnist_tui.core.script import is_seed
 from mnist_tui.core.setting import in_words
 from mnist_tui.core.spec import BY_KEY
 from mnist_tui.core.state import RunState
+from mnist_tui.core.status import Status
 from mnist_tui.core.table import Column, Value, format_value, sort_rows
 from mnist_tui.core.units import Direction, Unit
 from mnist_tui.core.view import SEEDS

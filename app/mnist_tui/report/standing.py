@@ -8,11 +8,11 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from mnist_tui.core.events import Status
 from mnist_tui.core.metrics import newcombe_interval
 from mnist_tui.core.numerals import count
 from mnist_tui.core.search import Search, Trial, params_in_words
 from mnist_tui.core.setting import in_words
+from mnist_tui.core.status import Status
 from mnist_tui.report.fitting import TextColumn, print_fitting
 from mnist_tui.report.formatting import NOTHING, format_loss, format_percent, printable, short_id
 

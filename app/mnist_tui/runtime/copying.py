@@ -9,18 +9,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from mnist_tui.core.conditions import UNKNOWN_MACHINE
-from mnist_tui.core.events import (
-    Event,
-    MetricDeclared,
-    Phase,
-    Progress,
-    RunContinued,
-    RunDone,
-    RunStarted,
-    Status,
-)
+from mnist_tui.core.events import Event, MetricDeclared, Progress, RunContinued, RunDone, RunStarted
 from mnist_tui.core.metric import metric
 from mnist_tui.core.script import ScriptSpec
+from mnist_tui.core.status import Phase, Status
 from mnist_tui.core.units import Direction
 from mnist_tui.formats import News, Reader, Source
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from mnist_tui.core.curves import Curves
-from mnist_tui.core.events import Status
 from mnist_tui.core.points import PointSeries
 from mnist_tui.core.script import Scalar
 from mnist_tui.core.setting import SettingValue
 from mnist_tui.core.spec import SETTINGS
 from mnist_tui.core.state import RunState
+from mnist_tui.core.status import Status
 from mnist_tui.errors import MnistTuiError, UsageError
 from mnist_tui.report.files import write_bytes_atomically
 from mnist_tui.store.database import Store

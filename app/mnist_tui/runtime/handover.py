@@ -7,9 +7,9 @@ from contextlib import suppress
 from functools import partial
 from typing import TypeAlias
 
-from mnist_tui.core.events import Status
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.reducer import SessionState
+from mnist_tui.core.status import Status
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.runtime.session import Detach, TrainingSession
 

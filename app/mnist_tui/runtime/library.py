@@ -7,11 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
-from mnist_tui.core.events import RunContinued, Status, ValidationSet
+from mnist_tui.core.events import RunContinued
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.points import PointSeries
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.state import RunState
+from mnist_tui.core.status import Status
+from mnist_tui.core.stored import ValidationSet
 from mnist_tui.runtime.reports import save_report
 from mnist_tui.store.claims import continuing
 from mnist_tui.store.connection import DATABASE

@@ -12,16 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from mnist_tui.core.control import RunControl
-from mnist_tui.core.events import (
-    Event,
-    Notice,
-    RunContinued,
-    Status,
-)
+from mnist_tui.core.events import Event, Notice, RunContinued
 from mnist_tui.core.labels import MAX_NAME as MOST_NAME
 from mnist_tui.core.labels import Labels, as_text
 from mnist_tui.core.metric import MAX_NAME, MAX_NAMES
 from mnist_tui.core.orders import Order
+from mnist_tui.core.status import Status
 from mnist_tui.errors import OrderError, StoreError
 from mnist_tui.formats import News, Source, find
 from mnist_tui.formats import reason as why

@@ -18,11 +18,11 @@ from mnist_tui.core.events import (
     RunContinued,
     RunDone,
     RunStarted,
-    Status,
 )
 from mnist_tui.core.orders import Order, Steering, Wishes
 from mnist_tui.core.reducer import SessionState
 from mnist_tui.core.state import RunState
+from mnist_tui.core.status import Status
 from mnist_tui.report.formatting import printable
 from mnist_tui.wire.client import Link, check_hello
 from mnist_tui.wire.lines import read_event

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mnist_tui.core.control import TrainingControl
-from mnist_tui.core.events import EpochDone, Event, Notice, RunDone, RunStarted, Status
+from mnist_tui.core.events import EpochDone, Event, Notice, RunDone, RunStarted
 from mnist_tui.core.labels import as_tags
 from mnist_tui.core.queue import QueuedRun, enqueue
 from mnist_tui.core.search import Dimension, Search, SearchSpec, Trial
 from mnist_tui.core.spec import RunSpec
+from mnist_tui.core.status import Status
 from mnist_tui.errors import MnistTuiError, RunError, UsageError
 from mnist_tui.runtime.searches import write_search
 from mnist_tui.store.claims import continuing

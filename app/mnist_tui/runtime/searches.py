@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from mnist_tui.core.codec import dumps, from_json_value, to_json_value
-from mnist_tui.core.events import Status
 from mnist_tui.core.labels import MAX_TAG, as_tags
 from mnist_tui.core.search import Search
 from mnist_tui.core.setting import shown
+from mnist_tui.core.status import Status
 from mnist_tui.errors import MnistTuiError, StoreError, UsageError
 from mnist_tui.report.files import write_atomically
 from mnist_tui.store.home import is_safe_name, make_private_folder

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from mnist_tui.core.events import Notice, Status
+from mnist_tui.core.events import Notice
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.state import patience_ended
+from mnist_tui.core.status import Status
 from mnist_tui.errors import MnistTuiError, UsageError
 from mnist_tui.store.database import Store
 

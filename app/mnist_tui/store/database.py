@@ -9,11 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mnist_tui.core.events import (
-    EpochDone,
-    Notice,
-    RunDone,
-)
+from mnist_tui.core.events import EpochDone, Notice, RunDone
 from mnist_tui.core.labels import Labels
 from mnist_tui.core.queue import Continuation, QueuedRun
 from mnist_tui.errors import MnistTuiError, StoreError, UsageError

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from mnist_tui.core.codec import dumps, number
-from mnist_tui.core.events import Checkpoint, EpochDone, Event, RunDone, RunStarted, ValidationSet
+from mnist_tui.core.events import EpochDone, Event, RunDone, RunStarted
 from mnist_tui.core.insight import insight_from_bytes
 from mnist_tui.core.labels import Labels
 from mnist_tui.core.parsing import event_from_json
+from mnist_tui.core.stored import Checkpoint, ValidationSet
 from mnist_tui.errors import UsageError
 from mnist_tui.store.database import Store
 from mnist_tui.store.home import is_safe_name

@@ -10,23 +10,14 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from mnist_tui.core.codec import number
-from mnist_tui.core.events import (
-    Checkpoint,
-    EpochDone,
-    Event,
-    MetricDeclared,
-    RateChanged,
-    RunContinued,
-    RunDone,
-    RunStarted,
-    Status,
-    ValidationSet,
-)
+from mnist_tui.core.events import EpochDone, Event, MetricDeclared, RateChanged, RunContinued, RunDone, RunStarted
 from mnist_tui.core.insight import Insight, insight_from_bytes
 from mnist_tui.core.labels import Labels, as_tags
 from mnist_tui.core.parsing import event_from_json
 from mnist_tui.core.reducer import apply_to_run, start_run, take_mark
 from mnist_tui.core.state import Annotation, RunState
+from mnist_tui.core.status import Status
+from mnist_tui.core.stored import Checkpoint, ValidationSet
 from mnist_tui.errors import StoreError, UsageError
 from mnist_tui.store import checkpoints
 from mnist_tui.store.connection import Connection

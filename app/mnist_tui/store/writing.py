@@ -13,7 +13,6 @@ from typing import Final
 from mnist_tui.core.codec import dumps
 from mnist_tui.core.events import (
     Audience,
-    Checkpoint,
     DataDescribed,
     EpochDone,
     EpochsChanged,
@@ -27,11 +26,11 @@ from mnist_tui.core.events import (
     RunPaused,
     RunResumed,
     RunStarted,
-    Status,
-    ValidationSet,
 )
 from mnist_tui.core.labels import Labels
 from mnist_tui.core.state import OfRun
+from mnist_tui.core.status import Status
+from mnist_tui.core.stored import Checkpoint, ValidationSet
 from mnist_tui.errors import StoreError
 from mnist_tui.store import checkpoints, sql, waiting
 from mnist_tui.store.connection import Connection

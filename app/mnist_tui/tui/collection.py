@@ -23,7 +23,8 @@ from mnist_tui.tui.screens.confirm import ConfirmScreen
 from mnist_tui.tui.screens.label import LabelScreen
 from mnist_tui.tui.ui import Ui
 from mnist_tui.tui.widgets.notices import Severity
-from mnist_tui.tui.widgets.runs import MAX_MARKED, RunsView
+from mnist_tui.tui.widgets.runcells import MAX_MARKED
+from mnist_tui.tui.widgets.runs import RunsView
 from mnist_tui.tui.workspace import Workspace
 
 MANY_ROWS: Final = 500

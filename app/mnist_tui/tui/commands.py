@@ -1,17 +1,17 @@
-"""All commands, declared once: keys, footer, palette, help screen and docs/keys.md are generated from here."""
+"""All commands, each declared once: keys, footer, palette, help screen and docs/keys.md are generated from here."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from mnist_tui.tui.command import Command
+from mnist_tui.tui.runscommands import RUNS_TAB
 
 TRAIN: Final = "Training"
 NEXT: Final = "Settings of the next run"
 _VIEW: Final = "View"
 _CHARTS: Final = "Charts"
 LEARNED: Final = "Errors and Features tabs"
-RUNS: Final = "Runs tab"
 _APP: Final = "Program"
 
 COMMANDS: Final = (
@@ -293,99 +293,7 @@ COMMANDS: Final = (
         LEARNED,
         short="Open image",
     ),
-    Command(
-        "mark", "space", "Space", "Mark", "Mark a run: marked runs share the chart and are the ones exported.", RUNS
-    ),
-    Command("open", "enter", "Enter", "Open", "Open the run under the cursor in the Live tab; Esc goes back.", RUNS),
-    Command("sort", "s", "s", "Sort", "Sort the table by its next column; you can also click a heading.", RUNS),
-    Command("reverse", "S", "S", "Reverse the order", "Reverse the order of the table.", RUNS, short="Reverse"),
-    Command(
-        "resume",
-        "g",
-        "g",
-        "Resume",
-        "Resume this run without starting the queue; a finished run is extended to the epochs in the settings line.",
-        RUNS,
-    ),
-    Command(
-        "retry",
-        "l",
-        "l",
-        "Retry with a lower rate",
-        "Train these settings again, alone, with a tenth of the learning rate; asks unless the run diverged.",
-        RUNS,
-        short="Retry",
-    ),
-    Command(
-        "filter",
-        "slash",
-        "/",
-        "Filter",
-        "Show only matching runs, such as features=8 val>90 not failed; Esc shows all again.",
-        RUNS,
-    ),
-    Command(
-        "group",
-        "G",
-        "G",
-        "Group",
-        "Group runs as last time, by default those that differ only in their seed; Enter collapses a group.",
-        RUNS,
-    ),
-    Command(
-        "view",
-        "V",
-        "V",
-        "Views…",
-        "Choose a saved view of the runs, or what to filter, group, sort, list and plot, and save it by name.",
-        RUNS,
-        short="View…",
-    ),
-    Command(
-        "plot",
-        "A",
-        "A",
-        "Plot",
-        "Plot the runs as curves, as a scatter of a setting against a result, or as parallel coordinates.",
-        RUNS,
-    ),
-    Command("label", "a", "a", "Name, tags, note", "Give the run a name, tags and a note.", RUNS, short="Name"),
-    Command(
-        "compare",
-        "C",
-        "C",
-        "Compare marked runs",
-        "Show the marked runs side by side: settings that differ, results, curves, time to an accuracy.",
-        RUNS,
-        short="Compare",
-    ),
-    Command(
-        "remove",
-        "delete",
-        "Del",
-        "Delete",
-        "Remove a waiting run from the queue, or delete the marked or chosen runs after a confirmation.",
-        RUNS,
-    ),
-    Command(
-        "advance(-1)",
-        "ctrl+up",
-        "Ctrl+↑",
-        "Earlier in the queue",
-        "Move the waiting run under the cursor to an earlier place in the queue.",
-        RUNS,
-        short="Earlier",
-    ),
-    Command(
-        "advance(1)",
-        "ctrl+down",
-        "Ctrl+↓",
-        "Later in the queue",
-        "Move the waiting run under the cursor to a later place in the queue.",
-        RUNS,
-        short="Later",
-    ),
-    Command("undelete", "Z", "Z", "Restore", "Restore the most recently deleted runs.", RUNS),
+    *RUNS_TAB,
     Command(
         "export",
         "u",
@@ -393,15 +301,6 @@ COMMANDS: Final = (
         "Export",
         "Save the comparison of the marked runs, or of those shown, as Markdown, CSV, JSON, LaTeX and HTML.",
         _APP,
-    ),
-    Command(
-        "report",
-        "W",
-        "W",
-        "Write a report",
-        "Write an HTML report on the marked runs, or on the one under the cursor.",
-        RUNS,
-        short="Report",
     ),
     Command(
         "copy",

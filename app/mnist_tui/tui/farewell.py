@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from mnist_tui.core.events import Status
 from mnist_tui.core.numerals import count
 from mnist_tui.core.state import RunState
+from mnist_tui.core.status import Status
 from mnist_tui.report.formatting import format_percent, printable, still_waiting
 
 _GOES_ON = (Status.STOPPED, Status.INTERRUPTED, Status.FAILED, Status.OUT_OF_MEMORY)

@@ -6,9 +6,9 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mnist_tui.core.events import ValidationSet
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.state import RunState
+from mnist_tui.core.stored import ValidationSet
 from mnist_tui.report.insights import class_marks, class_names
 
 

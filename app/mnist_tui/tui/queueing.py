@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 
+from mnist_tui.core.checks import MAX_EPOCHS
 from mnist_tui.core.estimate import DAY_S, sweep_s
-from mnist_tui.core.events import Status
 from mnist_tui.core.queue import QueuedRun, enqueue
-from mnist_tui.core.spec import MAX_EPOCHS, MAX_FEATURES, RunSpec
+from mnist_tui.core.spec import MAX_FEATURES, RunSpec
+from mnist_tui.core.status import Status
 from mnist_tui.core.sweep import REPORT_PRESET
 from mnist_tui.errors import UsageError
 from mnist_tui.report.formatting import format_duration

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from textual.app import App
 
-from mnist_tui.core.events import Status
+from mnist_tui.core.status import Status
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.runtime import preferences
 from mnist_tui.tui.command import Command

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from mnist_tui.core import orders
-from mnist_tui.core.spec import MAX_EPOCHS
+from mnist_tui.core.checks import MAX_EPOCHS
 from mnist_tui.core.state import RunState
 from mnist_tui.report.formatting import format_duration
 from mnist_tui.tui.screens.confirm import ConfirmScreen

@@ -6,7 +6,8 @@ from typing import Final
 
 from mnist_tui.core.state import RunState
 from mnist_tui.tui.command import Command
-from mnist_tui.tui.commands import COMMANDS, LEARNED, NEXT, RUNS, TRAIN
+from mnist_tui.tui.commands import COMMANDS, LEARNED, NEXT, TRAIN
+from mnist_tui.tui.runscommands import RUNS
 
 TABS_OF: Final = {
     **dict.fromkeys(

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from functools import partial
 
 from mnist_tui.core.comparison import build_table
-from mnist_tui.core.events import Event, Notice, RunDone, RunStarted, Status, SweepDone
+from mnist_tui.core.events import Event, Notice, RunDone, RunStarted, SweepDone
 from mnist_tui.core.numerals import count
+from mnist_tui.core.status import Status
 from mnist_tui.core.table import FORMATS, ComparisonTable
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.report.files import SAVED_FORMATS

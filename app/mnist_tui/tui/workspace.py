@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from mnist_tui.core.estimate import machine_factor, run_s
-from mnist_tui.core.events import Preparing, Status
+from mnist_tui.core.events import Preparing
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.layers import Layer
 from mnist_tui.core.orders import Steering, Wishes
@@ -16,6 +16,7 @@ from mnist_tui.core.points import PointSeries
 from mnist_tui.core.reducer import SessionState
 from mnist_tui.core.spec import FALLBACK_SPEC, RunSpec
 from mnist_tui.core.state import RunState
+from mnist_tui.core.status import Status
 from mnist_tui.errors import MnistTuiError
 from mnist_tui.runtime import preferences
 from mnist_tui.runtime.backends import Backends

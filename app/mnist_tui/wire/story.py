@@ -8,16 +8,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Final
 
-from mnist_tui.core.events import (
-    Audience,
-    EpochDone,
-    Event,
-    RunContinued,
-    RunDone,
-    RunStarted,
-    SweepDone,
-    SweepStarted,
-)
+from mnist_tui.core.events import Audience, EpochDone, Event, RunContinued, RunDone, RunStarted, SweepDone, SweepStarted
 
 AT_ONCE: Final = 256
 """Maximum number of events returned at a time."""

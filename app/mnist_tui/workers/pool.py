@@ -17,7 +17,6 @@ from mnist_tui.core.events import (
     RunContinued,
     RunDone,
     RunStarted,
-    Status,
     SweepDone,
     SweepStarted,
     now,
@@ -25,6 +24,7 @@ from mnist_tui.core.events import (
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import new_run_id
 from mnist_tui.core.state import summarise
+from mnist_tui.core.status import Status
 from mnist_tui.errors import MnistTuiError, RunError
 from mnist_tui.store.claims import Claims
 from mnist_tui.workers.cluster import Cluster

@@ -8,10 +8,7 @@ from itertools import chain
 import torch
 
 from mnist_tui.core.control import Requests, RunControl
-from mnist_tui.core.events import (
-    EpochDone,
-    Notice,
-)
+from mnist_tui.core.events import EpochDone, Notice
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.engine.session import run_sweep

@@ -9,12 +9,7 @@ from hashlib import sha256
 import pytest
 import torch
 
-from mnist_tui.core.events import (
-    EpochDone,
-    Notice,
-    RunContinued,
-    RunPaused,
-)
+from mnist_tui.core.events import EpochDone, Notice, RunContinued, RunPaused
 from mnist_tui.errors import StoreError
 from mnist_tui.store import checkpoints
 from tests.crash.resume.helpers import (

@@ -9,12 +9,8 @@ import pytest
 import torch
 
 from mnist_tui.core.control import RunControl
-from mnist_tui.core.events import (
-    Notice,
-    RunContinued,
-    RunDone,
-    Status,
-)
+from mnist_tui.core.events import Notice, RunContinued, RunDone
+from mnist_tui.core.status import Status
 from mnist_tui.engine import session
 from mnist_tui.engine.session import run_sweep
 from mnist_tui.errors import UsageError

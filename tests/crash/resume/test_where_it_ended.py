@@ -6,16 +6,10 @@ import pytest
 import torch
 
 from mnist_tui.core.control import Requests, RunControl
-from mnist_tui.core.events import (
-    EpochDone,
-    Phase,
-    Progress,
-    RunDone,
-    RunPaused,
-    Status,
-)
+from mnist_tui.core.events import EpochDone, Progress, RunDone, RunPaused
 from mnist_tui.core.orders import HAND_OVER, Order
 from mnist_tui.core.reducer import SessionState
+from mnist_tui.core.status import Phase, Status
 from mnist_tui.errors import UsageError
 from tests.crash.resume.helpers import (
     BATCHES,

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from mnist_tui.core.control import RunControl
-from mnist_tui.core.events import EpochDone, EpochsChanged, Phase, Progress, RateChanged, RunDone, Status
+from mnist_tui.core.events import EpochDone, EpochsChanged, Progress, RateChanged, RunDone
+from mnist_tui.core.status import Phase, Status
 from mnist_tui.errors import UsageError
 from tests.crash.resume.helpers import NARROW, begin, go_on, kept, numbers, of
 

@@ -19,7 +19,7 @@ from mnist_tui.core.table import ComparisonTable
 from mnist_tui.report.files import saved_text
 from mnist_tui.report.formatting import printable
 from mnist_tui.tui.screens.dialog import Dialog
-from mnist_tui.tui.widgets.runs import comparison_rows
+from mnist_tui.tui.widgets.runcells import comparison_rows
 from mnist_tui.tui.widgets.tables import SortableTable
 
 Step: TypeAlias = Literal["open", "export", "compare", "report"]

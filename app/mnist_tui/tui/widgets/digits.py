@@ -15,7 +15,7 @@ from textual.content import Content
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mnist_tui.core.events import ValidationSet
+from mnist_tui.core.stored import ValidationSet
 from mnist_tui.report.digits import LEVELS, Pixel, half_blocks, size_of
 
 SMALL: Final = 2

@@ -9,7 +9,7 @@ from rich.style import Style
 from textual.app import App
 from textual.color import Color
 
-from mnist_tui.core.events import Status
+from mnist_tui.core.status import Status
 from mnist_tui.report.formatting import status_style
 from mnist_tui.tui import themes
 from mnist_tui.tui.contrast import legible

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from mnist_tui.core.events import Status
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.state import RunState
+from mnist_tui.core.status import Status
 from mnist_tui.report.formatting import (
     format_duration,
     format_moment,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widgets import Static
 
-from mnist_tui.core.events import Status
+from mnist_tui.core.status import Status
 from mnist_tui.report.formatting import format_duration
 from mnist_tui.report.measures import progress_of
 from mnist_tui.tui.screenmodel import ScreenModel

@@ -25,31 +25,23 @@ from mnist_tui.core.points import PointSeries
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.scripttable import build_tables
 from mnist_tui.core.state import RunState
-from mnist_tui.core.table import Column, ComparisonTable, Value, format_value
-from mnist_tui.core.units import Unit
+from mnist_tui.core.table import ComparisonTable
 from mnist_tui.core.view import PLOTS, View
 from mnist_tui.errors import UsageError
 from mnist_tui.report.chartview import ChartView
 from mnist_tui.report.curves import MARK_INKS
 from mnist_tui.report.formatting import printable, short_id, status_sign
 from mnist_tui.report.overlay import overlay_chart
-from mnist_tui.report.runlist import REQUIRED, RunColumn, RunGroup, arrange, grouped
+from mnist_tui.report.runlist import REQUIRED, RunColumn, arrange, grouped
 from mnist_tui.report.runplot import parallel_chart, scatter_chart
 from mnist_tui.tui.widgets.inks import ink, status_ink
 from mnist_tui.tui.widgets.plot import PlotView
 from mnist_tui.tui.widgets.preview import PreviewCard
+from mnist_tui.tui.widgets.runcells import MAX_MARKED, ComparisonPane, cell_of, comparison_rows, head_row, order_of
 from mnist_tui.tui.widgets.tables import MAX_ROWS, REPORT_KEYS, SortableTable, TableRow
 
-MAX_MARKED: Final = 8
-"""Maximum marked runs: more curves would be indistinguishable."""
 MAX_WAITING_SHOWN: Final = 200
 """Maximum queued runs shown, so that a long queue is cheap to redraw."""
-
-
-class ComparisonPane(Vertical):
-    """The comparison with its footnotes, which belong to it when it is zoomed, too."""
-
-    ALLOW_MAXIMIZE = True
 
 
 class RunsView(Horizontal):
@@ -373,25 +365,13 @@ class RunsView(Horizontal):
         for number, group in enumerate(grouped(shown, self.view.group)):
             is_folded = group.title in self._folded
             if group.title:
-                head = self._head_row(group, number, columns, is_folded=is_folded)
+                head = head_row(group, number, columns, is_folded=is_folded)
                 self._heads[head.key] = group.title
                 rows.append(head)
             if not is_folded:
                 own = (self._known_row(run, columns, keys) for run in group.runs)
                 rows += [replace(row, group=number, is_joined=not group.title) for row in own]
         return rows
-
-    def _head_row(self, group: RunGroup, number: int, columns: Sequence[RunColumn], *, is_folded: bool) -> TableRow:
-        cells: dict[str, Text] = {}
-        for column in columns:
-            mean = group.mean(column)
-            cells[column.column.key] = Text() if mean is None else _cell(column.column, mean)
-        cells[columns[0].column.key] = Text(printable(f"{group.title} ({len(group.runs)})"))
-        for cell in cells.values():
-            cell.stylize("bold")
-        order = dict.fromkeys((column.column.key for column in columns), None)
-        label = Text("▸" if is_folded else "▾")
-        return TableRow(f"group {number} {group.title}", label, cells, {**order}, number, is_head=True)
 
     def _known_row(self, run: RunState, columns: Sequence[RunColumn], keys: tuple[str, ...]) -> TableRow:
         """Return the row of a run; rows of finished runs are cached."""
@@ -404,11 +384,11 @@ class RunsView(Horizontal):
 
     def _run_row(self, run: RunState, columns: Sequence[RunColumn]) -> TableRow:
         values = {column.column.key: column.value(run) for column in columns}
-        cells = {column.column.key: _cell(column.column, values[column.column.key]) for column in columns}
+        cells = {column.column.key: cell_of(column.column, values[column.column.key]) for column in columns}
         if "status" in cells:
             cells["status"].stylize(status_ink(run.status, self.app))
         order = {
-            column.column.key: _order(column.order(run) if column.order else values[column.column.key], None)
+            column.column.key: order_of(column.order(run) if column.order else values[column.column.key], None)
             for column in columns
         }
         slot = self.marked.get(run.run)
@@ -420,26 +400,3 @@ class RunsView(Horizontal):
     def _ink(self, slot: int) -> Style:
         """Return the bold style in the colour of a slot."""
         return Style(color=ink(MARK_INKS[slot], self.app).rich_color, bold=True)
-
-
-def comparison_rows(table: ComparisonTable) -> list[TableRow]:
-    """Return the rows of a comparison table for a `SortableTable`; a star marks the best of a column."""
-    return [
-        TableRow(
-            key=row.runs[0],
-            label=Text(),
-            cells={c.key: _cell(c, row.values[c.key], best=(i, c.key) in table.best) for c in table.columns},
-            order={c.key: _order(row.values[c.key], row.number(c.key)) for c in table.columns},
-        )
-        for i, row in enumerate(table.rows)
-    ]
-
-
-def _cell(column: Column, value: Value, *, best: bool = False) -> Text:
-    text = "" if value is None and column.key in ("name", "tags") else printable(format_value(column, value))
-    shown = f"★ {text}" if best else text
-    return Text(shown, style="bold" if best else "", justify="left" if column.unit is Unit.TEXT else "right")
-
-
-def _order(value: Value, number: float | None) -> float | str | None:
-    return value if value is None or isinstance(value, str | int | float) else number

@@ -10,9 +10,10 @@ from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets import Static
 
-from mnist_tui.core.events import Phase, Preparing
+from mnist_tui.core.events import Preparing
 from mnist_tui.core.orders import Wishes
 from mnist_tui.core.state import RunState
+from mnist_tui.core.status import Phase
 from mnist_tui.report.formatting import format_device, format_duration, printable, status_text
 from mnist_tui.report.measures import speed_of
 from mnist_tui.tui.screenmodel import ScreenModel
