@@ -1,13 +1,14 @@
 """Makes the pictures of the README: the app on real MNIST, drawn cell by cell. Takes a few minutes.
 
 Run it from the root of the repository, with MNIST_TUI_DATA naming a folder with MNIST: `python -m tools.screenshots`.
-The names of some parts make only these: `others`, `script`, `data`, `search`, `app`.
+The names of some parts make only these: `open`, `others`, `script`, `data`, `search`, `app`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,13 +18,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 from textual.pilot import Pilot
 from textual.widgets import DataTable
 
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.engine import layers_of, load_classifier, run_sweep
+from mnist_tui.formats.writing import first_record, scalar_records
 from mnist_tui.runtime.backends import Backends
 from mnist_tui.runtime.finder import Finding
+from mnist_tui.runtime.opening import Opened
+from mnist_tui.store.database import Store
 from mnist_tui.tui.app import MnistTuiApp
 from mnist_tui.tui.screens.find_rate import FindRateScreen
 from tools.made_data import make_clothing, make_shapes
@@ -211,7 +216,39 @@ async def make_pictures_of_the_app() -> None:
         await _take(pilot, "draw-dark")
 
 
+async def make_picture_of_other_tools() -> None:
+    """Show runs in the files of other tools, as they were made for the tests, beside longer ones."""
+    for number, rate in enumerate((0.3, 0.1, 0.03, 0.01)):
+        _write_events(Path("logs") / f"lr={rate:g}", rate, number)
+    shutil.copytree(Path(__file__).parents[1] / "tests" / "formats" / "data", "others")
+    with Store.open(Path("copies"), is_durable=False) as store:
+        for _ in Opened(store, [Path("logs"), Path("others")], follows=False).look():
+            pass
+    app = MnistTuiApp(Backends(run_sweep, opened=Path("copies").absolute()), Path("home"))
+    async with app.run_test(size=LARGE) as pilot:
+        await pilot.pause(1.5)
+        # The oldest ones first.
+        await pilot.press("S", "ctrl+home")
+        for _ in range(4):
+            await pilot.press("space", "down")
+        await _take(pilot, "open-dark")
+
+
+def _write_events(folder: Path, rate: float, seed: int) -> None:
+    """Write an event file with curves such as a training has."""
+    noise, steps = np.random.default_rng(seed), np.arange(400)
+    falls = 2.3 * np.exp(-steps * rate / 8) + 0.15 + noise.normal(0, 0.01, 400)
+    rises = 1.0 - falls / 2.6
+    folder.mkdir(parents=True)
+    times = 1_790_000_000.0 + 60 * seed + steps / 4
+    parts = [scalar_records(tag, steps, values, times) for tag, values in (("train/loss", falls), ("val/acc", rises))]
+    (folder / f"events.out.tfevents.{1_790_000_000 + 60 * seed}.host").write_bytes(
+        first_record(times[0]) + b"".join(parts)
+    )
+
+
 PARTS: Final = {
+    "open": make_picture_of_other_tools,
     "others": make_picture_of_others,
     "script": make_pictures_of_a_script,
     "data": make_pictures_of_other_data,

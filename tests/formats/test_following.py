@@ -291,6 +291,7 @@ def test_a_renamed_run_and_a_path_within_another_are_copied_once(store, files, c
     opened.read()
     assert len(store.runs()) == known
     (run,) = [run for run in store.runs() if "new" in store.point_names(run.run)]
+    assert run.labels.name == "renamed"
     assert list(store.points(run.run, "new").series.steps) == [3]
 
 

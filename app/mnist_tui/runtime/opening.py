@@ -83,6 +83,8 @@ class Opened:
             reader, source = found
             # By its id, as a run may be found under several paths, and be renamed.
             copy = self._copies.setdefault(run_id(source), Copy(reader, source, run_id(source)))
+            if source.name != copy.source.name:
+                self._rename(copy, source)
             if copy.is_over or not copy.is_stored:
                 self._read(copy)
             yield copy
@@ -92,6 +94,13 @@ class Opened:
         for copy in self._copies.values():
             if copy.is_stored and not copy.is_over:
                 self._read(copy)
+
+    def _rename(self, copy: Copy, source: Source) -> None:
+        """Take over another name: some tools write it a moment after the first numbers."""
+        before, now = _name(copy.source.name), _name(source.name)
+        copy.source = source
+        if copy.is_stored:
+            self._store.relabel([copy.run], lambda known: replace(known, name=now) if known.name == before else known)
 
     def _read(self, copy: Copy) -> None:
         try:

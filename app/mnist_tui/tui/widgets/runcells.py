@@ -16,6 +16,8 @@ from mnist_tui.tui.widgets.tables import TableRow
 
 MAX_MARKED: Final = 8
 """Maximum marked runs: more curves would be indistinguishable."""
+MAX_WAITING_SHOWN: Final = 200
+"""Maximum queued runs shown, so that a long queue is cheap to redraw."""
 
 
 class ComparisonPane(Vertical):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Final
 
 from rich.style import Style
 from rich.text import Text
@@ -37,11 +36,16 @@ from mnist_tui.report.runplot import parallel_chart, scatter_chart
 from mnist_tui.tui.widgets.inks import ink, status_ink
 from mnist_tui.tui.widgets.plot import PlotView
 from mnist_tui.tui.widgets.preview import PreviewCard
-from mnist_tui.tui.widgets.runcells import MAX_MARKED, ComparisonPane, cell_of, comparison_rows, head_row, order_of
+from mnist_tui.tui.widgets.runcells import (
+    MAX_MARKED,
+    MAX_WAITING_SHOWN,
+    ComparisonPane,
+    cell_of,
+    comparison_rows,
+    head_row,
+    order_of,
+)
 from mnist_tui.tui.widgets.tables import MAX_ROWS, REPORT_KEYS, SortableTable, TableRow
-
-MAX_WAITING_SHOWN: Final = 200
-"""Maximum queued runs shown, so that a long queue is cheap to redraw."""
 
 
 class RunsView(Horizontal):
