@@ -60,8 +60,10 @@ def _unpack(paths: Sequence[Path]) -> None:
 
     with Store.open(home()) as store:
         for path in paths:
-            # The whole archive first: a damaged one changes nothing.
-            done = [put(store, packed) for packed in list(unpack(path))]
+            # The whole archive first, a run at a time: a damaged one changes nothing.
+            for _ in unpack(path):
+                pass
+            done = [put(store, packed) for packed in unpack(path)]
             left = f"; {done.count(False)} were here already" if False in done else ""
             say(f"Imported {count(done.count(True), 'run')} from {path.name}{left}.")
 

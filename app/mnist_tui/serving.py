@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import logging
 import re
 import secrets
 import signal
@@ -29,6 +30,7 @@ COMMAND: Final = "web-tab"
 HERE: Final = "127.0.0.1"
 MOST: Final = 8
 """Most tabs: each is a process."""
+_FULL: Final = f"The app is open in {MOST} tabs already. Close one, then reload this page."
 _OWN_NAMES: Final = (HERE, "localhost")
 _COLUMNS, _ROWS = (20, 500), (10, 300)
 """Limits of a screen's size."""
@@ -73,6 +75,8 @@ def serve(port: int, host: str = HERE) -> int:
     if host == HERE:
         tunnel = f"ssh -L {number}:{HERE}:{number} {socket.gethostname()}"
         say(f"From another machine: {tunnel}, then the same address there.")
+    # Requests that are none of a browser would be told with tracebacks.
+    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
     asyncio.run(server.run(listener))
     return 0
 
@@ -101,7 +105,7 @@ class _Tab(AppService):
         if process is None or process.stdout is None:
             return
         out = process.stdout
-        with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+        with suppress(asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
             await out.readuntil(b"__GANGLION__\n")
             while True:
                 kind, size = await out.readexactly(1), int.from_bytes(await out.readexactly(4), "big")
@@ -109,7 +113,9 @@ class _Tab(AppService):
                 if kind == b"D":
                     await self.on_data(payload)
                 elif kind == b"M" and json.loads(payload).get("type") == "exit":
-                    await self.remote_close()
+                    break
+        # Also if it was killed: the page says that the session has ended.
+        await self.remote_close()
 
     async def stop(self) -> None:
         """End the process."""
@@ -200,17 +206,17 @@ class SafeServer(Server):
 
     async def handle_index(self, request: web.Request) -> Any:
         """Return the page, whose addresses are those of the request: it may have come through a tunnel."""
+        if len(self._tabs) >= MOST:
+            return web.Response(status=503, text=_FULL)
         self.public_url = f"{request.scheme}://{request.host}"
         return await super().handle_index(request)
 
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
         """Connect a tab with a process of its own."""
+        if len(self._tabs) >= MOST:
+            raise web.HTTPServiceUnavailable(text=_FULL)
         socket_ = web.WebSocketResponse(heartbeat=15, max_msg_size=_LONGEST)
         await socket_.prepare(request)
-        if len(self._tabs) >= MOST:
-            await socket_.send_bytes(f"The app is open in {MOST} tabs already. Close one, then reload.".encode())
-            await socket_.close()
-            return socket_
 
         async def close() -> None:
             await socket_.close()

@@ -1,23 +1,38 @@
 """Runs are handed on whole: as CSV, charts, other tools' files and archives."""
 
 import csv
+import hashlib
 import io
 import json
 import math
 import zipfile
+from array import array
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_tui.core.events import EpochDone
+from mnist_tui.core.events import EpochDone, RunDone
+from mnist_tui.core.labels import Labels
+from mnist_tui.core.metric import metric
+from mnist_tui.core.points import PointSeries
 from mnist_tui.core.status import Status
 from mnist_tui.errors import UsageError
 from mnist_tui.formats import find
+from mnist_tui.report.chartpicture import Band, Panel, draw_charts
+from mnist_tui.report.charts import Chart
+from mnist_tui.report.chartview import ChartView
+from mnist_tui.report.curves import Quantity
+from mnist_tui.report.groups import _mean, _values
+from mnist_tui.report.points import Series
+from mnist_tui.report.sheet import Area, Line
 from mnist_tui.store.database import Store
 from mnist_tui.store.packing import MANIFEST, unpack
+from tests.builders import run_state
 from tests.handing.conftest import SCRIPT, SEEDS
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -264,13 +279,13 @@ def manifest_with(**changes):
     ("change", "reason"),
     [
         (lambda files: {**files, "runs/narrow/events.jsonl": b"{}\n"}, "events.jsonl is damaged"),
-        (lambda files: {name: data for name, data in files.items() if name != MANIFEST}, "manifest.json"),
-        (lambda files: {name: data for name, data in files.items() if "points" not in name}, "points.json"),
+        (lambda files: {name: data for name, data in files.items() if name != MANIFEST}, "missing or damaged"),
+        (lambda files: {name: data for name, data in files.items() if "points" not in name}, "missing or damaged"),
         (manifest_with(format=99), "a newer version"),
         (manifest_with(tool="other"), "another program's"),
         (manifest_with(runs=["../../narrow"]), "the id of a run is damaged"),
-        (manifest_with(runs=["wide-0"]), "runs/wide-0/events.jsonl"),
-        (manifest_with(runs=7), "not iterable"),
+        (manifest_with(runs=["wide-0"]), "missing or damaged"),
+        (manifest_with(runs=7), "missing or damaged"),
         (lambda files: {**files, MANIFEST: b"[" * 100_000}, "nested"),
     ],
 )
@@ -321,3 +336,107 @@ def test_a_run_in_progress_is_not_packed(command, home):
     with Store.open(home) as store:
         store.put(list(store.events("narrow"))[:-1], {})
         assert "is in progress" in command("pack", "narrow", "-o", "runs.zip", code=2).err
+
+
+def test_steps_and_epochs_that_are_none_are_refused_before_anything_is_stored(command, home, tmp_path, monkeypatch):
+    command("pack", "script", "narrow", "-o", "runs.zip")
+    points = json.dumps({"loss": {"steps": [2**70], "values": [1.0]}}).encode()
+
+    def change(files):
+        manifest = json.loads(files[MANIFEST])
+        manifest["runs"] = ["narrow", "script"]
+        manifest["files"]["runs/script/points.json"] = hashlib.sha256(points).hexdigest()
+        return {**files, MANIFEST: json.dumps(manifest).encode(), "runs/script/points.json": points}
+
+    changed(tmp_path / "runs.zip", change)
+    monkeypatch.setenv("MNIST_TUI_HOME", str(tmp_path / "other"))
+    assert "a step or an epoch is damaged" in command("import", "runs.zip", code=2).err
+    assert not everything(tmp_path / "other")
+
+
+def test_an_imported_run_comes_back_from_the_deleted_ones(command):
+    command("pack", "narrow", "-o", "runs.zip")
+    command("rm", "--yes", "narrow")
+    assert command("import", "runs.zip").err == "Imported 1 run from runs.zip.\n"
+    assert "narrow" in command("runs", "--json").out
+
+
+def test_metrics_that_mean_the_same_stay_two_in_event_files(command, home, tmp_path):
+    with Store.open(home) as store:
+        events = list(store.events("script"))
+        store.put(events, {"train/loss": [(1, 1.0)], "train_loss": [(1, 2.0)], "loss/train": [(1, 3.0)]})
+    command("export", "script", "--format", "tensorboard", "-o", "tb")
+    _, points = points_in(tmp_path / "tb")["script"]
+    assert points == {"train/loss": [(1, 1.0)], "train/train_loss": [(1, 2.0)], "train/loss/train": [(1, 3.0)]}
+
+
+def test_another_run_of_the_same_name_replaces_the_files_of_the_first(command, home, tmp_path):
+    with Store.open(home) as store:
+        store.relabel(["wide-0", "narrow"], lambda labels: Labels("same"))
+    command("export", "wide-0", "--format", "tensorboard", "-o", "tb")
+    command("export", "narrow", "--format", "tensorboard", "-o", "tb", "--force")
+    _, points = points_in(tmp_path / "tb")["same"]
+    assert len(points["validation/accuracy"]) == 3
+    command("export", "wide-0", "narrow", "--format", "tensorboard", "-o", "both")
+    assert len(points_in(tmp_path / "both")) == 2
+
+
+def test_runs_that_measure_something_else_are_left_out_and_counted(command, tmp_path):
+    said = command("plot", "narrow", "script", "-o", "chart.svg").err
+    assert said == "1 run without accuracy on this axis left out.\nSaved chart.svg\n"
+    assert "loop" not in texts(tmp_path / "chart.svg")
+
+
+def test_the_mean_of_long_runs_keeps_their_spikes(home):
+    steps = range(5000)
+    runs, points = [], {}
+    for seed in range(2):
+        run = run_state(f"r{seed}", val_accuracies=())
+        values = (9.0 if at == 2501 else float(seed) for at in steps)
+        points[run.run] = PointSeries(array("q", steps), array("d", values))
+        runs.append(run)
+    quantity = Quantity("loss", (metric("loss"),))
+    curves = [_values(run, quantity, ChartView(), lambda run, name: points[run.run]) for run in runs]
+    mean, band = _mean(curves, Series("", (), (), 2))
+    assert len(mean.x) == 5000
+    assert max(filter(None, mean.y)) == 9.0
+    assert (min(filter(None, band.low)), max(filter(None, band.high))) == (0.5 - math.sqrt(0.5), 9.0)
+
+
+def test_a_band_that_reaches_zero_on_a_log_axis_still_encloses_its_mean(tmp_path):
+    x = (1.0, 2.0, 3.0, 4.0)
+    mean = Series("m", x, (1.0, 0.5, 0.25, 0.5), 2, thick=True)
+    chart = Chart("Loss", (mean,), (1.0, 4.0), log_y=True)
+    band = Band(x, (0.5, 0.2, -0.1, 0.2), (1.5, 0.8, 0.6, 0.8), 2)
+    sheet = draw_charts([Panel(chart, [band])])
+    (area,) = [part for part in sheet.parts if isinstance(part, Area) and part.opacity < 1]
+    (line,) = [part for part in sheet.parts if isinstance(part, Line) and part.width == 2.5 and len(part.points) == 4]
+    lows, highs = area.points[:4], area.points[4:][::-1]
+    for (at, y), (_, low), (_, high) in zip(line.points, lows, highs, strict=True):
+        assert high <= y <= low, at
+
+
+def test_curves_that_share_their_settings_are_told_apart_and_long_names_have_rows(command, home, tmp_path):
+    command("plot", "wide-0", "wide-1", "--each", "-o", "each.svg")
+    with Store.open(home) as store:
+        store.relabel(["wide-0", "wide-1"], lambda labels: Labels())
+        names = {"wide-0": "a" * 58, "wide-1": "b" * 58, "narrow": "c" * 58}
+    command("plot", "wide-0", "wide-1", "--each", "-o", "seeds.svg")
+    assert {"3 ep x 8 f s0", "3 ep x 8 f s1"} <= set(texts(tmp_path / "seeds.svg"))
+    with Store.open(home) as store:
+        for run, name in names.items():
+            store.relabel([run], partial(_named, name))
+    command("plot", "wide-0", "wide-1", "narrow", "--each", "-o", "long.svg")
+    assert set(names.values()) <= set(texts(tmp_path / "long.svg"))
+
+
+def _named(name, labels):
+    return Labels(name)
+
+
+def test_runs_without_numbers_are_not_drawn(command, home):
+    with Store.open(home) as store:
+        first, *_, last = store.events("script")
+        assert isinstance(last, RunDone)
+        store.put([first, replace(last, last={}, steps=0)], {})
+    assert "no numbers to draw" in command("plot", "script", "-o", "chart.png", code=2).err

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from mnist_tui.core.numerals import count
 from mnist_tui.core.state import RunState
@@ -54,6 +55,8 @@ def export_command(args: argparse.Namespace) -> int:
 
     if args.curves and args.format not in (None, "csv"):
         raise UsageError(f"--curves writes CSV, not {args.format}", "Leave out --format")
+    if args.decimal_comma and args.format in TOOLS:
+        raise UsageError("--decimal-comma is for CSV", f"Leave it out with --format {args.format}")
     if args.format == "tensorboard" and args.output is None:
         raise UsageError("TensorBoard's files need a folder", "Name it with -o")
     with shown(args.open) as place, Store.open_readonly(place) as store:
@@ -114,8 +117,11 @@ def _for_tool(store: Store, runs: Sequence[RunState], args: argparse.Namespace) 
         places = to_tensorboard(curves, args.output, force=args.force)
         say(f"Saved {count(len(places), 'run')} in {args.output}: `tensorboard --logdir {args.output}` shows them.")
     else:
-        to_mlflow(curves, None if args.output is None else f"sqlite:///{args.output.absolute()}")
-        say(f"Added {count(len(runs), 'run')} to MLflow.")
+        if args.output is not None and not args.output.absolute().parent.is_dir():
+            raise UsageError(f"there is no folder {args.output.parent}", "Make it first")
+        added = to_mlflow(curves, None if args.output is None else f"sqlite:///{quote(str(args.output.absolute()))}")
+        left = f"; {len(runs) - added} were there already" if added < len(runs) else ""
+        say(f"Added {count(added, 'run')} to MLflow{left}.")
     return 0
 
 
@@ -152,7 +158,7 @@ def _drawn(store: Store, runs: Sequence[RunState], args: argparse.Namespace) -> 
     from mnist_tui.report.chartpicture import DARK, LIGHT, Panel, draw_charts
     from mnist_tui.report.chartview import ChartView, Scale, Smoothing, XAxis
     from mnist_tui.report.curves import charted, quantity_chart
-    from mnist_tui.report.groups import MOST, groups_of, groups_panel
+    from mnist_tui.report.groups import MOST, comparable, groups_of, groups_panel
 
     def points(run: RunState, name: str) -> PointSeries | None:
         return store.points(run.run, name).series if run.network is None else None
@@ -165,10 +171,17 @@ def _drawn(store: Store, runs: Sequence[RunState], args: argparse.Namespace) -> 
         names = asked or charted(runs[0])[:2]
         panels = [Panel(quantity_chart(name, runs[0], look, points=partial(points, runs[0]))) for name in names]
     else:
-        groups = [[run] for run in runs] if args.each else groups_of(runs)
-        if len(groups) > MOST:
-            raise UsageError(f"a chart has room for {MOST} curves, not {len(groups)}", "Name fewer runs")
-        panels = [groups_panel(groups, look, name, points) for name in asked or [""]]
+        panels = []
+        for name in asked or [""]:
+            quantity, shown = comparable(runs, look, name)
+            groups = [[run] for run in shown] if args.each else groups_of(shown)
+            if len(groups) > MOST:
+                raise UsageError(f"a chart has room for {MOST} curves, not {len(groups)}", "Name fewer runs")
+            if len(shown) < len(runs):
+                say(f"{count(len(runs) - len(shown), 'run')} without {quantity or 'numbers'} on this axis left out.")
+            panels += [groups_panel(groups, look, quantity, points)] if groups else []
+    if not panels:
+        raise UsageError("these runs have logged no numbers to draw", "Name others; `mnist-tui runs` lists them")
     return draw_charts(panels, DARK if args.dark else LIGHT)
 
 

@@ -15,6 +15,8 @@ from mnist_tui.core.script import Scalar
 from mnist_tui.formats.hparams import settings_record
 from mnist_tui.formats.writing import first_record, scalar_records
 
+MADE_BY: Final = "mnist-tui"
+"""A part of the names of these files."""
 _FOLDERS: Final = {Split.TRAIN: "train", Split.VALIDATION: "validation", Split.TEST: "test", Split.NONE: ""}
 
 
@@ -27,15 +29,17 @@ def event_files(one: Curves, settings: Mapping[str, Scalar]) -> dict[Path, bytes
     """
     began = one.began
     content = {"": [settings_record(settings, began)]}
-    for name, steps, values in one.series():
+    taken: set[tuple[str, str]] = set()
+    last = [one.run.step or one.run.epochs_done]
+    whole = ((name, last, [value]) for name, value in one.whole.items())
+    for name, steps, values in (*one.series(), *whole):
         what = metric(name)
-        tag = what.quantity if what.split is not Split.NONE else name
-        content.setdefault(_FOLDERS[what.split], []).append(_records(one, tag, steps, values))
-    for name, value in one.whole.items():
-        what = metric(name)
-        last = [one.run.step or one.run.epochs_done]
-        content.setdefault(_FOLDERS[what.split], []).append(_records(one, what.quantity, last, [value]))
-    file = f"events.out.tfevents.{int(began)}.mnist-tui.{one.run.run}"
+        folder = _FOLDERS[what.split]
+        # `loss/train` and `train_loss` mean the same, and are still two.
+        tag = what.quantity if folder and (folder, what.quantity) not in taken else name
+        taken.add((folder, tag))
+        content.setdefault(folder, []).append(_records(one, tag, steps, values))
+    file = f"events.out.tfevents.{int(began)}.{MADE_BY}.{one.run.run}"
     return {Path(folder) / file: first_record(began) + b"".join(parts) for folder, parts in content.items()}
 
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from mnist_tui.report.axes import x_limits, y_limits
 from mnist_tui.report.charts import Chart
 from mnist_tui.report.plane import Plane
-from mnist_tui.report.points import Point, Series, exponent, finite_runs, inside
+from mnist_tui.report.points import Point, Series, exponent, few, finite_runs, inside, point_at
 from mnist_tui.report.sheet import FONT, Area, Line, Sheet, Text
 from mnist_tui.report.ticks import linear_ticks, log_ticks, tick_labels, whole_ticks
 
 WIDTH: Final = 800
 HEIGHT: Final = 420
-_TOP: Final = 60
 _BOTTOM: Final = 36
 _SIDE: Final = 16
+_RIGHT: Final = 40
+"""Room for half of the last label."""
 _LETTER: Final = 0.56 * FONT
 """Width of a letter, on average."""
 _MOST_DOTS: Final = 30
@@ -94,32 +95,48 @@ class _Drawing:
     def __init__(self, sheet: Sheet, panel: Panel, look: Look, top: int, height: int) -> None:
         self._sheet, self._chart, self._bands, self._look = sheet, panel.chart, panel.bands, look
         chart = panel.chart
-        self._curves = [finite_runs(series, log=chart.log_y) for series in chart.series]
-        self._edges = [
-            [finite_runs(Series("", tuple(band.x), tuple(edge), 0), log=chart.log_y) for edge in (band.low, band.high)]
-            for band in panel.bands
-        ]
-        everything = [*self._curves, *(edge for edges in self._edges for edge in edges)]
-        values = [y for runs in everything for run in runs for _, y in run]
+        thinned = [few(series, sheet.width) for series in chart.series]
+        self._curves = [finite_runs(series, log=chart.log_y) for series in thinned]
+        self._areas = [_stretches(band, chart, sheet.width) for band in panel.bands]
+        values = [y for runs in self._curves for run in runs for _, y in run]
+        values += [y for area in self._areas for run in area for _, *edges in run for y in edges if y is not None]
         low, high = y_limits(values, chart.y_limits, log=chart.log_y, percent=chart.percent)
         left, right = x_limits(chart.x_limits, whole=chart.whole)
         self._plane = Plane(left, right, low, high, 0, 0)
-        rows = max(2, (height - _TOP - _BOTTOM) // _ROWS_APART)
+        self._right = sheet.width - _RIGHT
+        self._names = list(self._arranged(top))
+        self._top, self._bottom = (self._names[-1][1] if self._names else top + 20) + 20, top + height - _BOTTOM
+        rows = max(2, int(self._bottom - self._top) // _ROWS_APART)
         self._ticks = log_ticks(low, high, rows) if chart.log_y else linear_ticks(low, high, rows)
         self._labels = tick_labels(self._ticks, percent=chart.percent, even=not chart.log_y)
         self._left = _SIDE + 8 + _LETTER * max(map(len, self._labels), default=0)
-        self._right, self._top, self._bottom = sheet.width - _SIDE, top + _TOP, top + height - _BOTTOM
+        self._title_at = top + 16
 
     def draw(self) -> None:
         """Draw the chart."""
         self._axes()
-        for band, (lows, highs) in zip(self._bands, self._edges, strict=True):
-            for low, high in zip(lows, highs, strict=False):
-                shape = [self._at(point) for point in (*low, *reversed(high))]
-                self._sheet.parts.append(Area(shape, self._ink(band.ink), 0.2))
+        for band, area in zip(self._bands, self._areas, strict=True):
+            for run in area:
+                # On a log axis, what is not above 0 lies at its end.
+                lows = [self._at((x, self._plane.low if low is None else low)) for x, low, _ in run]
+                highs = [self._at((x, high)) for x, _, high in reversed(run) if high is not None]
+                self._sheet.parts.append(Area([*lows, *highs], self._ink(band.ink), 0.2))
         for series, runs in zip(self._chart.series, self._curves, strict=True):
             self._curve(series, runs)
         self._legend()
+
+    def _arranged(self, top: float) -> Iterator[tuple[float, float, Series, str]]:
+        """Yield where each entry of the legend stands, its curve and its words, in as many rows as needed."""
+        x, y = float(_SIDE), top + 40.0
+        for series in self._chart.series:
+            if not series.name:
+                continue
+            words = " ".join(filter(None, (series.name, series.note)))
+            room = 30 + _LETTER * len(words)
+            if x > _SIDE and x + room > self._right:
+                x, y = float(_SIDE), y + 20
+            yield x, y, series, words
+            x += room + 12
 
     def _axes(self) -> None:
         chart, look, parts = self._chart, self._look, self._sheet.parts
@@ -151,21 +168,14 @@ class _Drawing:
 
     def _legend(self) -> None:
         parts, look = self._sheet.parts, self._look
-        top = self._top - _TOP
-        parts.append(Text((_SIDE, top + 16), self._chart.title, look.ink, is_bold=True))
+        parts.append(Text((_SIDE, self._title_at), self._chart.title, look.ink, is_bold=True))
         if self._chart.note:
             # Few fonts have the star.
             note = self._chart.note.replace("★", "best")
-            parts.append(Text((self._right, top + 16), note, look.muted, "end"))
-        x, y = float(_SIDE), top + 40.0
-        for series in self._chart.series:
-            words = " ".join(filter(None, (series.name, series.note)))
-            room = 30 + _LETTER * len(words)
-            if not words or x + room > self._right + _SIDE:
-                continue
+            parts.append(Text((self._right, self._title_at), note, look.muted, "end"))
+        for x, y, series, words in self._names:
             parts.append(Line([(x, y), (x + 20, y)], self._ink(series.ink), 2.5, 6 if series.dashed else 0))
             parts.append(Text((x + 26, y), words, look.ink))
-            x += room + 12
 
     def _at(self, point: Point) -> Point:
         x, y = self._plane.shares(point)
@@ -173,6 +183,25 @@ class _Drawing:
 
     def _ink(self, ink: int) -> str:
         return self._look.inks[ink % len(self._look.inks)]
+
+
+def _stretches(band: Band, chart: Chart, width: int) -> list[list[tuple[float, float | None, float | None]]]:
+    """Return the parts of a band without gaps: places with both edges, as exponents of ten on a log axis.
+
+    Of many places, those next to each other share their lowest and highest edges.
+    """
+    size = max(1, len(band.x) // (2 * width))
+    parts: list[list[tuple[float, float | None, float | None]]] = [[]]
+    for at in range(0, len(band.x), size):
+        lows = [low for low in band.low[at : at + size] if low is not None]
+        highs = [high for high in band.high[at : at + size] if high is not None]
+        high = point_at(band.x[at], max(highs), log=chart.log_y) if highs else None
+        if high is None:
+            parts.append([])
+            continue
+        low = point_at(band.x[at], min(lows), log=chart.log_y)
+        parts[-1].append((high[0], None if low is None else low[1], high[1]))
+    return [part for part in parts if len(part) > 1]
 
 
 def _dot(at: Point, ink: str, width: float) -> Area:

@@ -6,15 +6,17 @@ import html
 import io
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 Point: TypeAlias = tuple[float, float]
 FONT: Final = 13
 """Height of text in pixels."""
 FINER: Final = 2
 """Pixels of a PNG for each one of the drawing."""
+_FONTS: Final = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf", "Arial.ttf", "Helvetica.ttc")
 _ANCHORS: Final = {"start": "l", "middle": "m", "end": "r"}
 
 
@@ -82,10 +84,10 @@ class Sheet:
 
     def png(self) -> bytes:
         """Return the drawing as PNG, at twice its size."""
-        from PIL import Image, ImageDraw, ImageFont
+        from PIL import Image, ImageDraw
 
         image = Image.new("RGBA", (self.width * FINER, self.height * FINER), self.paper)
-        font = ImageFont.load_default(FONT * FINER)
+        font = _font(FONT * FINER)
         for part in self.parts:
             layer = Image.new("RGBA", image.size) if not isinstance(part, Text) and part.opacity < 1 else image
             draw = ImageDraw.Draw(layer)
@@ -103,6 +105,16 @@ class Sheet:
         out = io.BytesIO()
         image.convert("RGB").save(out, "PNG", optimize=True)
         return out.getvalue()
+
+
+def _font(size: int) -> Any:
+    """Return a font with the letters of many languages, if there is one; Pillow's own has only English ones."""
+    from PIL import ImageFont
+
+    for name in _FONTS:
+        with suppress(OSError):
+            return ImageFont.truetype(name, size)
+    return ImageFont.load_default(size)
 
 
 def _as_svg(part: Line | Area | Text) -> str:

@@ -21,6 +21,7 @@ from mnist_tui.store.database import Store
 
 _MOST: Final = 1000
 """Numbers that MLflow takes at a time."""
+_TAG: Final = "mnist-tui.run"
 _FOREIGN: Final = re.compile(r"[^\w\-. /]")
 """What MLflow refuses in names."""
 _STATES: Final = {Status.FINISHED: "FINISHED", Status.STOPPED: "KILLED", Status.INTERRUPTED: "KILLED"}
@@ -50,7 +51,7 @@ def to_tensorboard(runs: Sequence[Curves], folder: Path, *, force: bool) -> list
         UsageError: A folder exists already.
         MnistTuiError: A file cannot be written.
     """
-    from mnist_tui.formats.eventfiles import event_files, folder_name
+    from mnist_tui.formats.eventfiles import MADE_BY, event_files, folder_name
 
     places: dict[Path, Curves] = {}
     for one in runs:
@@ -60,6 +61,9 @@ def to_tensorboard(runs: Sequence[Curves], folder: Path, *, force: bool) -> list
             raise UsageError(f"{place} already exists", "Choose another folder, or add --force to replace its files")
         places[place] = one
     for place, one in places.items():
+        for old in place.rglob(f"*.{MADE_BY}.*"):
+            # Of another run of this name, whose numbers would be mixed with these.
+            old.unlink()
         for path, content in event_files(one, settings_of(one.run)).items():
             try:
                 (place / path).parent.mkdir(parents=True, exist_ok=True)
@@ -69,8 +73,8 @@ def to_tensorboard(runs: Sequence[Curves], folder: Path, *, force: bool) -> list
     return list(places)
 
 
-def to_mlflow(runs: Sequence[Curves], address: str | None) -> None:
-    """Add runs to MLflow.
+def to_mlflow(runs: Sequence[Curves], address: str | None) -> int:
+    """Add runs to MLflow unless they are there; return how many were added.
 
     Args:
         runs: The runs.
@@ -81,29 +85,44 @@ def to_mlflow(runs: Sequence[Curves], address: str | None) -> None:
         MnistTuiError: It refused the runs.
     """
     try:
-        from mlflow.entities import Metric, Param
         from mlflow.tracking import MlflowClient
     except ImportError:
         raise UsageError("this needs the package mlflow", "Install it with `pip install mlflow`") from None
     try:
         client = MlflowClient(address)
-        for one in runs:
-            run = one.run
-            experiment = (run.script.project if run.script is not None else "") or "mnist-tui"
-            known = client.get_experiment_by_name(experiment)
-            place = known.experiment_id if known is not None else client.create_experiment(experiment)
-            name = run.labels.name or run.run
-            made = client.create_run(place, int(one.began * 1000), {"mnist-tui.run": run.run}, name)
-            params = [Param(_plain(key), str(value)[:6000]) for key, value in settings_of(run).items()]
-            for some in _by(params, 100):
-                client.log_batch(made.info.run_id, params=some)
-            metrics = [Metric(_plain(key), value, int(time * 1000), step) for key, value, time, step in _numbers(one)]
-            for some in _by(metrics, _MOST):
-                client.log_batch(made.info.run_id, metrics=some)
-            ended = int((one.began + run.elapsed_s) * 1000)
-            client.set_terminated(made.info.run_id, _STATES.get(run.status, "FAILED"), ended)
+        return sum(_add_to_mlflow(client, one) for one in runs)
     except Exception as error:
         raise MnistTuiError(f"MLflow refused the runs: {' '.join(str(error).split())[:200]}") from error
+
+
+def _add_to_mlflow(client: Any, one: Curves) -> bool:
+    """Add a run to MLflow; return False if it is there."""
+    from mlflow.entities import Metric, Param
+
+    run = one.run
+    experiment = (run.script.project if run.script is not None else "") or "mnist-tui"
+    known = client.get_experiment_by_name(experiment)
+    place = known.experiment_id if known is not None else client.create_experiment(experiment)
+    if client.search_runs([place], f"tags.`{_TAG}` = '{run.run}'", max_results=1):
+        return False
+    made = client.create_run(place, int(one.began * 1000), {_TAG: run.run}, run.labels.name or run.run).info.run_id
+    try:
+        settings = settings_of(run)
+        keys = _plain_names(settings)
+        params = [Param(keys[key], str(value)[:6000]) for key, value in settings.items()]
+        for some in _by(params, 100):
+            client.log_batch(made, params=some)
+        numbers = list(_numbers(one))
+        keys = _plain_names(dict.fromkeys(key for key, *_ in numbers))
+        metrics = [Metric(keys[key], value, int(time * 1000), step) for key, value, time, step in numbers]
+        for some in _by(metrics, _MOST):
+            client.log_batch(made, metrics=some)
+        client.set_terminated(made, _STATES.get(run.status, "FAILED"), int((one.began + run.elapsed_s) * 1000))
+    except BaseException:
+        # Nothing half-done stays behind.
+        client.delete_run(made)
+        raise
+    return True
 
 
 def _numbers(one: Curves) -> Iterator[tuple[str, float, float, int]]:
@@ -116,8 +135,17 @@ def _numbers(one: Curves) -> Iterator[tuple[str, float, float, int]]:
         yield name, value, one.began + one.run.elapsed_s, last
 
 
-def _plain(name: str) -> str:
-    return _FOREIGN.sub("_", name)[:250]
+def _plain_names(names: Iterable[str]) -> dict[str, str]:
+    """Return names with the characters that MLflow takes, each another one."""
+    found: dict[str, str] = {}
+    for name in names:
+        plain = _FOREIGN.sub("_", name)[:240]
+        number = 1
+        while plain in found.values():
+            number += 1
+            plain = f"{_FOREIGN.sub('_', name)[:240]}_{number}"
+        found[name] = plain
+    return found
 
 
 def _by(items: Sequence[Any], most: int) -> Iterator[Sequence[Any]]:

@@ -10,7 +10,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -28,6 +28,9 @@ from mnist_tui.store.reading import DAMAGE, reason_of
 from mnist_tui.version import __version__
 
 FORMAT: Final = 1
+MOST_SAVED: Final = 16
+"""Most checkpoints of a run: the store keeps fewer."""
+MANIFEST_BYTES: Final = 64 << 20
 MANIFEST: Final = "manifest.json"
 LARGEST: Final = 512 << 20
 """Most bytes of one file in an archive, and of all runs' files but their checkpoints."""
@@ -122,12 +125,13 @@ def unpack(path: Path) -> Iterator[Packed]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            manifest = json.loads(_read(archive, MANIFEST))
+            manifest = json.loads(_read(archive, MANIFEST, MANIFEST_BYTES))
             files = _Files(archive, _sums(manifest))
             for run in list(manifest["runs"]):
                 yield _unpacked(files, str(run))
     except (*DAMAGE, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        reason = f"it has no {error}" if isinstance(error, KeyError) else reason_of(error)
+        is_odd = isinstance(error, TypeError | KeyError | AttributeError | LookupError)
+        reason = "a part of it is missing or damaged" if is_odd else reason_of(error)
         raise UsageError(f"{path.name} cannot be imported: {reason}", "Pack the runs again") from error
 
 
@@ -167,11 +171,11 @@ class _Files:
         return name in self._sums
 
 
-def _read(archive: zipfile.ZipFile, name: str) -> bytes:
+def _read(archive: zipfile.ZipFile, name: str, most: int = LARGEST) -> bytes:
     # What it says of its size may be wrong: read no more than is allowed.
     with archive.open(name) as file:
-        data = file.read(LARGEST + 1)
-    if len(data) > LARGEST:
+        data = file.read(most + 1)
+    if len(data) > most:
         raise ValueError(f"{name} is too large")
     return data
 
@@ -182,7 +186,7 @@ def _unpacked(files: _Files, run: str) -> Packed:
     place = f"runs/{run}"
     insights = {}
     for name in files.within(f"{place}/insights/"):
-        epoch = int(name.rpartition("/")[2])
+        epoch = _whole(name.rpartition("/")[2])
         insights[epoch] = insight_from_bytes(run, epoch, files.read(name))
     events: list[Event] = [
         event_from_json(json.loads(line)) for line in files.read(f"{place}/events.jsonl").splitlines()
@@ -190,6 +194,9 @@ def _unpacked(files: _Files, run: str) -> Packed:
     started = events[0] if events else None
     if not isinstance(started, RunStarted) or not isinstance(events[-1], RunDone):
         raise ValueError(f"the events of {run} are not complete")  # noqa: TRY004 - damage, not a type
+    for event in events:
+        _whole(getattr(event, "epoch", 0))
+        _whole(getattr(event, "step", 0))
     if any(getattr(event, "run", "") != run for event in events):
         raise ValueError(f"the events of {run} are another run's")
     events = [e.with_parts(insights.get(e.epoch), None) if isinstance(e, EpochDone) else e for e in events]
@@ -199,9 +206,12 @@ def _unpacked(files: _Files, run: str) -> Packed:
         Labels(str(labels["name"]), tuple(map(str, labels["tags"])), str(labels["note"])),
         {str(name): _points(some) for name, some in json.loads(files.read(f"{place}/points.json")).items()},
     )
-    for name in files.within(f"{place}/checkpoints/"):
+    saved = files.within(f"{place}/checkpoints/")
+    if len(saved) > MOST_SAVED:
+        raise ValueError(f"{run} has more than {MOST_SAVED} checkpoints")
+    for name in saved:
         done, _, batch = name.rpartition("/")[2].removesuffix(".ckpt").partition("-")
-        packed.saved.append(Checkpoint(run=run, epoch=int(done), batch=int(batch), data=files.read(name)))
+        packed.saved.append(Checkpoint(run=run, epoch=_whole(done), batch=_whole(batch), data=files.read(name)))
     if (data := started.dataset) is not None:
         where = f"validation/{data.sha256}-{getattr(started.spec, 'split_seed', 0)}"
         if files.has(f"{where}.json"):
@@ -211,7 +221,15 @@ def _unpacked(files: _Files, run: str) -> Packed:
 
 def _points(record: dict[str, Any]) -> list[Point]:
     steps, values = record["steps"], record["values"]
-    return [(int(step), number(value)) for step, value in zip(steps, values, strict=True)]
+    return [(_whole(step), number(value)) for step, value in zip(steps, values, strict=True)]
+
+
+def _whole(value: object) -> int:
+    """Return a step or an epoch; `ValueError` if it is none."""
+    found = int(value) if isinstance(value, int | str) else -1
+    if not 0 <= found < 2**63:
+        raise ValueError("a step or an epoch is damaged")
+    return found
 
 
 def _pictures(files: _Files, where: str) -> ValidationSet:
@@ -239,8 +257,12 @@ def put(store: Store, packed: Packed) -> bool:
     known = next(
         (run for deleted in (False, True) for run in store.runs(deleted=deleted) if run.run == packed.run), None
     )
-    if known is not None and (known.epochs_done >= packed.epochs_done and known.step >= _step(packed)):
-        return False
+    if known is not None and (known.epochs_done, known.step) >= (packed.epochs_done, _step(packed)):
+        if not known.labels.deleted_at:
+            return False
+        # Who imports a deleted run wants to see it.
+        store.relabel([packed.run], lambda labels: replace(labels, deleted_at=""))
+        return True
     store.put(packed.events, packed.points, packed.labels, packed.saved)
     if packed.pictures is not None:
         store.record(packed.pictures)
