@@ -12,11 +12,12 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Final, TypeAlias
+from typing import BinaryIO, Final
 
 import numpy as np
 
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+from mnist_tui.formats.checksums import Array, checksums, rows_of, unsound
+
 PIECE: Final = 4 << 20
 """Bytes that are read at a time."""
 LARGEST: Final = 64 << 20
@@ -27,31 +28,6 @@ _BEGINNING: Final = 64
 """Bytes at the beginning of a file that are compared: they hold the time when it was begun."""
 _HEAD: Final = 12
 _AROUND: Final = 16
-
-
-def _table() -> Iterator[int]:
-    for number in range(256):
-        for _ in range(8):
-            number = (number >> 1) ^ (0x82F63B78 if number & 1 else 0)
-        yield number
-
-
-_NUMBERS: Final = tuple(_table())
-_TABLE: Final = np.array(_NUMBERS, np.uint32)
-
-
-def checksums(rows: Array) -> Array:
-    """Return TensorBoard's masked CRC-32C of each row of bytes, (N, size), as (N,) 32-bit integers."""
-    sums = np.full(len(rows), 0xFFFFFFFF, np.uint32)
-    for column in rows.T:
-        sums = _TABLE[(sums ^ column) & 255] ^ (sums >> np.uint32(8))
-    sums = ~sums
-    return ((sums >> np.uint32(15)) | (sums << np.uint32(17))) + np.uint32(0xA282EAD8)
-
-
-def rows_of(data: bytes, starts: Array, size: int) -> Array:
-    """Return `size` bytes from each start on, (N, size)."""
-    return np.frombuffer(data, np.uint8)[starts[:, None] + np.arange(size)]
 
 
 @dataclass(slots=True)
@@ -111,7 +87,7 @@ class Follower:
         """Return starts and lengths of the bodies that are there, and the size of the record that is not whole."""
         starts, lengths, at, needed = _chain(data)
         heads = np.array([*starts, at + _HEAD] if needed else starts, np.int64) - _HEAD
-        if len(_unsound(rows_of(data, heads, _HEAD))):
+        if len(unsound(rows_of(data, heads, _HEAD))):
             starts, lengths, at, needed, wrong = _broken_chain(data)
             self.damaged.update(base + place for place in wrong)
         self.offset = base + at
@@ -122,19 +98,9 @@ class Follower:
         wrong: list[int] = []
         for length in np.unique(lengths[lengths <= CHECKED]):
             these = np.flatnonzero(lengths == length)
-            wrong += these[_unsound(rows_of(data, starts[these], int(length) + 4))].tolist()
+            wrong += these[unsound(rows_of(data, starts[these], int(length) + 4))].tolist()
         self.damaged.update(base + int(starts[at]) for at in wrong)
         return np.delete(starts, wrong), np.delete(lengths, wrong)
-
-
-def is_sound(data: bytes, start: int, length: int) -> bool:
-    """Return whether the body of a record is what its checksum says; for single large ones."""
-    total = 0xFFFFFFFF
-    for byte in data[start : start + length]:
-        total = _NUMBERS[(total ^ byte) & 255] ^ (total >> 8)
-    total ^= 0xFFFFFFFF
-    masked = ((total >> 15 | total << 17) + 0xA282EAD8) & 0xFFFFFFFF
-    return masked == int.from_bytes(data[start + length : start + length + 4], "little")
 
 
 def _identity_of(file: BinaryIO, beginning: int) -> tuple[int, int, bytes]:
@@ -183,9 +149,3 @@ def _broken_chain(data: bytes) -> tuple[list[int], list[int], int, int, list[int
         lengths.append(length)
         at += _AROUND + length
     return starts, lengths, at, 0, wrong
-
-
-def _unsound(rows: Array) -> Array:
-    """Return which rows do not end with the checksum of what is before it."""
-    said = np.ascontiguousarray(rows[:, -4:]).view("<u4").ravel()
-    return np.flatnonzero(checksums(rows[:, :-4]) != said)

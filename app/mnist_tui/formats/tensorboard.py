@@ -1,57 +1,18 @@
-"""TensorBoard event files. A run is a folder with such files.
-
-Three kinds of subfolders belong to their parent's run: `train`, `validation` and the like, which Keras writes; those of
-`add_scalars`, one per curve; and those of `add_hparams`, named by a time.
-"""
+"""TensorBoard event files. A run is a folder with such files, see `runfolder.py`."""
 
 from __future__ import annotations
 
-import os
-import re
 from array import array
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from mnist_tui.core.metric import Split, split_named
 from mnist_tui.core.numerals import count as numbered
 from mnist_tui.formats.hparams import settings_in
 from mnist_tui.formats.records import Follower
-from mnist_tui.formats.scalars import Scalars
+from mnist_tui.formats.runfolder import MARK, EventFile, events_in, has_events, is_member, subfolders
 from mnist_tui.formats.source import News, Series, Source, problems
-
-MARK: Final = "tfevents"
-_MOMENT: Final = re.compile(r"\d{9,}\.\d+")
-"""What `add_hparams` calls its folders: a time."""
-
-
-@dataclass(slots=True)
-class _File:
-    """One event file of a run.
-
-    Attributes:
-        member: The subfolder that it is in; empty for the run's own.
-        told: Points that were returned already, by tag.
-    """
-
-    follower: Follower
-    member: str
-    scalars: Scalars = field(default_factory=Scalars)
-    told: dict[str, int] = field(default_factory=dict)
-
-    def read(self) -> None:
-        """Read what is new."""
-        for piece in self.follower.pieces():
-            self.scalars.take(*piece)
-
-    def name(self, tag: str) -> str:
-        """Return what a tag is called in the run."""
-        if split_named(self.member) is not Split.NONE:
-            return f"{self.member}/{tag}"
-        before = tag.replace("/", "_") + "_"
-        return f"{tag}/{self.member.removeprefix(before)}" if self.member.startswith(before) else tag
 
 
 @dataclass(slots=True)
@@ -64,7 +25,7 @@ class _Run:
     """
 
     stand: dict[Path, int]
-    files: dict[Path, _File]
+    files: dict[Path, EventFile]
 
 
 class TensorBoard:
@@ -75,9 +36,9 @@ class TensorBoard:
 
     def find(self, folder: Path, names: Collection[str], root: Path) -> Iterator[Source]:
         """Yield the run of a folder; see `Reader.find`."""
-        if folder == root or not _is_member(folder):
-            has_own = any(MARK in name for name in names) and _has_events(folder)
-            if has_own or any(split_named(name) is not Split.NONE and _has_events(folder / name) for name in names):
+        if folder == root or not is_member(folder):
+            has_own = any(MARK in name for name in names) and has_events(folder)
+            if has_own or any(split_named(name) is not Split.NONE and has_events(folder / name) for name in names):
                 name = str(folder.relative_to(root)) if folder != root else folder.resolve().name
                 yield Source(self.tool, folder, name)
 
@@ -85,15 +46,17 @@ class TensorBoard:
         """Read what is new; see `Reader.read`."""
         run = since
         if run is None or any(folder.stat().st_mtime_ns != time for folder, time in run.stand.items()):
-            folders = _subfolders(source.path)
-            members = ["", *(path.name for path in folders if _has_events(path) and _is_member(path))]
+            folders = subfolders(source.path)
+            members = ["", *(path.name for path in folders if has_events(path) and is_member(path))]
             # A folder may be there before its first file.
             stand = {folder: folder.stat().st_mtime_ns for folder in (source.path, *folders)}
-            there = {path: _File(Follower(path), name) for name in members for path in _events(source.path / name)}
+            there = {
+                path: EventFile(Follower(path), name) for name in members for path in events_in(source.path / name)
+            }
             run = since if since is not None and since.files.keys() == there.keys() else _Run(stand, there)
             run.stand = stand
         if any(file.follower.was_replaced for file in run.files.values() if run is since):
-            run = _Run(run.stand, {path: _File(Follower(path), file.member) for path, file in run.files.items()})
+            run = _Run(run.stand, {path: EventFile(Follower(path), file.member) for path, file in run.files.items()})
         is_whole, files = run is not since, run.files
         for file in files.values():
             before = file.scalars.begins_at
@@ -116,7 +79,7 @@ class TensorBoard:
         return news, run
 
 
-def _all(files: Iterable[_File]) -> dict[str, Series]:
+def _all(files: Iterable[EventFile]) -> dict[str, Series]:
     """Return all points; where a file begins at a step that an earlier one has passed, the later one counts."""
     found: dict[str, Series] = {}
     members: dict[str, str] = {}
@@ -144,7 +107,7 @@ def _before(series: Series, step: int) -> Series:
     return Series(array("q", (series.steps[at] for at in kept)), array("d", (series.values[at] for at in kept)))
 
 
-def _new(files: Iterable[_File]) -> dict[str, Series]:
+def _new(files: Iterable[EventFile]) -> dict[str, Series]:
     """Return the points that were not returned before."""
     found: dict[str, Series] = {}
     for file in files:
@@ -154,53 +117,3 @@ def _new(files: Iterable[_File]) -> dict[str, Series]:
                 new.steps.extend(series.steps[told:])
                 new.values.extend(series.values[told:])
     return found
-
-
-def _events(folder: Path) -> list[Path]:
-    """Return the event files of a folder, in the order in which they were begun."""
-    try:
-        with os.scandir(folder) as entries:
-            found = [Path(entry.path) for entry in entries if MARK in entry.name and entry.is_file()]
-    except OSError:
-        return []
-    return sorted(found, key=lambda path: (path.name.partition(MARK)[2].split("."), path.name))
-
-
-def _has_events(folder: Path) -> bool:
-    try:
-        return _holds_events(folder, folder.stat().st_mtime_ns)
-    except OSError:
-        return False
-
-
-@lru_cache(maxsize=4096)
-def _holds_events(folder: Path, changed: int) -> bool:  # noqa: ARG001 - as long as it is unchanged
-    """Return whether a folder has event files: asked for each of many folders about their parent."""
-    return bool(_events(folder))
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    with os.scandir(folder) as entries:
-        return sorted(Path(entry.path) for entry in entries if entry.is_dir())
-
-
-def _is_member(folder: Path) -> bool:
-    """Return whether a folder belongs to the run of its parent."""
-    if split_named(folder.name) is not Split.NONE:
-        return True
-    if not _has_events(folder.parent) or not _has_events(folder):
-        return False
-    return _is_part(folder, folder.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=4096)
-def _is_part(folder: Path, changed: int) -> bool:  # noqa: ARG001 - as long as it is unchanged
-    """Return whether the first numbers in a folder are those of `add_scalars`, or settings those of `add_hparams`."""
-    file = _File(Follower(_events(folder)[0]), folder.name)
-    for piece in file.follower.pieces():
-        file.scalars.take(*piece)
-        if file.scalars.series or file.scalars.settings:
-            break
-    if _MOMENT.fullmatch(folder.name):
-        return bool(file.scalars.settings)
-    return any(file.name(tag) != tag for tag in file.scalars.series)

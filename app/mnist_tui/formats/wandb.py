@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -13,13 +13,13 @@ from mnist_tui.core.numerals import count
 from mnist_tui.core.status import Status
 from mnist_tui.core.units import Direction
 from mnist_tui.formats.blocks import Blocks
-from mnist_tui.formats.protobuf import Value, fields, message, signed, text
+from mnist_tui.formats.protobuf import fields, message, signed, text
 from mnist_tui.formats.source import News, Series, Source, problems
 from mnist_tui.formats.values import flat, number, numbers
 
 _RUN: Final = 17
 """The number of the record that describes the run."""
-_GOALS: Final = {1: Direction.LOWER, 2: Direction.HIGHER}
+_GOALS: Final[Mapping[object, Direction]] = {1: Direction.LOWER, 2: Direction.HIGHER}
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class _Log:
                     self.config |= dict(_items(body, 1))
                 case 12:
                     parts = dict(fields(body))
-                    goal = _GOALS.get(_integer(parts.get(8))) or _summary(message(parts.get(7)))
+                    goal = _GOALS.get(parts.get(8, 0)) or _summary(message(parts.get(7)))
                     if goal is not None:
                         self.goals[text(parts.get(1)) or text(parts.get(2))] = goal
                 case 17:
@@ -136,10 +136,6 @@ def _summary(body: bytes) -> Direction | None:
     """Return which direction is better, by the summary that was asked for."""
     kinds = {kind for kind, value in fields(body) if value}
     return Direction.LOWER if kinds == {1} else Direction.HIGHER if kinds == {2} else None
-
-
-def _integer(value: Value | None) -> int:
-    return value if isinstance(value, int) else 0
 
 
 def _name(path: Path) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from mnist_tui.formats.records import Array, checksums
+from mnist_tui.formats.checksums import Array, checksums
 
 _VERSION: Final = b"brain.Event:2"
 """What the first record of a file says."""
