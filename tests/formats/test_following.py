@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from mnist_tui.core.events import MetricDeclared, Notice, Progress, RunContinued, RunDone, RunStarted
+from mnist_tui.core.fields import ALL
 from mnist_tui.core.orders import Order
 from mnist_tui.core.status import Status
 from mnist_tui.core.units import Direction
 from mnist_tui.errors import OrderError
 from mnist_tui.formats.writing import first_record, scalar_records
+from mnist_tui.report.formatting import format_duration
 from mnist_tui.runtime.opening import QUIET_S, Opened, follow
 from mnist_tui.runtime.remote_runs import RemoteRuns
 from mnist_tui.store.database import Store
@@ -79,6 +81,13 @@ def test_every_run_of_every_tool_is_listed_with_its_newest_and_best_numbers(stor
     # Without a record of how it ended, what is known is said.
     assert runs["TensorBoard", "tensorboard/other"].result.reason == "TensorBoard does not record how a run ends"
     assert len(points(store, "train/loss")) in (0, 60)
+
+
+def test_a_time_that_no_tool_recorded_is_not_shown(store, made):
+    list(Opened(store, [made / "keras"], follows=False).look())
+    (run,) = store.runs()
+    assert ALL["total_training_time_s"].get(run) is None
+    assert format_duration(run.elapsed_s) == "–"
 
 
 def test_nothing_is_written_beside_the_files(store, files):

@@ -215,3 +215,12 @@ def test_a_pale_curve_behind_another_has_no_name():
 def test_a_name_that_is_cut_ends_in_a_dot_row():
     text = legend_text(chart(series("a very long name of a curve")), 24)
     assert text.rstrip().endswith("…")
+
+
+def test_values_of_marked_runs_matter_more_than_the_hint_beside_them():
+    marked = tuple(Series(f"●{number}", (1.0,), (0.5,), number, note=f"name-{number}") for number in (1, 2))
+    what = Chart("Val accuracy", marked, (1.0, 2.0), note="Press Space to keep this curve")
+    for width in range(120, 45, -1):
+        text = legend_text(what, width)
+        assert ("name-1" in text) == ("name-2" in text), width
+        assert "name-1" in text or "Press Space" not in text

@@ -33,7 +33,7 @@ def test_no_two_statuses_share_a_sign():
     ("seconds", "text"),
     [
         (None, "–"),
-        (math.nan, "NaN"),
+        (math.nan, "–"),
         (math.inf, "∞"),
         (-math.inf, "−∞"),
         (0, "0 s"),

@@ -5,6 +5,7 @@ Settings come from `RunSpec`; if the actual value can differ, as with `auto`, it
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -194,7 +195,8 @@ def _result(
 ) -> Field:
     def get(run: RunState) -> float | None:
         value: float | None = getattr(run.so_far, key, None)
-        return value
+        # Not every tool records times.
+        return None if key == "total_training_time_s" and value is not None and math.isnan(value) else value
 
     return Field(
         column=Column(key, title, unit, direction, meaning, images),

@@ -95,7 +95,7 @@ def still_waiting(number: int) -> str:
 
 def format_duration(seconds: float | None) -> str:
     """Return a short duration: `0.4 s`, `4 s`, `1m12s`, `2h05m`, `3d04h`."""
-    if seconds is None:
+    if seconds is None or math.isnan(seconds):
         return NOTHING
     if not math.isfinite(seconds):
         return fixed(seconds, 0)

@@ -75,8 +75,8 @@ class Copy:
 
     @property
     def elapsed_s(self) -> float:
-        """Time from the first to the newest record."""
-        return max(0.0, self.latest - self.began) if self.latest is not None and self.began is not None else 0.0
+        """Time from the first to the newest record; NaN if the tool records none."""
+        return max(0.0, self.latest - self.began) if self.latest is not None and self.began is not None else math.nan
 
     def events(self, news: News) -> Iterator[Event]:
         """Yield the events of the run without its end."""

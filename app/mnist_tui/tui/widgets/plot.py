@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from mnist_tui.core.metric import Split
 from mnist_tui.report.charts import AXIS, CURSOR, DIM, GRID, SIGN, TEXT, Chart, Drawing, Run, label_width, rasterise
 from mnist_tui.report.points import Series
 from mnist_tui.tui.widgets.inks import ink
@@ -173,12 +174,13 @@ def _legends(chart: Chart) -> Iterator[list[Run]]:
     bare = tuple(replace(series, note="") for series in chart.series)
     short = chart.title.partition(" (")[0]
     yield _legend(chart.title, chart.series, chart.note)
-    if chart.note:
-        # The chart's note matters more than the note of the first curve (training).
+    if chart.note and chart.series and chart.series[0].name == Split.TRAIN:
+        # The chart's note matters more than the note of the training curve.
         later = (*bare[:1], *chart.series[1:])
         yield _legend(chart.title, later, chart.note)
         yield _legend(chart.title, later, "")
         yield _legend(short, later, "")
+    yield _legend(chart.title, chart.series, "")
     yield _legend(short, chart.series, "")
     yield _legend(chart.title, bare, "")
     yield _legend(short, bare, "")

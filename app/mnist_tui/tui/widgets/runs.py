@@ -29,7 +29,7 @@ from mnist_tui.core.view import PLOTS, View
 from mnist_tui.errors import UsageError
 from mnist_tui.report.chartview import ChartView
 from mnist_tui.report.curves import MARK_INKS
-from mnist_tui.report.formatting import printable, short_id, status_sign
+from mnist_tui.report.formatting import printable, short_id, shortened, status_sign
 from mnist_tui.report.overlay import overlay_chart
 from mnist_tui.report.runlist import REQUIRED, RunColumn, arrange, grouped
 from mnist_tui.report.runplot import parallel_chart, scatter_chart
@@ -259,7 +259,9 @@ class RunsView(Horizontal):
         limit = f"the first {MAX_ROWS} of {shown:,} shown" if shown > MAX_ROWS else ""
         pane.border_title = f"Runs · {limit or numbers}" if known else "Runs"
         # Not as text: a filter may contain what Textual takes for markup.
-        pane.border_subtitle = Content(printable(self._unclear) or self._hidden(pane, "c: preview") or " ")
+        pane.border_subtitle = Content(
+            shortened(printable(self._unclear), max(8, pane.size.width - 4)) or self._hidden(pane, "c: preview") or " "
+        )
 
     @on(SortableTable.Refilled, "#comparison")
     def _tell_hidden_columns(self) -> None:
