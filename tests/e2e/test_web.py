@@ -105,6 +105,10 @@ async def test_a_tab_draws_survives_bad_messages_of_others_and_ends_with_its_con
         (child,) = known.children()
         known.kill()
         assert not psutil.wait_procs([child], PATIENCE_S)[1]
+        while (await other.receive(PATIENCE_S)).type is aiohttp.WSMsgType.BINARY:
+            pass
+        await other.close()
+        await socket.close()
 
 
 async def test_no_more_tabs_than_eight(server):
