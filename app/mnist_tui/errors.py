@@ -11,6 +11,7 @@ MnistTuiError      1   anything else that went wrong
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 
@@ -67,3 +68,11 @@ class ClusterError(MnistTuiError):
     """A cluster that cannot be reached."""
 
     exit_code = 7
+
+
+def brief(error: Exception) -> str:
+    """Return what another library says of an error: on one line, and without codes that colour terminals."""
+    if type(error).__name__ == "UnpicklingError":
+        # PyTorch's own words advise to execute the code.
+        return "it holds more than tensors and plain values"
+    return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())[:200]

@@ -1,5 +1,8 @@
 """What is said about the layers of a network."""
 
+import io
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -9,6 +12,7 @@ from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.engine import layers_of
 from mnist_tui.engine.layers import _watched
+from mnist_tui.engine.saved import network_of
 from mnist_tui.engine.session import run_sweep
 from mnist_tui.errors import RunError
 from mnist_tui.report.layers import layer_rows
@@ -89,3 +93,11 @@ def test_shared_weights_count_once_and_what_calls_no_part_is_a_layer_as_a_whole(
 def test_what_is_no_checkpoint_is_told():
     with pytest.raises(RunError, match="not written by this version"):
         layers_of(b"scripted", 1, 8)
+
+
+def test_a_checkpoint_with_code_is_refused_in_plain_words():
+    data = io.BytesIO()
+    torch.save({"model": Path()}, data)
+    with pytest.raises(RunError) as refused:
+        network_of(data.getvalue())
+    assert "it holds more than tensors and plain values" in str(refused.value)

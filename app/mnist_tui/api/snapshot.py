@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from mnist_tui.errors import StoreError, UsageError
+from mnist_tui.errors import StoreError, UsageError, brief
 
 _TORCH: Final = b"torch\n"
 _PLAIN: Final = b"plain\n"
@@ -105,7 +105,7 @@ def _read(data: bytes) -> dict[str, Any]:
     except ImportError:
         raise UsageError("the saved state needs PyTorch", "Import torch before mnist_tui.init") from None
     except Exception as error:
-        raise StoreError(f"the saved state cannot be read: {' '.join(str(error).split())[:100]}") from error
+        raise StoreError(f"the saved state cannot be read: {brief(error)}") from error
     raise StoreError("the saved state cannot be read: it is of another kind")
 
 

@@ -17,7 +17,7 @@ from mnist_tui.core.state import RunState
 from mnist_tui.engine.model import BottleneckCNN
 from mnist_tui.engine.own import OwnNetwork, Recipe, build_own
 from mnist_tui.engine.step import Network
-from mnist_tui.errors import MnistTuiError, RunError
+from mnist_tui.errors import MnistTuiError, RunError, brief
 
 CHECKED: Final = 5
 """Images that a written file is tried on."""
@@ -47,7 +47,7 @@ def network_of(checkpoint: bytes) -> Network:
     except RunError:
         raise
     except Exception as error:
-        message = f"the checkpoint was not written by this version: {' '.join(str(error).split())[:200]}"
+        message = f"the checkpoint was not written by this version: {brief(error)}"
         raise RunError(message, "Train the run again") from error
     return model.eval()
 

@@ -26,7 +26,7 @@ from mnist_tui.engine.own import OwnNetwork, build_own, recipe_of
 from mnist_tui.engine.schedule import rates
 from mnist_tui.engine.step import Batches, Network, Part
 from mnist_tui.engine.trainer import NOT_FINITE, Diverged, Score, Step
-from mnist_tui.errors import RunError
+from mnist_tui.errors import RunError, brief
 
 EVAL_BATCH: Final = 250
 """Images per evaluation batch on the CPU: large enough to be fast, small enough to stay in the cache."""
@@ -160,7 +160,7 @@ class Trainer:
             self._logits[: len(state["logits"])] = state["logits"]
             return state["epoch"], state["batch"], state["elapsed_s"]
         except Exception as error:
-            message = f"the checkpoint was not written by this version: {' '.join(str(error).split())[:200]}"
+            message = f"the checkpoint was not written by this version: {brief(error)}"
             raise RunError(message, "Start a new run with the same settings") from error
 
     def _check(self, state: dict[str, Any]) -> None:
