@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
+from rich.style import Style
 from rich.text import Text
+from textual.app import App
 from textual.containers import Vertical
 
+from mnist_tui.core.state import RunState
 from mnist_tui.core.table import Column, ComparisonTable, Value, format_value
 from mnist_tui.core.units import Unit
-from mnist_tui.report.formatting import printable
+from mnist_tui.report.curves import MARK_INKS
+from mnist_tui.report.formatting import printable, status_sign
 from mnist_tui.report.runlist import RunColumn, RunGroup
+from mnist_tui.tui.widgets.inks import ink, status_ink
 from mnist_tui.tui.widgets.tables import TableRow
 
 MAX_MARKED: Final = 8
@@ -38,6 +43,27 @@ def head_row(group: RunGroup, number: int, columns: Sequence[RunColumn], *, is_f
     order = dict.fromkeys((column.column.key for column in columns), None)
     label = Text("▸" if is_folded else "▾")
     return TableRow(f"group {number} {group.title}", label, cells, {**order}, number, is_head=True)
+
+
+def run_row(run: RunState, columns: Sequence[RunColumn], slot: int | None, app: App[Any]) -> TableRow:
+    """Return the row of a run; `slot` is that of its mark."""
+    values = {column.column.key: column.value(run) for column in columns}
+    cells = {column.column.key: cell_of(column.column, values[column.column.key]) for column in columns}
+    if "status" in cells:
+        cells["status"].stylize(status_ink(run.status, app))
+    order = {
+        column.column.key: order_of(column.order(run) if column.order else values[column.column.key], None)
+        for column in columns
+    }
+    label = Text(status_sign(run.status), status_ink(run.status, app))
+    if slot is not None:
+        label.append(f" ●{slot + 1}", slot_ink(slot, app))
+    return TableRow(run.run, label, cells, order)
+
+
+def slot_ink(slot: int, app: App[Any]) -> Style:
+    """Return the bold style in the colour of a slot."""
+    return Style(color=ink(MARK_INKS[slot], app).rich_color, bold=True)
 
 
 def comparison_rows(table: ComparisonTable) -> list[TableRow]:

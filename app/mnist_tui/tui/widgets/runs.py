@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from rich.style import Style
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -28,22 +27,19 @@ from mnist_tui.core.table import ComparisonTable
 from mnist_tui.core.view import PLOTS, View
 from mnist_tui.errors import UsageError
 from mnist_tui.report.chartview import ChartView
-from mnist_tui.report.curves import MARK_INKS
-from mnist_tui.report.formatting import printable, short_id, shortened, status_sign
+from mnist_tui.report.formatting import printable, short_id, shortened
 from mnist_tui.report.overlay import overlay_chart
 from mnist_tui.report.runlist import REQUIRED, RunColumn, arrange, grouped
 from mnist_tui.report.runplot import parallel_chart, scatter_chart
-from mnist_tui.tui.widgets.inks import ink, status_ink
 from mnist_tui.tui.widgets.plot import PlotView
 from mnist_tui.tui.widgets.preview import PreviewCard
 from mnist_tui.tui.widgets.runcells import (
     MAX_MARKED,
     MAX_WAITING_SHOWN,
     ComparisonPane,
-    cell_of,
     comparison_rows,
     head_row,
-    order_of,
+    run_row,
 )
 from mnist_tui.tui.widgets.tables import MAX_ROWS, REPORT_KEYS, SortableTable, TableRow
 
@@ -382,27 +378,8 @@ class RunsView(Horizontal):
     def _known_row(self, run: RunState, columns: Sequence[RunColumn], keys: tuple[str, ...]) -> TableRow:
         """Return the row of a run; rows of finished runs are cached."""
         if run.result is None:
-            return self._run_row(run, columns)
+            return run_row(run, columns, self.marked.get(run.run), self.app)
         state = (run.result, self.marked.get(run.run), run.labels, keys)
         if (known := self._rows.get(run.run)) is None or known[0] != state:
-            known = self._rows[run.run] = (state, self._run_row(run, columns))
+            known = self._rows[run.run] = (state, run_row(run, columns, self.marked.get(run.run), self.app))
         return known[1]
-
-    def _run_row(self, run: RunState, columns: Sequence[RunColumn]) -> TableRow:
-        values = {column.column.key: column.value(run) for column in columns}
-        cells = {column.column.key: cell_of(column.column, values[column.column.key]) for column in columns}
-        if "status" in cells:
-            cells["status"].stylize(status_ink(run.status, self.app))
-        order = {
-            column.column.key: order_of(column.order(run) if column.order else values[column.column.key], None)
-            for column in columns
-        }
-        slot = self.marked.get(run.run)
-        label = Text(status_sign(run.status), status_ink(run.status, self.app))
-        if slot is not None:
-            label.append(f" ●{slot + 1}", self._ink(slot))
-        return TableRow(run.run, label, cells, order)
-
-    def _ink(self, slot: int) -> Style:
-        """Return the bold style in the colour of a slot."""
-        return Style(color=ink(MARK_INKS[slot], self.app).rich_color, bold=True)
