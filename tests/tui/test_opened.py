@@ -41,6 +41,11 @@ async def test_runs_are_listed_drawn_compared_and_exported_into_the_own_home(app
         assert "no epoch yet" not in screen
         await pilot.press("2", "u")
         await until(pilot, lambda: "Saved in" in screen_text(app))
+        await pilot.press("escape", "space", "slash", *"keras", "enter", "space", "C")
+        await until(pilot, lambda: "the first is the baseline" in screen_text(app))
+        screen = screen_text(app)
+        assert "Status" in screen
+        assert "Until" not in screen, "the files say nothing of epochs"
     assert list((home / "tables").iterdir())
     assert not (home / "runs.db").exists()
 

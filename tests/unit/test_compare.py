@@ -95,3 +95,5 @@ def test_side_by_side_tells_differences_to_the_first_run_and_when_they_are_noise
     assert cell == "50.10% +0.10 (−1.29…+1.49)"
     unfinished = replace(run("d", 0.3), result=None)
     assert {r.title: r.cells for r in side_by_side([one, unfinished], 0.9)}["Until 90% val"] == ("never", "never")
+    begun = replace(run_state("e"), history=[], result=None)
+    assert {r.title: r.cells for r in side_by_side([one, begun], 0.9)}["Until 90% val"] == ("never", "–")

@@ -21,6 +21,10 @@ from mnist_tui.core.units import Direction, Unit
         ("train", Split.NONE, "train", Direction.NONE, Unit.LOSS),
         ("val/error_rate", Split.VALIDATION, "error_rate", Direction.LOWER, Unit.LOSS),
         ("step_time", Split.NONE, "step_time", Direction.LOWER, Unit.SECONDS),
+        ("time/s", Split.NONE, "time/s", Direction.LOWER, Unit.SECONDS),
+        ("train_runtime_s", Split.TRAIN, "runtime_s", Direction.NONE, Unit.SECONDS),
+        ("images_per_s", Split.NONE, "images_per_s", Direction.NONE, Unit.LOSS),
+        ("train/it/s", Split.TRAIN, "it/s", Direction.NONE, Unit.LOSS),
         ("lr", Split.NONE, "lr", Direction.NONE, Unit.LOSS),
     ],
 )

@@ -59,9 +59,9 @@ def reached(run: RunState, target: float) -> tuple[int, float] | None:
 
 
 def has_target(run: RunState) -> bool:
-    """Return whether the primary metric is a fraction where higher is better, such as an accuracy."""
+    """Return whether a run has epochs with a fraction as primary metric, where higher is better: an accuracy."""
     one = run.primary
-    return one is not None and one.unit is Unit.FRACTION and one.goal is Direction.HIGHER
+    return bool(run.history) and one is not None and one.unit is Unit.FRACTION and one.goal is Direction.HIGHER
 
 
 def _best(run: RunState) -> float:

@@ -71,6 +71,8 @@ _FRACTIONS: Final = frozenset({
 })  # fmt: skip
 _HIGHER: Final = _FRACTIONS | {"reward", "return", "score", "psnr", "ssim", "r2", "throughput"}
 _TIMES: Final = frozenset({"time", "seconds", "s"})
+_RATE: Final = re.compile(r"(_per_|(?<!time)/)(s|sec|seconds?)$")
+"""`images_per_s` and `it/s` are not in seconds; `time/s` is."""
 _DULL: Final = frozenset({
     "lr", "rate", "epoch", "step", "steps", "time", "seconds", "grad", "norm", "system", "memory", "gpu", "cpu",
 })  # fmt: skip
@@ -116,7 +118,7 @@ def _metric(name: str, size: int) -> Metric:
     if goal is Direction.NONE and _HIGHER.intersection(words):
         goal = Direction.HIGHER
     unit = Unit.LOSS
-    if _TIMES.intersection(words[-1:]):
+    if _TIMES.intersection(words[-1:]) and not _RATE.search(rest.lower()):
         unit = Unit.SECONDS
     elif goal is Direction.HIGHER and _FRACTIONS.intersection(words):
         unit = (Unit.FRACTION, Unit.PERCENT, Unit.LOSS)[size]

@@ -43,16 +43,14 @@ def side_by_side(runs: Sequence[RunState], target: float) -> list[SideRow]:
         target: Validation accuracy for the row with the time to reach it.
     """
     settings = [SideRow(title, tuple(map(printable, texts)), True) for title, texts in differing_settings(runs)]
-    times = [reached(run, target) for run in runs]
     results = [run.result for run in runs]
     if any(run.network is None for run in runs):
-        until = _until_row(target, times) if any(map(has_target, runs)) else []
         return [
             *settings,
             SideRow("Status", tuple(status_text(run.status) for run in runs)),
             *_metric_rows(runs),
             SideRow("Total Training Time", tuple(format_duration(run.elapsed_s) for run in runs)),
-            *until,
+            *(_until_row(target, runs) if any(map(has_target, runs)) else ()),
         ]
     return [
         *settings,
@@ -62,13 +60,17 @@ def side_by_side(runs: Sequence[RunState], target: float) -> list[SideRow]:
         _accuracy_row("Test Accuracy", runs, [r.test_accuracy if r else None for r in results], "n_test"),
         SideRow("Total Training Time", tuple(format_duration(run.elapsed_s) for run in runs)),
         SideRow("Last Epoch Time", tuple(format_seconds(run.last.epoch_s if run.last else None) for run in runs)),
-        *_until_row(target, times),
+        *_until_row(target, runs),
     ]
 
 
-def _until_row(target: float, times: Sequence[tuple[int, float] | None]) -> list[SideRow]:
-    cells = tuple(f"epoch {at[0]}, {format_duration(at[1])}" if at else "never" for at in times)
-    return [SideRow(f"Until {format_percent(target, 0)} val", cells)]
+def _until_row(target: float, runs: Sequence[RunState]) -> list[SideRow]:
+    cells = []
+    for run in runs:
+        at = reached(run, target)
+        never = "never" if has_target(run) else NOTHING
+        cells.append(f"epoch {at[0]}, {format_duration(at[1])}" if at else never)
+    return [SideRow(f"Until {format_percent(target, 0)} val", tuple(cells))]
 
 
 def _metric_rows(runs: Sequence[RunState]) -> list[SideRow]:
