@@ -12,12 +12,12 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from mnist_tui.core.codec import dumps
-from mnist_tui.core.labels import Labels
 from mnist_tui.core.numerals import count
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.environment import PYTHON, absolute
@@ -69,20 +69,12 @@ def _unpack(paths: Sequence[Path]) -> None:
 
 
 def _import(paths: Sequence[Path]) -> None:
-    from mnist_tui.runtime.opening import Opened
-
     with Store.open(home()) as store:
         known = {run.run for run in (*store.runs(), *store.runs(deleted=True))}
-        opened = Opened(store, paths, follows=False)
-        for _ in opened.look():
-            pass
-        runs = [copy.run for copy in opened.runs]
-        if runs:
-            # Who copies a run again wants to see it.
-            store.relabel([run.run for run in store.runs(deleted=True) if run.run in runs], _restored)
-    _tell(opened.problems)
-    if not runs:
-        raise _nothing(map(str, paths))
+        runs = _copy(store, paths)
+        # Whoever imports a run again wants to see it.
+        deleted = [run.run for run in store.runs(deleted=True) if run.run in runs]
+        store.relabel(deleted, lambda labels: replace(labels, deleted_at=""))
     updated = len(known.intersection(runs))
     parts = [f"{len(runs) - updated} new"] if updated < len(runs) else []
     parts += [f"{updated} brought up to date"] if updated else []
@@ -96,17 +88,27 @@ def shown(names: Sequence[str] | None) -> AbstractContextManager[Path]:
 
 @contextmanager
 def _copied(names: Sequence[str]) -> Iterator[Path]:
-    from mnist_tui.runtime.opening import Opened
-
     with _cleaned(), TemporaryDirectory(prefix="mnist-tui-open-") as folder:
         with Store.open(Path(folder), is_durable=False) as store:
-            opened = Opened(store, _existing(names), follows=False)
-            for _ in opened.look():
-                pass
-        _tell(opened.problems)
-        if not opened.runs:
-            raise _nothing(names)
+            _copy(store, _existing(names))
         yield Path(folder)
+
+
+def _copy(store: Store, paths: Sequence[Path]) -> list[str]:
+    """Copy the runs in files and folders as far as they are; return their ids, and say what could not be read.
+
+    Raises:
+        UsageError: There are none.
+    """
+    from mnist_tui.runtime.opening import Opened
+
+    opened = Opened(store, paths, follows=False)
+    for _ in opened.look():
+        pass
+    _tell(opened.problems)
+    if not opened.runs:
+        raise _nothing(paths)
+    return [copy.run for copy in opened.runs]
 
 
 def read_along() -> int:
@@ -166,7 +168,7 @@ def _reader(paths: Sequence[Path]) -> Iterator[tuple[Path, list[str]]]:
         folder = told["home"]
         if not told["runs"]:
             _tell(told["problems"])
-            raise _nothing([str(path) for path in paths])
+            raise _nothing(paths)
         yield Path(folder), told["problems"]
     finally:
         with suppress(OSError):
@@ -208,17 +210,13 @@ def _existing(names: Sequence[str]) -> list[Path]:
     return paths
 
 
-def _nothing(names: Iterable[str]) -> UsageError:
-    return UsageError(f"there are no runs in {', '.join(names)}", f"These can be read: {READ}")
+def _nothing(paths: Sequence[Path]) -> UsageError:
+    return UsageError(f"there are no runs in {', '.join(map(str, paths))}", f"These can be read: {READ}")
 
 
 def _tell(problems: Iterable[str]) -> None:
     for problem in problems:
         say(f"mnist-tui: {problem}.")
-
-
-def _restored(labels: Labels) -> Labels:
-    return Labels(labels.name, labels.tags, labels.note)
 
 
 def _train_nothing(*_: object, **__: object) -> Iterator[Any]:

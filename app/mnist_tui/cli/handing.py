@@ -118,7 +118,7 @@ def _for_tool(store: Store, runs: Sequence[RunState], args: argparse.Namespace) 
         say(f"Saved {count(len(places), 'run')} in {args.output}: `tensorboard --logdir {args.output}` shows them.")
     else:
         if args.output is not None and not args.output.absolute().parent.is_dir():
-            raise UsageError(f"there is no folder {args.output.parent}", "Make it first")
+            raise UsageError(f"the folder {args.output.parent} does not exist", "Create it first")
         added = to_mlflow(curves, None if args.output is None else f"sqlite:///{quote(str(args.output.absolute()))}")
         left = f"; {len(runs) - added} were there already" if added < len(runs) else ""
         say(f"Added {count(added, 'run')} to MLflow{left}.")

@@ -25,7 +25,7 @@ class Rows:
         heading: Its first line, as it stands.
         offset: Where to go on, in bytes.
         rows: Number of rows read.
-        is_counted: Steps are the numbers of the rows, since those in the file are no whole numbers.
+        is_counted: Steps count the rows, because those in the file are not whole numbers.
     """
 
     stand: tuple[int, int, bool]

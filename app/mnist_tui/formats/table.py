@@ -47,7 +47,7 @@ class Table:
         before = known.is_counted
         points = points_of(source.path, known, is_quiet=is_quiet)
         if known.is_counted and not before and goes_on:
-            # Only now there is a step that is no whole number.
+            # The first step that is not a whole number: the rows before it are counted, too.
             known = Rows(stand, heading, len(heading), is_counted=True)
             points, goes_on = points_of(source.path, known, is_quiet=is_quiet), False
         known.stand = stand

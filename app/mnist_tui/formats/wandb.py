@@ -73,8 +73,12 @@ class _Log:
             self.latest = time
         place = int(step or 0)
         # Media are described by dictionaries, too.
-        row = {key: value for key, value in row.items() if not (isinstance(value, dict) and "_type" in value)}
-        for name, value in numbers({key: value for key, value in row.items() if not key.startswith("_")}):
+        logged = {
+            key: value
+            for key, value in row.items()
+            if not key.startswith("_") and not (isinstance(value, dict) and "_type" in value)
+        }
+        for name, value in numbers(logged):
             self.points.setdefault(name, Series()).add(place, value)
             self.names[name] = None
 

@@ -131,7 +131,8 @@ class Opened:
 
     def _keep(self, copy: Copy, news: News, status: Status, reason: str) -> None:
         """Store what is new."""
-        if copy.spec is not None and copy.spec != (spec := copy.described(news)) and repr(copy.spec) != repr(spec):
+        # By their text, as NaN differs from itself.
+        if copy.spec is not None and repr(copy.spec) != repr(copy.described(news)):
             started = copy.started(news)
             self._store.describe(started)
             self._publish(started)
