@@ -68,7 +68,7 @@ def to_tensorboard(runs: Sequence[Curves], folder: Path, *, force: bool) -> list
             try:
                 (place / path).parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise MnistTuiError(f"{place} cannot be made: {error.strerror or error}") from error
+                raise MnistTuiError(f"{place} cannot be created: {error.strerror or error}") from error
             write_bytes_atomically(place / path, content, force=force)
     return list(places)
 
