@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from mnist_tui.core.events import EpochDone, EpochsChanged, Event, RunDone, RunPaused, RunResumed
+from mnist_tui.core.events import EpochDone, EpochsChanged, Event, RateChanged, RunDone, RunPaused, RunResumed
 from mnist_tui.core.orders import WITH_VALUE, Order, order_from_json
 from mnist_tui.core.reducer import SessionState
 from mnist_tui.core.setting import shown
@@ -115,10 +115,9 @@ def tell(name: str, kind: str, value: str | None, *, after_epoch: bool) -> int:
                 break
             if (event := _event(record)) is not None:
                 state.apply(event)
-        if order.kind == "epochs" and (known := state.runs.get(run)) is not None:
-            begun = max(known.epochs_done, known.progress.epoch if known.progress is not None else 0)
-            if order.value < begun:
-                raise OrderError(f"the run {run} is already in epoch {begun:,}", f"Ask for {begun:,} or more")
+        if order.kind == "epochs" and (known := state.runs.get(run)) is not None and order.value < known.begun:
+            begun = f"{known.begun:,}"
+            raise OrderError(f"the run {run} is already in epoch {begun}", f"Ask for {begun} or more")
         watch.tell(order)
         said = _wait(watch, order, state)
     say(f"{run}: {said}.", out=True)
@@ -142,6 +141,8 @@ def _wait(watch: Watch, order: Order, state: SessionState) -> str:
                     return f"resumed in epoch {event.epoch}"
                 case EpochsChanged() if order.kind == "epochs":
                     return f"now trains to {event.epochs} epochs"
+                case RateChanged() if order.kind == "rate":
+                    return f"learning rate {event.learning_rate:g} from epoch {event.epoch} on"
                 case RunDone():
                     return f"{event.status} after {event.epochs_done} epochs"
     raise OrderError("the order was received, but nothing confirms it yet", "Check again in a moment")
@@ -153,9 +154,8 @@ def _said_at_once(order: Order, state: SessionState) -> str | None:
     match order.kind:
         case "stop" | "skip" if order.after_epoch:
             return "ends when this epoch is done"
-        case "rate":
-            since = "step" if run is not None and run.network is None else "epoch"
-            return f"learning rate {order.value:g} from the next {since} on"
+        case "rate" if run is not None and run.network is None:
+            return f"learning rate {order.value:g} from the next step on"
         case "save":
             return "is saved at the next step"
         case "epochs" if run is not None and run.network is None and run.status is Status.PAUSED:

@@ -226,6 +226,25 @@ def test_a_rate_that_the_state_contains_is_not_set_again(begin, home, remote):
         assert fresh.param_groups[0]["lr"] == 0.2
 
 
+def test_rates_of_one_epoch_that_the_state_contains_are_not_set_again_however_often_it_is_resumed(begin, home, remote):
+    optimizer = Optimizer(0.1)
+    with begin(epochs=3, state={"optimizer": optimizer}) as run:
+        next(run.epochs())
+        for rate in (0.8, 0.4):
+            assert remote.tell("rate", rate) == ""
+            list(run.steps(2))
+        run.save()
+    second = Optimizer(0.1)
+    with begin(state={"optimizer": second}, resume="last") as again:
+        assert second.param_groups[0]["lr"] == 0.4
+        next(again.epochs())
+        second.param_groups[0]["lr"] = 0.2
+        again.save()
+    third = Optimizer(0.1)
+    with begin(state={"optimizer": third}, resume="last"):
+        assert third.param_groups[0]["lr"] == 0.2
+
+
 def test_last_is_the_newest_run_of_this_script_and_project(begin, home):
     def run(project, **options):
         with begin(epochs=3, project=project, state={"weights": Weights()}, **options) as found:

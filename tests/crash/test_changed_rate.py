@@ -109,6 +109,48 @@ def test_in_the_middle_of_an_epoch_with_a_new_rate_it_can_be_paused_and_lost(tmp
     assert numbers(home) == expected
 
 
+@pytest.mark.parametrize("moment", [RunPaused, Progress], ids=["paused", "training"])
+def test_a_rate_is_recorded_as_soon_as_it_is_asked_for_and_outlives_a_crash(tmp_path, whole, monkeypatch, moment):
+    spec, expected = whole
+    home = tmp_path / "home"
+    monkeypatch.setattr(session, "INTERVALS", Intervals(progress_s=0.0, checkpoint_s=0.0))
+    control = RunControl()
+
+    def watch(event):
+        if isinstance(event, Progress) and event.epoch == 2 and moment is RunPaused:
+            control.pause()
+        if isinstance(event, moment) and event.epoch == 2:
+            control.set_learning_rate(RATE, RUN)
+        return isinstance(event, RateChanged)
+
+    events = train(home, QueuedRun(RUN, spec), until=watch, control=control)
+    assert events[-1] == RateChanged(run=RUN, epoch=3, learning_rate=RATE)
+    assert len(of(events, EpochDone)) == 1
+    assert kept(home).rates == (), "it was in use in no epoch"
+    go_on(home)
+    assert numbers(home) == expected
+
+
+def test_a_rate_that_was_taken_back_before_its_epoch_is_no_change(tmp_path):
+    control = RunControl()
+
+    def watch(event):
+        if isinstance(event, RunPaused):
+            control.set_learning_rate(RATE, RUN)
+        if isinstance(event, RateChanged) and event.learning_rate == RATE:
+            control.set_learning_rate(NARROW.learning_rate, RUN)
+        elif isinstance(event, RateChanged):
+            control.resume()
+        elif isinstance(event, EpochDone) and event.epoch == 2:
+            control.pause()
+        return False
+
+    train(tmp_path / "home", QueuedRun(RUN, NARROW), until=watch, control=control)
+    run = kept(tmp_path / "home")
+    assert {epoch.learning_rate for epoch in run.history} == {NARROW.learning_rate}
+    assert run.rates == ()
+
+
 def test_runs_with_a_changed_rate_are_not_averaged_with_others(tmp_path):
     changing(tmp_path / "a", NARROW)
     train(tmp_path / "b", QueuedRun("run-2", NARROW))

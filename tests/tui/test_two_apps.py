@@ -352,7 +352,7 @@ async def test_a_process_that_dies_is_told_and_its_run_shows_as_interrupted(make
             process.kill()
 
 
-async def test_an_app_that_is_attached_shows_the_run_that_was_named(make_app, home):
+async def test_an_app_that_is_attached_shows_the_run_that_was_named(make_app, home, monkeypatch):
     first, second = make_app(SLOW_S), make_app(SLOW_S)
     async with opened(first) as hand, opened(second) as other:
         await hand.press("E", *"5000", "enter", "r")
@@ -360,6 +360,11 @@ async def test_an_app_that_is_attached_shows_the_run_that_was_named(make_app, ho
         await other.press("escape", "F", *"8", "enter", "E", *"5000", "enter", "r")
         await until(other, lambda: second.state.run is not None and second.state.run.epochs_done >= 1)
         third = MnistTuiApp(Backends(run_sweep), home, attach=first.state.current)
+        # As where the other process takes long to answer.
+        has_answered, follow = threading.Event(), third.work.follow
+        monkeypatch.setattr(third.work, "follow", lambda **news: follow(**news) if has_answered.is_set() else None)
         async with opened(third) as watcher:
+            await until(watcher, lambda: "CONNECTING" in screen_text(third))
+            has_answered.set()
             await until(watcher, lambda: "IN ANOTHER PROCESS" in screen_text(third))
             assert "2 features" in screen_text(third).splitlines()[0]

@@ -343,6 +343,19 @@ def test_an_order_for_an_epoch_that_has_passed_is_refused_and_names_its_run(trai
     assert not any(isinstance(event, EpochsChanged) for event in training.events)
 
 
+def test_a_paused_run_is_in_the_epoch_in_which_it_was_paused(train, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MNIST_TUI_HOME", str(tmp_path / "home"))
+    training = train(RunSpec(epochs=5000))
+    while not any(isinstance(event, EpochDone) and event.epoch == 2 for event in training.events):
+        time.sleep(0.01)
+    assert remote.tell("last", "pause", None, after_epoch=False) == 0
+    epoch = int(capsys.readouterr().out.rpartition("paused in epoch ")[2].rstrip(".\n"))
+    assert remote.tell("last", "rate", "0.004", after_epoch=False) == 0
+    assert f"learning rate 0.004 from epoch {epoch + 1} on" in capsys.readouterr().out
+    with pytest.raises(OrderError, match=f"already in epoch {epoch:,}"):
+        remote.tell("last", "epochs", str(epoch - 1), after_epoch=False)
+
+
 @pytest.mark.parametrize("damage", [b"garbage\n", b"[" * 100_000 + b"\n", b"\xff\n", b"7\n"])
 def test_a_process_that_speaks_nonsense_after_its_greeting_gives_one_sentence(tmp_path, damage):
     hello = {"type": "hello", "protocol": PROTOCOL, "version": "0", "session": SESSION, "pid": 1, "runs": ["run-1"]}

@@ -14,6 +14,7 @@ from mnist_tui.core.events import (
     Event,
     Notice,
     Progress,
+    RateChanged,
     RunContinued,
     RunDone,
     RunPaused,
@@ -22,7 +23,7 @@ from mnist_tui.core.events import (
     SweepDone,
     SweepStarted,
 )
-from mnist_tui.core.orders import Order
+from mnist_tui.core.orders import Order, Wishes
 from mnist_tui.core.queue import enqueue
 from mnist_tui.core.reducer import SessionState
 from mnist_tui.core.spec import RunSpec
@@ -160,6 +161,33 @@ def test_a_run_whose_worker_is_killed_twice_fails_alone(home):
     assert ends[killing.run].epochs_done >= 4
     assert [ends[run].status for run in runs if run != killing.run] == [Status.FINISHED] * 2
     assert kept(home)[killing.run].status is Status.FAILED
+
+
+@pytest.mark.parametrize("asked", ["just before", "while the next one starts"])
+def test_what_is_asked_of_a_run_whose_worker_is_killed_is_done_in_the_next_one(home, asked):
+    run: list[str] = []
+
+    def ask(event, control):
+        if isinstance(event, EpochDone) and event.epoch == 2 and not run:
+            run.append(event.run)
+            if asked == "just before":
+                os.kill(control._links[run[0]].pid, signal.SIGSTOP)
+                steer(control)
+            os.kill(control._links[run[0]].pid, signal.SIGKILL)
+        if isinstance(event, Notice) and "was killed" in event.message and asked != "just before":
+            steer(control)
+
+    def steer(control):
+        assert control.set_epochs(9, run[0])
+        assert control.set_learning_rate(0.004, run[0])
+        assert control.wishes(run[0]) == Wishes(epochs=9, rate=0.004)
+
+    _, events = train(home, [RunSpec(epochs=6)], delay_s=SLOW_S, on_event=ask)
+    (done,) = of(events, RunDone)
+    assert (done.status, done.epochs_done) == (Status.FINISHED, 9)
+    (went_on,), (rate,) = of(events, RunContinued), of(events, RateChanged)
+    assert went_on.epoch < rate.epoch <= went_on.epoch + 2
+    assert {epoch.learning_rate for epoch in kept(home)[run[0]].history[rate.epoch - 1 :]} == {0.004}
 
 
 def test_a_run_that_cannot_even_begin_is_told_and_the_rest_goes_on(home):

@@ -80,7 +80,8 @@ class SteeredRun:
             # Unless it goes through epochs later, this loop has none.
             control.can.discard("epochs")
         self._own_steps = itertools.count(place.step + 1)
-        self._rate_changes = len(recorder.state.rates) if recorder is not None else 0
+        marks = recorder.state.marks if recorder is not None else ()
+        self._rate_changes = sum(isinstance(mark, RateChanged) for mark in marks)
         self._watch = Stopwatch()
         self._insight: Insight | None = None
         self._data: DatasetInfo | None = None

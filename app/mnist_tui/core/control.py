@@ -27,7 +27,6 @@ class Requests:
         self._stop_run = self._after_epoch = False
         self._stop_queue = self._handing_over = False
         self._epochs: int | None = None
-        self._epochs_are_new = False
         self._rate: float | None = None
         self._too_late = self._is_nudged = False
 
@@ -50,9 +49,9 @@ class Requests:
                 case "resume":
                     self._paused = False
                 case "epochs":
-                    self._epochs, self._epochs_are_new = int(order.value), True
+                    self._epochs, self._is_nudged = int(order.value), True
                 case "rate":
-                    self._rate = float(order.value)
+                    self._rate, self._is_nudged = float(order.value), True
                 case "skip":
                     self._reason = order.reason
                     self._end_run(order.after_epoch)
@@ -98,8 +97,8 @@ class Requests:
         with self._changed:
             self._run = run
             self._paused = self._paused or paused
-            self._epochs, self._epochs_are_new, self._too_late = None, False, False
-            self._rate = None
+            self._epochs = self._rate = None
+            self._too_late = self._is_nudged = False
             self._reason = ""
             if not self._stop_queue:
                 self._stop_run = self._after_epoch = False
@@ -143,11 +142,11 @@ class Requests:
         return Next.STOP_RUN if self._stop_run else Next.GO_ON
 
     def wait_until_resumed(self, timeout_s: float | None = None) -> bool:
-        """Block while the run is paused; return False if it still is: after that time, for new epochs or a nudge."""
+        """Block while the run is paused; return False if it still is: after that time, for a new request or a nudge."""
         with self._changed:
             self._held = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._paused or self._epochs_are_new or self._is_nudged, timeout_s)
+            self._changed.wait_for(lambda: not self._paused or self._is_nudged, timeout_s)
             self._is_nudged = False
             self._held = False
             return not self._paused
@@ -167,7 +166,6 @@ class Requests:
     def epochs(self, current: int, done: int) -> int:
         """Return the target number of epochs: the latest request, but at least `done`."""
         with self._changed:
-            self._epochs_are_new = False
             if self._epochs is None:
                 return current
             self._epochs = max(self._epochs, done, 1)

@@ -172,6 +172,12 @@ class RunState:
         return self.result.epochs_done if self.result is not None else 0
 
     @property
+    def begun(self) -> int:
+        """The newest epoch that has begun; 0 before the first."""
+        seen = self.progress.epoch if self.progress is not None else 0
+        return max([self.epochs_done, seen, *(mark.epoch for mark in self.marks if isinstance(mark, RunPaused))])
+
+    @property
     def differs(self) -> tuple[str, ...]:
         """Conditions that had changed when the run was resumed, so that results may differ; empty if none had."""
         continued = [mark for mark in self.marks if isinstance(mark, RunContinued)]
@@ -179,12 +185,14 @@ class RunState:
 
     @property
     def rates(self) -> tuple[tuple[int, float], ...]:
-        """Learning rate changes as (first epoch, rate), without those after the last epoch."""
-        rates: dict[int, float] = {}
-        for mark in self.marks:
-            if isinstance(mark, RateChanged):
-                rates[mark.epoch] = mark.learning_rate
-        return tuple(sorted((epoch, rate) for epoch, rate in rates.items() if epoch <= max(1, self.epochs)))
+        """Learning rate changes as (first epoch, rate), without those after the last epoch and those taken back."""
+        asked = {mark.epoch: mark.learning_rate for mark in self.marks if isinstance(mark, RateChanged)}
+        changes = sorted((epoch, rate) for epoch, rate in asked.items() if epoch <= max(1, self.epochs))
+        if self.network is None:
+            return tuple(changes)
+        before = (self.network.learning_rate, *(rate for _, rate in changes))
+        last = self.epochs_done if self.status.is_over else self.epochs
+        return tuple((at, rate) for (at, rate), was in zip(changes, before, strict=False) if rate != was and at <= last)
 
     @property
     def all_rates(self) -> tuple[float, ...]:
@@ -205,6 +213,12 @@ class RunState:
             if epoch <= self.epochs_done + (not self.status.is_over):
                 rate = changed
         return rate
+
+    @property
+    def next_rate(self) -> float | None:
+        """The learning rate that has been asked for and is not in use yet; `None` if there is none."""
+        rates = self.rates if self.network is not None and not self.status.is_over else ()
+        return rates[-1][1] if rates and rates[-1][0] > self.epochs_done + 1 else None
 
     @property
     def _logged_rate(self) -> float:

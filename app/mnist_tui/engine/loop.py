@@ -213,7 +213,7 @@ class RunLoop:
         return self._is_complete or self._is_patience_at_an_end
 
     def _epoch(self, epoch: int) -> Generator[Event, None, EpochDone]:
-        yield from self._take_new_rate(epoch)
+        yield from self._take_new_rate(self._next_new_epoch(epoch - 1))
         self._trainer.set_rate(self._rate_of(epoch), self._length_of(epoch))
         watch = _Stopwatch(self._clock, self._elapsed_s)
         steps = self._trainer.train_epoch(epoch, self._first_batch)
@@ -281,7 +281,8 @@ class RunLoop:
             next_progress_s = elapsed_s + self._intervals.progress_s
             if phase is Phase.TRAIN:
                 self._images_per_s = step.done * self._spec.batch_size / elapsed_s
-                yield from self._take_new_epochs(epoch)
+            if phase is not Phase.TEST:
+                yield from self._take_changes(epoch)
             yield Progress(
                 run=self._run,
                 epoch=epoch,
@@ -305,9 +306,9 @@ class RunLoop:
             paused_at, running_s = time.monotonic(), watch.elapsed_s
             yield from self._save_place(epoch, phase, step, before_s + running_s)
             yield RunPaused(run=self._run, epoch=epoch)
-            yield from self._take_new_rate(self._next_new_epoch(epoch))
+            yield from self._take_changes(epoch)
             while not self._requests.wait_until_resumed():
-                yield from self._take_new_epochs(epoch)
+                yield from self._take_changes(epoch)
             watch.leave_out(watch.elapsed_s - running_s)
             yield RunResumed(run=self._run, epoch=epoch, paused_s=time.monotonic() - paused_at)
         # A run with all its epochs still gets its test, which takes only a moment.
@@ -318,11 +319,15 @@ class RunLoop:
     def _close(self, epoch: int) -> Iterator[Event]:
         """Record the requests made during this epoch, so that they are known when the run is resumed."""
         self._requests.close()
+        yield from self._take_changes(epoch)
+
+    def _take_changes(self, epoch: int) -> Iterator[Event]:
+        """Record the epochs and the rate that were requested, so that neither is lost if the process is killed."""
         yield from self._take_new_epochs(epoch)
         yield from self._take_new_rate(self._next_new_epoch(epoch))
 
     def _next_new_epoch(self, epoch: int) -> int:
-        """Return the first epoch after this one that was not trained before."""
+        """Return the first epoch after this one that was not trained before: one trained again keeps its rate."""
         return max(epoch, self._later[-1].epoch if self._later else 0) + 1
 
     def _take_new_epochs(self, epoch: int) -> Iterator[Event]:
@@ -342,11 +347,8 @@ class RunLoop:
         return self._lengths[max(first for first in self._lengths if first <= epoch)] if self._lengths else self._epochs
 
     def _take_new_rate(self, epoch: int) -> Iterator[Event]:
-        # An epoch that is trained again keeps its learning rate; the request waits for a new epoch.
-        if self._later and epoch <= self._later[-1].epoch:
-            return
         rate = self._requests.take_rate()
-        if rate is not None and rate != self._rate_of(epoch):
+        if rate is not None:
             self._rates[epoch] = rate
             yield RateChanged(run=self._run, epoch=epoch, learning_rate=rate)
 

@@ -27,6 +27,7 @@ class ScreenModel:
         remote: Number of runs in progress in other processes.
         waiting: Number of queued runs.
         starting: A run that was taken from the queue and has not started yet.
+        is_connecting: A run of another process is about to be shown.
         marked: Marked runs to draw as well, by slot.
         preparing: What is being prepared before a run.
         wishes: Pending requests for the run shown.
@@ -52,6 +53,7 @@ class ScreenModel:
     remote: int
     waiting: int
     starting: QueuedRun | None
+    is_connecting: bool
     marked: Mapping[int, RunState]
     preparing: Preparing | None
     wishes: Wishes

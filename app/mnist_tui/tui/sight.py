@@ -29,6 +29,11 @@ class Sight:
         """Id of the open run."""
         return self.opened.run if self.opened is not None else None
 
+    @property
+    def awaited(self) -> str:
+        """Id of the run that is shown as soon as it is known; empty if there is none."""
+        return self._wanted if self._may_attach and self.opened is None else ""
+
     def open(self, run: RunState | None, came_from: str = "") -> None:
         """Show a run, or the session's own."""
         self.opened, self.came_from = run, came_from

@@ -145,7 +145,8 @@ class Steering:
                 self._ui.tell("Too late: this run is already being tested or has ended.")
             self._ui.redraw()
 
-        self._ui.ask(RateScreen(wishes.rate or run.learning_rate, "step" if is_script else "epoch"), change)
+        newest = wishes.rate or run.next_rate or run.learning_rate
+        self._ui.ask(RateScreen(newest, "step" if is_script else "epoch"), change)
 
     def action_save(self) -> None:
         """Save the state of a script's run now."""

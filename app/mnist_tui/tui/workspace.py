@@ -132,6 +132,12 @@ class Workspace:
         last = self.library.newest if self.shows_past else None
         return None if last is None else self.with_epochs(last.run)
 
+    @property
+    def _is_connecting(self) -> bool:
+        awaited = self.sight.awaited
+        status = self.status_of(awaited) if awaited else None
+        return status is not None and not status.is_over
+
     def follow(self, *, has_ended: bool) -> None:
         """Follow runs of other processes; see `Sight.follow`."""
         self.sight.follow(
@@ -237,6 +243,7 @@ class Workspace:
             remote=self.library.remote,
             waiting=len(self.session.queue.waiting),
             starting=self.session.starting if self.is_live else None,
+            is_connecting=self._is_connecting,
             marked=self.marked(slots),
             preparing=self.preparing,
             wishes=Wishes() if control is None else control.wishes(run.run if run is not None else None),

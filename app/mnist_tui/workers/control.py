@@ -5,11 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import reduce
+from typing import Final
 
 from mnist_tui.core.control import TrainingControl
 from mnist_tui.core.events import Event, RateChanged, RunContinued, RunPaused, RunResumed, RunStarted
 from mnist_tui.core.orders import HAND_OVER, Order, Wishes
 from mnist_tui.workers.link import Link
+
+_ABOUT: Final = {"resume": "pause", "stop": "skip", HAND_OVER: "skip"}
+"""Kinds of orders that replace those of another kind."""
 
 
 class PoolControl(TrainingControl):
@@ -19,14 +24,18 @@ class PoolControl(TrainingControl):
         self._changed = threading.Condition()
         self._stop_queue = self._handing_over = False
         self._links: dict[str, Link] = {}
-        self._wishes: dict[str, Wishes] = {}
+        self._orders: dict[str, dict[str, Order]] = {}
+        """The latest orders to each run, by what they are about; another worker gets them again."""
         self._held_runs: set[str] = set()
         self._begun: set[str] = set()
 
     # Called by the front end ----------------------------------------------------------------------
 
     def give(self, order: Order) -> bool:
-        """Pass an order on to the worker of its run, which must have started, or to all workers."""
+        """Pass an order on to the worker of its run, which must have started, or to all workers.
+
+        If that worker was killed, the order reaches the next one as soon as the run continues there.
+        """
         with self._changed:
             if order.run and order.run not in self._begun:
                 return False
@@ -40,30 +49,37 @@ class PoolControl(TrainingControl):
         return self._pass_on(order, runs) or order.kind in ("stop", HAND_OVER)
 
     def _pass_on(self, order: Order, runs: Iterable[str]) -> bool:
-        """Send an order to workers; return False if there are none."""
+        """Send an order to the workers of runs; return False if there are no such runs."""
         with self._changed:
-            links = {run: link for run in runs if (link := self._links.get(run)) is not None}
-            for run in links:
-                self._wishes[run] = _with(self._wishes.get(run, Wishes()), order)
-        for link in links.values():
+            known = [run for run in runs if run in self._links or run in self._begun]
+            for run in known:
+                orders, about = self._orders.setdefault(run, {}), _ABOUT.get(order.kind, order.kind)
+                # The newest one comes last.
+                orders.pop(about, None)
+                orders[about] = order
+            links = [self._links[run] for run in known if run in self._links]
+        for link in links:
             link.tell(order)
-        return bool(links)
+        return bool(known)
 
     def wishes(self, run: str | None = None) -> Wishes:
         """Return the latest requests made of a run; without an id, whether all runs were asked to pause or to end."""
         with self._changed:
             if run is not None:
-                return self._wishes.get(run, Wishes())
-            asked = [self._wishes.get(name, Wishes()) for name in self._links]
+                return self._wishes(run)
+            asked = [self._wishes(name) for name in self._links]
             return Wishes(
                 paused=bool(asked) and all(each.paused for each in asked),
                 stopping=bool(asked) and all(each.stopping for each in asked),
             )
 
+    def _wishes(self, run: str) -> Wishes:
+        return reduce(_with, self._orders.get(run, {}).values(), Wishes())
+
     def hold(self) -> frozenset[str]:
         """Pause all runs that were not asked to pause; return their ids."""
         with self._changed:
-            runs = frozenset(run for run in self._links if not self._wishes.get(run, Wishes()).paused)
+            runs = frozenset(run for run in self._links if not self._wishes(run).paused)
         self._pass_on(Order(kind="pause"), runs)
         return runs
 
@@ -93,28 +109,37 @@ class PoolControl(TrainingControl):
         with self._changed:
             self._links[run] = link
 
+    def loses(self, run: str) -> None:
+        """Forget the worker of a run, but keep the orders for the next one."""
+        with self._changed:
+            self._links.pop(run, None)
+            self._held_runs.discard(run)
+            self._changed.notify_all()
+
     def ends(self, run: str) -> None:
         """Forget a run."""
         with self._changed:
-            self._links.pop(run, None)
-            self._wishes.pop(run, None)
-            self._held_runs.discard(run)
+            self._orders.pop(run, None)
             self._begun.discard(run)
-            self._changed.notify_all()
+        self.loses(run)
 
     def take_in(self, event: Event) -> None:
-        """Note which requests have taken effect."""
+        """Note which requests have taken effect; repeat those that the previous worker of a run may have missed."""
         with self._changed:
             match event:
-                case RunStarted() | RunContinued():
+                case RunStarted():
                     self._begun.add(event.run)
+                case RunContinued():
+                    self._begun.add(event.run)
+                    for order in self._orders.get(event.run, {}).values():
+                        self._links[event.run].tell(order)
                 case RunPaused():
                     self._held_runs.add(event.run)
                     self._changed.notify_all()
                 case RunResumed():
                     self._held_runs.discard(event.run)
                 case RateChanged():
-                    self._wishes[event.run] = replace(self._wishes.get(event.run, Wishes()), rate=None)
+                    self._orders.get(event.run, {}).pop("rate", None)
 
 
 def _with(wishes: Wishes, order: Order) -> Wishes:

@@ -161,7 +161,7 @@ class _Pool:
             self._links.remove(link)
             link.close()
             if queued is not None:
-                self._control.ends(queued.run)
+                self._control.loses(queued.run)
                 yield from self._go_on(queued)
             return
         if not isinstance(said, Event):
@@ -199,6 +199,7 @@ class _Pool:
             found = self._queue.again(replace(queued, continues=True, epochs=self.begun[run], continuation=None))
             if found is None:
                 # Reported with the next event.
+                self._control.ends(run)
                 return
             queued = found
         if self._control.queue_stopped or self._lost[run] < LIVES:
@@ -206,7 +207,9 @@ class _Pool:
             yield Notice(
                 level="warning", message=f"The process training {run} was killed; the run continues in another."
             )
-        elif run in self.begun:
+            return
+        self._control.ends(run)
+        if run in self.begun:
             yield self._end(queued, Status.FAILED, f"its process was killed {LIVES} times")
         else:
             message = f"The run {run} could not begin: its process was killed {LIVES} times."

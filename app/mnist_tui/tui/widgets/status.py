@@ -76,12 +76,12 @@ class StatusLine(Static):
             parts.append((0, "bold $text-warning", f"◂ {'PAST RUN' if opened.status.is_over else beside} (Esc: back)"))
         if model.preparing is not None and opened is None:
             parts += self._preparing_parts(model.preparing)
+        elif run is None and model.is_connecting:
+            parts.append((0, "bold", f"{_spinner()} CONNECTING"))
         elif run is None:
             parts += [(0, "bold", "RUNS OF OTHER TOOLS")] if model.is_opened else self._ready_parts(model.run)
         else:
             parts += self._run_parts(run, model.wishes)
-        if model.wishes.rate is not None:
-            parts.append((1, "bold", f"lr → {model.wishes.rate:g}"))
         if model.beside > 0 and opened is None:
             parts.append((2, "$text-accent", f"{model.beside} more in parallel"))
         if model.remote and opened is None and not model.is_opened:
@@ -123,6 +123,8 @@ class StatusLine(Static):
         ]
         if wishes.epochs not in (None, run.epochs) and not over:
             parts.append((1, "bold", f"→ {wishes.epochs}"))
+        if rate := wishes.rate or run.next_rate:
+            parts.append((1, "bold", f"lr → {rate:g}"))
         if not over and now is not None:
             what = f"batch {now.batch}/{now.batches}" if now.phase is Phase.TRAIN else now.phase.value
             if run.network is None:
