@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import itertools
 import os
 import random
 import signal
@@ -12,7 +13,7 @@ import threading
 import time
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
@@ -204,7 +205,7 @@ def test_a_download_brings_whole_files_and_tells_a_rising_share(mirror, folder):
     steps = download(folder, mirror)
     assert contents(folder) == CONTENTS
     shares = [step.fraction for step in steps]
-    assert all(before <= after for before, after in pairwise(shares))
+    assert all(before <= after for before, after in itertools.pairwise(shares))
     assert (shares[0], shares[-1]) == (0, 1)
     assert len(set(shares)) >= 4, "there is news from inside the large file"
     assert list(dict.fromkeys(step.message for step in steps)) == ["downloading images.gz", "downloading labels.gz"]
@@ -342,6 +343,36 @@ def test_a_mirror_that_is_slow_but_sends_is_waited_for(mirror, folder, monkeypat
     download(folder, mirror)
     assert contents(folder) == CONTENTS
     assert mirror.asked == ["/images.gz", "/labels.gz"]
+
+
+def pass_time(monkeypatch, seconds):
+    """Let so many seconds pass each time that the clock is read."""
+    clock = itertools.count()
+    monkeypatch.setattr(fetch, "time", SimpleNamespace(monotonic=lambda: next(clock) * seconds(), sleep=time.sleep))
+
+
+def test_a_slow_mirror_makes_way_for_a_fast_one_which_then_serves_the_rest(make_mirror, folder, monkeypatch):
+    slow, fast = make_mirror(), make_mirror()
+    pass_time(monkeypatch, lambda: 0 if fast.asked else 20)
+    download(folder, slow, fast)
+    assert contents(folder) == CONTENTS
+    assert (slow.asked, fast.asked) == (["/images.gz"], ["/images.gz", "/labels.gz"])
+
+
+def test_where_all_mirrors_are_slow_they_are_waited_for(make_mirror, folder, monkeypatch):
+    pass_time(monkeypatch, lambda: 20)
+    monkeypatch.setattr(fetch, "LEAST_BYTES_PER_S", (100_000, 1))
+    first, second = make_mirror(), make_mirror()
+    download(folder, first, second)
+    assert contents(folder) == CONTENTS
+    assert first.asked.count("/images.gz") == 2
+
+
+def test_the_mirror_that_served_a_file_is_asked_first_for_the_next_one(make_mirror, folder):
+    bad, good = make_mirror(), make_mirror()
+    bad.answer_all(partial(refuse, code=404))
+    download(folder, bad, good)
+    assert (bad.asked, good.asked) == (["/images.gz"], ["/images.gz", "/labels.gz"])
 
 
 def test_a_fault_that_passes_is_tried_again(mirror, folder):

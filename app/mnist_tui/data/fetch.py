@@ -27,11 +27,10 @@ from mnist_tui.errors import DataError
 
 CONNECT_TIMEOUT_S: Final = 5.0
 READ_TIMEOUT_S: Final = 20.0
-LEAST_BYTES_PER_S: Final = 2_000
-SLOW_AFTER_S: Final = 20.0
-"""Seconds after which a mirror with an average rate below `LEAST_BYTES_PER_S` is abandoned."""
-ROUNDS: Final = 2
-"""Number of times that all mirrors are tried for a file."""
+LEAST_BYTES_PER_S: Final = (100_000, 2_000)
+"""The average rate below which a mirror is abandoned, each time that all of them are tried for a file."""
+SLOW_AFTER_S: Final = 10.0
+"""Seconds after which that is decided."""
 BACK_OFF_S: Final = 0.5
 CHUNK_BYTES: Final = 1 << 16
 LOCK: Final = ".download.lock"
@@ -109,9 +108,11 @@ def fetch_files(
             except Timeout:
                 yield Preparing(message="waiting for another download of the same files")
         try:
+            best_first = list(mirrors)
             for number, file in enumerate(files):
                 if not file.is_good_in(folder):
-                    yield from _fetch_file(file, mirrors, folder, label, (number, len(files)))
+                    served = yield from _fetch_file(file, best_first, folder, label, (number, len(files)))
+                    best_first.sort(key=lambda mirror: mirror != served)
         finally:
             lock.release()
     except OSError as error:
@@ -142,18 +143,21 @@ def _explain_disk(folder: Path, error: OSError) -> str:
 
 def _fetch_file(
     file: RemoteFile, mirrors: Sequence[str], folder: Path, label: str, count: tuple[int, int]
-) -> Generator[Preparing, None, None]:
+) -> Generator[Preparing, None, str]:
+    """Download one file; return the mirror that served it."""
     reasons: dict[str, str] = {}
-    for attempt in range(ROUNDS):
+    # Where there is no other mirror, it need not be fast.
+    rates = LEAST_BYTES_PER_S if len(mirrors) > 1 else LEAST_BYTES_PER_S[-1:] * len(LEAST_BYTES_PER_S)
+    for attempt, least_bytes_per_s in enumerate(rates):
         if attempt:
             time.sleep(BACK_OFF_S)
         for mirror in mirrors:
             try:
-                yield from _fetch_from(mirror, file, folder, *count)
+                yield from _fetch_from(mirror, file, folder, count, least_bytes_per_s)
             except _Unusable as unusable:
                 reasons[mirror] = str(unusable)
             else:
-                return
+                return mirror
     told = "; ".join(f"{without_password(mirror)} {reason}" for mirror, reason in reasons.items())
     raise DataError(
         f"{label} could not be downloaded: {told or 'no mirror is set'}",
@@ -163,14 +167,16 @@ def _fetch_file(
 
 
 def _fetch_from(
-    mirror: str, file: RemoteFile, folder: Path, number: int, total: int
+    mirror: str, file: RemoteFile, folder: Path, count: tuple[int, int], least_bytes_per_s: int
 ) -> Generator[Preparing, None, None]:
     """Download one file from one mirror into a temporary file, verify it, and move it into place atomically."""
     # The same name in all processes, since the lock lets in one at a time; a killed one's leftovers are overwritten.
     part = folder / f".{file.name}.part"
+    number, total = count
     yield Preparing(message=f"downloading {file.name}", fraction=number / total)
+    chunks = _chunks(f"{mirror.rstrip('/')}/{file.name}", file.max_bytes, least_bytes_per_s)
     try:
-        digest, start = yield from _stream(f"{mirror.rstrip('/')}/{file.name}", part, file, number, total)
+        digest, start = yield from _written(chunks, part, file.name, number, total)
         if digest != file.md5:
             page = start.lstrip()[:1] == b"<"
             raise _Unusable("sent a web page instead of the file" if page else "sent a file with the wrong content")
@@ -179,23 +185,23 @@ def _fetch_from(
         part.unlink(missing_ok=True)
 
 
-def _stream(
-    address: str, part: Path, file: RemoteFile, number: int, total: int
+def _written(
+    received: Generator[tuple[bytes, float], None, None], part: Path, name: str, number: int, total: int
 ) -> Generator[Preparing, None, tuple[str, bytes]]:
     """Write a response to a file; return its MD5 and its first bytes."""
     digest, start = _md5(), b""
-    with part.open("wb") as stream, closing(_chunks(address, file.max_bytes)) as chunks:
+    with part.open("wb") as stream, closing(received) as chunks:
         for chunk, share in chunks:
             stream.write(chunk)
             digest.update(chunk)
             start = start or chunk[:64]
-            yield Preparing(message=f"downloading {file.name}", fraction=(number + share) / total)
+            yield Preparing(message=f"downloading {name}", fraction=(number + share) / total)
         stream.flush()
         os.fsync(stream.fileno())
     return digest.hexdigest(), start
 
 
-def _chunks(address: str, max_bytes: int) -> Generator[tuple[bytes, float], None, None]:
+def _chunks(address: str, max_bytes: int, least_bytes_per_s: int) -> Generator[tuple[bytes, float], None, None]:
     """Yield the chunks of a download as they arrive, with the fraction received so far (0 if the length is unknown).
 
     Raises:
@@ -211,7 +217,8 @@ def _chunks(address: str, max_bytes: int) -> Generator[tuple[bytes, float], None
             # Not iter_content: it waits until a chunk is full, so a mirror that trickles would never be abandoned.
             while chunk := response.raw.read1(CHUNK_BYTES, decode_content=False):
                 received += len(chunk)
-                _check_pace(received, time.monotonic() - began, max_bytes)
+                if received != expected:
+                    _check_pace(received, time.monotonic() - began, max_bytes, least_bytes_per_s)
                 yield chunk, min(1.0, received / expected) if expected else 0.0
     except _Unusable:
         raise
@@ -220,10 +227,10 @@ def _chunks(address: str, max_bytes: int) -> Generator[tuple[bytes, float], None
         raise _Unusable(_why(error, answered=answered)) from error
 
 
-def _check_pace(received: int, elapsed_s: float, max_bytes: int) -> None:
+def _check_pace(received: int, elapsed_s: float, max_bytes: int, least_bytes_per_s: int) -> None:
     if received > max_bytes:
         raise _Unusable("sent too much data")
-    if elapsed_s > SLOW_AFTER_S and received < LEAST_BYTES_PER_S * elapsed_s:
+    if elapsed_s > SLOW_AFTER_S and received < least_bytes_per_s * elapsed_s:
         raise _Unusable("is too slow")
 
 
