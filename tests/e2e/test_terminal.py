@@ -77,6 +77,27 @@ os.write(2, b"written after\\n")
 sys.exit(app.return_code or 0)
 """
 
+LEAVING = """
+import sys, time
+from pathlib import Path
+from mnist_tui.core.spec import RunSpec
+from mnist_tui.demo import run_sweep
+from mnist_tui.launch import launch
+from mnist_tui.runtime.backends import Backends
+from mnist_tui.runtime.session import TrainingSession
+
+home = Path(sys.argv[1])
+
+def join(self, timeout_s):
+    (home / "leaving").touch()
+    while not (home / "trained").exists():
+        time.sleep(0.01)
+
+TrainingSession.join = join
+sys.exit(launch(Backends(run_sweep), RunSpec(), home))
+"""
+"""The app, whose training takes until a file is there to end."""
+
 
 @pytest.fixture
 def log(tmp_path):
@@ -211,6 +232,22 @@ def test_ctrl_z_gives_the_terminal_to_the_shell_and_fg_brings_the_app_back(log):
         assert app.wait_exit() == 0
         assert b"stray" not in app.raw
         assert_given_back(app)
+
+
+def test_ctrl_z_while_the_last_batch_is_awaited_stops_the_command_and_fg_ends_it(tmp_path):
+    # Ctrl+Z needs a shell that could bring the command back.
+    shell = f'set -m; {sys.executable} -c "$LEAVING" {tmp_path}; echo stopped; read line; fg; echo ended with $?'
+    with PtyApp(["/bin/sh", "-c", shell], environment={"LEAVING": LEAVING}) as app:
+        app.wait_for("READY")
+        app.send("q")
+        app.wait_for((tmp_path / "leaving").exists)
+        app.send("\x1a")
+        app.wait_for("stopped")
+        (tmp_path / "trained").touch()
+        app.send("\r")
+        assert app.wait_exit() == 0
+        assert "ended with 0" in app.after_alternate_screen
+        assert "Error" not in app.after_alternate_screen
 
 
 def test_the_app_follows_the_size_of_its_terminal(log):

@@ -8,6 +8,7 @@ import pytest
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.stored import Checkpoint
+from mnist_tui.errors import StoreError
 from mnist_tui.store.connection import DATABASE
 from mnist_tui.store.database import Store
 from mnist_tui.store.home import home as chosen_home
@@ -100,3 +101,9 @@ def test_what_an_older_version_left_open_is_made_private(home):
         modes = {path.name: path.stat().st_mode & 0o777 for path in home.iterdir()}
     assert modes.pop(DATABASE) == 0o600
     assert modes["locks"] == modes["checkpoints"] == modes["tables"] == 0o700
+
+
+@pytest.mark.parametrize(("opened", "parts"), [(Store.open, ["a" * 250] * 4), (Store.open_readonly, ["a" * 300])])
+def test_a_path_that_is_too_long_is_told_with_what_to_do(tmp_path, opened, parts):
+    with pytest.raises(StoreError, match="is too long a path. Set MNIST_TUI_HOME to a shorter one"):
+        opened(tmp_path.joinpath(*parts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import sqlite3
@@ -277,11 +278,15 @@ def _explained(path: Path) -> Iterator[None]:
         if "full" in text:
             raise StoreError(f"the disk of {path} is full", "Free some space; finished epochs are kept") from error
         if len(os.fsencode(path)) > _LONGEST:
-            raise StoreError(
-                f"{str(path)[:40]}… is too long a path for SQLite", "Set MNIST_TUI_HOME to a shorter one"
-            ) from error
+            raise _too_long(path) from error
         if "readonly" in text or "unable to open" in text:
             raise StoreError(f"{path} cannot be written or opened", "Check who owns the folder") from error
         raise StoreError(f"{path} cannot be used: {error}", "Check the disk; finished epochs are kept") from error
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise _too_long(path) from error
         raise StoreError(f"{path} cannot be used: {error.strerror or error}", "Check the folder") from error
+
+
+def _too_long(path: Path) -> StoreError:
+    return StoreError(f"{str(path)[:40]}… is too long a path", "Set MNIST_TUI_HOME to a shorter one")
