@@ -1,5 +1,6 @@
 """What all tests share: how they are spread over processes, and that they neither depend on nor leave anything."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -27,6 +28,7 @@ WORKER_BYTES = 2 * 1024**3
 """What a worker and the processes that it starts may need."""
 LONG = frozenset({"test_bench", "test_examples", "test_film", "test_from_anywhere", "test_random_use"})
 """Files with tests that take longer than others, and share nothing."""
+COMPILING = pytest.StashKey[subprocess.Popen[bytes]]()
 COMPILE = "from mnist_tui.engine.compiling import load_kernels; load_kernels()"
 
 
@@ -52,10 +54,21 @@ def pytest_collection_modifyitems(items):
     ]
 
 
+# Looking for garbage among the objects of PyTorch and Textual took a quarter of the time of tests with screens.
+gc.set_threshold(50_000, 20, 100)
+
+
 def pytest_sessionstart(session):
-    """Compile the training step before any test starts, so that no two tests do it at the same time."""
+    """Begin to compile the training step, while the workers collect the tests."""
     if not hasattr(session.config, "workerinput"):
-        subprocess.run([sys.executable, "-c", COMPILE], check=False)
+        session.stash[COMPILING] = subprocess.Popen([sys.executable, "-c", COMPILE])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session):
+    """Start no test before that is done, so that no two of them compile at the same time."""
+    if (compiling := session.stash.get(COMPILING, None)) is not None:
+        compiling.wait()
 
 
 @pytest.fixture(scope="session", autouse=True)

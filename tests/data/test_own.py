@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torchvision.datasets import ImageFolder
 
 from mnist_tui.core.datasets import as_dataset, check_dataset
 from mnist_tui.core.events import Notice, Preparing
@@ -80,6 +79,9 @@ def test_a_folder_is_read_as_torchvision_does_and_every_part_has_every_class(tmp
     (tmp_path / "empty").mkdir()
     (tmp_path / "red" / ".hidden.png").unlink()
     (tmp_path / "empty").rmdir()
+    # Imported here: it takes seconds.
+    from torchvision.datasets import ImageFolder
+
     theirs = ImageFolder(tmp_path)
     dataset = read(tmp_path)
     info = dataset.info

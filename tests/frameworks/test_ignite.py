@@ -1,44 +1,21 @@
-import time
-
 import pytest
-
-pytest.importorskip("ignite", reason="ignite is not installed: uv pip install --group frameworks")
-
-from ignite.engine import Engine, Events
-from ignite.metrics import Average
 
 from mnist_tui.core.events import EpochDone, EpochsChanged
 from mnist_tui.core.status import Status
-from mnist_tui.ignite import attach
 from tests.api.conftest import Optimizer, Weights, points, stored
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
-def run(epochs=3, slow_s=0.0, state=None, fails=False):
-    def step(engine, batch):
-        time.sleep(slow_s)
-        if fails and engine.state.iteration == 3:
-            raise ValueError("oops")
-        return {"loss": 1 / engine.state.iteration}
-
-    trainer, evaluator = Engine(step), Engine(lambda engine, batch: 0.5)
-    Average().attach(evaluator, "accuracy")
-    attach(trainer, "run", state=state, evaluators={"val": evaluator}, config={"lr": 0.1})
-    trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda _: evaluator.run([1, 2]))
-    trainer.run(range(5), max_epochs=epochs)
-    return trainer
-
-
-def test_what_a_trainer_does_is_recorded(home):
-    run()
+def test_what_a_trainer_does_is_recorded(fit, home):
+    fit()
     found = stored(home, "run")
     assert (found.status, found.epochs_done, found.last.step) == (Status.FINISHED, 3, 15)
     assert [epoch.value("val/accuracy") for epoch in found.history] == [0.5, 0.5, 0.5]
     assert points(home, "loss") == [(step, 1 / step) for step in range(1, 16)]
 
 
-def test_orders_are_obeyed(home, remote, beside):
+def test_orders_are_obeyed(fit, home, remote, beside):
     optimizer = Optimizer(0.1)
 
     def others():
@@ -51,13 +28,13 @@ def test_orders_are_obeyed(home, remote, beside):
         assert remote.tell("stop") == ""
 
     beside(others)
-    trainer = run(epochs=500, slow_s=0.01, state={"optimizer": optimizer, "weights": Weights()})
+    trainer = fit(epochs=500, slow_s=0.01, state={"optimizer": optimizer, "weights": Weights()})
     assert stored(home).status is Status.STOPPED
     assert trainer.state.max_epochs == 1_000
     assert optimizer.param_groups[0]["lr"] == 0.05
 
 
-def test_an_error_of_the_step_is_the_reason(home):
+def test_an_error_of_the_step_is_the_reason(fit, home):
     with pytest.raises(ValueError, match="oops"):
-        run(fails=True)
+        fit(fails=True)
     assert (stored(home).status, stored(home).result.reason) == (Status.FAILED, "ValueError: oops")

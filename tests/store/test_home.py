@@ -105,5 +105,5 @@ def test_what_an_older_version_left_open_is_made_private(home):
 
 @pytest.mark.parametrize(("opened", "parts"), [(Store.open, ["a" * 250] * 4), (Store.open_readonly, ["a" * 300])])
 def test_a_path_that_is_too_long_is_told_with_what_to_do(tmp_path, opened, parts):
-    with pytest.raises(StoreError, match="is too long a path. Set MNIST_TUI_HOME to a shorter one"):
+    with pytest.raises(StoreError, match=r"is too long a path\. Set MNIST_TUI_HOME to a shorter one"):
         opened(tmp_path.joinpath(*parts))
