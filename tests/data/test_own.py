@@ -72,17 +72,14 @@ def test_what_is_no_dataset_is_refused_with_the_names_there_are(name):
 # Folders ----------------------------------------------------------------------------------------------
 
 
-def test_a_folder_is_read_as_torchvision_does_and_every_part_has_every_class(tmp_path):
+def test_a_folder_is_read_as_torchvision_does_and_every_part_has_every_class(published, tmp_path):
     make_folder(tmp_path)
     (tmp_path / "red" / "notes.txt").write_text("not an image")
     (tmp_path / "red" / ".hidden.png").write_text("not one either")
     (tmp_path / "empty").mkdir()
     (tmp_path / "red" / ".hidden.png").unlink()
     (tmp_path / "empty").rmdir()
-    # Imported here: it takes seconds.
-    from torchvision.datasets import ImageFolder
-
-    theirs = ImageFolder(tmp_path)
+    theirs = published.ImageFolder(tmp_path)
     dataset = read(tmp_path)
     info = dataset.info
     assert list(info.classes) == theirs.classes == ["blue", "green", "red"]

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import torch
-from torchvision.datasets import MNIST
 
 from mnist_tui.core.events import Notice, Preparing
 from mnist_tui.data.fetch import RemoteFile
@@ -330,10 +329,10 @@ def test_digits_asked_for_are_no_fallback(roots):
     assert (dataset.info.name, dataset.info.note) == ("digits", "")
 
 
-def test_what_is_known_of_mnist_is_what_torchvision_knows():
+def test_what_is_known_of_mnist_is_what_torchvision_knows(published):
     assert [file.name for file in KNOWN.files] == [f"{name}.gz" for name in GOOD]
-    assert {(file.name, file.md5) for file in KNOWN.files} == set(MNIST.resources)
-    assert mirrors() == tuple(MNIST.mirrors)
+    assert {(file.name, file.md5) for file in KNOWN.files} == set(published.MNIST.resources)
+    assert mirrors() == tuple(published.MNIST.mirrors)
     assert (KNOWN.facts.n_train, KNOWN.facts.n_validation, KNOWN.facts.n_test) == (60_000, 10_000, 10_000)
 
 

@@ -13,7 +13,6 @@ from functools import cache
 
 import numpy as np
 import pytest
-from torchvision import datasets as published
 
 from mnist_tui.core.datasets import DATASETS, PUBLISHED
 from mnist_tui.data.fetch import RemoteFile
@@ -171,7 +170,7 @@ def test_every_published_dataset_is_read_as_its_images_and_classes(roots, name):
         assert by_image[image.numpy().tobytes()] == label
 
 
-def test_torchvision_reads_the_same_from_the_same_files(roots, tmp_path):
+def test_torchvision_reads_the_same_from_the_same_files(published, roots, tmp_path):
     for name, theirs in (("fashion-mnist", published.FashionMNIST), ("kmnist", published.KMNIST)):
         folder = put(tmp_path / theirs.__name__ / "raw", files_of(name))
         for file in folder.iterdir():
@@ -191,7 +190,7 @@ def test_torchvision_reads_the_same_from_the_same_files(roots, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["emnist-balanced", "emnist-letters"])
-def test_of_emnist_what_torchvision_unpacked_does_as_well_and_letters_stand_upright(roots, name):
+def test_of_emnist_what_torchvision_unpacked_does_as_well_and_letters_stand_upright(published, roots, name):
     split = name.removeprefix("emnist-")
     folder = put(roots[0] / "EMNIST" / "raw", emnist_members(name))
     theirs = published.EMNIST(roots[0], split=split, train=False)
@@ -203,7 +202,7 @@ def test_of_emnist_what_torchvision_unpacked_does_as_well_and_letters_stand_upri
     assert ours.info.source == str(folder)
 
 
-def test_what_is_known_is_what_torchvision_knows():
+def test_what_is_known_is_what_torchvision_knows(published):
     assert set(SOURCES) == set(PUBLISHED)
     assert {"auto", "digits", *PUBLISHED} == set(DATASETS)
     for name, theirs in (("fashion-mnist", published.FashionMNIST), ("kmnist", published.KMNIST)):
