@@ -11,8 +11,8 @@ from contextlib import suppress
 import psutil
 import pytest
 
+from tests.e2e.commands import run
 from tests.e2e.conftest import COMMAND
-from tests.e2e.test_command_line import run
 from tests.patience import PATIENCE_S
 
 SMALLEST = ("bench", "--dataset", "digits", "--features", "2", "--repeats", "1")

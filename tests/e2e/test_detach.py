@@ -14,9 +14,9 @@ from mnist_tui.core.status import Status
 from mnist_tui.store.database import Store
 from mnist_tui.wire.client import watches
 from mnist_tui.wire.place import sockets
+from tests.e2e.commands import run
 from tests.e2e.conftest import COMMAND
 from tests.e2e.pty_app import PtyApp
-from tests.e2e.test_command_line import run
 from tests.patience import PATIENCE_S
 
 DIGITS = ("--dataset", "digits", "--threads", "1")

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import psutil
 
+from tests.e2e.commands import run, start
 from tests.e2e.conftest import COMMAND
-from tests.e2e.test_command_line import run, start
 from tests.patience import PATIENCE_S
 
 LONG = ("run", "--dataset", "digits", "--epochs", "5000", "--json")

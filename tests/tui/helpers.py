@@ -43,3 +43,7 @@ async def run_to_the_end(pilot, *keys: str) -> None:
 
 def statuses(app) -> list[Status]:
     return [run.status for run in app.state.runs.values()]
+
+
+SLOW_S = 0.02
+"""Time of a step where a test needs to act while a run is live."""

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnist_tui.report.sparkline import changes, sparkline
-from tests.unit.test_charts import HOSTILE
+from tests.unit.chart_cells import HOSTILE
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 
