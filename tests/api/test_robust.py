@@ -14,12 +14,11 @@ import torch
 
 import mnist_tui
 from mnist_tui.api.snapshot import Moment, restore, saved
-from mnist_tui.core.events import RunContinued
 from mnist_tui.core.status import Status
 from mnist_tui.errors import StoreError, UsageError
 from mnist_tui.store.connection import Connection
 from mnist_tui.store.database import Store
-from tests.api.conftest import Optimizer, Weights, points, script, stored
+from tests.api.conftest import Weights, points, stored
 
 
 @contextmanager
@@ -197,101 +196,6 @@ def test_numbers_of_numpy_in_a_state_come_back():
     assert np.array_equal(other.value["a"], np.arange(3))
 
 
-def test_points_at_steps_of_its_own_are_not_void_after_a_resume(begin, home):
-    weights = Weights()
-    with begin(epochs=2, state={"weights": weights}) as run:
-        for epoch in run.epochs():
-            for number in range(3):
-                run.log(loss=1.0, step=100 * epoch + number)
-    with begin(epochs=3, state={"weights": Weights()}, resume="last") as again:
-        for epoch in again.epochs():
-            again.log(loss=1.0, step=100 * epoch)
-    assert [step for step, _ in points(home, "loss")] == [100, 101, 102, 200, 201, 202, 300]
-    (mark,) = (mark for mark in stored(home).marks if isinstance(mark, RunContinued))
-    assert not any("void" in change for change in mark.differs)
-
-
-def test_a_rate_that_the_state_contains_is_not_set_again(begin, home, remote):
-    optimizer = Optimizer(0.1)
-    with begin(epochs=2, state={"optimizer": optimizer}) as run:
-        for epoch in run.epochs():
-            if epoch == 1:
-                assert remote.tell("rate", 0.8) == ""
-                list(run.steps(2))
-                optimizer.param_groups[0]["lr"] = 0.2
-                run.save()
-                break
-    fresh = Optimizer(0.1)
-    with begin(state={"optimizer": fresh}, resume="last"):
-        assert fresh.param_groups[0]["lr"] == 0.2
-
-
-def test_rates_of_one_epoch_that_the_state_contains_are_not_set_again_however_often_it_is_resumed(begin, home, remote):
-    optimizer = Optimizer(0.1)
-    with begin(epochs=3, state={"optimizer": optimizer}) as run:
-        next(run.epochs())
-        for rate in (0.8, 0.4):
-            assert remote.tell("rate", rate) == ""
-            list(run.steps(2))
-        run.save()
-    second = Optimizer(0.1)
-    with begin(state={"optimizer": second}, resume="last") as again:
-        assert second.param_groups[0]["lr"] == 0.4
-        next(again.epochs())
-        second.param_groups[0]["lr"] = 0.2
-        again.save()
-    third = Optimizer(0.1)
-    with begin(state={"optimizer": third}, resume="last"):
-        assert third.param_groups[0]["lr"] == 0.2
-
-
-def test_last_is_the_newest_run_of_this_script_and_project(begin, home):
-    def run(project, **options):
-        with begin(epochs=3, project=project, state={"weights": Weights()}, **options) as found:
-            next(found.epochs())
-            found.save()
-        return found.id
-
-    first, other = run("a"), run("b")
-    assert run("a", resume="last") == first
-    assert run("b", resume="last") == other
-    with pytest.raises(UsageError, match="no run to resume"):
-        run("c", resume="last")
-
-
-def test_the_variable_resumes_one_run_of_a_script_that_trains_several(home):
-    text = """
-        import mnist_tui
-        class Weights:
-            def state_dict(self): return {}
-            def load_state_dict(self, state): pass
-        for number in range(2):
-            with mnist_tui.init(epochs=2, state={"weights": Weights()}) as run:
-                print(run.id, len(list(run.epochs())))
-    """
-    first = script(home, text).stdout.split()
-    again = script(home, text, MNIST_TUI_RESUME="last").stdout.split()
-    assert again[0] == first[2]
-    assert again[2] not in first
-    assert again[3] == "2"
-
-
-def test_an_ordered_number_of_epochs_holds_after_a_resume(begin, home, remote):
-    weights = Weights()
-    with begin(epochs=3, state={"weights": weights}) as run:
-        for epoch in run.epochs():
-            if epoch == 1:
-                assert remote.tell("epochs", 5) == ""
-                list(run.steps(2))
-            if epoch == 2:
-                break
-    with begin(epochs=3, state={"weights": Weights()}, resume="last") as again:
-        assert list(again.epochs(3))[-1] == 5
-    with begin(epochs=2, state={"weights": Weights()}, resume="last") as again:
-        assert list(again.epochs()) == []
-    assert (stored(home).epochs, stored(home).epochs_done) == (5, 5)
-
-
 def test_epochs_may_begin_anywhere(begin, home):
     with begin(epochs=8) as run:
         for epoch in (6, 7, 8):
@@ -330,26 +234,6 @@ def test_a_save_and_more_epochs_are_taken_during_a_pause(begin, home, remote, be
                     if stored(home).epochs == 2:
                         break
     assert stored(home).epochs_done == 2
-
-
-def test_a_run_that_could_not_be_resumed_can_be_tried_again(begin, home):
-    with begin("one", epochs=1, state={"weights": Weights()}) as run:
-        list(run.epochs())
-    with pytest.raises(UsageError, match="has no other"):
-        begin(resume="one", state={"other": Weights()})
-    with begin(resume="one", epochs=2, state={"weights": Weights()}) as again:
-        assert again.epoch == 1
-
-
-def test_a_damaged_checkpoint_is_said_and_an_earlier_one_used(begin, home, capfd, monkeypatch):
-    monkeypatch.setattr("mnist_tui.api.saving.SAVE_EACH_S", 0.0)
-    with begin("one", epochs=2, state={"weights": Weights()}) as run:
-        list(run.epochs())
-    newest = max((home / "checkpoints" / run.id).iterdir())
-    newest.write_bytes(b"damaged")
-    with begin(resume="one", epochs=2, state={"weights": Weights()}) as again:
-        assert again.epoch == 1
-    assert "damaged or missing" in capfd.readouterr().err
 
 
 def test_no_signal_handler_is_installed(begin):

@@ -1,126 +1,33 @@
 """MNIST as made files of 28x28 noise, in folders and on a mirror of this machine; the digits as they are."""
 
-import gzip
-import hashlib
 import os
-import random
-import struct
-import threading
-from dataclasses import replace
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
-import torch
 
-from mnist_tui.core.events import Notice, Preparing
-from mnist_tui.data.fetch import RemoteFile
+from mnist_tui.core.events import Preparing
 from mnist_tui.data.places import data_status, mirrors, places
 from mnist_tui.data.sources import MNIST as KNOWN
-from mnist_tui.engine.data import as_input, load_digits, prepare_dataset
 from mnist_tui.errors import DataError
+from tests.data.made import (
+    GOOD,
+    fill,
+    idx_images,
+    idx_labels,
+    made_source,
+    mirror,
+    notices,
+    packed,
+    prepare,
+    put,
+    roots,
+)
+
+__all__ = ["mirror", "roots"]
 
 N_TRAIN, N_VALIDATION, N_TEST = 60, 10, 30
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = (
     f"{part}-ubyte" for part in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
 )
-
-
-def idx_images(count, seed=0):
-    pixels = random.Random(seed).randbytes(count * 28 * 28)
-    return struct.pack(">4B3I", 0, 0, 8, 3, count, 28, 28) + pixels
-
-
-def idx_labels(count, highest=9):
-    return struct.pack(">4BI", 0, 0, 8, 1, count) + bytes(i % (highest + 1) for i in range(count))
-
-
-GOOD = {
-    TRAIN_IMAGES: idx_images(N_TRAIN),
-    TRAIN_LABELS: idx_labels(N_TRAIN),
-    TEST_IMAGES: idx_images(N_TEST, seed=1),
-    TEST_LABELS: idx_labels(N_TEST),
-}
-
-
-def packed(parts):
-    return {f"{name}.gz": gzip.compress(content, mtime=0) for name, content in parts.items()}
-
-
-def made_source(parts=GOOD, **changes):
-    """Return the source of an MNIST of which these parts are the right ones."""
-    values: dict[str, Any] = {
-        "files": tuple(RemoteFile(name, hashlib.md5(content).hexdigest()) for name, content in packed(parts).items()),
-        "mirrors": ("http://127.0.0.1:9/",),  # a closed port
-        "sha256": "",
-        "facts": replace(KNOWN.facts, n_train=N_TRAIN, n_test=N_TEST),
-    }
-    return replace(KNOWN, **(values | changes))
-
-
-def put(root, files):
-    """Write files where torchvision would have put them; return their folder."""
-    folder = root / "MNIST" / "raw"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-    return folder
-
-
-def prepare(choice="mnist", split_seed=0, side=None, source=None):
-    """Return what was told, and the data."""
-    told = []
-    steps = prepare_dataset(choice, split_seed, side, source or made_source())
-    while True:
-        try:
-            told.append(next(steps))
-        except StopIteration as end:
-            return told, end.value
-
-
-def notices(told):
-    return [event for event in told if isinstance(event, Notice)]
-
-
-@pytest.fixture(autouse=True)
-def roots(tmp_path, monkeypatch):
-    """Keep all three places below an empty folder; return their roots in the order they are looked at."""
-    named, present, cache = tmp_path / "named", tmp_path / "present" / "data", tmp_path / "cache"
-    present.parent.mkdir()
-    monkeypatch.chdir(present.parent)
-    monkeypatch.setenv("MNIST_TUI_DATA", str(named))
-    monkeypatch.delenv("MNIST_TUI_MIRRORS", raising=False)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: cache)
-    monkeypatch.setattr("mnist_tui.data.fetch.BACK_OFF_S", 0.0)
-    return named, present, cache / "data"
-
-
-@pytest.fixture
-def mirror(tmp_path):
-    """Return the address of a mirror, and the folder of the files that it sends."""
-    folder = tmp_path / "mirror"
-    folder.mkdir()
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/", folder
-        server.shutdown()
-        thread.join()
-
-
-def fill(folder, files):
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-
-
-# Places ---------------------------------------------------------------------------------------------
 
 
 def test_the_named_folder_comes_first_then_the_present_one_then_the_cache(roots):
@@ -337,102 +244,3 @@ def test_what_is_known_of_mnist_is_what_torchvision_knows(published):
 
 
 # Parts ----------------------------------------------------------------------------------------------
-
-
-def parts_of(dataset):
-    """Return images and labels of training, validation and test."""
-    return (
-        (dataset.train_images, dataset.train_labels),
-        (dataset.validation_images, dataset.validation_labels),
-        (dataset.test_images, dataset.test_labels),
-    )
-
-
-def as_rows(images):
-    """Return every image as bytes."""
-    return [image.numpy().tobytes() for image in images]
-
-
-def made_mnist(roots, split_seed=0):
-    put(roots[0], packed(GOOD))
-    return prepare(split_seed=split_seed)[1]
-
-
-def digits(roots, split_seed=0):
-    return load_digits(split_seed)
-
-
-@pytest.mark.parametrize("load", [made_mnist, digits])
-def test_images_are_28x28_bytes_that_the_network_gets_in_0_to_1_and_counted_as_told(roots, load):
-    dataset = load(roots)
-    info = dataset.info
-    for (images, labels), count in zip(parts_of(dataset), (info.n_train, info.n_validation, info.n_test), strict=True):
-        assert images.shape == (count, 1, 28, 28)
-        assert images.dtype == torch.uint8
-        assert int(images.min()) < 3
-        assert int(images.max()) > 230
-        inputs = as_input(images)
-        assert inputs.dtype == torch.float32
-        assert torch.equal(inputs, images / 255)
-        assert labels.shape == (count,)
-        assert labels.dtype == torch.int64
-        assert set(labels.tolist()) <= set(range(10))
-
-
-def test_the_digits_are_those_of_scikit_learn_however_they_are_read(monkeypatch):
-    read = load_digits(0)
-    monkeypatch.setattr("mnist_tui.engine.data.find_spec", lambda name: None)
-    asked = load_digits(0)
-    assert read.info == asked.info
-    for ours, theirs in zip(parts_of(read), parts_of(asked), strict=True):
-        assert all(map(torch.equal, ours, theirs))
-
-
-@pytest.mark.parametrize("load", [made_mnist, digits])
-def test_the_split_is_fixed_by_its_seed_and_by_nothing_else(roots, load):
-    torch.manual_seed(1)
-    first = load(roots, split_seed=5)
-    torch.manual_seed(2)
-    for again, before in zip(parts_of(load(roots, split_seed=5)), parts_of(first), strict=True):
-        assert all(map(torch.equal, again, before))
-    other = load(roots, split_seed=6)
-    assert set(as_rows(other.validation_images)) != set(as_rows(first.validation_images))
-    assert other.info.sha256 == first.info.sha256, "the data are the same, however they are split"
-
-
-@pytest.mark.parametrize("load", [made_mnist, digits])
-def test_parts_do_not_overlap_and_leave_nothing_out(roots, load):
-    rows = [row for images, _ in parts_of(load(roots)) for row in as_rows(images)]
-    reference = sorted(row for images, _ in parts_of(load(roots, split_seed=9)) for row in as_rows(images))
-    assert sorted(rows) == reference
-    assert len(set(rows)) == len(rows)
-
-
-def test_of_mnist_the_files_decide_what_is_test_and_images_keep_their_labels(roots):
-    dataset = made_mnist(roots)
-    assert dataset.info.n_train == N_TRAIN - N_VALIDATION
-    assert dataset.info.n_validation == N_VALIDATION
-    header, size = 16, 28 * 28
-    for (images, labels), name in zip(parts_of(dataset), (TRAIN_IMAGES, TRAIN_IMAGES, TEST_IMAGES), strict=True):
-        pixels = GOOD[name][header:]
-        positions = {pixels[i * size : (i + 1) * size]: i for i in range(len(pixels) // size)}
-        in_file = [positions[row] for row in as_rows(images)]
-        assert [i % 10 for i in in_file] == labels.tolist()
-
-
-def test_the_digits_are_1797_and_every_class_is_shared_out_alike():
-    dataset = load_digits(0)
-    sizes = [len(labels) for _, labels in parts_of(dataset)]
-    assert sum(sizes) == 1797
-    for _, labels in parts_of(dataset):
-        shares = torch.bincount(labels, minlength=10) / len(labels)
-        assert shares.min() > 0.09
-        assert shares.max() < 0.11
-
-
-def test_digits_lie_amid_an_empty_frame_as_those_of_mnist_do():
-    images = load_digits(0).train_images
-    inner = images[:, :, 4:24, 4:24].clone()
-    images[:, :, 4:24, 4:24] = 0
-    assert not images.any()
-    assert (inner.amax(dim=(1, 2, 3)) > 127).all()

@@ -9,7 +9,7 @@ from mnist_tui.core.events import Notice
 from mnist_tui.data.places import data_status, download_place, outlook, places
 from mnist_tui.errors import DataError
 from mnist_tui.store.home import home
-from tests.data.test_parts import GOOD, fill, made_source, packed, prepare, put, roots
+from tests.data.made import GOOD, fill, made_source, packed, prepare, put, roots
 
 __all__ = ["roots"]
 

@@ -19,7 +19,7 @@ from mnist_tui.data.fetch import RemoteFile
 from mnist_tui.data.places import data_status, mirrors, places, read_files
 from mnist_tui.data.sources import SOURCES
 from mnist_tui.errors import DataError
-from tests.data.test_parts import mirror, parts_of, prepare, roots
+from tests.data.made import mirror, parts_of, prepare, roots
 
 __all__ = ["mirror", "roots"]
 
