@@ -10,6 +10,12 @@ from mnist_tui.data.sources import MNIST as KNOWN
 from mnist_tui.errors import DataError
 from tests.data.made import (
     GOOD,
+    N_TEST,
+    N_TRAIN,
+    TEST_IMAGES,
+    TEST_LABELS,
+    TRAIN_IMAGES,
+    TRAIN_LABELS,
     fill,
     idx_images,
     idx_labels,
@@ -23,11 +29,6 @@ from tests.data.made import (
 )
 
 __all__ = ["mirror", "roots"]
-
-N_TRAIN, N_VALIDATION, N_TEST = 60, 10, 30
-TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = (
-    f"{part}-ubyte" for part in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
-)
 
 
 def test_the_named_folder_comes_first_then_the_present_one_then_the_cache(roots):
