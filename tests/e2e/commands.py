@@ -7,9 +7,9 @@ from tests.e2e.conftest import COMMAND
 from tests.patience import PATIENCE_S
 
 
-def run(places, *arguments, check=None, **options):
+def run(places, *arguments, check=None, command=(COMMAND,), **options):
     result = subprocess.run(
-        [COMMAND, *arguments],
+        [*command, *arguments],
         env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **places},
         capture_output=True,
         text=True,
