@@ -33,9 +33,9 @@ COMPILE = "from mnist_tui.engine.compiling import load_kernels; load_kernels()"
 
 
 def pytest_xdist_auto_num_workers():
-    """Return three workers per core, as far as there is memory: many tests wait for a screen or another process."""
+    """Return five workers for two cores, as far as there is memory: many tests wait for a screen or another process."""
     most = psutil.virtual_memory().total // WORKER_BYTES
-    return max(2, min(3 * (os.cpu_count() or 1), most))
+    return max(2, min(5 * (os.cpu_count() or 1) // 2, most))
 
 
 def pytest_collection_modifyitems(items):
