@@ -31,7 +31,6 @@ from mnist_tui.core.script import ScriptSpec
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.status import Phase, Status
 from mnist_tui.core.summary import BUILT_IN, VAL_ACCURACY, Summary, best_epoch
-from mnist_tui.core.units import Direction
 
 Annotation: TypeAlias = (
     EpochsChanged | RateChanged | RunPaused | RunResumed | RunContinued | MetricDeclared | ResultsLogged | DataDescribed
@@ -257,11 +256,6 @@ class RunState:
         if isinstance(self.spec, RunSpec):
             return VAL_ACCURACY
         return primary_of(self.metrics, [said.name for said in self.declared.values() if said.is_primary])
-
-    @property
-    def lowest_loss(self) -> EpochDone | None:
-        """The epoch with the lowest validation loss."""
-        return self._summary.of(self.history).best("val_loss", Direction.LOWER)
 
     @property
     def columns(self) -> Columns:
