@@ -26,7 +26,7 @@ for number, handler in (
 
 WORKER_BYTES = 2 * 1024**3
 """What a worker and the processes that it starts may need."""
-LONG = frozenset({"test_bench", "test_examples", "test_film", "test_from_anywhere", "test_random_use"})
+LONG = frozenset({"test_bench", "test_examples", "test_film", "test_from_anywhere", "test_random_use", "test_types"})
 """Files with tests that take longer than others, and share nothing."""
 COMPILING = pytest.StashKey[subprocess.Popen[bytes]]()
 COMPILE = "from mnist_tui.engine.compiling import load_kernels; load_kernels()"
