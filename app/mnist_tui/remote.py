@@ -125,26 +125,34 @@ def tell(name: str, kind: str, value: str | None, *, after_epoch: bool) -> int:
 
 
 def _wait(watch: Watch, order: Order, state: SessionState) -> str:
-    """Return the effect of an order, as text."""
+    """Return the effect of an order, as text; what happens before its answer is the effect of another one."""
+    is_answered = False
     for record in watch.records(OBEYED_S):
         if record.get("type") == "answer":
             if not record.get("obeyed"):
                 raise OrderError(printable(str(record.get("reason"))), "`mnist-tui runs` shows how the run stands")
             if (said := _said_at_once(order, state)) is not None:
                 return said
+            is_answered = True
         elif (event := _event(record)) is not None and getattr(event, "run", "") == order.run:
             state.apply(event)
+            if not is_answered:
+                continue
             match event:
                 case RunPaused() if order.kind == "pause":
                     return f"paused in epoch {event.epoch}"
                 case RunResumed() if order.kind == "resume":
                     return f"resumed in epoch {event.epoch}"
-                case EpochsChanged() if order.kind == "epochs":
+                case EpochsChanged() if order.kind == "epochs" and event.epochs in (order.value, event.epoch):
                     return f"now trains to {event.epochs} epochs"
-                case RateChanged() if order.kind == "rate":
-                    return f"learning rate {event.learning_rate:g} from epoch {event.epoch} on"
+                case RateChanged() if order.kind == "rate" and event.learning_rate == order.value:
+                    more = "" if event.epoch <= state.runs[order.run].epochs else ", if it gets that many"
+                    return f"learning rate {event.learning_rate:g} from epoch {event.epoch} on{more}"
                 case RunDone():
-                    return f"{event.status} after {event.epochs_done} epochs"
+                    end = f"{event.status} after {event.epochs_done} epochs"
+                    if order.kind in ("stop", "skip"):
+                        return end
+                    raise OrderError(f"the run {order.run} {end}, before it could obey", "`mnist-tui show` shows it")
     raise OrderError("the order was received, but nothing confirms it yet", "Check again in a moment")
 
 
@@ -159,7 +167,7 @@ def _said_at_once(order: Order, state: SessionState) -> str | None:
         case "save":
             return "is saved at the next step"
         case "epochs" if run is not None and run.network is None and run.status is Status.PAUSED:
-            return f"trains to {order.value:g} epochs once it is resumed"
+            return f"will train to {order.value:g} epochs"
         case "pause" if run is not None and run.status is Status.PAUSED:
             return "is already paused"
         case "resume" if run is not None and run.status is Status.RUNNING:

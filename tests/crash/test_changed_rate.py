@@ -4,13 +4,26 @@ import pytest
 
 from mnist_tui.core.comparison import build_table
 from mnist_tui.core.control import RunControl
-from mnist_tui.core.events import EpochDone, Progress, RateChanged, RunPaused
+from mnist_tui.core.events import EpochDone, Progress, RateChanged, RunContinued, RunPaused
 from mnist_tui.core.queue import QueuedRun
 from mnist_tui.core.status import Phase, Status
 from mnist_tui.engine import session
 from mnist_tui.engine.trainer import Intervals
 from mnist_tui.store.database import Store
-from tests.crash.resume.helpers import NARROW, RUN, WIDE, WIDE_TORCH, after_epoch, go_on, kept, numbers, of, train
+from tests.crash.resume.helpers import (
+    BATCHES,
+    NARROW,
+    RUN,
+    WIDE,
+    WIDE_TORCH,
+    Pausing,
+    after_epoch,
+    go_on,
+    kept,
+    numbers,
+    of,
+    train,
+)
 
 RATE = 0.0003
 
@@ -149,6 +162,76 @@ def test_a_rate_that_was_taken_back_before_its_epoch_is_no_change(tmp_path):
     run = kept(tmp_path / "home")
     assert {epoch.learning_rate for epoch in run.history} == {NARROW.learning_rate}
     assert run.rates == ()
+
+
+def test_a_rate_replaces_those_that_were_asked_for_later_epochs(tmp_path, monkeypatch):
+    """After a crash, epochs are trained again, and a new rate may come before one that was asked for."""
+    monkeypatch.setattr(session, "INTERVALS", Intervals(progress_s=0.0, checkpoint_s=0.0))
+    home, control = tmp_path / "home", RunControl()
+
+    def ask(rate, epoch):
+        def watch(event):
+            if isinstance(event, Progress) and event.epoch == epoch:
+                control.set_learning_rate(rate, RUN)
+            return isinstance(event, RateChanged)
+
+        return watch
+
+    train(home, QueuedRun(RUN, NARROW), until=ask(0.1, 3), control=control)
+    control = RunControl()
+    (first,) = [mark.epoch for mark in kept(home).marks if isinstance(mark, RateChanged)]
+    assert first == 4
+
+    def again(event):
+        if isinstance(event, RunContinued):
+            control.set_learning_rate(RATE, RUN)
+        return False
+
+    go_on(home, until=again, control=control)
+    run = kept(home)
+    assert [epoch.learning_rate for epoch in run.history] == [0.001, 0.001, RATE, RATE]
+    assert run.rates == ((3, RATE),)
+
+
+def test_an_epoch_that_was_begun_before_the_resume_ends_with_its_rate(tmp_path):
+    home = tmp_path / "home"
+    middle = Pausing(BATCHES + 10)
+    train(home, QueuedRun(RUN, NARROW), until=lambda event: isinstance(event, RunPaused), control=middle)
+    paused = kept(home).begun
+    control = RunControl()
+
+    def ask(event):
+        if isinstance(event, RunContinued):
+            control.set_learning_rate(RATE, RUN)
+        return False
+
+    events = go_on(home, until=ask, control=control)
+    assert [change.epoch for change in of(events, RateChanged)] == [paused + 1]
+    assert [epoch.learning_rate for epoch in kept(home).history][:paused] == [0.001] * paused
+
+
+def test_a_rate_that_ended_the_run_is_told(tmp_path):
+    home, control = tmp_path / "home", RunControl()
+
+    def watch(event):
+        if isinstance(event, EpochDone) and event.epoch == 2:
+            control.set_learning_rate(1e30, RUN)
+        return False
+
+    train(home, QueuedRun(RUN, NARROW), until=watch, control=control)
+    run = kept(home)
+    assert (run.status, run.epochs_done) == (Status.DIVERGED, 2)
+    assert run.rate_changes == "1e+30 from epoch 3"
+
+
+def test_a_rate_that_was_accepted_with_the_last_epoch_is_kept_for_more_epochs(tmp_path):
+    home = tmp_path / "home"
+    changing(home, NARROW, after=NARROW.epochs)
+    run = kept(home)
+    assert run.status is Status.FINISHED
+    assert run.rates == ()
+    go_on(home, NARROW.epochs + 1)
+    assert kept(home).history[-1].learning_rate == RATE
 
 
 def test_runs_with_a_changed_rate_are_not_averaged_with_others(tmp_path):

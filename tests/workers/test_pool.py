@@ -190,6 +190,35 @@ def test_what_is_asked_of_a_run_whose_worker_is_killed_is_done_in_the_next_one(h
     assert {epoch.learning_rate for epoch in kept(home)[run[0]].history[rate.epoch - 1 :]} == {0.004}
 
 
+@pytest.mark.parametrize("moment", ["at once", "while the next one starts"])
+def test_a_run_that_is_stopped_after_its_worker_was_killed_has_an_end(home, moment):
+    run: list[str] = []
+    threads: list[threading.Thread] = []
+
+    def stop(control):
+        while run[0] not in control._links:
+            time.sleep(0.001)
+        control.stop()
+
+    def ask(event, control):
+        if isinstance(event, EpochDone) and event.epoch == 2 and not run:
+            run.append(event.run)
+            if moment == "at once":
+                control.stop(after_epoch=True)
+            os.kill(control._links[run[0]].pid, signal.SIGKILL)
+        if isinstance(event, Notice) and "was killed" in event.message:
+            threads.append(threading.Thread(target=stop, args=(control,)))
+            threads[-1].start()
+
+    _, events = train(home, [RunSpec(epochs=500)], delay_s=SLOW_S, on_event=ask)
+    for thread in threads:
+        thread.join()
+    (done,) = of(events, RunDone)
+    assert done.status in (Status.INTERRUPTED, Status.STOPPED)
+    assert done.epochs_done >= 2
+    assert bool(of(events, Notice)) == (moment != "at once"), "nothing continues after a stop"
+
+
 def test_a_run_that_cannot_even_begin_is_told_and_the_rest_goes_on(home):
     queue = enqueue([RunSpec(epochs=2, seed=0), RunSpec(epochs=2, seed=1)])
     runs = [queued.run for queued in queue]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -80,6 +80,16 @@ def patience_ended(history: Sequence[EpochDone], patience: int | None) -> bool:
         return False
     best = best_epoch(history)
     return best is not None and len(history) - best.epoch >= patience
+
+
+def rates_by_epoch(events: Iterable[object]) -> dict[int, float]:
+    """Return the learning rates that were asked for, by their first epoch; each replaces those for later epochs."""
+    rates: dict[int, float] = {}
+    for event in events:
+        if isinstance(event, RateChanged):
+            rates = {epoch: rate for epoch, rate in rates.items() if epoch < event.epoch}
+            rates[event.epoch] = event.learning_rate
+    return rates
 
 
 @dataclass(slots=True)
@@ -165,10 +175,10 @@ class RunState:
 
     @property
     def epochs_done(self) -> int:
-        """Finished epochs."""
-        if self.history:
-            return self.history[-1].epoch
-        return self.result.epochs_done if self.result is not None else 0
+        """Finished epochs. At its end, a run may have been about to train some of them again."""
+        if self.result is not None:
+            return self.result.epochs_done
+        return self.history[-1].epoch if self.history else 0
 
     @property
     def begun(self) -> int:
@@ -185,13 +195,17 @@ class RunState:
     @property
     def rates(self) -> tuple[tuple[int, float], ...]:
         """Learning rate changes as (first epoch, rate), without those after the last epoch and those taken back."""
-        asked = {mark.epoch: mark.learning_rate for mark in self.marks if isinstance(mark, RateChanged)}
-        changes = sorted((epoch, rate) for epoch, rate in asked.items() if epoch <= max(1, self.epochs))
+        changes = [change for change in rates_by_epoch(self.marks).items() if change[0] <= max(1, self.epochs)]
         if self.network is None:
             return tuple(changes)
         before = (self.network.learning_rate, *(rate for _, rate in changes))
-        last = self.epochs_done if self.status.is_over else self.epochs
+        last = self._last_begun if self.status.is_over else self.epochs
         return tuple((at, rate) for (at, rate), was in zip(changes, before, strict=False) if rate != was and at <= last)
+
+    @property
+    def _last_begun(self) -> int:
+        """The last epoch that an ended run has begun: unless it was tested, it ended within one."""
+        return self.epochs_done + (self.result is None or self.result.test_accuracy is None)
 
     @property
     def all_rates(self) -> tuple[float, ...]:

@@ -28,9 +28,9 @@ from mnist_tui.errors import DataError
 CONNECT_TIMEOUT_S: Final = 5.0
 READ_TIMEOUT_S: Final = 20.0
 LEAST_BYTES_PER_S: Final = (100_000, 2_000)
-"""The average rate below which a mirror is abandoned, each time that all of them are tried for a file."""
+"""The average rate below which a mirror is abandoned: first in favour of a faster one, then at all."""
 SLOW_AFTER_S: Final = 10.0
-"""Seconds after which that is decided."""
+"""Seconds after which a mirror may be abandoned."""
 BACK_OFF_S: Final = 0.5
 CHUNK_BYTES: Final = 1 << 16
 LOCK: Final = ".download.lock"
@@ -109,10 +109,15 @@ def fetch_files(
                 yield Preparing(message="waiting for another download of the same files")
         try:
             best_first = list(mirrors)
+            # Where there is no other mirror, it need not be fast.
+            rates: Sequence[int] = LEAST_BYTES_PER_S if len(mirrors) > 1 else LEAST_BYTES_PER_S[1:] * 2
             for number, file in enumerate(files):
                 if not file.is_good_in(folder):
-                    served = yield from _fetch_file(file, best_first, folder, label, (number, len(files)))
+                    count = number, len(files)
+                    served, rate = yield from _fetch_file(file, best_first, rates, folder, label, count)
                     best_first.sort(key=lambda mirror: mirror != served)
+                    # Once all were slow, the connection is, and they are no longer hurried.
+                    rates = [min(each, rate) for each in rates]
         finally:
             lock.release()
     except OSError as error:
@@ -142,12 +147,15 @@ def _explain_disk(folder: Path, error: OSError) -> str:
 
 
 def _fetch_file(
-    file: RemoteFile, mirrors: Sequence[str], folder: Path, label: str, count: tuple[int, int]
-) -> Generator[Preparing, None, str]:
-    """Download one file; return the mirror that served it."""
+    file: RemoteFile,
+    mirrors: Sequence[str],
+    rates: Sequence[int],
+    folder: Path,
+    label: str,
+    count: tuple[int, int],
+) -> Generator[Preparing, None, tuple[str, int]]:
+    """Download one file; return the mirror that served it, and the rate that was demanded of it."""
     reasons: dict[str, str] = {}
-    # Where there is no other mirror, it need not be fast.
-    rates = LEAST_BYTES_PER_S if len(mirrors) > 1 else LEAST_BYTES_PER_S[-1:] * len(LEAST_BYTES_PER_S)
     for attempt, least_bytes_per_s in enumerate(rates):
         if attempt:
             time.sleep(BACK_OFF_S)
@@ -157,7 +165,7 @@ def _fetch_file(
             except _Unusable as unusable:
                 reasons[mirror] = str(unusable)
             else:
-                return mirror
+                return mirror, least_bytes_per_s
     told = "; ".join(f"{without_password(mirror)} {reason}" for mirror, reason in reasons.items())
     raise DataError(
         f"{label} could not be downloaded: {told or 'no mirror is set'}",

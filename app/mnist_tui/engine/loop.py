@@ -27,7 +27,7 @@ from mnist_tui.core.events import (
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.queue import Continuation, QueuedRun
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.core.state import patience_ended, summarise
+from mnist_tui.core.state import patience_ended, rates_by_epoch, summarise
 from mnist_tui.core.status import Phase, Status
 from mnist_tui.core.stored import Checkpoint
 from mnist_tui.engine.trainer import Clock, Diverged, Intervals, Score, Step, Trainer
@@ -140,7 +140,7 @@ class RunLoop:
 
     def _go_on(self, past: Continuation) -> Iterator[Event]:
         """Load the checkpoint and report the run's story so far."""
-        self._rates = {event.epoch: event.learning_rate for event in past.story if isinstance(event, RateChanged)}
+        self._rates = rates_by_epoch(past.story)
         for rate in self._rates.values():
             self._trainer.set_rate(rate, self._epochs)
         if past.checkpoint is not None:
@@ -188,6 +188,8 @@ class RunLoop:
                 break
         if self._is_patience_at_an_end:
             self._requests.close()
+        # What was accepted in the last moment holds if the run gets more epochs.
+        yield from self._take_changes(len(self._history))
         if self._saved != len(self._history):
             # The end was not foreseen when the last epoch finished, so it has no checkpoint yet.
             yield from self._save(len(self._history), 0, 0.0)
@@ -213,7 +215,8 @@ class RunLoop:
         return self._is_complete or self._is_patience_at_an_end
 
     def _epoch(self, epoch: int) -> Generator[Event, None, EpochDone]:
-        yield from self._take_new_rate(self._next_new_epoch(epoch - 1))
+        # An epoch that was begun before this process ends with the rate that it began with.
+        yield from self._take_new_rate(self._next_new_epoch(epoch if self._first_batch else epoch - 1))
         self._trainer.set_rate(self._rate_of(epoch), self._length_of(epoch))
         watch = _Stopwatch(self._clock, self._elapsed_s)
         steps = self._trainer.train_epoch(epoch, self._first_batch)
@@ -327,7 +330,7 @@ class RunLoop:
         yield from self._take_new_rate(self._next_new_epoch(epoch))
 
     def _next_new_epoch(self, epoch: int) -> int:
-        """Return the first epoch after this one that was not trained before: one trained again keeps its rate."""
+        """Return the first epoch after this one that was not trained before; those trained again keep their rates."""
         return max(epoch, self._later[-1].epoch if self._later else 0) + 1
 
     def _take_new_epochs(self, epoch: int) -> Iterator[Event]:
@@ -349,7 +352,8 @@ class RunLoop:
     def _take_new_rate(self, epoch: int) -> Iterator[Event]:
         rate = self._requests.take_rate()
         if rate is not None:
-            self._rates[epoch] = rate
+            # It replaces what was asked for later epochs before.
+            self._rates = {first: old for first, old in self._rates.items() if first < epoch} | {epoch: rate}
             yield RateChanged(run=self._run, epoch=epoch, learning_rate=rate)
 
     def _rate_of(self, epoch: int) -> float:

@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 
 from mnist_tui.durable import sync_folder
 from mnist_tui.errors import StoreError
-from mnist_tui.store.home import make_home, make_private
+from mnist_tui.store.home import make_home, make_private, too_long
 from mnist_tui.store.schema import MIGRATIONS, TABLES, VERSION
 
 DATABASE: Final = "runs.db"
@@ -278,15 +278,11 @@ def _explained(path: Path) -> Iterator[None]:
         if "full" in text:
             raise StoreError(f"the disk of {path} is full", "Free some space; finished epochs are kept") from error
         if len(os.fsencode(path)) > _LONGEST:
-            raise _too_long(path) from error
+            raise too_long(path) from error
         if "readonly" in text or "unable to open" in text:
             raise StoreError(f"{path} cannot be written or opened", "Check who owns the folder") from error
         raise StoreError(f"{path} cannot be used: {error}", "Check the disk; finished epochs are kept") from error
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
-            raise _too_long(path) from error
+            raise too_long(path) from error
         raise StoreError(f"{path} cannot be used: {error.strerror or error}", "Check the folder") from error
-
-
-def _too_long(path: Path) -> StoreError:
-    return StoreError(f"{str(path)[:40]}… is too long a path", "Set MNIST_TUI_HOME to a shorter one")

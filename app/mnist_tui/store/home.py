@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -62,10 +63,17 @@ def make_home(place: Path) -> None:
             folder.chmod(0o700)  # the umask may have cleared our own bits
             sync_folder(folder.parent)
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise too_long(place) from error
         raise StoreError(
             f"the folder {place} for runs cannot be created: {error.strerror or error}",
             "Set MNIST_TUI_HOME to another folder",
         ) from error
+
+
+def too_long(path: Path) -> StoreError:
+    """Return the error for a path that the system or SQLite does not take."""
+    return StoreError(f"{str(path)[:40]}… is too long a path", "Set MNIST_TUI_HOME to a shorter one")
 
 
 def make_private(path: Path) -> None:

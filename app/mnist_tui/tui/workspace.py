@@ -136,7 +136,8 @@ class Workspace:
     def _is_connecting(self) -> bool:
         awaited = self.sight.awaited
         status = self.status_of(awaited) if awaited else None
-        return status is not None and not status.is_over
+        # A run that is handed over is stopped until the other process continues it.
+        return status is not None and (status is Status.STOPPED or not status.is_over)
 
     def follow(self, *, has_ended: bool) -> None:
         """Follow runs of other processes; see `Sight.follow`."""

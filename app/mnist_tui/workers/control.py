@@ -139,7 +139,9 @@ class PoolControl(TrainingControl):
                 case RunResumed():
                     self._held_runs.discard(event.run)
                 case RateChanged():
-                    self._orders.get(event.run, {}).pop("rate", None)
+                    orders = self._orders.get(event.run, {})
+                    if "rate" in orders and orders["rate"].value == event.learning_rate:
+                        del orders["rate"]
 
 
 def _with(wishes: Wishes, order: Order) -> Wishes:

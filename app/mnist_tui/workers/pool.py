@@ -87,6 +87,7 @@ class _Pool:
         """Runs that have started, in order, with their target number of epochs."""
         self._links: list[Link] = []
         self._lost: Counter[str] = Counter()
+        self._ended: set[str] = set()
         self._again: list[QueuedRun] = []
         self._is_over = False
 
@@ -169,7 +170,7 @@ class _Pool:
                 self._links.remove(link)
                 link.close()
                 self._is_over = True
-            self._is_done(link, queued)
+            yield from self._is_done(link, queued)
             return
         match said:
             case RunStarted():
@@ -180,16 +181,22 @@ class _Pool:
                 self.begun[said.run] = said.epochs
             case EpochsChanged():
                 self.begun[said.run] = said.epochs
+            case RunDone():
+                self._ended.add(said.run)
         self._control.take_in(said)
         yield said
 
-    def _is_done(self, link: Link, queued: QueuedRun | None) -> None:
+    def _is_done(self, link: Link, queued: QueuedRun | None) -> Iterator[Event]:
         link.run = None
         if queued is None:
             return
         self._control.ends(queued.run)
-        if queued.run not in self.begun and not self._control.queue_stopped:
-            self._queue.give_up(queued.run)
+        if queued.run not in self.begun:
+            if not self._control.queue_stopped:
+                self._queue.give_up(queued.run)
+        elif queued.run not in self._ended:
+            # Stopped while its second worker was loading.
+            yield self._end(queued, Status.INTERRUPTED, "its process ended before the run did")
 
     def _go_on(self, queued: QueuedRun) -> Iterator[Event]:
         """Continue a run in another worker after its own was killed; the second time, the run fails."""
@@ -202,7 +209,12 @@ class _Pool:
                 self._control.ends(run)
                 return
             queued = found
-        if self._control.queue_stopped or self._lost[run] < LIVES:
+        if self._control.queue_stopped:
+            # Its end is reported with the last event.
+            self._control.ends(run)
+            self._again.append(queued)
+            return
+        if self._lost[run] < LIVES:
             self._again.append(queued)
             yield Notice(
                 level="warning", message=f"The process training {run} was killed; the run continues in another."

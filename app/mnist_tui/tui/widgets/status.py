@@ -82,6 +82,8 @@ class StatusLine(Static):
             parts += [(0, "bold", "RUNS OF OTHER TOOLS")] if model.is_opened else self._ready_parts(model.run)
         else:
             parts += self._run_parts(run, model.wishes)
+        if run is not None and (rate := model.wishes.rate or run.next_rate):
+            parts.append((1, "bold", f"lr → {rate:g}"))
         if model.beside > 0 and opened is None:
             parts.append((2, "$text-accent", f"{model.beside} more in parallel"))
         if model.remote and opened is None and not model.is_opened:
@@ -123,8 +125,6 @@ class StatusLine(Static):
         ]
         if wishes.epochs not in (None, run.epochs) and not over:
             parts.append((1, "bold", f"→ {wishes.epochs}"))
-        if rate := wishes.rate or run.next_rate:
-            parts.append((1, "bold", f"lr → {rate:g}"))
         if not over and now is not None:
             what = f"batch {now.batch}/{now.batches}" if now.phase is Phase.TRAIN else now.phase.value
             if run.network is None:
