@@ -23,6 +23,7 @@ accuracy_chart, loss_chart = partial(quantity_chart, "accuracy"), partial(quanti
 def run_with(*epochs, spec=None):
     """Return a run in progress with epochs of these values."""
     run = run_state(val_accuracies=(), spec=spec or RunSpec(epochs=len(epochs)))
+    run.result = None
     for number, values in enumerate(epochs, start=1):
         apply_to_run(run, epoch_done(number, **values))
     return run

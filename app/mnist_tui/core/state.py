@@ -176,7 +176,7 @@ class RunState:
     @property
     def epochs_done(self) -> int:
         """Finished epochs. At its end, a run may have been about to train some of them again."""
-        if self.result is not None:
+        if self.result is not None and (self.status.is_over or not self.history):
             return self.result.epochs_done
         return self.history[-1].epoch if self.history else 0
 
