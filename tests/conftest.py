@@ -11,6 +11,10 @@ import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Hundreds of processes load PyTorch: what the first one compiles serves all of them.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # A busy machine makes everything slow; that is no fault of what is tested.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")

@@ -4,6 +4,7 @@ import hashlib
 import json
 import zipfile
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -52,7 +53,8 @@ def test_a_run_that_has_come_further_here_is_not_set_back(command, home):
     with Store.open(home) as store:
         state = store.run("narrow")
         fourth = EpochDone(run="narrow", epoch=4, train_s=1.0, val_s=0.0, values=state.history[-1].values)
-        store.put([*list(store.events("narrow"))[:-1], fourth, state.ended(Status.FINISHED, ended_at="")], {})
+        end = replace(state.ended(Status.FINISHED, ended_at=""), epochs_done=4)
+        store.put([*list(store.events("narrow"))[:-1], fourth, end], {})
     assert "1 were here already" in command("import", "old.zip").err
     with Store.open_readonly(home) as store:
         assert store.run("narrow").epochs_done == 4
