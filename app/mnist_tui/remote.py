@@ -146,7 +146,8 @@ def _wait(watch: Watch, order: Order, state: SessionState) -> str:
                 case EpochsChanged() if order.kind == "epochs" and event.epochs in (order.value, event.epoch):
                     return f"now trains to {event.epochs} epochs"
                 case RateChanged() if order.kind == "rate" and event.learning_rate == order.value:
-                    more = "" if event.epoch <= state.runs[order.run].epochs else ", if it gets that many"
+                    known = state.runs.get(order.run)
+                    more = ", if it gets that many" if known is not None and event.epoch > known.epochs else ""
                     return f"learning rate {event.learning_rate:g} from epoch {event.epoch} on{more}"
                 case RunDone():
                     end = f"{event.status} after {event.epochs_done} epochs"
