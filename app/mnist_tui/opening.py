@@ -211,7 +211,7 @@ def _existing(names: Sequence[str]) -> list[Path]:
 
 
 def _nothing(paths: Sequence[Path]) -> UsageError:
-    return UsageError(f"there are no runs in {', '.join(map(str, paths))}", f"These can be read: {READ}")
+    return UsageError(f"no runs were found in {', '.join(map(str, paths))}", f"Supported formats: {READ}")
 
 
 def _tell(problems: Iterable[str]) -> None:

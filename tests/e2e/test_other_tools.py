@@ -59,7 +59,7 @@ def test_imported_runs_stay_are_updated_and_never_twice(command, tmp_path):
 def test_what_holds_no_runs_is_refused_with_what_can_be_read(command, tmp_path):
     (tmp_path / "work" / "empty").mkdir()
     for name in ("open", "import"):
-        assert "there are no runs in" in command(name, "empty", code=2).stderr
+        assert "no runs were found in" in command(name, "empty", code=2).stderr
         assert "there is no file or folder" in command(name, "nowhere", code=2).stderr
     assert "trackio" in command("runs", "--open", "empty", code=2).stderr
 

@@ -35,7 +35,7 @@ def test_a_search_is_trained_shown_and_gone_on_with(places):
 def test_what_cannot_be_searched_is_told_before_anything_begins(places):
     for arguments, why in (
         (["features=1:2:3"], "is not a range"),
-        (["--show"], "there is no search"),
+        (["--show"], "no search is named"),
         (["--resume", "x", "features=2:4"], "only apply to a new search. Leave out features=2:4"),
         (["--resume", "--epochs", "3"], "Leave out --epochs"),
         (["--objective", "test_accuracy", "features=2:4"], "must not be used to choose"),

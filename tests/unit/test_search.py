@@ -268,10 +268,10 @@ def test_names_are_counted_on_or_given_and_taken_ones_refused(tmp_path):
 
 
 def test_a_search_that_is_missing_or_damaged_is_told_in_a_sentence(tmp_path):
-    with pytest.raises(UsageError, match=r"there is no search 'last'\. There are no searches yet"):
+    with pytest.raises(UsageError, match=r"no search is named 'last'\. No search has been started yet"):
         read_search(tmp_path, "last")
     begun(tmp_path, "features=2:64")
-    with pytest.raises(UsageError, match=r"no search 'x'\. Existing searches: search-1"):
+    with pytest.raises(UsageError, match=r"no search is named 'x'\. Existing searches: search-1"):
         read_search(tmp_path, "x")
     path = tmp_path / "searches" / "search-1.json"
     for damage in ("{", "[]", path.read_text().replace('"val_accuracy"', "3"), path.read_text().replace("64", '"x"')):

@@ -209,7 +209,7 @@ class SteeredRun:
     # Small things -----------------------------------------------------------------------------------
 
     def _tell(self, event: Event) -> None:
-        """Record and publish an event at once."""
+        """Record and publish an event immediately."""
         if not self._is_muted and self._recorder is not None:
             self._put(event)
             self._recorder.hurry()

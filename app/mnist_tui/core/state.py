@@ -87,9 +87,13 @@ def rates_by_epoch(events: Iterable[object]) -> dict[int, float]:
     rates: dict[int, float] = {}
     for event in events:
         if isinstance(event, RateChanged):
-            rates = {epoch: rate for epoch, rate in rates.items() if epoch < event.epoch}
-            rates[event.epoch] = event.learning_rate
+            rates = with_rate(rates, event.epoch, event.learning_rate)
     return rates
+
+
+def with_rate(rates: Mapping[int, float], epoch: int, rate: float) -> dict[int, float]:
+    """Return rates by their first epoch with a new one, which replaces those for later epochs."""
+    return {first: old for first, old in rates.items() if first < epoch} | {epoch: rate}
 
 
 @dataclass(slots=True)

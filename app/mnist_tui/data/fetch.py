@@ -27,10 +27,12 @@ from mnist_tui.errors import DataError
 
 CONNECT_TIMEOUT_S: Final = 5.0
 READ_TIMEOUT_S: Final = 20.0
-LEAST_BYTES_PER_S: Final = (100_000, 2_000)
-"""The average rate below which a mirror is abandoned: first in favour of a faster one, then at all."""
+BRISK_BYTES_PER_S: Final = 100_000
+"""The average rate below which a mirror is abandoned while a faster one may exist."""
+LEAST_BYTES_PER_S: Final = 2_000
+"""The average rate below which a mirror is abandoned in any case."""
 SLOW_AFTER_S: Final = 10.0
-"""Seconds after which a mirror may be abandoned."""
+"""Seconds after which a slow mirror is abandoned."""
 BACK_OFF_S: Final = 0.5
 CHUNK_BYTES: Final = 1 << 16
 LOCK: Final = ".download.lock"
@@ -109,15 +111,13 @@ def fetch_files(
                 yield Preparing(message="waiting for another download of the same files")
         try:
             best_first = list(mirrors)
-            # Where there is no other mirror, it need not be fast.
-            rates: Sequence[int] = LEAST_BYTES_PER_S if len(mirrors) > 1 else LEAST_BYTES_PER_S[1:] * 2
+            # A faster mirror is sought if there are several, and until all of them have been too slow.
+            rate = BRISK_BYTES_PER_S if len(mirrors) > 1 else LEAST_BYTES_PER_S
             for number, file in enumerate(files):
                 if not file.is_good_in(folder):
                     count = number, len(files)
-                    served, rate = yield from _fetch_file(file, best_first, rates, folder, label, count)
+                    served, rate = yield from _fetch_file(file, best_first, rate, folder, label, count)
                     best_first.sort(key=lambda mirror: mirror != served)
-                    # Once all were slow, the connection is, and they are no longer hurried.
-                    rates = [min(each, rate) for each in rates]
         finally:
             lock.release()
     except OSError as error:
@@ -149,15 +149,15 @@ def _explain_disk(folder: Path, error: OSError) -> str:
 def _fetch_file(
     file: RemoteFile,
     mirrors: Sequence[str],
-    rates: Sequence[int],
+    rate: int,
     folder: Path,
     label: str,
     count: tuple[int, int],
 ) -> Generator[Preparing, None, tuple[str, int]]:
-    """Download one file; return the mirror that served it, and the rate that was demanded of it."""
+    """Download one file, trying all mirrors twice; return the one that served it, and the rate demanded of it."""
     reasons: dict[str, str] = {}
-    for attempt, least_bytes_per_s in enumerate(rates):
-        if attempt:
+    for least_bytes_per_s in (rate, LEAST_BYTES_PER_S):
+        if reasons:
             time.sleep(BACK_OFF_S)
         for mirror in mirrors:
             try:

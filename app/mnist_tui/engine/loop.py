@@ -27,7 +27,7 @@ from mnist_tui.core.events import (
 from mnist_tui.core.insight import Insight
 from mnist_tui.core.queue import Continuation, QueuedRun
 from mnist_tui.core.spec import RunSpec
-from mnist_tui.core.state import patience_ended, rates_by_epoch, summarise
+from mnist_tui.core.state import patience_ended, rates_by_epoch, summarise, with_rate
 from mnist_tui.core.status import Phase, Status
 from mnist_tui.core.stored import Checkpoint
 from mnist_tui.engine.trainer import Clock, Diverged, Intervals, Score, Step, Trainer
@@ -352,8 +352,7 @@ class RunLoop:
     def _take_new_rate(self, epoch: int) -> Iterator[Event]:
         rate = self._requests.take_rate()
         if rate is not None:
-            # It replaces what was asked for later epochs before.
-            self._rates = {first: old for first, old in self._rates.items() if first < epoch} | {epoch: rate}
+            self._rates = with_rate(self._rates, epoch, rate)
             yield RateChanged(run=self._run, epoch=epoch, learning_rate=rate)
 
     def _rate_of(self, epoch: int) -> float:

@@ -67,8 +67,8 @@ def name_of(home: Path, name: str) -> str:
     if name == "last" and known:
         return known[-1]
     if name not in known:
-        which = f"Existing searches: {', '.join(known)}" if known else "There are no searches yet"
-        raise UsageError(f"there is no search {shown(name)}", which)
+        which = f"Existing searches: {', '.join(known)}" if known else "No search has been started yet"
+        raise UsageError(f"no search is named {shown(name)}", which)
     return name
 
 

@@ -129,8 +129,8 @@ def unpack(path: Path) -> Iterator[Packed]:
             files = _Files(archive, _sums(manifest))
             for run in list(manifest["runs"]):
                 yield _unpacked(files, str(run))
-    # `zipfile` raises the last two for a method of compression that it does not know, and for a password.
-    except (*DAMAGE, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    # `zipfile` raises a `RuntimeError` for a password, and for a compression that it does not know.
+    except (*DAMAGE, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         is_odd = isinstance(error, TypeError | KeyError | AttributeError | LookupError)
         reason = "a part of it is missing or damaged" if is_odd else reason_of(error)
         raise UsageError(f"{path.name} cannot be imported: {reason}", "Pack the runs again") from error

@@ -49,7 +49,7 @@ class PoolControl(TrainingControl):
         return self._pass_on(order, runs) or order.kind in ("stop", HAND_OVER)
 
     def _pass_on(self, order: Order, runs: Iterable[str]) -> bool:
-        """Send an order to the workers of runs; return False if there are no such runs."""
+        """Send an order to the workers of some runs; return False if none of these is in progress."""
         with self._changed:
             known = [run for run in runs if run in self._links or run in self._begun]
             for run in known:
@@ -125,14 +125,14 @@ class PoolControl(TrainingControl):
 
     def take_in(self, event: Event) -> None:
         """Note which requests have taken effect; repeat those that the previous worker of a run may have missed."""
+        again: list[tuple[Link, Order]] = []
         with self._changed:
             match event:
                 case RunStarted():
                     self._begun.add(event.run)
                 case RunContinued():
                     self._begun.add(event.run)
-                    for order in self._orders.get(event.run, {}).values():
-                        self._links[event.run].tell(order)
+                    again += [(self._links[event.run], order) for order in self._orders.get(event.run, {}).values()]
                 case RunPaused():
                     self._held_runs.add(event.run)
                     self._changed.notify_all()
@@ -142,6 +142,8 @@ class PoolControl(TrainingControl):
                     orders = self._orders.get(event.run, {})
                     if "rate" in orders and orders["rate"].value == event.learning_rate:
                         del orders["rate"]
+        for link, order in again:
+            link.tell(order)
 
 
 def _with(wishes: Wishes, order: Order) -> Wishes:
