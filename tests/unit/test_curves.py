@@ -252,6 +252,16 @@ def test_what_happened_to_a_run_is_marked_on_the_axis_and_told_at_the_cursor():
     assert "diverged" in told
 
 
+def test_a_rate_is_marked_once_it_is_in_use():
+    run = run_with({}, {}, spec=RunSpec(epochs=5))
+    run.status = Status.PAUSED
+    apply_to_run(run, RateChanged(run=run.run, epoch=4, learning_rate=0.01))
+    assert "λ" not in {mark.sign for mark in accuracy_chart(run, PLAIN).marks}
+    apply_to_run(run, epoch_done(3))
+    (used,) = (mark for mark in accuracy_chart(run, PLAIN).marks if mark.sign == "λ")
+    assert used.x == 3.0
+
+
 def test_at_the_cursor_the_legend_says_the_values_of_that_epoch():
     run = run_state(val_accuracies=ACCURACIES)
     what = accuracy_chart(run, ChartView(cursor=1.2))

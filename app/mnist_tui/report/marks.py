@@ -32,7 +32,9 @@ def marks_of(run: RunState, look: ChartView, x: Sequence[float]) -> tuple[Marker
                 marks.append(Marker(ends[min(mark.epoch, len(ends) - 1)], "↻"))
             case EpochsChanged():
                 marks.append(Marker(inside(mark.epoch), "±"))
-    marks += [Marker(ends[min(epoch - 1, len(ends) - 1)], "λ") for epoch, _ in run.rates]
+    # Where an epoch that has not begun yet will begin is unknown.
+    used = [epoch for epoch, _ in run.rates if run.network is None or epoch <= len(ends)]
+    marks += [Marker(ends[min(epoch - 1, len(ends) - 1)], "λ") for epoch in used]
     if run.status is Status.DIVERGED:
         marks.append(Marker(ends[-1], "✖"))
     return tuple(marks)
