@@ -14,6 +14,7 @@ from mnist_tui.core.reducer import SessionState, apply_to_run, start_run
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.state import RunState, summarise
 from mnist_tui.core.status import Phase, Status
+from mnist_tui.store.database import Store
 
 GOLDENS = Path(__file__).parent / "goldens"
 
@@ -144,6 +145,13 @@ def play(events: Iterable[Event]) -> SessionState:
     for event in events:
         state.apply(event)
     return state
+
+
+def keep(home: Path, events: Iterable[Event]) -> None:
+    """Record events in the store of a home."""
+    with Store.open(home) as store:
+        for event in events:
+            store.record(event)
 
 
 def run_state(run: str = "run-1", **changes: Any) -> RunState:

@@ -15,6 +15,9 @@ from hypothesis import HealthCheck, settings
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# Threads of PyTorch that wait for each other give way to the processes of other tests.
+os.environ["OMP_WAIT_POLICY"] = "passive"
+
 # A busy machine makes everything slow; that is no fault of what is tested.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")

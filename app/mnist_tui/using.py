@@ -21,6 +21,8 @@ STDIN = "-"
 
 def save(name: str, path: Path, *, force: bool) -> int:
     """Write the network of a run to a file; print its path to stdout."""
+    run, epoch, checkpoint = _newest(name)
+    # PyTorch takes a second to load, which a wrong name need not wait for.
     from mnist_tui.engine.saved import CHECKED, FORMATS, facts_of, network_of, save_network
     from mnist_tui.report.files import check_new, write_bytes_atomically
 
@@ -29,7 +31,6 @@ def save(name: str, path: Path, *, force: bool) -> int:
             f"{path.name} has no ending that names a format", f"Name it {' or '.join(f'NET{end}' for end in FORMATS)}"
         )
     check_new(path, force=force)
-    run, epoch, checkpoint = _newest(name)
     model = network_of(checkpoint)
     if path.suffix == ".onnx":
         say("exporting, which takes a while")
@@ -42,11 +43,11 @@ def save(name: str, path: Path, *, force: bool) -> int:
 
 def predict(run_name: str, names: Sequence[str], *, as_json: bool) -> int:
     """Classify image files; return 3 if one of them cannot be used."""
+    run, epoch, checkpoint = _newest(run_name)
+    data = _data_of(run)
     from mnist_tui.data.framing import framed, images_in
     from mnist_tui.engine.classifier import load_classifier
 
-    run, epoch, checkpoint = _newest(run_name)
-    data = _data_of(run)
     classify, code = load_classifier(checkpoint), 0
     with TemporaryDirectory(prefix="mnist-tui-") as folder:
         for name in names:
@@ -67,12 +68,12 @@ def predict(run_name: str, names: Sequence[str], *, as_json: bool) -> int:
 
 def layers(name: str, *, as_json: bool) -> int:
     """Print the layers of the network of a run."""
+    run, _, checkpoint = _newest(name)
+    data = _data_of(run)
     from mnist_tui.engine import layers_of
     from mnist_tui.report.layers import print_layers
     from mnist_tui.report.listing import Output, unfolded
 
-    run, _, checkpoint = _newest(name)
-    data = _data_of(run)
     found = layers_of(checkpoint, data.channels, data.side)
     if as_json:
         for one in found:

@@ -117,6 +117,25 @@ def test_more_and_fewer_epochs(begin, home, remote, beside):
     assert found.epochs == found.epochs_done >= 3
 
 
+def test_a_rate_that_is_set_in_a_pause_is_stored_in_the_pause(begin, home, remote, beside):
+    optimizer = Optimizer(0.1)
+
+    def others():
+        assert remote.tell("pause") == ""
+        remote.hear(RunPaused.type)
+        assert remote.tell("rate", 0.2) == ""
+        assert remote.hear(RateChanged.type).learning_rate == 0.2
+        assert [mark.learning_rate for mark in marks(home, RateChanged)] == [0.2]
+        assert marks(home, RunResumed) == [], "it is still paused"
+        assert remote.tell("stop") == ""
+
+    beside(others)
+    with begin(epochs=1, state={"optimizer": optimizer}) as run:
+        for _ in run.steps(for_ever()):
+            pass
+    assert optimizer.param_groups[0]["lr"] == 0.2
+
+
 def test_a_new_rate_reaches_the_optimizer_at_the_next_step(begin, home, remote, beside):
     optimizer, seen = Optimizer(0.1, 0.01), []
 

@@ -1,5 +1,6 @@
 """A home that is damaged, old, new, full, gone or read-only: one sentence, never a traceback, and nothing changed."""
 
+import itertools
 import json
 import os
 import random
@@ -16,7 +17,7 @@ from mnist_tui import cli
 from mnist_tui.store.connection import DATABASE
 from mnist_tui.store.database import Store
 from mnist_tui.store.schema import TABLES, VERSION
-from tests.builders import run_events, run_state
+from tests.builders import keep, run_events, run_state
 from tests.crash import story
 from tests.e2e.conftest import COMMAND, places
 from tests.patience import PATIENCE_S
@@ -28,10 +29,7 @@ READERS = (["runs"], ["runs", "--json"], ["export"], ["export", "--format", "jso
 
 
 def fill(home):
-    with Store.open(home) as store:
-        for run in RUNS:
-            for event in run_events(run):
-                store.record(event)
+    keep(home, itertools.chain.from_iterable(map(run_events, RUNS)))
 
 
 @pytest.fixture(scope="module")

@@ -11,13 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui.core.events import EpochDone
+from mnist_tui.core.control import RunControl
+from mnist_tui.core.events import EpochDone, RunDone
+from mnist_tui.core.queue import enqueue
+from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.status import Status
+from mnist_tui.engine import run_sweep
 from mnist_tui.store.claims import continuing
 from mnist_tui.store.database import Store
 from tests.crash import played
 from tests.crash.story import problems, tell_nobody
-from tests.e2e.conftest import COMMAND, COMPILED, places
+from tests.e2e.conftest import COMMAND, places
 from tests.e2e.pty_app import PtyApp
 from tests.patience import PATIENCE_S
 
@@ -82,6 +86,7 @@ def test_a_child_killed_at_any_moment_loses_no_told_epoch_and_its_runs_can_go_on
 
 # The command -----------------------------------------------------------------------------------------
 
+SPEC = RunSpec(dataset="digits", epochs=300, threads=1)
 TRAIN = ["run", "--dataset", "digits", "--epochs", "300", "--threads", "1", "--json"]
 
 
@@ -126,11 +131,10 @@ def finish(places, *arguments):
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("uninterrupted")
-    events = finish({"MNIST_TUI_HOME": str(folder / "home"), "HOME": str(folder), **COMPILED}, *TRAIN)
-    ((_, history),) = stored(folder / "home").items()
-    return trained(history, end_of(events))
+def uninterrupted():
+    events = list(run_sweep(enqueue([SPEC]), RunControl()))
+    (end,) = [event.to_json() for event in events if isinstance(event, RunDone)]
+    return trained([event for event in events if isinstance(event, EpochDone)], end)
 
 
 @pytest.mark.parametrize("seed", range(3))

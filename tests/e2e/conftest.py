@@ -1,3 +1,4 @@
+import os
 import sys
 from pathlib import Path
 
@@ -7,8 +8,8 @@ from mnist_tui.engine.compiling import kernel_folder
 
 COMMAND = str(Path(sys.executable).with_name("mnist-tui"))
 """The installed command."""
-COMPILED = {"NUMBA_CACHE_DIR": str(kernel_folder().parent)}
-"""Lets a command find the compiled step, which is compiled once for all tests."""
+COMPILED = {"NUMBA_CACHE_DIR": str(kernel_folder().parent), "OMP_WAIT_POLICY": os.environ["OMP_WAIT_POLICY"]}
+"""Lets a command find the compiled step, which is compiled once for all tests, and its threads wait as theirs do."""
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mnist_tui.core.spec import RunSpec
+from tests.builders import keep, run_events
 from tests.e2e.commands import run, start
 from tests.e2e.conftest import COMMAND
 from tests.patience import PATIENCE_S
@@ -158,7 +160,7 @@ def test_doctor_says_what_is_there(places):
 
 
 def test_a_closed_pipe_is_no_error(places):
-    run(places, "run", "--dataset", "digits", "--epochs", "1", check=0)
+    keep(Path(places["MNIST_TUI_HOME"]), run_events())
     shell = f"{COMMAND} show last --json | head -n 1"
     result = subprocess.run(
         ["bash", "-o", "pipefail", "-c", shell],
@@ -230,8 +232,10 @@ def test_what_waited_in_a_grid_that_was_killed_is_mentioned_and_can_be_trained(p
 
 
 def test_runs_are_named_found_deleted_and_brought_back(places):
-    run(places, "run", "--dataset", "digits", "--epochs", "1", "--features", "2,4", check=0)
-    first, second = (json.loads(line)["run"] for line in run(places, "runs", "--json", check=0).stdout.splitlines())
+    home = Path(places["MNIST_TUI_HOME"])
+    first, second = "20260301-120000-aaaaaa", "20260301-120000-bbbbbb"
+    for name, features in ((first, 2), (second, 4)):
+        keep(home, run_events(name, spec=RunSpec(epochs=3, features=features)))
     assert "is now called 'two features'" in run(places, "rename", first, "two", "features", check=0).stderr
     run(places, "tag", first[-6:], "good", "paper", check=0)
     assert "Tags" in (said := run(places, "tag", "two features", "paper", "--remove", check=0).stderr)
@@ -264,6 +268,6 @@ def test_runs_are_named_found_deleted_and_brought_back(places):
     assert all(text in exported for text in ("two features", "good", "for the talk"))
     assert "cannot be saved as .xlsx" in run(places, "export", "-o", "table.xlsx", check=2).stderr
     assert "without an ending" in run(places, "export", "-o", "table", check=2).stderr
-    named = Path(places["MNIST_TUI_HOME"]).parent / "table.txt"
+    named = home.parent / "table.txt"
     run(places, "export", "-o", str(named), "--format", "md", check=0)
     assert named.read_text().startswith("|")

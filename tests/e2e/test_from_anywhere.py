@@ -13,7 +13,7 @@ from tests.e2e.commands import run, start
 from tests.e2e.conftest import COMMAND
 from tests.patience import PATIENCE_S
 
-LONG = ("run", "--dataset", "digits", "--epochs", "5000", "--json")
+LONG = ("run", "--dataset", "digits", "--epochs", "5000", "--threads", "1", "--json")
 
 
 @contextmanager

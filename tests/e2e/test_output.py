@@ -10,8 +10,9 @@ from contextlib import suppress
 
 import pytest
 
+from tests.builders import keep, run_events
 from tests.e2e.commands import run, start
-from tests.e2e.conftest import COMMAND, COMPILED
+from tests.e2e.conftest import COMMAND
 from tests.patience import PATIENCE_S
 
 
@@ -19,15 +20,7 @@ from tests.patience import PATIENCE_S
 def trained(tmp_path_factory):
     """Return a home with one run."""
     folder = tmp_path_factory.mktemp("trained")
-    run(
-        {"MNIST_TUI_HOME": str(folder), "HOME": str(folder), **COMPILED},
-        "run",
-        "--dataset",
-        "digits",
-        "--epochs",
-        "1",
-        check=0,
-    )
+    keep(folder, run_events())
     return folder
 
 

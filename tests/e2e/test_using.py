@@ -22,7 +22,7 @@ from mnist_tui.engine import run_sweep
 from mnist_tui.errors import UsageError
 from mnist_tui.store.database import Store
 from mnist_tui.using import layers, predict, save
-from tests.builders import run_events
+from tests.builders import keep, run_events
 
 CLASSES = ("low", "middle", "high")
 PAGE = Path(__file__).parents[2] / "docs" / "use.md"
@@ -158,9 +158,7 @@ def test_what_cannot_be_done_is_refused_in_a_sentence(place, arguments, reason):
 
 def test_a_run_without_a_checkpoint_cannot_be_used(tmp_path, monkeypatch):
     monkeypatch.setenv("MNIST_TUI_HOME", str(tmp_path / "home"))
-    with Store.open(tmp_path / "home") as store:
-        for event in run_events("run-1"):
-            store.record(event)
+    keep(tmp_path / "home", run_events())
     for act in (lambda: predict("last", ["a.png"], as_json=False), lambda: save("last", Path("a.pt"), force=False)):
         with pytest.raises(UsageError, match="has no checkpoint"):
             act()

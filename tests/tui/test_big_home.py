@@ -13,7 +13,7 @@ from mnist_tui.store import reading
 from mnist_tui.store.database import Store
 from mnist_tui.tui.widgets.epochs import EpochTable
 from mnist_tui.tui.widgets.tables import MAX_ROWS
-from tests.builders import run_events
+from tests.builders import keep, run_events
 from tests.tui.helpers import screen_text, settle, until
 
 MANY = MAX_ROWS + 20
@@ -68,10 +68,8 @@ def drawn(app):
 
 async def test_a_run_of_many_epochs_opens_at_its_newest_and_can_be_walked_through(make_app, home, quick_commits):
     epochs = 2_000
-    with Store.open(home) as store:
-        events = run_events(spec=RunSpec(epochs=epochs), val_accuracies=[0.1 + i / 10_000 for i in range(epochs)])
-        for event in events:
-            store.record(event)
+    rising = [0.1 + i / 10_000 for i in range(epochs)]
+    keep(home, run_events(spec=RunSpec(epochs=epochs), val_accuracies=rising))
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("2", "enter")

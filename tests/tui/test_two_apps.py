@@ -18,7 +18,7 @@ from mnist_tui.store.claims import continuing
 from mnist_tui.store.database import Store
 from mnist_tui.tui.app import MnistTuiApp
 from mnist_tui.tui.widgets.epochs import EpochTable
-from tests.builders import run_events
+from tests.builders import keep, run_events
 from tests.patience import PATIENCE_S
 from tests.tui.helpers import run_to_the_end, screen_text, settle, statuses, until
 
@@ -51,9 +51,7 @@ def wait_in_a_session(home, *specs):
 
 def interrupt(home, run="run-1"):
     """Leave a run of three epochs after its second."""
-    with Store.open(home) as store:
-        for event in run_events(run, spec=RunSpec(epochs=3))[:3]:
-            store.record(event)
+    keep(home, run_events(run, spec=RunSpec(epochs=3))[:3])
 
 
 async def train(pilot, epochs, *keys):
@@ -172,11 +170,9 @@ async def test_a_healthy_run_is_trained_again_with_a_tenth_of_its_learning_rate_
 
 @pytest.mark.parametrize(("key", "rate"), [("l", 10.0), ("g", 0.001)], ids=["l", "g"])
 async def test_one_run_is_started_alone_and_what_waits_stays_waiting(make_app, home, key, rate):
-    with Store.open(home) as store:
-        # Diverged for l, interrupted for g.
-        events = run_events(spec=RunSpec(epochs=3, learning_rate=rate), status=Status.DIVERGED)
-        for event in events if key == "l" else events[:3]:
-            store.record(event)
+    # Diverged for l, interrupted for g.
+    events = run_events(spec=RunSpec(epochs=3, learning_rate=rate), status=Status.DIVERGED)
+    keep(home, events if key == "l" else events[:3])
     wait_in_a_session(home, RunSpec(epochs=1, features=8)).close()
     app = make_app()
     async with opened(app) as pilot:

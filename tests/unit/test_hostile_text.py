@@ -24,7 +24,7 @@ from mnist_tui.report.listing import print_comparison, print_run, print_runs
 from mnist_tui.runtime.backends import Backends
 from mnist_tui.store.database import Store
 from mnist_tui.tui.app import MnistTuiApp
-from tests.builders import CPU, DIGITS, play, run_events, run_state
+from tests.builders import CPU, DIGITS, keep, play, run_events, run_state
 from tests.patience import PATIENCE_S
 from tests.tui.helpers import screen_text, settle
 
@@ -105,9 +105,7 @@ def test_names_of_devices_and_ids_are_text_in_every_export(kind):
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_the_app_shows_it_as_text(tmp_path, kind):
     text = HOSTILE[kind]
-    with Store.open(tmp_path) as store:
-        for event in hostile_events(text):
-            store.record(event)
+    keep(tmp_path, hostile_events(text))
     screens = asyncio.run(look(MnistTuiApp(Backends(run_sweep), tmp_path), (200, 60)))
     assert not STEERING.search("".join(screens))
     words = [word for word in re.split(r"[^\w\[\]<>=/\\.]+", printable(text)) if word]

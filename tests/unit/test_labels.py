@@ -10,15 +10,13 @@ from mnist_tui.errors import UsageError
 from mnist_tui.report.formatting import printable
 from mnist_tui.store import checkpoints
 from mnist_tui.store.database import Store
-from tests.builders import run_events
+from tests.builders import keep, run_events
 
 
 @pytest.fixture
 def home(tmp_path):
-    with Store.open(tmp_path / "home") as store:
-        for run in ("20260101-120000-aaaaaa", "20260102-120000-bbbbbb"):
-            for event in run_events(run):
-                store.record(event)
+    for run in ("20260101-120000-aaaaaa", "20260102-120000-bbbbbb"):
+        keep(tmp_path / "home", run_events(run))
     return tmp_path / "home"
 
 
@@ -53,9 +51,7 @@ def test_names_tags_and_notes_are_kept_and_change_nothing_else(home):
 
 
 def test_the_last_run_is_the_one_begun_last_whatever_the_clock_said(home):
-    with Store.open(home) as store:
-        for event in run_events("20200101-120000-cccccc", started_at="2020-01-01T12:00:00+00:00"):
-            store.record(event)
+    keep(home, run_events("20200101-120000-cccccc", started_at="2020-01-01T12:00:00+00:00"))
     assert find(home, "last") == "20200101-120000-cccccc"
 
 

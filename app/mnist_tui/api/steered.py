@@ -98,9 +98,7 @@ class SteeredRun:
         """Do what was ordered, between two steps or epochs."""
         if not self._control.has_news and ranks.group() is None:
             return
-        decision = self._agreed(self._take_epochs)
-        if decision.rate:
-            self.change_rate(decision.rate)
+        decision = self._agreed(self._change)
         if decision.stop_after_epoch and not self._uses_epochs:
             # Without epochs, stop now.
             decision = replace(decision, stop=True)
@@ -111,15 +109,23 @@ class SteeredRun:
             self._is_stopped = True
             raise Stopped("a stop was ordered")
 
-    def _take_epochs(self, epochs: int) -> None:
+    def _change(self, decision: ranks.Decision) -> None:
+        """Change the number of epochs and the learning rate as decided."""
+        epochs = decision.epochs
         if epochs and epochs != self._epochs and self._uses_epochs:
             self._epochs = max(epochs, self.epoch)
             self._tell(EpochsChanged(run=self.id, epoch=self._place.epoch, epochs=self._epochs))
+        if decision.rate:
+            self.change_rate(decision.rate)
 
-    def _agreed(self, take_epochs: Callable[[int], None] = lambda _: None) -> ranks.Decision:
+    def _agreed(self, change: Callable[[ranks.Decision], None] = lambda _: None) -> ranks.Decision:
         """Return what all ranks should do now.
 
-        Waits while the run is paused; a new number of epochs still takes effect immediately.
+        Waits while the run is paused.
+
+        Args:
+            change: Called with each decision, also during a pause: a changed setting is stored even if the process is
+                killed before the pause ends.
         """
         distributed = ranks.group()
         done = max(self._place.epoch, self.epoch)
@@ -136,7 +142,7 @@ class SteeredRun:
             if distributed is not None:
                 decision = ranks.shared(decision, distributed, device_of(self._state.values()))
             rate, save = decision.rate or rate, decision.save
-            take_epochs(decision.epochs)
+            change(decision)
             if decision.paused and not has_paused:
                 has_paused = True
                 self._watch.pause()
