@@ -17,6 +17,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Threads of PyTorch that wait for each other give way to the processes of other tests.
 os.environ["OMP_WAIT_POLICY"] = "passive"
+# What moves is waited for.
+os.environ["TEXTUAL_ANIMATIONS"] = "none"
 
 # A busy machine makes everything slow; that is no fault of what is tested.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])

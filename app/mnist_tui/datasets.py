@@ -18,8 +18,8 @@ from mnist_tui.streams import say
 T = TypeVar("T")
 
 
-def status(dataset: str, *, as_json: bool, side: int | None = None) -> int:
-    """Print the state of a dataset in each place; return 0 if one is good, else 3."""
+def status(dataset: str, *, as_json: bool, side: int | None = None, strict: bool = False) -> int:
+    """Print the state of a dataset in each place; return 0 if one is good and, if strict, none damaged, else 3."""
     from mnist_tui.data.fetch import without_password
     from mnist_tui.data.places import data_status, download_place, mirrors
 
@@ -39,20 +39,11 @@ def status(dataset: str, *, as_json: bool, side: int | None = None) -> int:
         named = os.environ.get("MNIST_TUI_MIRRORS")
         sources = ", ".join(map(without_password, mirrors(source))) if named else "the usual mirrors"
         say(f"downloads go to {download_place(source).folder}, from {sources}")
-    return 0 if any(one.state == "good" for one in found) else DataError.exit_code
+    states = {one.state for one in found}
+    return 0 if "good" in states and not (strict and "damaged" in states) else DataError.exit_code
 
 
-def verify(dataset: str, *, as_json: bool, side: int | None = None) -> int:
-    """Like `status`, but also return 3 if any place is damaged."""
-    from mnist_tui.data.places import data_status
-
-    code, source = status(dataset, as_json=as_json, side=side), _source(dataset)
-    if source is None:
-        return code
-    return DataError.exit_code if any(one.state == "damaged" for one in data_status(source)) else code
-
-
-def fetch(dataset: str, *, as_json: bool, side: int | None = None) -> int:  # noqa: ARG001 - like the others
+def fetch(dataset: str, *, as_json: bool) -> int:
     """Download a dataset if it is missing; print the folder to stdout."""
     from mnist_tui.data.places import fetch_data
 

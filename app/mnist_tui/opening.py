@@ -22,6 +22,7 @@ from mnist_tui.core.numerals import count
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.environment import PYTHON, absolute
 from mnist_tui.errors import MnistTuiError, UsageError
+from mnist_tui.signals import unwinding_on_sigterm
 from mnist_tui.store.database import Store
 from mnist_tui.store.home import home, new_log
 from mnist_tui.streams import say
@@ -88,7 +89,7 @@ def shown(names: Sequence[str] | None) -> AbstractContextManager[Path]:
 
 @contextmanager
 def _copied(names: Sequence[str]) -> Iterator[Path]:
-    with _cleaned(), TemporaryDirectory(prefix="mnist-tui-open-") as folder:
+    with unwinding_on_sigterm(), TemporaryDirectory(prefix="mnist-tui-open-") as folder:
         with Store.open(Path(folder), is_durable=False) as store:
             _copy(store, _existing(names))
         yield Path(folder)
@@ -128,7 +129,7 @@ def read_along() -> int:
         print(dumps({"home": folder, "runs": runs, "problems": list(problems)}), flush=True)  # noqa: T201 - the answer
 
     threading.Thread(target=wait, daemon=True).start()
-    with _cleaned(), TemporaryDirectory(prefix="mnist-tui-open-") as folder:
+    with unwinding_on_sigterm(), TemporaryDirectory(prefix="mnist-tui-open-") as folder:
         follow(Path(folder), paths, tell, ends)
     return 0
 
@@ -181,20 +182,6 @@ def _reader(paths: Sequence[Path]) -> Iterator[tuple[Path, list[str]]]:
         with suppress(OSError):
             if not log.stat().st_size:
                 log.unlink()
-
-
-@contextmanager
-def _cleaned() -> Iterator[None]:
-    """Let SIGTERM end the block like an error, so that temporary folders are removed."""
-
-    def end(*_: object) -> None:
-        raise SystemExit(128 + signal.SIGTERM)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _existing(names: Sequence[str]) -> list[Path]:

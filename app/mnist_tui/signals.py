@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -28,6 +28,20 @@ ENDING: Final = (
 _LOOK_S: Final = 1.0
 GRACE_S: Final = 15.0
 """How long a clean exit may take after a signal: the batch, the last transaction, a terminal that no longer reads."""
+
+
+@contextmanager
+def unwinding_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the block like an error, as Ctrl+C does: children are stopped and temporary folders removed."""
+
+    def end(number: int, _frame: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def install_signal_handlers(loop: AbstractEventLoop, on_signal: Callable[[int], None]) -> None:

@@ -192,7 +192,7 @@ async def test_keys_of_the_settings_file_work_and_are_the_ones_offered(make_app,
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         assert "h Help" in footer(app)
-        assert "Ctrl+r Start" in footer(app)
+        assert "Ctrl+R Start" in footer(app)
         await pilot.press("r")
         await settle(pilot)
         assert not app.session.active
@@ -200,7 +200,7 @@ async def test_keys_of_the_settings_file_work_and_are_the_ones_offered(make_app,
         await until(pilot, lambda: app.state.run is not None)
         await pilot.press("h")
         await settle(pilot)
-        assert "Ctrl+r" in screen_text(app)
+        assert "Ctrl+R" in screen_text(app)
         app.session.control.stop()
 
 

@@ -6,8 +6,8 @@ import pytest
 from textual.widgets import Input, Static
 
 from mnist_tui.tui.screens.confirm import ConfirmScreen
+from mnist_tui.tui.screens.entry import EntryScreen
 from mnist_tui.tui.screens.new_runs import NewRunsScreen
-from mnist_tui.tui.screens.number import NumberScreen
 from tests.tui.helpers import SLOW_S, screen_text, settle, until
 
 
@@ -32,7 +32,7 @@ async def test_any_number_can_be_typed_and_a_bad_one_changes_nothing(make_app):
         assert (app.work.spec.epochs, app.work.spec.features) == (3, 7)
         await pilot.press("F", "6", "0", "0", "enter")
         await settle(pilot)
-        assert isinstance(app.screen, NumberScreen)
+        assert isinstance(app.screen, EntryScreen)
         assert "from 1 to 512" in screen_text(app)
         await pilot.press("escape")
         assert app.work.spec.features == 7
@@ -68,7 +68,7 @@ async def test_what_is_no_whole_number_is_told_and_changes_nothing(make_app, typ
         app.screen.query_one(Input).value = typed
         await pilot.press("enter")
         await settle(pilot)
-        assert isinstance(app.screen, NumberScreen)
+        assert isinstance(app.screen, EntryScreen)
         assert "must be a whole number from 1 to 100,000, not" in " ".join(screen_text(app).split())
         await pilot.press("escape")
         assert app.work.spec.epochs == 10

@@ -213,11 +213,6 @@ def test_json_is_strict_and_explains_its_columns():
     assert record["rows"][-1]["last_val_accuracy"] == "nan"
 
 
-def test_json_carries_a_time_only_where_one_is_given():
-    record = json.loads(render(comparison(), "json", generated_at="2026-03-01T12:00:00+00:00"))
-    assert record["generated_at"] == "2026-03-01T12:00:00+00:00"
-
-
 def check_latex(text: str) -> None:
     body = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
     bare = re.sub(r"\\[\\{}$&#_%]", "", body)

@@ -75,7 +75,7 @@ def test_keys_of_ones_own_take_the_place_of_the_usual_ones():
     commands, problems = rebound({"stop": "ctrl+x", "epochs(1)": "plus_minus,right_square_bracket"})
     assert not problems
     stop = next(command for command in commands if command.action == "stop")
-    assert (stop.key, stop.label) == ("ctrl+x", "Ctrl+x")
+    assert (stop.key, stop.label) == ("ctrl+x", "Ctrl+X")
     assert len(commands) == len(COMMANDS)
 
 

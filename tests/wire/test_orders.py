@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_tui.core.checks import MAX_EPOCHS
-from mnist_tui.core.control import Next, RunControl
+from mnist_tui.core.control import RunControl
 from mnist_tui.core.orders import BUILT_IN, KINDS, Order, order_from_json
 from mnist_tui.errors import UsageError
 from mnist_tui.wire.lines import line, read_line
@@ -89,9 +89,9 @@ def test_each_order_does_what_it_says():
     assert control.give(Order(kind="rate", run="run-1", value=0.5))
     assert control.requests.take_rate() == 0.5
     assert control.give(Order(kind="skip", run="run-1", after_epoch=True))
-    assert control.requests.between_batches() is Next.GO_ON
-    assert control.requests.after_epoch() is Next.STOP_RUN
+    assert not control.requests.stops_now
+    assert control.requests.stopping
     assert not control.queue_stopped
     assert control.give(Order(kind="stop", run="run-1"))
-    assert control.requests.between_batches() is Next.STOP_RUN
+    assert control.requests.stops_now
     assert control.queue_stopped

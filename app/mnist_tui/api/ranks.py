@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mnist_tui.core.control import Next, Requests
+from mnist_tui.core.control import Requests
 
 _RANKS: Final = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK")
 """Where launchers put the rank; not LOCAL_RANK, which is 0 on every machine."""
@@ -61,10 +61,9 @@ def decide(requests: Requests, *, epochs: int, done: int, save: bool) -> Decisio
         save: A save was ordered.
     """
     paused = requests.paused
-    stops_now = requests.between_batches() is Next.STOP_RUN
     return Decision(
-        stop=stops_now,
-        stop_after_epoch=not stops_now and requests.after_epoch() is Next.STOP_RUN,
+        stop=requests.stops_now,
+        stop_after_epoch=requests.stopping and not requests.stops_now,
         paused=paused,
         save=save,
         epochs=requests.epochs(epochs, done) if epochs else 0,

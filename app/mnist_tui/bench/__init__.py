@@ -5,12 +5,9 @@ The parent does not import PyTorch: it would raise the peak memory reported for 
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from types import FrameType
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from rich.console import Console
 from rich.text import Text
@@ -26,6 +23,7 @@ from mnist_tui.bench.training import TRAINING_PARTS, ask_child, measure_training
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.errors import UsageError
 from mnist_tui.report.listing import unfolded
+from mnist_tui.signals import unwinding_on_sigterm
 
 PARTS: Final = (*TRAINING_PARTS, "model", "screen", "charts", "commands", "anywhere", "busy", "api")
 MAX_REPEATS: Final = 1000
@@ -71,7 +69,7 @@ def bench(options: Options, *, as_json: bool) -> int:
     def say(words: str) -> None:
         err.print(Text(words, "dim"))
 
-    with _ending_on_sigterm():
+    with unwinding_on_sigterm():
         machine = _machine(options)
         if as_json:
             write_json({"type": "machine", **machine}, out)
@@ -83,20 +81,6 @@ def bench(options: Options, *, as_json: bool) -> int:
     if not as_json:
         print_report(machine, measurements, out)
     return 0
-
-
-@contextmanager
-def _ending_on_sigterm() -> Iterator[None]:
-    """Make SIGTERM unwind the stack as Ctrl+C does, so that children are stopped and temporary folders removed."""
-
-    def leave(number: int, _frame: FrameType | None) -> NoReturn:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _machine(options: Options) -> dict[str, Any]:

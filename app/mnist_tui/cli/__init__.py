@@ -264,11 +264,11 @@ def _tell(args: argparse.Namespace) -> int:
 
 
 def _data(args: argparse.Namespace) -> int:
-    from mnist_tui.datasets import fetch, status, verify
+    from mnist_tui.datasets import fetch, status
 
-    return {"status": status, "fetch": fetch, "verify": verify}[args.what](
-        args.dataset, as_json=args.json, side=args.side
-    )
+    if args.what == "fetch":
+        return fetch(args.dataset, as_json=args.json)
+    return status(args.dataset, as_json=args.json, side=args.side, strict=args.what == "verify")
 
 
 def _save(args: argparse.Namespace) -> int:

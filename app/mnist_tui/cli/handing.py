@@ -27,7 +27,6 @@ TOOLS: Final = ("tensorboard", "mlflow")
 def report_command(args: argparse.Namespace) -> int:
     """Write a report on runs."""
     from mnist_tui.opening import shown
-    from mnist_tui.report.files import write_atomically
     from mnist_tui.runtime.reports import evidence, report_text
     from mnist_tui.store.database import Store
 
@@ -39,12 +38,7 @@ def report_command(args: argparse.Namespace) -> int:
         runs = evidence(store, args.runs or [run.run for run in store.runs()])
     if not runs:
         raise UsageError("there is no run to report on yet", NO_RUNS)
-    text = report_text(runs, as_html=suffix != ".md")
-    if args.output is None:
-        sys.stdout.write(text)
-    else:
-        write_atomically(args.output, text, force=args.force)
-        say(f"Saved {args.output}")
+    _write(report_text(runs, as_html=suffix != ".md"), args)
     return 0
 
 

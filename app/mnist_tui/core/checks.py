@@ -5,21 +5,12 @@ from __future__ import annotations
 import string
 from typing import Final
 
-from mnist_tui.core.setting import OFF, check_int, shown
+from mnist_tui.core.setting import OFF, shown
 from mnist_tui.errors import UsageError
 
 CHANGES: Final = ("shift", "rotate", "zoom", "flip")
 """What `augment` may do to an image."""
 MAX_EPOCHS: Final = 100_000
-
-
-def check_epochs(epochs: int) -> None:
-    """Check a number of epochs.
-
-    Raises:
-        UsageError: It is out of range.
-    """
-    check_int("epochs", epochs, 1, MAX_EPOCHS)
 
 
 def check_augment(value: object) -> None:

@@ -76,11 +76,9 @@ def from_json_value(cls: type[T], record: object) -> T:
         ValueError: A value is missing or invalid.
         UsageError: The dataclass itself rejects a value.
     """
-    if not isinstance(record, Mapping):
-        raise ValueError(f"expected an object, not {type(record).__name__}")  # noqa: TRY004 - a damaged value
-    readers = _readers_of(cast("Any", cls))
+    values, readers = _mapping(record), _readers_of(cast("Any", cls))
     try:
-        return cls(**{name: readers[name](record[name]) for name in readers if name in record})
+        return cls(**{name: readers[name](values[name]) for name in readers if name in values})
     except TypeError as error:
         raise ValueError(str(error)) from None
 
@@ -165,28 +163,19 @@ def _scalar(value: object) -> str | int | float | bool:
     return value if isinstance(value, str | bool) else number(value) if isinstance(value, float) else _whole(value)
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"expected a string, not {type(value).__name__}")  # noqa: TRY004 - likewise
-    return value
+def _of(kinds: Any, what: str) -> Reader:
+    """Return the function that reads a value of these types as it is."""
+
+    def read(value: object) -> object:
+        if not isinstance(value, kinds):
+            raise ValueError(f"expected {what}, not {type(value).__name__}")  # noqa: TRY004 - a damaged value
+        return value
+
+    return read
 
 
-def _truth(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"expected true or false, not {type(value).__name__}")  # noqa: TRY004 - likewise
-    return value
-
-
-def _list(value: object) -> list[Any]:
-    if not isinstance(value, list | tuple):
-        raise ValueError(f"expected a list, not {type(value).__name__}")  # noqa: TRY004 - likewise
-    return list(value)
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ValueError(f"expected an object, not {type(value).__name__}")  # noqa: TRY004 - likewise
-    return value
+_list: Final = _of(list | tuple, "a list")
+_mapping: Final = _of(Mapping, "an object")
 
 
 def _one_of(value: object, choices: tuple[Any, ...]) -> Any:
@@ -195,4 +184,9 @@ def _one_of(value: object, choices: tuple[Any, ...]) -> Any:
     return value
 
 
-_PLAIN: Final[dict[Any, Reader]] = {str: _text, int: _whole, float: number, bool: _truth}
+_PLAIN: Final[dict[Any, Reader]] = {
+    str: _of(str, "a string"),
+    int: _whole,
+    float: number,
+    bool: _of(bool, "true or false"),
+}

@@ -4,17 +4,9 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
-from enum import Enum, auto
 
 from mnist_tui.core.orders import HAND_OVER, SAVE, Order, Steering, Wishes
 from mnist_tui.errors import OrderError
-
-
-class Next(Enum):
-    """What the training loop does next."""
-
-    GO_ON = auto()
-    STOP_RUN = auto()
 
 
 class Requests:
@@ -133,13 +125,10 @@ class Requests:
         """Why the run should end."""
         return self._reason or "stopped by request"
 
-    def between_batches(self) -> Next:
-        """Return whether to continue with the next batch."""
-        return Next.STOP_RUN if self._stop_run and not self._after_epoch else Next.GO_ON
-
-    def after_epoch(self) -> Next:
-        """Return whether to continue with the next epoch."""
-        return Next.STOP_RUN if self._stop_run else Next.GO_ON
+    @property
+    def stops_now(self) -> bool:
+        """True once the run should end before its next batch."""
+        return self._stop_run and not self._after_epoch
 
     def wait_until_resumed(self, timeout_s: float | None = None) -> bool:
         """Block while the run is paused; return False if it still is: after that time, for a new request or a nudge."""

@@ -10,7 +10,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from enum import Enum, auto
 from typing import Any, ClassVar, Final, Literal
 
 from mnist_tui.core.codec import SPARSE, to_json_value
@@ -31,14 +30,6 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-class Audience(Enum):
-    """Who may see an event."""
-
-    EVERYONE = auto()
-    STORE = auto()
-    """Only the store, where all processes with the same home can read it."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Base of all events."""
@@ -46,8 +37,8 @@ class Event:
     type: ClassVar[str]
     mergeable: ClassVar[bool] = False
     """True if only the newest of several pending events matters."""
-    audience: ClassVar[Audience] = Audience.EVERYONE
-    """Who may see it."""
+    is_public: ClassVar[bool] = True
+    """False if only the store may see it, where all processes with the same home can read it."""
 
     @property
     def public(self) -> Event:

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from mnist_tui.core.fields import ALL, Field
 from mnist_tui.core.state import RunState
-from mnist_tui.core.table import Value
+from mnist_tui.core.table import Value, sort_rows
 from mnist_tui.core.units import Unit
 from mnist_tui.errors import UsageError
 
@@ -117,15 +117,15 @@ def sort_runs(runs: Iterable[RunState], field: str, *, reverse: bool = False) ->
     runs = list(runs)
     if field in NUMBERS:
         numbers = {run.run: NUMBERS[field](run) for run in runs}
-        known = [run for run in runs if (value := numbers[run.run]) is not None and math.isfinite(value)]
-        known.sort(key=lambda run: numbers[run.run] or 0.0, reverse=(field in ACCURACIES) != reverse)
-        return [*known, *(run for run in runs if run not in known)]
+
+        def number(run: RunState) -> float | None:
+            value = numbers[run.run]
+            return value if value is not None and math.isfinite(value) else None
+
+        return sort_rows(runs, number, reverse=(field in ACCURACIES) != reverse)
     if field not in TEXTS:
         raise UsageError(f"unknown field {field!r}", f"Fields: {', '.join(FIELDS)}")
-    named = sorted(
-        (run for run in runs if TEXTS[field](run)), key=lambda run: TEXTS[field](run).lower(), reverse=reverse
-    )
-    return [*named, *(run for run in runs if not TEXTS[field](run))]
+    return sort_rows(runs, lambda run: TEXTS[field](run).lower() or None, reverse=reverse)
 
 
 def _turned(test: Test) -> Test:

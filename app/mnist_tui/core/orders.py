@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mnist_tui.core.checks import check_epochs
+from mnist_tui.core.checks import MAX_EPOCHS
 from mnist_tui.core.codec import from_json_value, to_json_value
-from mnist_tui.core.setting import check_rate
+from mnist_tui.core.setting import check_int, check_rate
 from mnist_tui.errors import UsageError
 
 SAVE: Final = "save"
@@ -61,7 +61,7 @@ class Order:
         elif self.kind == "epochs":
             if not math.isfinite(self.value) or self.value != int(self.value):
                 raise UsageError(f"epochs must be a whole number, not {self.value:g}")
-            check_epochs(int(self.value))
+            check_int("epochs", int(self.value), 1, MAX_EPOCHS)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from mnist_tui.core.events import Audience, Event
+from mnist_tui.core.events import Event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,7 @@ class Checkpoint(Event):
     """
 
     type: ClassVar[str] = "checkpoint"
-    audience: ClassVar[Audience] = Audience.STORE
+    is_public: ClassVar[bool] = False
     run: str
     epoch: int
     batch: int
@@ -41,7 +41,7 @@ class ValidationSet(Event):
     """
 
     type: ClassVar[str] = "validation_set"
-    audience: ClassVar[Audience] = Audience.STORE
+    is_public: ClassVar[bool] = False
     sha256: str
     split_seed: int
     side: int

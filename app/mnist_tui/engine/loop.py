@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 from mnist_tui.core.conditions import DatasetInfo, Machine
-from mnist_tui.core.control import Next, Requests
+from mnist_tui.core.control import Requests
 from mnist_tui.core.events import (
     EpochDone,
     EpochsChanged,
@@ -183,7 +183,7 @@ class RunLoop:
             if self._is_complete:
                 continue
             yield (yield from self._epoch(len(self._history) + 1))
-            if self._requests.after_epoch() is Next.STOP_RUN:
+            if self._requests.stopping:
                 self._requests.close()
                 break
         if self._is_patience_at_an_end:
@@ -315,7 +315,7 @@ class RunLoop:
             watch.leave_out(watch.elapsed_s - running_s)
             yield RunResumed(run=self._run, epoch=epoch, paused_s=time.monotonic() - paused_at)
         # A run with all its epochs still gets its test, which takes only a moment.
-        if self._requests.between_batches() is Next.STOP_RUN and not self._ends_here:
+        if self._requests.stops_now and not self._ends_here:
             yield from self._close(epoch)
             raise _Stopped
 

@@ -54,20 +54,17 @@ def run_as_csv(run: RunState) -> str:
     return as_csv([["epoch", *names], *rows], end="\n")
 
 
-def render(table: ComparisonTable, format_name: str, *, generated_at: str = "", decimal_comma: bool = False) -> str:
+def render(table: ComparisonTable, format_name: str, *, decimal_comma: bool = False) -> str:
     """Return the table in a format, with a trailing newline.
 
     Args:
         table: The table.
         format_name: One of `FORMATS`.
-        generated_at: ISO 8601 time for JSON; omitted if empty.
         decimal_comma: Write CSV with commas in numbers.
 
     Raises:
         UsageError: The format is unknown.
     """
-    if format_name == "json":
-        return to_json(table, generated_at)
     if format_name == "csv":
         return to_csv(table, decimal_comma=decimal_comma)
     writer = _WRITERS.get(format_name)
@@ -133,12 +130,10 @@ def to_csv(table: ComparisonTable, *, decimal_comma: bool = False) -> str:
     return as_csv([[*header, "runs"], *rows], decimal_comma=decimal_comma)
 
 
-def to_json(table: ComparisonTable, generated_at: str = "") -> str:
+def to_json(table: ComparisonTable) -> str:
     """Return one strict JSON object: tool and version, column descriptions, rows and footnotes."""
-    record: dict[str, Any] = {"schema": SCHEMA}
-    if generated_at:
-        record["generated_at"] = generated_at
-    record |= {
+    record: dict[str, Any] = {
+        "schema": SCHEMA,
         "tool": "mnist-tui",
         "version": __version__,
         "columns": [
@@ -193,6 +188,7 @@ def to_html(table: ComparisonTable) -> str:
 
 
 _WRITERS: Final[Mapping[str, Callable[[ComparisonTable], str]]] = {
+    "json": to_json,
     "md": to_markdown,
     "tex": to_latex,
     "html": to_html,

@@ -165,41 +165,27 @@ def _runs_columns(runs: Sequence[RunState]) -> list[TextColumn]:
         column("Name", lambda run: printable(run.labels.name), gives_way=4),
         column("Tags", lambda run: printable(" ".join(run.labels.tags)), gives_way=5),
     ]
-    if runs and all(run.network is None for run in runs):
-        return [
-            column("Run", lambda run: printable(run.run)),
-            *(one for one in labels if any(cell.plain for cell in one.cells)),
-            column("Started", lambda run: format_moment(run.started_at), gives_way=2),
-            TextColumn("Status", [Text(status_text(run.status), status_style(run.status)) for run in runs]),
-            column("Done", progress_of, right=True),
-            column("Result", result_of, right=True),
-            column("Total Training Time", lambda run: format_duration(_total_training_time_s(run)), right=True),
-        ]
-    return [
+    first = [
         column("Run", lambda run: printable(run.run)),
         *(one for one in labels if any(cell.plain for cell in one.cells)),
         column("Started", lambda run: format_moment(run.started_at), gives_way=2),
         TextColumn("Status", [Text(status_text(run.status), status_style(run.status)) for run in runs]),
+    ]
+    time = column("Total Training Time", lambda run: format_duration(_total_training_time_s(run)), right=True)
+    if all(run.network is None for run in runs):
+        return [*first, column("Done", progress_of, right=True), column("Result", result_of, right=True), time]
+    return [
+        *first,
         column("Epochs", lambda run: f"{run.epochs_done}/{run.epochs or '?'}", right=True),
         column("Features", lambda run: ALL["features"].in_words(run) or NOTHING, right=True),
         column("Seed", lambda run: NOTHING if run.spec.seed is None else str(run.spec.seed), right=True, gives_way=1),
         column("Dataset", lambda run: printable(run.dataset.name) if run.dataset else NOTHING, gives_way=3),
-        column("Last Val Accuracy", _last_result, right=True),
+        column("Last Val Accuracy", result_of, right=True),
         column(
             "Test Accuracy", lambda run: format_percent(run.result.test_accuracy if run.result else None), right=True
         ),
-        column("Total Training Time", lambda run: format_duration(_total_training_time_s(run)), right=True),
+        time,
     ]
-
-
-def _last_result(run: RunState) -> str:
-    return format_percent(_last_val_accuracy(run)) if run.network is not None else result_of(run)
-
-
-def _last_val_accuracy(run: RunState) -> float | None:
-    if run.result is not None:
-        return run.result.last_val_accuracy
-    return run.last.val_accuracy if run.last else None
 
 
 def _total_training_time_s(run: RunState) -> float:
@@ -218,38 +204,36 @@ def thinned(run: RunState) -> list[EpochDone]:
     return [history[i] for i in sorted(kept)]
 
 
-def _epochs_columns(history: Sequence[EpochDone], best: EpochDone | None) -> list[TextColumn]:
-    def column(title: str, texts: Iterable[str], gives_way: int = 0) -> TextColumn:
-        return TextColumn(title, [Text(text) for text in texts], right=True, gives_way=gives_way)
+def _number_column(title: str, texts: Iterable[str], gives_way: int = 0) -> TextColumn:
+    return TextColumn(title, [Text(text) for text in texts], right=True, gives_way=gives_way)
 
+
+def _epochs_columns(history: Sequence[EpochDone], best: EpochDone | None) -> list[TextColumn]:
     return [
-        column("Epoch", (f"* {e.epoch}" if e is best else str(e.epoch) for e in history)),
-        column("Train Loss", (format_loss(e.train_loss) for e in history)),
-        column("Train Accuracy", (format_percent(e.train_accuracy) for e in history)),
-        column("Val Loss", (format_loss(e.val_loss) for e in history)),
-        column("Val Accuracy", (format_percent(e.val_accuracy) for e in history)),
-        column("Improvement", (format_points(e.improvement_points) for e in history)),
-        column("Error Reduction", (format_percent(e.error_reduction, 1) for e in history), gives_way=1),
-        column("Time", (format_seconds(e.epoch_s) for e in history)),
-        column("Speed", (format_rate(e.images_per_s) for e in history), gives_way=2),
+        _number_column("Epoch", (f"* {e.epoch}" if e is best else str(e.epoch) for e in history)),
+        _number_column("Train Loss", (format_loss(e.train_loss) for e in history)),
+        _number_column("Train Accuracy", (format_percent(e.train_accuracy) for e in history)),
+        _number_column("Val Loss", (format_loss(e.val_loss) for e in history)),
+        _number_column("Val Accuracy", (format_percent(e.val_accuracy) for e in history)),
+        _number_column("Improvement", (format_points(e.improvement_points) for e in history)),
+        _number_column("Error Reduction", (format_percent(e.error_reduction, 1) for e in history), gives_way=1),
+        _number_column("Time", (format_seconds(e.epoch_s) for e in history)),
+        _number_column("Speed", (format_rate(e.images_per_s) for e in history), gives_way=2),
     ]
 
 
 def _named_columns(run: RunState, history: Sequence[EpochDone]) -> list[TextColumn]:
     """Return the columns of a script's epochs: a number each."""
 
-    def column(title: str, texts: Iterable[str], gives_way: int = 0) -> TextColumn:
-        return TextColumn(title, [Text(text) for text in texts], right=True, gives_way=gives_way)
-
     def named(one: Metric, at: int) -> TextColumn:
         texts = (format_metric(one, e.value(one.name)) if one.name in e.values else NOTHING for e in history)
-        return column(printable(one.name), texts, gives_way=at)
+        return _number_column(printable(one.name), texts, gives_way=at)
 
     known = {name for epoch in history for name in epoch.values}
     return [
-        column("Epoch", (f"* {e.epoch}" if e is run.best else str(e.epoch) for e in history)),
+        _number_column("Epoch", (f"* {e.epoch}" if e is run.best else str(e.epoch) for e in history)),
         *(named(one, at) for at, one in enumerate(ranked(run)) if one.name in known),
-        column("Time", (format_seconds(e.epoch_s) for e in history)),
+        _number_column("Time", (format_seconds(e.epoch_s) for e in history)),
     ]
 
 

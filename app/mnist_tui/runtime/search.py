@@ -29,7 +29,6 @@ from mnist_tui.store.database import Store
 if TYPE_CHECKING:
     import optuna
 
-FOLDER: Final = "searches"
 WARM_UP: Final = 5
 """Runs are pruned only after this share of their epochs, one fifth: the first ones say little."""
 FIRST_TRIALS: Final = 5
@@ -48,9 +47,6 @@ def need_optuna() -> None:
     except ImportError:
         raise UsageError("a search needs Optuna", 'Install it with pip install "mnist-tui[search]"') from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-
-# The file ---------------------------------------------------------------------------------------------
 
 
 def trials_of(store: Store, search: Search) -> list[Trial]:

@@ -14,22 +14,12 @@ from mnist_tui.core.codec import dumps, from_json_value, to_json_value
 from mnist_tui.core.labels import MAX_TAG, as_tags
 from mnist_tui.core.search import Search
 from mnist_tui.core.setting import shown
-from mnist_tui.core.status import Status
 from mnist_tui.errors import MnistTuiError, StoreError, UsageError
 from mnist_tui.report.files import write_atomically
 from mnist_tui.store.home import is_safe_name, make_private_folder
 from mnist_tui.store.lock import Locks, is_held
 
 FOLDER: Final = "searches"
-WARM_UP: Final = 5
-"""Runs are pruned only after this share of their epochs, one fifth: the first ones say little."""
-FIRST_TRIALS: Final = 5
-"""Trials that end before any is pruned."""
-_ATTEMPTS: Final = 200
-"""How often a sampler may propose what was tried already."""
-MOST_SILENT: Final = 3
-"""Trials that may fail to begin, one after another, before a search gives up."""
-_LOST: Final = (Status.FAILED, Status.OUT_OF_MEMORY)
 
 
 @contextmanager
@@ -117,6 +107,3 @@ def new_name(home: Path) -> str:
     known = set(searches(home))
     names = (f"search-{number}" for number in count(1))
     return next(name for name in names if name not in known and not is_held(home, _lock(name)))
-
-
-# Results ----------------------------------------------------------------------------------------------

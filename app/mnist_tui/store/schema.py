@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 VERSION: Final = 7
@@ -134,10 +133,3 @@ ALTER TABLE validation_sets ADD COLUMN channels INTEGER NOT NULL DEFAULT 1
 VALUE_COLUMNS: Final = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "images_per_s", "learning_rate")
 """The numbers of an epoch of the built-in network; those of scripts are in the column `named`, as JSON."""
 EPOCH_COLUMNS: Final = ("train_s", "val_s", "step", "named", *VALUE_COLUMNS)
-
-
-def to_column(value: float) -> float | str:
-    """Return a number as it is stored: SQLite would turn NaN into NULL, so non-finite numbers become strings."""
-    if math.isfinite(value):
-        return value
-    return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"

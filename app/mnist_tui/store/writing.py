@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from mnist_tui.core.codec import dumps
+from mnist_tui.core.codec import dumps, to_json_value
 from mnist_tui.core.events import (
-    Audience,
     DataDescribed,
     EpochDone,
     EpochsChanged,
@@ -37,7 +36,7 @@ from mnist_tui.store.connection import Connection
 from mnist_tui.store.lock import Locks
 from mnist_tui.store.points import Point, PointWriter
 from mnist_tui.store.reading import RunReader
-from mnist_tui.store.schema import VALUE_COLUMNS, to_column
+from mnist_tui.store.schema import VALUE_COLUMNS
 
 LOOK_S: Final = 0.1
 """Minimum seconds between such checks for mergeable events, which are not stored."""
@@ -70,7 +69,7 @@ class RunWriter(RunReader):
             self.record(event)
             while self._notices:
                 yield self._notices.popleft()
-            if event.audience is Audience.EVERYONE:
+            if event.is_public:
                 yield event.public
 
     def record(self, event: Event) -> None:
@@ -280,8 +279,16 @@ def _epoch(event: EpochDone) -> Iterator[tuple[str, Sequence[object]]]:
     """Yield the statements that write an epoch, and its insight if it has one."""
     is_named = event.values.keys() != set(VALUE_COLUMNS)
     named = dumps(event.values) if is_named else None
-    columns = [None if is_named else to_column(event.values[name]) for name in VALUE_COLUMNS]
-    row = (event.run, event.epoch, to_column(event.train_s), to_column(event.val_s), event.step, named, *columns)
+    columns = [None if is_named else to_json_value(event.values[name]) for name in VALUE_COLUMNS]
+    row = (
+        event.run,
+        event.epoch,
+        to_json_value(event.train_s),
+        to_json_value(event.val_s),
+        event.step,
+        named,
+        *columns,
+    )
     yield sql.INSERT_EPOCH, row
     if event.insight is not None:
         yield sql.INSERT_INSIGHT, (event.run, event.epoch, event.insight.to_bytes())

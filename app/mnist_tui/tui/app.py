@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Final, TypeVar
 
@@ -199,16 +200,11 @@ class MnistTuiApp(App[None]):
         first = GROUP_OF.get(self.tab)
         for command in sorted(self.remembering.commands, key=lambda command: command.group != first):
             if command.action != "command_palette":
-                yield SystemCommand(f"{command.title} ({command.label})", command.help, self._runner(command.action))
+                run = partial(self.run_action, command.action)
+                yield SystemCommand(f"{command.title} ({command.label})", command.help, run)
         for own in super().get_system_commands(screen):
             if own.title not in ("Quit", "Keys", "Maximize", "Minimize"):
                 yield own
-
-    def _runner(self, action: str) -> Callable[[], Awaitable[None]]:
-        async def run() -> None:
-            await self.run_action(action)
-
-        return run
 
     def action_help(self) -> None:
         """Show all keys."""

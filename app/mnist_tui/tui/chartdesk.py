@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from mnist_tui.core.state import RunState
 from mnist_tui.report.chartview import ChartView, next_of
@@ -67,22 +67,8 @@ class ChartDesk:
         self.look = self.look.whole()
         return was_moved
 
-    def next_scale(self) -> str:
-        """Switch to the next scale of the y axis; return its name."""
-        self.look = replace(self.look, scale=next_of(self.look.scale))
-        return self.look.scale.value
-
-    def next_x(self) -> str:
-        """Switch to the next x unit; return its name."""
-        self.look = self.look.with_x(next_of(self.look.x))
-        return self.look.x.value
-
-    def next_dots(self) -> str:
-        """Switch to the next kind of characters for curves; return its name."""
-        self.look = replace(self.look, dots=next_of(self.look.dots))
-        return self.look.dots.value
-
-    def next_smoothing(self) -> str:
-        """Switch to the next smoothing level; return its name."""
-        self.look = replace(self.look, smoothing=next_of(self.look.smoothing))
-        return self.look.smoothing.name.lower()
+    def next(self, setting: str) -> Any:
+        """Switch a setting of the view to its next value; return that."""
+        value = next_of(getattr(self.look, setting))
+        self.look = self.look.with_x(value) if setting == "x" else replace(self.look, **{setting: value})
+        return value

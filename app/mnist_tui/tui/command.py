@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from textual.binding import Binding
+from textual.keys import format_key
+
+_WORDS: Final = {"enter": "Enter", "space": "Space", "delete": "Del"}
+"""Display names that Textual abbreviates otherwise."""
+
+
+def label_of(key: str) -> str:
+    """Return the display name of a key, as Textual names it."""
+    *modifiers, last = key.split("+")
+    shown = _WORDS.get(last) or format_key(last)
+    return "+".join([*map(str.capitalize, modifiers), shown.upper() if modifiers and len(shown) == 1 else shown])
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +26,6 @@ class Command:
     Attributes:
         action: Name of the `action_` method, with its arguments.
         key: Key or keys, comma separated, as Textual names them.
-        label: Display name of the key.
         title: A few words for the palette.
         help: One sentence: what it does and when it takes effect.
         group: Heading on the help screen.
@@ -23,11 +34,15 @@ class Command:
 
     action: str
     key: str
-    label: str
     title: str
     help: str
     group: str
     short: str = ""
+
+    @property
+    def label(self) -> str:
+        """Display name of the key, of the first if there are several."""
+        return label_of(self.key.split(",")[0])
 
     @property
     def name(self) -> str:

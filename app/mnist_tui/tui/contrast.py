@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -30,26 +29,17 @@ def _luminance(color: Color) -> float:
 @lru_cache(maxsize=512)
 def legible(color: Color, grounds: tuple[Color, ...], least: float = TEXT) -> Color:
     """Return a colour, moved towards black or white as little as gives it this contrast with each background."""
-    return _first(color, _extreme(grounds), grounds, least)
+    return between(color, strongest(*grounds), grounds, least)
 
 
-def between(ground: Color, text: Color, grounds: tuple[Color, ...], least: float) -> Color:
-    """Return the colour between a background and its text that is the nearest to the background with this contrast."""
-    return _first(ground, text, grounds, least)
-
-
-def strongest(ground: Color) -> Color:
-    """Return black or white, whichever has more contrast with a background."""
-    return _extreme((ground,))
-
-
-def _first(start: Color, end: Color, grounds: tuple[Color, ...], least: float) -> Color:
+def between(start: Color, end: Color, grounds: tuple[Color, ...], least: float) -> Color:
+    """Return the colour from one to another that is the nearest to the first with this contrast to each background."""
     ways = (start.blend(end, step / _STEPS, 1) for step in range(_STEPS + 1))
     return next((color for color in ways if _worst(color, grounds) >= least), end)
 
 
-def _extreme(grounds: Iterable[Color]) -> Color:
-    grounds = tuple(grounds)
+def strongest(*grounds: Color) -> Color:
+    """Return black or white, whichever has more contrast with the backgrounds."""
     return max((Color(0, 0, 0), Color(255, 255, 255)), key=lambda color: _worst(color, grounds))
 
 

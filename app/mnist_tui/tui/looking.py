@@ -200,22 +200,22 @@ class Looking:
 
     def action_scale(self) -> None:
         """Switch to the next scale of the y axis."""
-        self._say_and_redraw(f"Scale: {self._work.charts.next_scale()}.")
+        self._switch("Scale", self._work.charts.next("scale").value)
 
     def action_x_axis(self) -> None:
         """Switch the x axis to the next unit."""
-        self._say_and_redraw(f"x axis: {_X_WORDS[self._work.charts.next_x()]}.")
+        self._switch("x axis", _X_WORDS[self._work.charts.next("x").value])
 
     def action_smooth(self) -> None:
         """Switch to the next smoothing level."""
-        self._say_and_redraw(f"Smoothing: {self._work.charts.next_smoothing()}.")
+        self._switch("Smoothing", self._work.charts.next("smoothing").name.lower())
 
     def action_dots(self) -> None:
         """Switch to the next kind of characters for curves."""
-        self._say_and_redraw(f"Curves: {self._work.charts.next_dots()}.")
+        self._switch("Curves", self._work.charts.next("dots").value)
 
-    def _say_and_redraw(self, said: str) -> None:
-        self._ui.tell(said)
+    def _switch(self, what: str, value: str) -> None:
+        self._ui.tell(f"{what}: {value}.")
         self._painter.redraw_charts()
 
     def action_cursor(self, steps: int) -> None:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from mnist_tui.core.checks import MAX_EPOCHS
 from mnist_tui.core.estimate import DAY_S, sweep_s
 from mnist_tui.core.queue import QueuedRun, enqueue
+from mnist_tui.core.setting import parse_number
 from mnist_tui.core.spec import MAX_FEATURES, RunSpec
 from mnist_tui.core.status import Status
 from mnist_tui.core.sweep import REPORT_PRESET
 from mnist_tui.errors import UsageError
 from mnist_tui.report.formatting import format_duration
 from mnist_tui.tui.screens.confirm import ConfirmScreen
+from mnist_tui.tui.screens.entry import EntryScreen
 from mnist_tui.tui.screens.find_rate import FindRateScreen
 from mnist_tui.tui.screens.new_runs import NewRuns, NewRunsScreen
-from mnist_tui.tui.screens.number import NumberScreen
 from mnist_tui.tui.ui import Ui
 from mnist_tui.tui.widgets.settings import stepped
 from mnist_tui.tui.workspace import Workspace
@@ -230,16 +232,18 @@ class Queueing:
 
     def action_type_epochs(self) -> None:
         """Ask for a number of epochs."""
-        self._type("epochs", MAX_EPOCHS, lambda spec, epochs: replace(spec, epochs=epochs))
+        self._type("epochs", MAX_EPOCHS)
 
     def action_type_features(self) -> None:
         """Ask for a number of features."""
-        self._type("features", MAX_FEATURES, lambda spec, features: replace(spec, features=features))
+        self._type("features", MAX_FEATURES)
 
-    def _type(self, name: str, most: int, change: Callable[[RunSpec, int], RunSpec]) -> None:
+    def _type(self, name: str, most: int) -> None:
         def take(number: int | None) -> None:
             if number is not None:
-                self._change(change(self._work.spec, number))
+                changed: dict[str, Any] = {name: number}
+                self._change(replace(self._work.spec, **changed))
 
-        now = getattr(self._work.spec, name)
-        self._ui.ask(NumberScreen(f"{name.capitalize()} of the next run", name, now, 1, most), take)
+        title, now = f"{name.capitalize()} of the next run", str(getattr(self._work.spec, name))
+        parse = partial(parse_number, name=name, low=1, high=most)
+        self._ui.ask(EntryScreen(title, now, f"1 to {most:,}.", parse), take)

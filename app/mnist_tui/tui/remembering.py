@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from textual.app import App
@@ -73,17 +72,13 @@ class Remembering:
     def welcome_back(self) -> None:
         """Take over the queued runs of an earlier session, and report unfinished ones."""
         waiting = self._work.attempt(self._work.session.adopt) if self._work.library.has_store else 0
-        for subject, message in left_undone(self._work, waiting or 0):
-            self._ui.tell(message, subject=subject, long=True)
-
-
-def left_undone(work: Workspace, waiting: int) -> Iterator[tuple[str, str]]:
-    """Yield a subject and a sentence for each kind of work that an earlier session left unfinished."""
-    if waiting:
-        runs = f"{waiting} runs from an earlier session are" if waiting > 1 else "A run from an earlier session is"
-        yield "waiting", f"{runs} waiting. Press r to start the queue."
-    interrupted = [run for run in work.library.runs() if run.status is Status.INTERRUPTED and run.network is not None]
-    if len(interrupted) > 1:
-        yield "interrupted", f"{len(interrupted)} runs were interrupted. Press 2, then g, to resume one."
-    elif interrupted:
-        yield "interrupted", f"The run {interrupted[0].run} was interrupted. Press 2, then g, to resume it."
+        if waiting:
+            runs = f"{waiting} runs from an earlier session are" if waiting > 1 else "A run from an earlier session is"
+            self._ui.tell(f"{runs} waiting. Press r to start the queue.", subject="waiting", long=True)
+        found = self._work.library.runs()
+        interrupted = [run for run in found if run.status is Status.INTERRUPTED and run.network is not None]
+        if interrupted:
+            first, *more = interrupted
+            runs = f"{len(interrupted)} runs were" if more else f"The run {first.run} was"
+            message = f"{runs} interrupted. Press 2, then g, to resume {'one' if more else 'it'}."
+            self._ui.tell(message, subject="interrupted", long=True)

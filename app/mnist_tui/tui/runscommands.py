@@ -9,15 +9,12 @@ from mnist_tui.tui.command import Command
 RUNS: Final = "Runs tab"
 
 RUNS_TAB: Final = (
-    Command(
-        "mark", "space", "Space", "Mark", "Mark a run: marked runs share the chart and are the ones exported.", RUNS
-    ),
-    Command("open", "enter", "Enter", "Open", "Open the run under the cursor in the Live tab; Esc goes back.", RUNS),
-    Command("sort", "s", "s", "Sort", "Sort the table by its next column; you can also click a heading.", RUNS),
-    Command("reverse", "S", "S", "Reverse the order", "Reverse the order of the table.", RUNS, short="Reverse"),
+    Command("mark", "space", "Mark", "Mark a run: marked runs share the chart and are the ones exported.", RUNS),
+    Command("open", "enter", "Open", "Open the run under the cursor in the Live tab; Esc goes back.", RUNS),
+    Command("sort", "s", "Sort", "Sort the table by its next column; you can also click a heading.", RUNS),
+    Command("reverse", "S", "Reverse the order", "Reverse the order of the table.", RUNS, short="Reverse"),
     Command(
         "resume",
-        "g",
         "g",
         "Resume",
         "Resume this run without starting the queue; a finished run is extended to the epochs in the settings line.",
@@ -25,7 +22,6 @@ RUNS_TAB: Final = (
     ),
     Command(
         "retry",
-        "l",
         "l",
         "Retry with a lower rate",
         "Train these settings again, alone, with a tenth of the learning rate; asks unless the run diverged.",
@@ -35,7 +31,6 @@ RUNS_TAB: Final = (
     Command(
         "filter",
         "slash",
-        "/",
         "Filter",
         "Show only matching runs, such as features=8 val>90 not failed; Esc shows all again.",
         RUNS,
@@ -43,14 +38,12 @@ RUNS_TAB: Final = (
     Command(
         "group",
         "G",
-        "G",
         "Group",
         "Group runs as last time, by default those that differ only in their seed; Enter collapses a group.",
         RUNS,
     ),
     Command(
         "view",
-        "V",
         "V",
         "Views…",
         "Choose a saved view of the runs, or what to filter, group, sort, list and plot, and save it by name.",
@@ -60,15 +53,13 @@ RUNS_TAB: Final = (
     Command(
         "plot",
         "A",
-        "A",
         "Plot",
         "Plot the runs as curves, as a scatter of a setting against a result, or as parallel coordinates.",
         RUNS,
     ),
-    Command("label", "a", "a", "Name, tags, note", "Give the run a name, tags and a note.", RUNS, short="Name"),
+    Command("label", "a", "Name, tags, note", "Give the run a name, tags and a note.", RUNS, short="Name"),
     Command(
         "compare",
-        "C",
         "C",
         "Compare marked runs",
         "Show the marked runs side by side: settings that differ, results, curves, time to an accuracy.",
@@ -78,7 +69,6 @@ RUNS_TAB: Final = (
     Command(
         "remove",
         "delete",
-        "Del",
         "Delete",
         "Remove a waiting run from the queue, or delete the marked or chosen runs after a confirmation.",
         RUNS,
@@ -86,7 +76,6 @@ RUNS_TAB: Final = (
     Command(
         "advance(-1)",
         "ctrl+up",
-        "Ctrl+↑",
         "Earlier in the queue",
         "Move the waiting run under the cursor to an earlier place in the queue.",
         RUNS,
@@ -95,16 +84,14 @@ RUNS_TAB: Final = (
     Command(
         "advance(1)",
         "ctrl+down",
-        "Ctrl+↓",
         "Later in the queue",
         "Move the waiting run under the cursor to a later place in the queue.",
         RUNS,
         short="Later",
     ),
-    Command("undelete", "Z", "Z", "Restore", "Restore the most recently deleted runs.", RUNS),
+    Command("undelete", "Z", "Restore", "Restore the most recently deleted runs.", RUNS),
     Command(
         "report",
-        "W",
         "W",
         "Write a report",
         "Write an HTML report on the marked runs, or on the one under the cursor.",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Final
 
 from mnist_tui.core import orders
 from mnist_tui.core.checks import MAX_EPOCHS
+from mnist_tui.core.setting import check_rate
 from mnist_tui.core.state import RunState
+from mnist_tui.errors import UsageError
 from mnist_tui.report.formatting import format_duration
 from mnist_tui.tui.screens.confirm import ConfirmScreen
-from mnist_tui.tui.screens.rate import RateScreen
+from mnist_tui.tui.screens.entry import EntryScreen
 from mnist_tui.tui.ui import Ui
 from mnist_tui.tui.workspace import Workspace
 
@@ -146,7 +149,9 @@ class Steering:
             self._ui.redraw()
 
         newest = wishes.rate or run.next_rate or run.learning_rate
-        self._ui.ask(RateScreen(newest, "step" if is_script else "epoch"), change)
+        shown = "" if math.isnan(newest) else f"{newest:g}"
+        hint = f"From the next {'step' if is_script else 'epoch'} on; marked in the charts and kept with the run."
+        self._ui.ask(EntryScreen("Learning rate of this run", shown, hint, _parse_rate, "0.001"), change)
 
     def action_save(self) -> None:
         """Save the state of a script's run now."""
@@ -155,3 +160,12 @@ class Steering:
         run, control = steered
         if run is not None and not self._refused(run, orders.SAVE) and control.save(run.run):
             self._ui.tell("The state is saved at the next step; the run can be resumed from there.")
+
+
+def _parse_rate(text: str) -> float:
+    try:
+        rate = float(text)
+        check_rate(rate)
+    except (ValueError, UsageError):
+        raise UsageError("a learning rate is a number above 0, such as 0.0003") from None
+    return rate

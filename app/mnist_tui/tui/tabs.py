@@ -7,29 +7,10 @@ from typing import Final
 from mnist_tui.core.state import RunState
 from mnist_tui.tui.command import Command
 from mnist_tui.tui.commands import COMMANDS, LEARNED, NEXT, TRAIN
-from mnist_tui.tui.runscommands import RUNS
+from mnist_tui.tui.runscommands import RUNS, RUNS_TAB
 
 TABS_OF: Final = {
-    **dict.fromkeys(
-        (
-            "open",
-            "advance",
-            "mark",
-            "retry",
-            "sort",
-            "reverse",
-            "remove",
-            "filter",
-            "group",
-            "view",
-            "plot",
-            "label",
-            "compare",
-            "undelete",
-            "report",
-        ),
-        ("runs-pane",),
-    ),
+    **dict.fromkeys((command.name for command in RUNS_TAB), ("runs-pane",)),
     **dict.fromkeys(("resume", "cursor", "chart_zoom", "chart_pan", "whole"), ("live", "runs-pane")),
     **dict.fromkeys(("scale", "x_axis", "smooth"), ("live", "runs-pane")),
     **dict.fromkeys(("epoch", "film"), ("errors", "features")),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Final
 
-from mnist_tui.core.events import Audience, EpochDone, Event, RunContinued, RunDone, RunStarted, SweepDone, SweepStarted
+from mnist_tui.core.events import EpochDone, Event, RunContinued, RunDone, RunStarted, SweepDone, SweepStarted
 
 AT_ONCE: Final = 256
 """Maximum number of events returned at a time."""
@@ -41,7 +41,7 @@ class Story:
 
     def add(self, event: Event) -> bool:
         """Add an event; return False if it is not for watchers."""
-        if event.audience is not Audience.EVERYONE:
+        if not event.is_public:
             return False
         with self._lock:
             run = str(getattr(event, "run", ""))

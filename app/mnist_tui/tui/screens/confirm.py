@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -35,13 +34,9 @@ class ConfirmScreen(Dialog[bool]):
             box.border_title = self._title
             yield Static(self._question, markup=False)
             with Horizontal(classes="buttons"):
-                yield Button("Esc  Back", id="back", variant="primary", compact=True)
-                yield Button(f"y  {self._yes}", id="yes", compact=True)
+                yield Button("Esc  Back", id="back", variant="primary", compact=True, action="screen.leave")
+                yield Button(f"y  {self._yes}", id="yes", compact=True, action="screen.agree")
 
     def action_agree(self) -> None:
         """Let it happen."""
         self.dismiss(True)
-
-    @on(Button.Pressed)
-    def _press(self, event: Button.Pressed) -> None:
-        self.dismiss(event.button.id == "yes" or None)

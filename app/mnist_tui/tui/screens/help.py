@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from textwrap import wrap
 from typing import ClassVar, Final
 
@@ -79,13 +78,7 @@ class HelpScreen(Dialog[None]):
         for page in self.query("#page").results(Static):
             width = self.query_one(VerticalScroll).scrollable_content_region.width
             word = self.query_one(Input).value.strip().lower()
-            page.update(_page_of(self._commands, width, word))
-
-
-@lru_cache(maxsize=16)
-def _page_of(commands: tuple[Command, ...], width: int, word: str) -> Content:
-    """Return the page; kept, since a key should be answered immediately."""
-    return Content("\n").join(_page(commands, width, word))
+            page.update(Content("\n").join(_page(self._commands, width, word)))
 
 
 def _page(commands: Sequence[Command], width: int, word: str) -> Iterator[Content]:

@@ -103,9 +103,9 @@ class NewRunsScreen(Dialog[NewRuns]):
             yield Static("", id="count", classes="hint")
             yield Static("", id="error", classes="error", markup=False)
             with Horizontal(classes="buttons"):
-                yield Button("Start", id="start", variant="primary", compact=True)
-                yield Button("Queue", id="queue", compact=True)
-                yield Button("Back", id="back", compact=True)
+                yield Button("Start", id="start", variant="primary", compact=True, action="screen.give(True)")
+                yield Button("Queue", id="queue", compact=True, action="screen.give(False)")
+                yield Button("Back", compact=True, action="screen.leave")
 
     def fill(self) -> None:
         """Say how many runs the form stands for."""
@@ -160,15 +160,9 @@ class NewRunsScreen(Dialog[NewRuns]):
 
     @on(Input.Submitted)
     def _submit(self) -> None:
-        self._give(start=True)
+        self.action_give(start=True)
 
-    @on(Button.Pressed)
-    def _press(self, event: Button.Pressed) -> None:
-        if event.button.id == "back":
-            self.dismiss(None)
-        else:
-            self._give(start=event.button.id == "start")
-
-    def _give(self, *, start: bool) -> None:
+    def action_give(self, start: bool) -> None:
+        """Close with the runs of the form."""
         if (new := self._read(start=start)) is not None:
             self.dismiss(new)

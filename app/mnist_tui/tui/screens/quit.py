@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal, TypeAlias
 
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -34,19 +33,11 @@ class QuitScreen(Dialog[Leave]):
         with Vertical(classes="dialog") as box:
             box.border_title = "A run is in progress"
             yield Static("Finished epochs are already saved.")
-            yield Button("f    Finish this epoch and quit", id="finish", compact=True)
-            yield Button("s    Stop now and quit", id="stop", compact=True)
-            yield Button("d    Leave it training and quit", id="detach", compact=True)
-            yield Button("Esc  Back to the run", id="back", variant="primary", compact=True)
+            yield Button("f    Finish this epoch and quit", compact=True, action="screen.leave_by('finish')")
+            yield Button("s    Stop now and quit", compact=True, action="screen.leave_by('stop')")
+            yield Button("d    Leave it training and quit", compact=True, action="screen.leave_by('detach')")
+            yield Button("Esc  Back to the run", id="back", variant="primary", compact=True, action="screen.leave")
 
     def action_leave_by(self, how: Leave) -> None:
         """Give the answer."""
         self.dismiss(how)
-
-    @on(Button.Pressed)
-    def _press(self, event: Button.Pressed) -> None:
-        match event.button.id:
-            case "finish" | "stop" | "detach" as how:
-                self.dismiss(how)
-            case _:
-                self.dismiss(None)

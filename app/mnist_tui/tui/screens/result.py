@@ -76,11 +76,11 @@ class ResultScreen(Dialog[Next]):
             if self._problem:
                 yield Static(Content.styled(printable(self._problem), "$text-error"))
             with Horizontal(classes="buttons"):
-                yield Button("Open", id="open", variant="primary", compact=True)
-                yield Button("Export", id="export", compact=True)
-                yield Button("Compare", id="compare", compact=True)
-                yield Button("Report", id="report", compact=True)
-                yield Button("Close", id="close", compact=True)
+                yield Button("Open", variant="primary", compact=True, action="screen.next('open')")
+                yield Button("Export", compact=True, action="screen.next('export')")
+                yield Button("Compare", compact=True, action="screen.next('compare')")
+                yield Button("Report", compact=True, action="screen.next('report')")
+                yield Button("Close", compact=True, action="screen.leave")
 
     def fill(self) -> None:
         """Fill the table."""
@@ -101,11 +101,3 @@ class ResultScreen(Dialog[Next]):
     @on(DataTable.RowSelected)
     def _open(self) -> None:
         self.action_next("open")
-
-    @on(Button.Pressed)
-    def _press(self, event: Button.Pressed) -> None:
-        match event.button.id:
-            case "open" | "export" | "compare" | "report" as step:
-                self.action_next(step)
-            case _:
-                self.dismiss(None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from rich.segment import Segment
@@ -39,14 +38,9 @@ class MatrixView(Widget, can_focus=True):
 
     ALLOW_MAXIMIZE = True
 
-    @dataclass
     class Moved(Message):
         """The cursor moved to another cell."""
 
-        label: int
-        predicted: int
-
-    @dataclass
     class Opened(Message):
         """The cell under the cursor was opened."""
 
@@ -106,7 +100,7 @@ class MatrixView(Widget, can_focus=True):
         if (label, predicted) != self.cursor:
             self.cursor = label, predicted
             self.refresh()
-            self.post_message(self.Moved(label, predicted))
+            self.post_message(self.Moved())
 
     def on_click(self, event: Click) -> None:
         """Select the cell under the mouse; a double click opens it."""

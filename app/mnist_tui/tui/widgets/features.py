@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from rich.cells import cell_len, set_cell_size
@@ -53,11 +52,8 @@ class MapView(Widget, can_focus=True):
 
     ALLOW_MAXIMIZE = True
 
-    @dataclass
     class Moved(Message):
         """The cursor moved to another image."""
-
-        at: int
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1, 0)", "Up", show=False),
@@ -149,7 +145,7 @@ class MapView(Widget, can_focus=True):
         if at != self.cursor:
             self.cursor = at
             self.refresh()
-            self.post_message(self.Moved(at))
+            self.post_message(self.Moved())
 
     def render_line(self, y: int) -> Strip:
         """Return one line."""

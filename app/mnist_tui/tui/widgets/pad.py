@@ -45,7 +45,6 @@ class PadView(Widget, can_focus=True):
 
     ALLOW_MAXIMIZE = True
 
-    @dataclass
     class Changed(Message):
         """The drawing changed."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from rich.text import Text
 from textual import on
@@ -72,7 +72,6 @@ class RunsView(Horizontal):
     }
     """
 
-    @dataclass
     class Filtered(Message):
         """The filter changed."""
 

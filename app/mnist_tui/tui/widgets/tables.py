@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, groupby, pairwise
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 from rich.segment import Segment
 from rich.style import Style
@@ -25,18 +25,6 @@ MAX_ROWS: Final = 500
 REPORT_KEYS: Final = frozenset(column.key for column in REPORT_COLUMNS)
 _Measured: TypeAlias = tuple[Column, Text, int]
 """A column, its heading, and its width in cells."""
-
-
-class _Way(NamedTuple):
-    """A possible layout of the table.
-
-    Attributes:
-        columns: The columns shown.
-        spare: Cells left over; negative if even the required columns do not fit.
-    """
-
-    columns: Sequence[_Measured]
-    spare: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,11 +204,11 @@ class SortableTable(DataTable[Text]):
         room = self.size.width - (labels if self.show_row_labels else 0) - self.scrollbar_size_vertical
         # Use the smallest heading height that fits the most columns.
         ways = [self._fitting([(c, *self._measured(c, rows, n)) for c in self._shown], room) for n in (1, 2, 3)]
-        found = max(ways, key=lambda way: (min(0, way.spare), len(way.columns)))
+        chosen, _ = found = max(ways, key=lambda way: (min(0, way[1]), len(way[0])))
         self.header_height = ways.index(found) + 1
-        for column, title, width in found.columns:
+        for column, title, width in chosen:
             self.add_column(title, key=column.key, width=width)
-        keys = [column.key for column, *_ in found.columns]
+        keys = [column.key for column, *_ in chosen]
         self.hidden = tuple(column.title for column in self._shown if column.key not in keys)
         for row in rows:
             self.add_row(*(row.cells[key] for key in keys), key=row.key, label=row.label.copy())
@@ -228,8 +216,11 @@ class SortableTable(DataTable[Text]):
             self.move_cursor(row=self.get_row_index(current), animate=False)
         self.post_message(self.Refilled(self))
 
-    def _fitting(self, measured: Sequence[_Measured], room: int) -> _Way:
-        """Return the columns that fit in `room` cells: the required ones, then as many others as possible."""
+    def _fitting(self, measured: Sequence[_Measured], room: int) -> tuple[list[_Measured], int]:
+        """Return the columns that fit in `room` cells, the required ones and as many others as possible.
+
+        Also returns the cells left over; they are negative if not even the required columns fit.
+        """
         spare = room - sum(width + 2 * self.cell_padding for c, _, width in measured if c.key in self.required)
         chosen = []
         for column, title, width in measured:
@@ -238,7 +229,7 @@ class SortableTable(DataTable[Text]):
                     continue
                 spare -= width + 2 * self.cell_padding
             chosen.append((column, title, width))
-        return _Way(chosen, spare)
+        return chosen, spare
 
     def _measured(self, column: Column, rows: Sequence[TableRow], lines: int) -> tuple[Text, int]:
         """Return a title wrapped to `lines` lines, with the sort arrow, and the width of the column."""
