@@ -3,7 +3,9 @@
 import time
 
 import pytest
+from textual.widgets import Button
 
+from mnist_tui.core.comparison import build_table
 from mnist_tui.core.events import Progress
 from mnist_tui.core.spec import RunSpec
 from mnist_tui.core.status import Phase
@@ -11,10 +13,12 @@ from mnist_tui.core.table import ComparisonTable
 from mnist_tui.demo import run_sweep
 from mnist_tui.report.chartview import ChartView
 from mnist_tui.tui.screens.compare import CompareScreen
+from mnist_tui.tui.screens.confirm import ConfirmScreen
 from mnist_tui.tui.screens.help import HelpScreen
 from mnist_tui.tui.screens.new_runs import NewRunsScreen
-from mnist_tui.tui.screens.result import ResultScreen
-from tests.builders import check_golden
+from mnist_tui.tui.screens.quit import QuitScreen
+from mnist_tui.tui.screens.result import Next, ResultScreen
+from tests.builders import check_golden, run_state
 from tests.tui.helpers import run_to_the_end, screen_text, settle, until
 
 SIZES = [(120, 40), (80, 24), (60, 18), (40, 12)]
@@ -82,3 +86,27 @@ async def test_a_dialog_that_is_closed_before_it_is_built_breaks_nothing(make_ap
         app.push_screen(dialog())
         app.exit()
     assert app.return_code == 0
+
+
+@pytest.mark.parametrize(
+    ("make_screen", "answers"),
+    [
+        (QuitScreen, ["finish", "stop", "detach", None]),
+        (lambda: ConfirmScreen("Title", "Question?", "Do it"), [None, True]),
+        (
+            lambda: ResultScreen(build_table([run_state()]), ()),
+            [*(Next(step, "run-1") for step in ("open", "export", "compare", "report")), None],
+        ),
+    ],
+    ids=["quit", "confirm", "result"],
+)
+async def test_each_button_gives_its_answer_to_a_click(make_app, make_screen, answers):
+    app = make_app()
+    given: list[object] = []
+    async with app.run_test(size=(80, 24)) as pilot:
+        for at in range(len(answers)):
+            app.push_screen(make_screen(), given.append)
+            await settle(pilot)
+            await pilot.click(app.screen.query(Button)[at])
+            await until(pilot, lambda expected=at + 1: len(given) == expected)
+    assert given == answers
