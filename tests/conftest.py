@@ -17,7 +17,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Threads of PyTorch that wait for each other give way to the processes of other tests.
 os.environ["OMP_WAIT_POLICY"] = "passive"
-# What moves is waited for.
+# Tests would wait for animations.
 os.environ["TEXTUAL_ANIMATIONS"] = "none"
 
 # A busy machine makes everything slow; that is no fault of what is tested.

@@ -17,7 +17,11 @@ def test_the_arrows_between_the_rooms_hold():
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["run", "--help"], ["runs"], ["runs", "--json"], ["export"], ["events"]]
+    "arguments",
+    [
+        *(["--help"], ["--version"], ["run", "--help"], ["runs"], ["runs", "--json"], ["export"], ["events"]),
+        *(["save", "nobody", "-o", "net.pt"], ["predict", "nobody", "image.png"], ["layers", "nobody"]),
+    ],
 )
 def test_quick_commands_load_nothing_heavy(arguments, tmp_path):
     script = (

@@ -9,7 +9,7 @@ from mnist_tui.engine.compiling import kernel_folder
 COMMAND = str(Path(sys.executable).with_name("mnist-tui"))
 """The installed command."""
 COMPILED = {"NUMBA_CACHE_DIR": str(kernel_folder().parent), "OMP_WAIT_POLICY": os.environ["OMP_WAIT_POLICY"]}
-"""Lets a command find the compiled step, which is compiled once for all tests, and its threads wait as theirs do."""
+"""Lets commands find the compiled step, which is compiled once for all tests, and their threads wait as ours do."""
 
 
 @pytest.fixture

@@ -144,7 +144,7 @@ def number(value: object) -> float:
     if isinstance(value, str) and value in NONFINITE:
         return NONFINITE[value]
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"expected a number, not {type(value).__name__}")  # noqa: TRY004 - likewise
+        raise ValueError(f"expected a number, not {type(value).__name__}")  # noqa: TRY004 - a damaged value
     try:
         return float(value)
     except OverflowError:
@@ -168,7 +168,7 @@ def _of(kinds: Any, what: str) -> Reader:
 
     def read(value: object) -> object:
         if not isinstance(value, kinds):
-            raise ValueError(f"expected {what}, not {type(value).__name__}")  # noqa: TRY004 - a damaged value
+            raise ValueError(f"expected {what}, not {type(value).__name__}")  # noqa: TRY004 - likewise
         return value
 
     return read

@@ -8,12 +8,22 @@ from typing import Final
 from textual.binding import Binding
 from textual.keys import format_key
 
-_WORDS: Final = {"enter": "Enter", "space": "Space", "delete": "Del"}
-"""Display names that Textual abbreviates otherwise."""
+_WORDS: Final = {
+    "enter": "Enter",
+    "escape": "Esc",
+    "space": "Space",
+    "tab": "Tab",
+    "delete": "Del",
+    "home": "Home",
+    "end": "End",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+}
+"""Display names where Textual's are symbols or in one case."""
 
 
 def label_of(key: str) -> str:
-    """Return the display name of a key, as Textual names it."""
+    """Return the display name of a key; `key` is the name that Textual gives it."""
     *modifiers, last = key.split("+")
     shown = _WORDS.get(last) or format_key(last)
     return "+".join([*map(str.capitalize, modifiers), shown.upper() if modifiers and len(shown) == 1 else shown])

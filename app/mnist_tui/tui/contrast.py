@@ -33,7 +33,7 @@ def legible(color: Color, grounds: tuple[Color, ...], least: float = TEXT) -> Co
 
 
 def between(start: Color, end: Color, grounds: tuple[Color, ...], least: float) -> Color:
-    """Return the colour from one to another that is the nearest to the first with this contrast to each background."""
+    """Return the colour between `start` and `end` that is nearest to `start` and has this contrast with each ground."""
     ways = (start.blend(end, step / _STEPS, 1) for step in range(_STEPS + 1))
     return next((color for color in ways if _worst(color, grounds) >= least), end)
 

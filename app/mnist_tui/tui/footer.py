@@ -13,22 +13,22 @@ from mnist_tui.tui.commands import COMMANDS
 from mnist_tui.tui.tabs import why_not_opened
 
 
-def _keys(words: str) -> tuple[tuple[str, ...], ...]:
-    """Return the actions that share a place in the footer, for each word; a slash joins them."""
+def _places(words: str) -> tuple[tuple[str, ...], ...]:
+    """Return the places of the footer, one per word; actions joined by a slash share one."""
     return tuple(tuple(word.split("/")) for word in words.split())
 
 
-_ALWAYS: Final = _keys("help quit")
+_ALWAYS: Final = _places("help quit")
 _COUNTS: Final = "epochs(1)/epochs(-1) features(1)/features(-1)"
 _FILM: Final = "epoch(-1)/epoch(1) film"
 _CURVES: Final = "cursor(-1)/cursor(1) scale"
-_IDLE: Final = _keys(f"start report_preset {_COUNTS} settings enqueue new_runs {_CURVES} export zoom")
-_LIVE: Final = _keys(f"pause stop skip live_epochs(1)/live_epochs(-1) live_rate {_COUNTS} {_CURVES} enqueue zoom")
-_SCRIPT: Final = _keys(
+_IDLE: Final = _places(f"start report_preset {_COUNTS} settings enqueue new_runs {_CURVES} export zoom")
+_LIVE: Final = _places(f"pause stop skip live_epochs(1)/live_epochs(-1) live_rate {_COUNTS} {_CURVES} enqueue zoom")
+_SCRIPT: Final = _places(
     f"pause stop live_epochs(1)/live_epochs(-1) live_rate save next_chart {_CURVES} smooth x_axis zoom"
 )
 """While a script's run is shown and in progress."""
-_PAST_SCRIPT: Final = (*_SCRIPT[5:], *_keys("export start"))
+_PAST_SCRIPT: Final = (*_SCRIPT[5:], *_places("export start"))
 """While the run of a script that has ended is shown."""
 _KINDS: Final = {
     "pause": "pause",
@@ -40,14 +40,14 @@ _KINDS: Final = {
 }
 """The kind of order that a command gives."""
 _OF_TAB: Final = {
-    "runs-pane": _keys(
+    "runs-pane": _places(
         "open mark filter compare resume sort label remove next_chart export report plot view group retry"
     ),
-    "errors": _keys(f"matrix_view {_FILM} next_chart zoom"),
-    "features": _keys(f"{_FILM} next_chart zoom"),
-    "draw": _keys("next_chart open_image"),
+    "errors": _places(f"matrix_view {_FILM} next_chart zoom"),
+    "features": _places(f"{_FILM} next_chart zoom"),
+    "draw": _places("next_chart open_image"),
 }
-_QUEUE: Final = _keys("remove advance(-1) advance(1)")
+_QUEUE: Final = _places("remove advance(-1) advance(1)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,8 @@ class ConfirmScreen(Dialog[bool]):
             box.border_title = self._title
             yield Static(self._question, markup=False)
             with Horizontal(classes="buttons"):
-                yield Button("Esc  Back", id="back", variant="primary", compact=True, action="screen.leave")
-                yield Button(f"y  {self._yes}", id="yes", compact=True, action="screen.agree")
+                yield Button("Esc  Back", variant="primary", compact=True, action="screen.leave")
+                yield Button(f"y  {self._yes}", compact=True, action="screen.agree")
 
     def action_agree(self) -> None:
         """Let it happen."""

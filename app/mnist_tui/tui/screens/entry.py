@@ -21,8 +21,8 @@ class EntryScreen(Dialog[T]):
 
     Args:
         title: What is asked for.
-        value: The present value.
-        hint: What is allowed, or what happens then.
+        value: The current value.
+        hint: What is allowed, or what the value will do.
         parse: Returns the value of a text; raises `UsageError` if there is none.
         example: A possible value, shown while the field is empty.
     """
