@@ -180,7 +180,8 @@ def test_a_thousand_names_are_enough(begin, home, capfd):
 
 
 @pytest.mark.parametrize(
-    "options", [{"epochs": 0}, {"epochs": True}, {"name": "last"}, {"tags": ["a=b"]}, {"state": {"m": 1}}]
+    "options",
+    [{"epochs": 0}, {"epochs": True}, {"name": "last"}, {"tags": ["a=b"]}, {"state": {"m": 1}}, {"resume": True}],
 )
 def test_invalid_values_are_refused_before_anything_is_recorded(begin, home, options):
     with pytest.raises(UsageError):

@@ -75,7 +75,7 @@ def init(
         UsageError: A value is invalid, or the run cannot be resumed.
         StoreError: The run to resume is in progress elsewhere or damaged.
     """
-    for what, text in (("name", name), ("project", project)):
+    for what, text in (("name", name), ("project", project), ("resume", resume or "")):
         if not isinstance(text, str):
             raise UsageError(f"{what} must be text, not {type(text).__name__}")
     if state is not None and not isinstance(state, Mapping):
