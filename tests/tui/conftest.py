@@ -1,6 +1,5 @@
 """The app with the scripted engine, where nothing is random and no clock is read."""
 
-import asyncio
 import itertools
 import time
 from functools import partial
@@ -21,11 +20,6 @@ from tests.patience import PATIENCE_S
 GIB = 1024**3
 
 
-async def give_way(min_sleep: float = 0.0, max_sleep: float = 0.0) -> None:
-    """Let others act for a moment, in place of Textual's wait for an idle process: one that trains never is."""
-    await asyncio.sleep(0.01)
-
-
 @pytest.fixture(autouse=True)
 def settled(monkeypatch, tmp_path):
     """Run ids count, load and pace stand still, the time zone is UTC, the home is `home` below an empty folder."""
@@ -37,8 +31,6 @@ def settled(monkeypatch, tmp_path):
     monkeypatch.setattr(cards, "MOST_READINGS", 1)
     # Tests share their machine, so that drawing would seem to cost more and more.
     monkeypatch.setattr(pace, "MOST_S", pace.LEAST_S)
-    monkeypatch.setattr("textual.app.wait_for_idle", give_way)
-    monkeypatch.setattr("textual.pilot.wait_for_idle", give_way)
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     monkeypatch.chdir(tmp_path)
