@@ -116,10 +116,9 @@ def sort_runs(runs: Iterable[RunState], field: str, *, reverse: bool = False) ->
     """
     runs = list(runs)
     if field in NUMBERS:
-        numbers = {run.run: NUMBERS[field](run) for run in runs}
 
         def number(run: RunState) -> float | None:
-            value = numbers[run.run]
+            value = NUMBERS[field](run)
             return value if value is not None and math.isfinite(value) else None
 
         return sort_rows(runs, number, reverse=(field in ACCURACIES) != reverse)

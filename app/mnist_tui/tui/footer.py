@@ -23,10 +23,9 @@ _COUNTS: Final = "epochs(1)/epochs(-1) features(1)/features(-1)"
 _FILM: Final = "epoch(-1)/epoch(1) film"
 _CURVES: Final = "cursor(-1)/cursor(1) scale"
 _IDLE: Final = _places(f"start report_preset {_COUNTS} settings enqueue new_runs {_CURVES} export zoom")
-_LIVE: Final = _places(f"pause stop skip live_epochs(1)/live_epochs(-1) live_rate {_COUNTS} {_CURVES} enqueue zoom")
-_SCRIPT: Final = _places(
-    f"pause stop live_epochs(1)/live_epochs(-1) live_rate save next_chart {_CURVES} smooth x_axis zoom"
-)
+_CHANGES: Final = "live_epochs(1)/live_epochs(-1) live_rate"
+_LIVE: Final = _places(f"pause stop skip {_CHANGES} {_COUNTS} {_CURVES} enqueue zoom")
+_SCRIPT: Final = _places(f"pause stop {_CHANGES} save next_chart {_CURVES} smooth x_axis zoom")
 """While a script's run is shown and in progress."""
 _PAST_SCRIPT: Final = (*_SCRIPT[5:], *_places("export start"))
 """While the run of a script that has ended is shown."""
